@@ -1,0 +1,2 @@
+//! Commands and queries: what every door calls.
+pub mod driver;

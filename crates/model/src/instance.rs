@@ -1,0 +1,101 @@
+//! What is running: the parts of an instance that drivers, workers and pages share.
+
+use crate::{Micros, Uid};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How firmly the platform holds an instance; it climbs one step at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Seen, versioned, owned; nobody has confirmed it.
+    #[default]
+    Observed,
+    /// Confirmed by its owner.
+    Enrolled,
+    /// A driver owns it.
+    Managed,
+}
+
+/// Where an instance is in its life. Every phase but `Ready`, `Failed` and `Gone` has an operation that will end it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Ordered; nothing was done outside yet.
+    #[default]
+    Pending,
+    /// A driver is at work.
+    Progressing,
+    /// Runs as asked.
+    Ready,
+    /// The last operation ended with an error; the owner or the platform has to act.
+    Failed,
+    /// Being destroyed.
+    Deleting,
+    /// Absence was observed.
+    Gone,
+    /// Not seen for longer than its environment allows. Never the same as gone.
+    Unknown,
+}
+
+/// Whether one thing is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Verdict {
+    /// It is.
+    True,
+    /// It is not.
+    False,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// One statement about an instance, as Kubernetes writes conditions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Condition {
+    /// What the statement is about, such as `Ready` or `SourceGone`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The verdict.
+    pub status: Verdict,
+    /// One word in CamelCase, for machines.
+    pub reason: String,
+    /// One sentence for people.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// The status of an instance: everything that the server knows and nobody types.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InstanceStatus {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Name of the release that was last applied, such as `postgres-2.2.0`; empty when none is known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub applied: String,
+    /// The version of what really runs, as observed (for PostgreSQL, the version of the server).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Statements about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+    /// What its users need to reach it; never a secret.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub outputs: Map<String, Value>,
+    /// Names of the outputs that are kept as secrets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secret_outputs: Vec<String>,
+    /// The newest operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Uid>,
+    /// How it is known: `driver`, or who reported it, such as `pipeline` or `cdevents`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub known_by: String,
+    /// Where it was observed to run, as the reporter named it: labels for people and for match rules.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub attributes: Map<String, Value>,
+    /// Since when this version runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Micros>,
+}

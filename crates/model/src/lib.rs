@@ -1,0 +1,31 @@
+//! The records of Loggia: their envelope, names, kinds, validation and relations.
+//!
+//! Everything here is pure: no input or output, no clock, no randomness, no async. A value goes in, a value or a list
+//! of [`Problem`]s comes out, so that each rule can be tested by the thousand.
+
+pub mod canonical;
+pub mod document;
+pub mod event;
+pub mod instance;
+pub mod kind;
+pub mod kinds;
+pub mod operation;
+pub mod problem;
+pub mod record;
+pub mod reference;
+pub mod relation;
+pub mod scope;
+pub mod time;
+pub mod uid;
+pub mod usage;
+
+pub use document::Document;
+pub use event::{Actor, Event};
+pub use kind::Kind;
+pub use problem::{Problem, Refusal};
+pub use record::{Record, Source};
+pub use reference::{Ref, RefError};
+pub use relation::{Relation, RelationType};
+pub use scope::Scope;
+pub use time::Micros;
+pub use uid::Uid;

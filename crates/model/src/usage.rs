@@ -1,0 +1,53 @@
+//! The usage ledger: facts about use that come in numbers.
+
+use crate::Micros;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One reading of use. Kept once per `(source, id)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageReading {
+    /// Who measured it: a driver, a door of Loggia, or a reporter. With `id` it is the key.
+    #[serde(default)]
+    pub source: String,
+    /// Identity within the source.
+    pub id: String,
+    /// When the use happened.
+    pub time: Micros,
+    /// The team, as the name of its group; either this or `principal` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// The person or service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// Name of the offering.
+    pub offering: String,
+    /// Name of the release, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The feature of the offering, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feature: Option<String>,
+    /// Name of the instance, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// How it was used: `connection`, `push`, `request`, `order`, …
+    pub channel: String,
+    /// How often, at least 0.
+    #[serde(default = "one")]
+    pub count: i64,
+    /// Whether it worked: `ok` or `error`.
+    #[serde(default = "ok")]
+    pub outcome: String,
+    /// Whether a rule made the team use it.
+    #[serde(default)]
+    pub mandated: bool,
+}
+
+fn one() -> i64 {
+    1
+}
+
+fn ok() -> String {
+    "ok".to_owned()
+}
