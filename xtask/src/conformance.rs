@@ -1,0 +1,163 @@
+//! `cargo xtask conformance`: the release binary against what a real Backstage answered, with the tools of the shared
+//! folder. Each tool gets a server of its own.
+
+use crate::report::{Outcome, Report, option};
+use crate::server::{self, Plan, Server};
+use crate::{install, process, relations};
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const READY: Duration = Duration::from_secs(60);
+const NO_SHARED: &str = "no shared data: set LOGGIA_SHARED to its folder";
+
+struct Setting {
+    binary: PathBuf,
+    shared: PathBuf,
+    /// A repository folder with the one file over which the answers were recorded.
+    fixture: PathBuf,
+    scratch: PathBuf,
+}
+
+type Check = fn(&Setting) -> Result<Outcome>;
+
+const CHECKS: &[(&str, &str, &str, Check)] = &[
+    ("client", "35 of 35 methods", "35", client),
+    ("replay", "all but what docs/backstage.md argues", "680 of 680", replay),
+    ("verdicts", "all but what docs/backstage.md argues", "–", verdicts),
+    ("relations", "equal", "–", compare_relations),
+    ("schemathesis", "no failure in our document, all checks", "–", own_document),
+    ("schemathesis-backstage", "no failure in the Backstage document", "14 failures", backstage_document),
+];
+
+/// Runs all checks, or the one that `--only` names. True when every bar is met.
+pub fn run(arguments: &[String]) -> Result<bool> {
+    let only = option(arguments, "--only");
+    let chosen = CHECKS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
+    let mut report = Report::default();
+    let Some(shared) = process::shared() else {
+        chosen.for_each(|(name, bar, peer, _)| report.add(name, bar, peer, Outcome::Skipped(NO_SHARED.into())));
+        return Ok(true);
+    };
+    let scratch = process::scratch("conformance")?;
+    let fixture = scratch.path().join("fixture");
+    std::fs::create_dir_all(&fixture)?;
+    std::fs::copy(shared.join("data/golden/fixture.yaml"), fixture.join("fixture.yaml"))?;
+    let setting = Setting { binary: server::release()?, shared, fixture, scratch: scratch.path().into() };
+    for (name, bar, peer, check) in chosen {
+        report.check(name, bar, peer, || check(&setting));
+    }
+    Ok(report.is_good())
+}
+
+impl Setting {
+    fn tool(&self, name: &str) -> PathBuf {
+        self.shared.join("tools").join(name)
+    }
+
+    /// A fresh server over a repository folder, and its token.
+    fn serve(&self, name: &str, repository: &Path) -> Result<(Server, String)> {
+        let plan = Plan::new(&self.binary, "serve")?.repository(repository);
+        let server = plan.ready(&self.scratch.join(name), READY)?;
+        Ok((server, plan.token().into()))
+    }
+}
+
+/// Keeps what a tool printed for reading, and says where.
+fn keep(name: &str, text: &str) -> Result<String> {
+    let file = process::target().join("xtask").join(format!("{name}.txt"));
+    std::fs::write(&file, text)?;
+    Ok(file.strip_prefix(process::root()).unwrap_or(&file).display().to_string())
+}
+
+fn argued() -> String {
+    std::fs::read_to_string(process::root().join("docs/backstage.md")).unwrap_or_default()
+}
+
+/// The figure of a tool that prints a line `differs WHAT …` for each difference and a last line with the sum.
+fn with_exceptions(name: &str, text: &str, what: fn(&str) -> Option<&str>) -> Result<Outcome> {
+    let argued = argued();
+    let differing: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("differs ")).collect();
+    let open = differing.iter().filter(|line| !what(line).is_some_and(|what| argued.contains(what))).count();
+    let sum = text.lines().rev().find(|line| line.ends_with("agree")).context("the tool did not come to its end")?;
+    let file = keep(name, text)?;
+    let exceptions = differing.len() - open;
+    Ok(Outcome::Figure(format!("{sum}, {exceptions} argued, {open} open; see {file}"), open == 0))
+}
+
+fn client(setting: &Setting) -> Result<Outcome> {
+    let clients = match install::npm() {
+        Ok(dir) => dir,
+        Err(why) => return Ok(Outcome::Skipped(why.to_string())),
+    };
+    let (server, token) = setting.serve("client", &setting.fixture)?;
+    let mut tool = Command::new("node");
+    tool.arg(setting.tool("catalog_client_suite.mjs")).args([&server.base(), &token]).env("CLIENTS", &clients);
+    let (text, _) = process::output(&mut tool)?;
+    let file = keep("client", &text)?;
+    let sum = text.lines().rev().find(|line| line.contains(" passed, ")).unwrap_or("no result");
+    Ok(Outcome::Figure(format!("{sum}; see {file}"), sum == "35 passed, 0 failed"))
+}
+
+fn replay(setting: &Setting) -> Result<Outcome> {
+    let (server, token) = setting.serve("replay", &setting.fixture)?;
+    let mut tool = Command::new("python3");
+    tool.arg(setting.tool("replay_http.py")).args([&server.base(), &token]);
+    let (text, _) = process::output(&mut tool)?;
+    with_exceptions("replay", &text, |line| line.split_whitespace().next())
+}
+
+fn verdicts(setting: &Setting) -> Result<Outcome> {
+    let python = match install::python() {
+        Ok(bin) => bin.join("python"),
+        Err(why) => return Ok(Outcome::Skipped(why.to_string())),
+    };
+    let (server, token) = setting.serve("verdicts", &setting.fixture)?;
+    let mut tool = Command::new(python);
+    tool.arg(setting.tool("validate_corpus.py")).arg(server.base()).arg(setting.scratch.join("verdicts.jsonl"));
+    tool.arg(token).arg("--compare").arg(setting.shared.join("data/golden/validate-entity.jsonl"));
+    let (text, _) = process::output(&mut tool)?;
+    with_exceptions("verdicts", &text, |line| line.split('\'').nth(1))
+}
+
+fn compare_relations(setting: &Setting) -> Result<Outcome> {
+    let wanted = relations::recorded(&std::fs::read_to_string(setting.shared.join("data/golden/relations.json"))?)?;
+    let (server, _) = setting.serve("relations", &setting.shared.join("data/catalog"))?;
+    let fields = "/api/catalog/entities?fields=kind,metadata.name,metadata.namespace,relations";
+    let got = relations::answered(&server.connect()?.get(fields)?.json()?)?;
+    let found = relations::differences(&wanted, &got);
+    let file = keep("relations", &found.join("\n"))?;
+    let equal = wanted.len() - found.len();
+    Ok(Outcome::Figure(format!("{equal} of {} equal; see {file}", wanted.len()), found.is_empty()))
+}
+
+fn own_document(setting: &Setting) -> Result<Outcome> {
+    let (server, token) = setting.serve("schemathesis", &setting.fixture)?;
+    let document = format!("{}/api/v1/openapi.json", server.base());
+    schemathesis("schemathesis", &token, &["--checks", "all", &document])
+}
+
+fn backstage_document(setting: &Setting) -> Result<Outcome> {
+    let (server, token) = setting.serve("schemathesis-backstage", &setting.fixture)?;
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+                  response_schema_conformance";
+    let document = setting.shared.join("data/golden/backstage-catalog-4.0.0-openapi.json").display().to_string();
+    let base = format!("{}/api/catalog", server.base());
+    schemathesis("schemathesis-backstage", &token, &["--checks", checks, "--url", &base, &document])
+}
+
+fn schemathesis(name: &str, token: &str, arguments: &[&str]) -> Result<Outcome> {
+    let bin = match install::python() {
+        Ok(bin) => bin,
+        Err(why) => return Ok(Outcome::Skipped(why.to_string())),
+    };
+    let folder = process::target().join("xtask");
+    let mut tool = Command::new("timeout");
+    tool.arg("900").arg(bin.join("schemathesis")).current_dir(folder).args(["run", "--max-examples", "25"]);
+    tool.args(["--seed", "1", "--header", &format!("Authorization: Bearer {token}")]).args(arguments);
+    let (text, good) = process::output(&mut tool)?;
+    let file = keep(name, &text)?;
+    let last = text.lines().rev().find(|line| line.contains('=') && line.contains(" in ")).unwrap_or("no result");
+    Ok(Outcome::Figure(format!("{}; see {file}", last.trim_matches(['=', ' '])), good))
+}
