@@ -61,6 +61,11 @@ impl Event {
 
     /// The hash that this event must carry, given its other fields.
     pub fn expected_hash(&self) -> String {
+        self.hash_with(&self.data_digest())
+    }
+
+    /// The hash of this event with a digest of its data that was kept: the data itself may be erased.
+    pub fn hash_with(&self, data_digest: &str) -> String {
         let subject = self.subject.map(|uid| uid.to_string()).unwrap_or_default();
         let mut digest = Sha256::new();
         for part in [
@@ -79,7 +84,7 @@ impl Event {
             self.reason.as_deref().unwrap_or_default(),
             &self.cause.unwrap_or_default().to_string(),
             &self.revision.unwrap_or_default().to_string(),
-            &self.data_digest(),
+            data_digest,
         ] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());

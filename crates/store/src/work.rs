@@ -1,0 +1,289 @@
+//! The queue: pieces of work, claimed under a lease with a fence.
+
+use crate::error::StoreError;
+use crate::rows::Rows;
+use crate::sql::{Cells, Conn, FromRow, sql};
+use crate::store::{Store, reads, writes};
+use loggia_model::{Micros, Uid};
+use serde_json::Value;
+
+/// Kinds of work, the most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkClass {
+    /// Somebody waits for it.
+    People,
+    /// A planned move of many.
+    Campaign,
+    /// Looking whether things are as they should be.
+    Drift,
+    /// Telling others.
+    Delivery,
+}
+
+impl WorkClass {
+    /// All classes.
+    pub const ALL: [WorkClass; 4] = [WorkClass::People, WorkClass::Campaign, WorkClass::Drift, WorkClass::Delivery];
+
+    fn number(self) -> i64 {
+        match self {
+            WorkClass::People => 0,
+            WorkClass::Campaign => 1,
+            WorkClass::Drift => 2,
+            WorkClass::Delivery => 3,
+        }
+    }
+
+    fn from_number(number: i64) -> Result<WorkClass, StoreError> {
+        let found = WorkClass::ALL.into_iter().find(|class| class.number() == number);
+        found.ok_or_else(|| crate::error::corrupt("class of work", number))
+    }
+}
+
+/// A piece of work to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewWork {
+    /// Identity.
+    pub id: Uid,
+    /// How urgent.
+    pub class: WorkClass,
+    /// What it is about. One piece at a time runs for a subject.
+    pub subject: Uid,
+    /// What makes it the same work when it is asked for twice; unique among unfinished work.
+    pub key: String,
+    /// Not earlier than this.
+    pub not_before: Micros,
+    /// What the worker needs to know.
+    pub payload: Value,
+}
+
+/// A piece of work that this worker holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claimed {
+    /// Identity.
+    pub id: Uid,
+    /// How urgent.
+    pub class: WorkClass,
+    /// What it is about.
+    pub subject: Uid,
+    /// Its key.
+    pub key: String,
+    /// Number of this lease; whatever is written for this work must show it.
+    pub fence: i64,
+    /// How often it was claimed, this time included.
+    pub attempt: i64,
+    /// The end of the lease.
+    pub lease_until: Micros,
+    /// What the worker needs to know.
+    pub payload: Value,
+}
+
+/// A piece of work as it lies in the queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkRow {
+    /// Identity.
+    pub id: Uid,
+    /// How urgent.
+    pub class: WorkClass,
+    /// What it is about.
+    pub subject: Uid,
+    /// Its key.
+    pub key: String,
+    /// Not earlier than this.
+    pub not_before: Micros,
+    /// Who holds it.
+    pub lease_owner: Option<String>,
+    /// Until when.
+    pub lease_until: Option<Micros>,
+    /// Number of the newest lease.
+    pub fence: i64,
+    /// How often it was claimed.
+    pub attempt: i64,
+    /// What the worker needs to know.
+    pub payload: Value,
+}
+
+impl FromRow for Claimed {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Claimed {
+            id: cells.take()?,
+            class: WorkClass::from_number(cells.take()?)?,
+            subject: cells.take()?,
+            key: cells.take()?,
+            fence: cells.take()?,
+            attempt: cells.take()?,
+            lease_until: cells.take()?,
+            payload: cells.json("payload of work")?,
+        })
+    }
+}
+
+impl FromRow for WorkRow {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(WorkRow {
+            id: cells.take()?,
+            class: WorkClass::from_number(cells.take()?)?,
+            subject: cells.take()?,
+            key: cells.take()?,
+            not_before: cells.take()?,
+            lease_owner: cells.take()?,
+            lease_until: cells.take()?,
+            fence: cells.take()?,
+            attempt: cells.take()?,
+            payload: cells.json("payload of work")?,
+        })
+    }
+}
+
+/// Adds work; what has a key that waits already is left out.
+pub(crate) async fn insert(conn: &mut Conn<'_>, work: &[NewWork]) -> Result<(), StoreError> {
+    let columns = &["id", "class", "subject", "key", "not_before", "fence", "attempt", "payload"];
+    let mut rows = Rows::new("work", columns);
+    for piece in work {
+        rows.push([
+            piece.id.into(),
+            piece.class.number().into(),
+            piece.subject.into(),
+            piece.key.as_str().into(),
+            piece.not_before.into(),
+            0.into(),
+            0.into(),
+            (&piece.payload).into(),
+        ]);
+    }
+    rows.write(conn, "on conflict (key) do nothing").await.map(drop)
+}
+
+/// What may be claimed: it is time, nobody holds it, and nothing else runs for its subject. A lease that ran out is
+/// nobody's, but its piece of work goes first: what it left half done must be looked at before anything else is.
+const CLAIMABLE: &str = "from work w where w.not_before <= $1 and (w.lease_until is null or w.lease_until < $1)
+     and not exists (select 1 from work o where o.running = w.subject and o.id <> w.id) and w.class in ";
+
+/// The one claim that is different: PostgreSQL passes over rows that another claim is taking at this moment.
+fn claim_lock(conn: &Conn<'_>) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " for update skip locked",
+    }
+}
+
+async fn claim_once(
+    conn: &mut Conn<'_>,
+    worker: &str,
+    now: Micros,
+    until: Micros,
+    classes: &[WorkClass],
+) -> Result<Option<Claimed>, StoreError> {
+    let mut statement = sql("update work set lease_owner = $2, lease_until = $3, running = subject, fence = fence + 1,
+         attempt = attempt + 1 where id = (select w.id ")
+        .bind(now)
+        .bind(worker)
+        .bind(until);
+    statement.push(CLAIMABLE);
+    statement.push_list("", classes.iter().map(|class| class.number()));
+    statement.push(" order by w.class, w.not_before, w.id limit 1");
+    statement.push(claim_lock(conn));
+    statement.push(") returning id, class, subject, key, fence, attempt, lease_until, payload");
+    conn.first(statement).await
+}
+
+/// Whether anything may be claimed: asked first on a reader, so that an idle worker never takes the write lock.
+async fn claimable(conn: &mut Conn<'_>, now: Micros, classes: &[WorkClass]) -> Result<bool, StoreError> {
+    let mut statement = sql("select w.id ").bind(now);
+    statement.push(CLAIMABLE);
+    statement.push_list("", classes.iter().map(|class| class.number()));
+    statement.push(" limit 1");
+    Ok(!conn.all(statement).await?.is_empty())
+}
+
+/// How often a claim that another worker crossed is tried again at once.
+const CROSSINGS: usize = 8;
+
+impl Store {
+    /// Takes the most urgent piece of work whose time has come. Two workers never hold the same piece, and one piece
+    /// at a time runs for a subject.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database is away.
+    pub async fn claim(
+        &self,
+        worker: &str,
+        now: Micros,
+        lease_seconds: i64,
+        classes: &[WorkClass],
+    ) -> Result<Option<Claimed>, StoreError> {
+        let until = now.plus_seconds(lease_seconds);
+        for _ in 0..CROSSINGS {
+            if !claimable(&mut self.reader().await?.conn(), now, classes).await? {
+                return Ok(None);
+            }
+            let mut tx = self.transaction().await?;
+            let outcome = claim_once(&mut tx.conn()?, worker, now, until, classes).await;
+            match tx.end(outcome).await {
+                // Another worker began with another piece of the same subject at the same moment.
+                Err(StoreError::Conflict) | Ok(None) => {}
+                done => return done,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Locks a piece of work for this transaction, if it is held with this fence.
+pub(crate) async fn hold(conn: &mut Conn<'_>, id: Uid, fence: i64) -> Result<(), StoreError> {
+    let statement = sql("update work set fence = fence where id = $1 and fence = $2 and running is not null");
+    touched(conn.run(statement.bind(id).bind(fence)).await?)
+}
+
+fn touched(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::Conflict) } else { Ok(()) }
+}
+
+async fn heartbeat(conn: &mut Conn<'_>, id: Uid, fence: i64, until: Micros) -> Result<(), StoreError> {
+    let statement = sql("update work set lease_until = $3 where id = $1 and fence = $2 and running is not null");
+    touched(conn.run(statement.bind(id).bind(fence).bind(until)).await?)
+}
+
+async fn finish(conn: &mut Conn<'_>, id: Uid, fence: i64) -> Result<(), StoreError> {
+    let statement = sql("delete from work where id = $1 and fence = $2 and running is not null");
+    touched(conn.run(statement.bind(id).bind(fence)).await?)
+}
+
+async fn retry(conn: &mut Conn<'_>, id: Uid, fence: i64, not_before: Micros) -> Result<(), StoreError> {
+    let statement = sql("update work set not_before = $3, lease_owner = null, lease_until = null, running = null
+         where id = $1 and fence = $2 and running is not null");
+    touched(conn.run(statement.bind(id).bind(fence).bind(not_before)).await?)
+}
+
+async fn drop_work(conn: &mut Conn<'_>, id: Uid) -> Result<bool, StoreError> {
+    let statement = sql("delete from work where id = $1 and running is null").bind(id);
+    Ok(conn.run(statement).await? > 0)
+}
+
+async fn work_of(conn: &mut Conn<'_>, subject: Uid) -> Result<Vec<WorkRow>, StoreError> {
+    let statement = sql("select id, class, subject, key, not_before, lease_owner, lease_until, fence, attempt, payload
+         from work where subject = $1 order by class, not_before, id");
+    conn.list(statement.bind(subject)).await
+}
+
+async fn work_counts(conn: &mut Conn<'_>, now: Micros) -> Result<(i64, i64), StoreError> {
+    let statement = sql("select count(*), count(case when lease_until >= $1 then 1 end) from work").bind(now);
+    Ok(conn.first(statement).await?.unwrap_or_default())
+}
+
+reads! {
+    /// The unfinished work for a subject, most urgent first.
+    fn work_of(subject: Uid) -> Vec<WorkRow>;
+    /// How many pieces of work are unfinished, and how many of them are held.
+    fn work_counts(now: Micros) -> (i64, i64);
+}
+
+writes! {
+    /// Moves the end of the lease; [`StoreError::Conflict`] when it is no longer held with this fence.
+    fn heartbeat(id: Uid, fence: i64, until: Micros) -> ();
+    /// Takes finished work out of the queue; [`StoreError::Conflict`] when it is no longer held with this fence.
+    fn finish(id: Uid, fence: i64) -> ();
+    /// Gives work back, to be tried again; [`StoreError::Conflict`] when it is no longer held with this fence.
+    fn retry(id: Uid, fence: i64, not_before: Micros) -> ();
+    /// Takes work that nobody holds out of the queue; tells whether it did.
+    fn drop_work(id: Uid) -> bool;
+}
