@@ -1,6 +1,6 @@
 //! The registry of kinds: each is declared once, in a file of its own under `kinds/`.
 
-use crate::{Document, Problem, Relation, Scope, kinds};
+use crate::{Document, Problem, Relation, Scope, backstage, field, flatten, kinds};
 use serde_json::Value;
 
 /// What a kind of record is: one entry of the registry.
@@ -43,4 +43,60 @@ impl Kind {
     pub fn lower(&self) -> String {
         self.name.to_ascii_lowercase()
     }
+}
+
+/// Every problem of a document: envelope, common fields, kind, spec, references. Empty when it may be stored.
+///
+/// Placeholders such as `$text` must have been replaced before.
+pub fn check(document: &Document) -> Vec<Problem> {
+    let faults = backstage::envelope_faults(&document.0);
+    let mut out: Vec<Problem> = faults.iter().map(backstage::problem).collect();
+    for field in ["relations", "status"] {
+        if document.0.get(field).is_some() {
+            let mend = format!("Take `{field}` out; Loggia works it out.");
+            out.push(Problem::new("unknown-field", field, format!("Unknown field {field}"), mend));
+        }
+    }
+    out.extend(field::breaches(&document.0).iter().filter(|breach| !breach.found.is_empty()).map(|breach| {
+        Problem::new(
+            "format",
+            &*breach.path,
+            format!("\"{}\" is not valid; {}", breach.field, breach.short_message()),
+            breach.mend(),
+        )
+    }));
+    if document.0.get("kind").is_some_and(Value::is_string) && document.spec().is_none_or(Value::is_object) {
+        match recognise(document) {
+            Ok(kind) => (kind.check)(document, &mut out),
+            Err(problem) => out.push(*problem),
+        }
+    }
+    if let Some(key) = flatten::clash(&document.0) {
+        let message = format!("two fields differ only by case: {key}");
+        out.push(Problem::new("field-case", key, message, "Keep one of them; capital letters do not count here."));
+    }
+    out
+}
+
+/// The kind of a document, when it is spelt exactly and its `apiVersion` is read.
+///
+/// # Errors
+/// What is unknown, with the nearest thing that is known.
+pub fn recognise(document: &Document) -> Result<&'static Kind, Box<Problem>> {
+    let name = document.kind();
+    let Some(kind) = Kind::find(name).filter(|kind| kind.name.eq_ignore_ascii_case(name)) else {
+        let all: Vec<&str> = kinds::ALL.iter().map(|kind| kind.name).collect();
+        let mend = format!("Write one of: {}.", all.join(", "));
+        return Err(Problem::new("kind", "kind", format!("nobody knows the kind {name:?}"), mend).into());
+    };
+    if kind.name != name {
+        let message = format!("the kind {name:?} is not spelt exactly");
+        return Err(Problem::new("kind", "kind", message, format!("Write `{}`.", kind.name)).into());
+    }
+    if !kind.api_versions.contains(&document.api_version()) {
+        let message = format!("{} is not read in the version {:?}", kind.name, document.api_version());
+        let mend = format!("Write `apiVersion: {}`.", kind.api_versions.last().copied().unwrap_or_default());
+        return Err(Problem::new("apiVersion", "apiVersion", message, mend).into());
+    }
+    Ok(kind)
 }

@@ -3,21 +3,30 @@
 //! Everything here is pure: no input or output, no clock, no randomness, no async. A value goes in, a value or a list
 //! of [`Problem`]s comes out, so that each rule can be tested by the thousand.
 
+pub mod backstage;
 pub mod canonical;
 pub mod document;
 pub mod event;
+pub mod field;
+pub mod flatten;
+pub mod frontmatter;
+pub mod glob;
 pub mod instance;
 pub mod kind;
 pub mod kinds;
 pub mod operation;
+pub mod placeholder;
 pub mod problem;
 pub mod record;
 pub mod reference;
 pub mod relation;
 pub mod scope;
+pub mod shape;
 pub mod time;
 pub mod uid;
 pub mod usage;
+pub mod version;
+pub mod yaml;
 
 pub use document::Document;
 pub use event::{Actor, Event};

@@ -29,7 +29,13 @@ pub struct Problem {
 impl Problem {
     /// A problem at a field, without a file.
     pub fn new(rule: &str, path: impl Into<String>, message: impl Into<String>, mend: impl Into<String>) -> Problem {
-        Problem { path: path.into(), rule: rule.into(), message: message.into(), mend: mend.into(), ..Problem::default() }
+        Problem {
+            path: path.into(),
+            rule: rule.into(),
+            message: message.into(),
+            mend: mend.into(),
+            ..Problem::default()
+        }
     }
 }
 

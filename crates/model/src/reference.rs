@@ -23,7 +23,9 @@ pub enum RefError {
     #[error("Entity reference \"{0}\" was not on the form [<kind>:][<namespace>/]<name>")]
     Malformed(String),
     /// No kind in the text, and no default for it.
-    #[error("Entity reference \"{text}\" had missing or empty kind (e.g. did not start with \"component:\" or similar)")]
+    #[error(
+        "Entity reference \"{text}\" had missing or empty kind (e.g. did not start with \"component:\" or similar)"
+    )]
     MissingKind {
         /// The text as it was given.
         text: String,

@@ -40,6 +40,59 @@ const NAMES: [(&str, &str); 26] = [
 ];
 
 impl RelationType {
+    /// `apiConsumedBy`.
+    pub const API_CONSUMED_BY: RelationType = RelationType(0);
+    /// `apiProvidedBy`.
+    pub const API_PROVIDED_BY: RelationType = RelationType(1);
+    /// `childOf`.
+    pub const CHILD_OF: RelationType = RelationType(2);
+    /// `consumesApi`.
+    pub const CONSUMES_API: RelationType = RelationType(3);
+    /// `dependencyOf`.
+    pub const DEPENDENCY_OF: RelationType = RelationType(4);
+    /// `dependsOn`.
+    pub const DEPENDS_ON: RelationType = RelationType(5);
+    /// `hasInstance`.
+    pub const HAS_INSTANCE: RelationType = RelationType(6);
+    /// `hasMember`.
+    pub const HAS_MEMBER: RelationType = RelationType(7);
+    /// `hasOffering`.
+    pub const HAS_OFFERING: RelationType = RelationType(8);
+    /// `hasPart`.
+    pub const HAS_PART: RelationType = RelationType(9);
+    /// `hasRelease`.
+    pub const HAS_RELEASE: RelationType = RelationType(10);
+    /// `hosts`.
+    pub const HOSTS: RelationType = RelationType(11);
+    /// `instanceOf`.
+    pub const INSTANCE_OF: RelationType = RelationType(12);
+    /// `memberOf`.
+    pub const MEMBER_OF: RelationType = RelationType(13);
+    /// `offeringOf`.
+    pub const OFFERING_OF: RelationType = RelationType(14);
+    /// `ownedBy`.
+    pub const OWNED_BY: RelationType = RelationType(15);
+    /// `ownerOf`.
+    pub const OWNER_OF: RelationType = RelationType(16);
+    /// `parentOf`.
+    pub const PARENT_OF: RelationType = RelationType(17);
+    /// `partOf`.
+    pub const PART_OF: RelationType = RelationType(18);
+    /// `promotedFrom`.
+    pub const PROMOTED_FROM: RelationType = RelationType(19);
+    /// `promotesTo`.
+    pub const PROMOTES_TO: RelationType = RelationType(20);
+    /// `providesApi`.
+    pub const PROVIDES_API: RelationType = RelationType(21);
+    /// `ranBy`.
+    pub const RAN_BY: RelationType = RelationType(22);
+    /// `releaseOf`.
+    pub const RELEASE_OF: RelationType = RelationType(23);
+    /// `runsIn`.
+    pub const RUNS_IN: RelationType = RelationType(24);
+    /// `runsRelease`.
+    pub const RUNS_RELEASE: RelationType = RelationType(25);
+
     /// Finds a type by its name, in any case.
     pub fn find(name: &str) -> Option<RelationType> {
         let at = NAMES.iter().position(|(n, _)| n.eq_ignore_ascii_case(name))?;
@@ -89,5 +142,9 @@ mod tests {
             assert_ne!(relation.inverse(), relation, "{}", relation.name());
             assert_eq!(relation.inverse().inverse(), relation);
         }
+        assert_eq!(RelationType::API_CONSUMED_BY.name(), "apiConsumedBy");
+        assert_eq!(RelationType::HAS_INSTANCE.name(), "hasInstance");
+        assert_eq!(RelationType::OWNED_BY.name(), "ownedBy");
+        assert_eq!(RelationType::RUNS_RELEASE.name(), "runsRelease");
     }
 }

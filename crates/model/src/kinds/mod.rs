@@ -1,6 +1,60 @@
 //! One file per kind.
 
+mod api;
+mod catalog;
+mod component;
+mod domain;
+pub mod environment;
+mod group;
+pub mod instance;
+pub mod link;
+mod location;
+pub mod offering;
+pub mod own;
+pub mod product;
+pub mod release;
+mod resource;
+mod system;
+mod template;
+mod user;
+pub mod visibility;
+
+pub use catalog::CatalogKind;
+pub use environment::EnvironmentSpec;
+pub use instance::InstanceSpec;
+pub use offering::OfferingSpec;
+pub use product::ProductSpec;
+pub use release::ReleaseSpec;
+
 use crate::Kind;
 
-/// Every kind that this program knows.
-pub static ALL: &[&Kind] = &[];
+/// Every kind that this program knows: first the nine of Backstage, then ours.
+pub static ALL: &[&Kind] = &[
+    &component::KIND,
+    &api::KIND,
+    &resource::KIND,
+    &system::KIND,
+    &domain::KIND,
+    &group::KIND,
+    &user::KIND,
+    &location::KIND,
+    &template::KIND,
+    &product::KIND,
+    &offering::KIND,
+    &release::KIND,
+    &environment::KIND,
+    &instance::KIND,
+];
+
+/// What Backstage demands of its nine kinds.
+pub static CATALOG: &[&CatalogKind] = &[
+    &component::RULES,
+    &api::RULES,
+    &resource::RULES,
+    &system::RULES,
+    &domain::RULES,
+    &group::RULES,
+    &user::RULES,
+    &location::RULES,
+    &template::RULES,
+];

@@ -1,0 +1,265 @@
+//! Offering: something that the platform promises to its customers.
+
+use super::link::{Link, link};
+use super::own::{self, Compiled};
+use super::visibility;
+use crate::version::{Range, Version, Versioning};
+use crate::{Document, Kind, Problem, RelationType, glob};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
+/// `spec` of an Offering.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OfferingSpec {
+    /// Name of the product that it belongs to.
+    #[schemars(length(min = 1))]
+    pub product: String,
+    /// The group that answers for it.
+    #[schemars(length(min = 1))]
+    pub owner: String,
+    /// The shelf: data, compute, delivery, path, observability, security and others.
+    #[schemars(length(min = 1))]
+    pub category: String,
+    /// What its users can rely on.
+    #[schemars(length(min = 1))]
+    pub promise: String,
+    /// For whom it is.
+    #[serde(rename = "for")]
+    #[schemars(length(min = 1))]
+    pub audience: String,
+    /// The problem that it solves.
+    #[schemars(length(min = 1))]
+    pub problem: String,
+    /// What to take instead, and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// The support tier, in the words of the product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support: Option<String>,
+    /// How versions are written; semver when absent.
+    #[serde(default)]
+    pub versioning: Versioning,
+    /// Sizes and prices to choose from.
+    #[schemars(length(min = 1))]
+    pub plans: Vec<Plan>,
+    /// Who must use it, and by when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mandatory: Option<Mandatory>,
+    /// Path of the folder with its documentation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docs: Option<String>,
+    /// Earlier names; old addresses lead here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formerly: Vec<String>,
+    /// How observed things are recognised as this offering; the first rule that fits counts.
+    #[serde(rename = "match", default, skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<MatchRule>,
+    /// How settled it is; ga when absent.
+    #[serde(default)]
+    pub stage: Stage,
+}
+
+/// How settled an offering is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// May change or go at any time.
+    Experimental,
+    /// Nearly settled.
+    Preview,
+    /// Generally available.
+    #[default]
+    Ga,
+}
+
+/// Something to take instead.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Alternative {
+    /// What.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// When it is the better choice.
+    #[schemars(length(min = 1))]
+    pub when: String,
+}
+
+/// A size with its limits and its price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// The name, unique within the offering.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// What people see; the name when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Limits in the words of the driver.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub limits: Map<String, Value>,
+    /// What it costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Whether it is taken when nobody chooses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default: bool,
+}
+
+/// A price.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Price {
+    /// A decimal number as a text, such as `"12.50"`.
+    #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
+    pub amount: String,
+    /// The currency by its ISO 4217 code.
+    #[schemars(regex(pattern = r"^[A-Z]{3}$"))]
+    pub currency: String,
+    /// For what.
+    pub per: Per,
+}
+
+/// What a price is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    /// A calendar month.
+    Month,
+    /// An hour.
+    Hour,
+    /// One use.
+    Unit,
+}
+
+/// A duty to use an offering.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mandatory {
+    /// The rule that demands it.
+    #[schemars(length(min = 1))]
+    pub rule: String,
+    /// The last day without it, `YYYY-MM-DD`.
+    #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
+    pub until: String,
+}
+
+/// How an observed thing is recognised. What a rule does not say does not matter; a rule that says nothing fits nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MatchRule {
+    /// Pattern of the reported name, with `*` and `?`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offering: Option<String>,
+    /// Patterns of reported attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// Range or pattern of the reported version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Version of the release that it counts as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+}
+
+impl MatchRule {
+    /// Whether a reported thing fits.
+    pub fn fits(&self, name: &str, version: &str, attributes: &Map<String, Value>) -> bool {
+        let says_something = self.offering.is_some() || self.version.is_some() || !self.attributes.is_empty();
+        says_something
+            && self.offering.as_deref().is_none_or(|pattern| glob::matches(pattern, name))
+            && self.version.as_deref().is_none_or(|wanted| version_fits(wanted, version))
+            && self.attributes.iter().all(|(key, pattern)| match attributes.get(key) {
+                Some(Value::String(text)) => glob::matches(pattern, text),
+                Some(Value::Null) | None => false,
+                Some(other) => glob::matches(pattern, &other.to_string()),
+            })
+    }
+}
+
+/// Whether a version fits a range, or a pattern when the wanted text is no range.
+fn version_fits(wanted: &str, version: &str) -> bool {
+    match (Range::parse(wanted), Version::parse(version)) {
+        (Ok(range), Some(version)) => range.contains(&version),
+        _ => glob::matches(wanted, version),
+    }
+}
+
+impl OfferingSpec {
+    /// A plan by its name; without a name the default one, or the only one.
+    pub fn plan(&self, name: Option<&str>) -> Option<&Plan> {
+        match name {
+            Some(name) => self.plans.iter().find(|plan| plan.name == name),
+            None => self.plans.iter().find(|plan| plan.default).or(match self.plans.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// The fields that name other records.
+const LINKS: &[Link] =
+    &[link("owner", RelationType::OWNED_BY, "Group"), link("product", RelationType::OFFERING_OF, "Product")];
+/// The compiled schema.
+static SCHEMA: LazyLock<Compiled> = LazyLock::new(own::compile::<OfferingSpec>);
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "Offering",
+    plural: "offerings",
+    api_versions: own::API_VERSIONS,
+    catalog: true,
+    has_status: false,
+    icon: "offering",
+    summary: "Something that the platform promises: what, for whom, at which price, with whose support.",
+    schema: own::schema::<OfferingSpec>,
+    check,
+    normalise,
+    relations: |document| own::relations(document, LINKS),
+    scopes: visibility::scopes,
+};
+
+/// The stored form.
+fn normalise(document: &mut Document) {
+    own::normalise(document, &[("owner", "Group")]);
+    own::default(document, "versioning", "semver");
+    own::default(document, "stage", "ga");
+}
+
+/// The rules of an Offering.
+fn check(document: &Document, out: &mut Vec<Problem>) {
+    own::check_shared(document, out);
+    own::check_links(document, LINKS, out);
+    let Some(spec) = own::spec::<OfferingSpec>(document, &SCHEMA, out) else { return };
+    check_plans(&spec.plans, out);
+    if let Some(mandatory) = &spec.mandatory
+        && mandatory.until.parse::<chrono::NaiveDate>().is_err()
+    {
+        let message = format!("{:?} is not a day of the calendar", mandatory.until);
+        out.push(Problem::new("offering.until", "spec.mandatory.until", message, "Write a day such as `2027-03-31`."));
+    }
+    for (at, rule) in spec.matches.iter().enumerate() {
+        if rule.offering.is_none() && rule.version.is_none() && rule.attributes.is_empty() {
+            let mend = "Say at least one of offering, attributes and version.";
+            out.push(Problem::new("offering.match", format!("spec.match.{at}"), "this rule says nothing", mend));
+        }
+    }
+}
+
+/// Names of plans are unique, and at most one is the default.
+fn check_plans(plans: &[Plan], out: &mut Vec<Problem>) {
+    let mut names = HashSet::new();
+    for (at, plan) in plans.iter().enumerate().filter(|(_, plan)| !names.insert(plan.name.as_str())) {
+        let message = format!("there are two plans with the name {:?}", plan.name);
+        out.push(Problem::new("offering.plan-name", format!("spec.plans.{at}.name"), message, "Rename one of them."));
+    }
+    if let Some((at, _)) = plans.iter().enumerate().filter(|(_, plan)| plan.default).nth(1) {
+        let path = format!("spec.plans.{at}.default");
+        let mend = "Leave `default: true` at one plan only.";
+        out.push(Problem::new("offering.plan-default", path, "there are two default plans", mend));
+    }
+}

@@ -1,0 +1,176 @@
+//! Release: one immutable version of an offering.
+
+use super::link::{Link, link};
+use super::own::{self, Compiled};
+use super::visibility;
+use crate::version::{self, Versioning};
+use crate::{Document, Kind, Problem, RelationType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::LazyLock;
+
+/// `spec` of a Release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReleaseSpec {
+    /// Name of the offering.
+    #[schemars(length(min = 1))]
+    pub offering: String,
+    /// The version, written as the offering writes versions.
+    #[schemars(length(min = 1))]
+    pub version: String,
+    /// What goes in and what comes out.
+    pub contract: Contract,
+    /// How it is made.
+    pub recipe: Recipe,
+    /// What really runs, such as postgresql 15.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Upstream>,
+    /// What is new, in Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// How an instance gets from the version before to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<Upgrade>,
+}
+
+/// Inputs and outputs of a release.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Contract {
+    /// JSON Schema of an object: the form. A property may carry `x-default-from: person|team|last` and `writeOnly`.
+    pub inputs: Map<String, Value>,
+    /// JSON Schema of an object: what its users get. A property with `writeOnly` is kept as a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Map<String, Value>>,
+}
+
+/// How a release is made: a driver and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Recipe {
+    /// Name of the driver.
+    #[schemars(length(min = 1))]
+    pub driver: String,
+    /// What the driver needs to know.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
+}
+
+/// What really runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Upstream {
+    /// Its name, as endoflife.date has it.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Its version or cycle.
+    #[schemars(length(min = 1))]
+    pub version: String,
+}
+
+/// How an instance is upgraded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Upgrade {
+    /// The way; by hand when absent.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// Whether there is a way back; forward only when absent.
+    #[serde(default)]
+    pub rollback: Rollback,
+}
+
+/// The way of an upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// The instance itself is changed.
+    InPlace,
+    /// A new one is made beside it.
+    SideBySide,
+    /// It is destroyed and made again.
+    Rebuild,
+    /// Its team gets a change to merge.
+    ChangeRequest,
+    /// People do it.
+    #[default]
+    ByHand,
+}
+
+/// Whether there is a way back from an upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rollback {
+    /// Yes.
+    Supported,
+    /// Yes, and what was written since is lost.
+    LosesData,
+    /// No.
+    #[default]
+    ForwardOnly,
+}
+
+/// The fields that name other records.
+const LINKS: &[Link] = &[link("offering", RelationType::RELEASE_OF, "Offering")];
+/// The compiled schema.
+static SCHEMA: LazyLock<Compiled> = LazyLock::new(own::compile::<ReleaseSpec>);
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "Release",
+    plural: "releases",
+    api_versions: own::API_VERSIONS,
+    catalog: false,
+    has_status: true,
+    icon: "release",
+    summary: "One version of an offering: what it needs, how it is made, what is new.",
+    schema: own::schema::<ReleaseSpec>,
+    check,
+    normalise: |document| own::normalise(document, &[]),
+    relations: |document| own::relations(document, LINKS),
+    scopes: visibility::scopes,
+};
+
+/// The rules of a Release.
+fn check(document: &Document, out: &mut Vec<Problem>) {
+    own::check_shared(document, out);
+    own::check_links(document, LINKS, out);
+    let Some(spec) = own::spec::<ReleaseSpec>(document, &SCHEMA, out) else { return };
+    let name = format!("{}-{}", spec.offering, spec.version);
+    if document.name() != name {
+        let message = format!("a release is named by offering and version, and this is {:?}", document.name());
+        out.push(Problem::new("release.name", "metadata.name", message, format!("Write `name: {name}`.")));
+    }
+    let all = [Versioning::Semver, Versioning::Calver, Versioning::Dated];
+    if all.iter().all(|versioning| version::check(*versioning, &spec.version).is_err()) {
+        let message = format!("{:?} is not a version", spec.version);
+        let mend = "Write three numbers like 2.1.0, year and month like 2026.04, or a day like 2026-04-30.";
+        out.push(Problem::new("release.version", "spec.version", message, mend));
+    }
+    check_form("spec.contract.inputs", &spec.contract.inputs, out);
+    if let Some(outputs) = &spec.contract.outputs {
+        check_form("spec.contract.outputs", outputs, out);
+    }
+}
+
+/// A schema of the contract compiles, describes an object, and names known sources of defaults.
+fn check_form(path: &str, form: &Map<String, Value>, out: &mut Vec<Problem>) {
+    let schema = Value::Object(form.clone());
+    if let Err(error) = jsonschema::validator_for(&schema) {
+        let message = format!("is not a JSON Schema: {error}");
+        out.push(Problem::new("release.contract", path, message, "Mend the schema; the draft is 2020-12."));
+    }
+    if form.get("type").is_some_and(|kind| kind != "object") {
+        let path = format!("{path}.type");
+        out.push(Problem::new("release.contract", path, "must describe an object", "Write `type: object`."));
+    }
+    for (name, property) in form.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let from = property.get("x-default-from");
+        if from.is_some_and(|from| !["person", "team", "last"].iter().any(|known| from == known)) {
+            let path = format!("{path}.properties.{name}.x-default-from");
+            let mend = "Write `person`, `team` or `last`.";
+            out.push(Problem::new("release.default-from", path, "nobody knows this source of a default", mend));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Versions as people and programs write them: `2.1.0`, `15`, `v2`, `2026.04`, `2026-04-30`, `3.12rc1`.
+
+mod range;
+
+pub use range::{Range, RangeError};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
+
+/// How an offering writes its versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Versioning {
+    /// Three numbers, `2.1.0` (semver.org).
+    #[default]
+    Semver,
+    /// Year and month, `2026.04` or `26.4.1` (calver.org).
+    Calver,
+    /// A day, `2026-04-30`.
+    Dated,
+}
+
+/// A version that can be compared.
+///
+/// Numbers compare as numbers and missing ones count as 0, so `15`, `15.0` and `v15` are equal and all below `15.2`.
+/// What follows a hyphen, or letters right after a number, is a pre-release and comes before the plain version, with
+/// the order of semver. What follows a `+` or a blank does not count.
+#[derive(Clone, Debug)]
+pub struct Version {
+    /// As it was written.
+    text: String,
+    /// The numbers, as many as were written.
+    numbers: Vec<u64>,
+    /// The parts of the pre-release; empty for a plain version.
+    pre: Vec<Part>,
+}
+
+/// One part of a pre-release. Numbers come before words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// A number.
+    Number(u64),
+    /// A word.
+    Word(String),
+}
+
+impl Version {
+    /// Reads a version; `None` when the text does not begin with a number.
+    pub fn parse(text: &str) -> Option<Version> {
+        let text = text.trim();
+        let core = text.split([' ', '\t', '+']).next().unwrap_or_default();
+        let core = core.strip_prefix(['v', 'V', '=']).unwrap_or(core);
+        if let Some(numbers) = date(core) {
+            return Some(Version { text: text.into(), numbers, pre: Vec::new() });
+        }
+        let end = core.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(core.len());
+        let (plain, rest) = core.split_at(end);
+        let plain = plain.trim_end_matches(['.', '_']);
+        let numbers: Option<Vec<u64>> = plain.split(['.', '_']).map(|number| number.parse().ok()).collect();
+        let pre = rest.trim_start_matches(['-', '.', '_']);
+        let parts = pre.split(['.', '-', '_']).filter(|part| !part.is_empty()).flat_map(split_part).collect();
+        Some(Version { text: text.into(), numbers: numbers?, pre: parts })
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is a pre-release.
+    pub fn is_pre_release(&self) -> bool {
+        !self.pre.is_empty()
+    }
+
+    /// A number by its place; 0 where none was written.
+    fn number(&self, at: usize) -> u64 {
+        self.numbers.get(at).copied().unwrap_or_default()
+    }
+
+    /// Whether the first numbers are those given.
+    fn begins_with(&self, numbers: &[u64]) -> bool {
+        numbers.iter().enumerate().all(|(at, number)| self.number(at) == *number)
+    }
+}
+
+/// The numbers of a day `YYYY-MM-DD`.
+fn date(text: &str) -> Option<Vec<u64>> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let shape = parts.len() == 3 && parts[0].len() == 4 && parts[1].len() == 2 && parts[2].len() == 2;
+    let digits = parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    (shape && digits).then(|| parts.iter().filter_map(|part| part.parse().ok()).collect())
+}
+
+/// Splits `rc10` into a word and a number, so that it comes after `rc9`.
+fn split_part(part: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = part;
+    while let Some(first) = rest.chars().next() {
+        let digits = first.is_ascii_digit();
+        let end = rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        // A number of more than 19 digits compares as a word.
+        parts.push(piece.parse().map_or_else(|_| Part::Word(piece.to_lowercase()), Part::Number));
+        rest = after;
+    }
+    parts
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Version) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Version) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Version) -> Ordering {
+        let length = self.numbers.len().max(other.numbers.len());
+        let numbers = (0..length).map(|at| self.number(at).cmp(&other.number(at))).find(|order| order.is_ne());
+        numbers.unwrap_or_else(|| match (self.pre.is_empty(), other.pre.is_empty()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => Ordering::Greater,
+            (false, true) => Ordering::Less,
+            (false, false) => self.pre.cmp(&other.pre),
+        })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Compares two texts as versions; texts that are none come first, in order of code points.
+pub fn compare(a: &str, b: &str) -> Ordering {
+    match (Version::parse(a), Version::parse(b)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        (Some(_), None) => Ordering::Greater,
+        (None, Some(_)) => Ordering::Less,
+        (None, None) => a.cmp(b),
+    }
+}
+
+/// Whether one version is below another; `None` when one of them is no version, so that nobody takes it for a no.
+pub fn is_below(version: &str, limit: &str) -> Option<bool> {
+    Some(Version::parse(version)? < Version::parse(limit)?)
+}
+
+/// Whether a text is written as an offering writes its versions.
+///
+/// # Errors
+/// What to write instead, in one sentence.
+pub fn check(versioning: Versioning, text: &str) -> Result<(), String> {
+    let (good, example) = match versioning {
+        Versioning::Semver => (semver::Version::parse(text).is_ok(), "three numbers such as 2.1.0"),
+        Versioning::Calver => (is_calver(text), "year and month such as 2026.04"),
+        Versioning::Dated => {
+            (date(text).is_some() && text.parse::<chrono::NaiveDate>().is_ok(), "a day such as 2026-04-30")
+        }
+    };
+    if good { Ok(()) } else { Err(format!("Write {example}, not {text:?}.")) }
+}
+
+/// Year of two or four digits, month, and perhaps more numbers and a pre-release.
+fn is_calver(text: &str) -> bool {
+    let (plain, pre) = text.split_once('-').unwrap_or((text, "a"));
+    let numbers: Vec<&str> = plain.split('.').collect();
+    let digits = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let month = numbers.get(1).filter(|month| month.len() <= 2).and_then(|month| month.parse::<u8>().ok());
+    numbers.iter().all(digits)
+        && matches!(numbers[0].len(), 2 | 4)
+        && month.is_some_and(|month| (1..=12).contains(&month))
+        && !pre.is_empty()
+        && pre.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+}
