@@ -178,10 +178,10 @@ pub struct Dangling {
 /// Records around one record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Picture {
-    /// Names of the nodes with their distance in hops from the first, nearest first. Targets that do not exist or
-    /// are not visible are left out.
+    /// The records with their distance in hops from the first, nearest first. What does not exist or is not visible
+    /// is left out.
     pub nodes: Vec<(Arc<Record>, u32)>,
-    /// Relations among the nodes: from, type, to, each once and in the direction in which it was walked.
+    /// Relations among the nodes as they were walked: from, type, to; in order, each once.
     pub edges: Vec<(loggia_model::Ref, loggia_model::RelationType, loggia_model::Ref)>,
     /// Whether there was more than the limit.
     pub cut: bool,

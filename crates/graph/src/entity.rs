@@ -1,0 +1,78 @@
+//! A record as others see it: its relations, and the text of the Backstage catalog.
+
+use crate::{Audience, Graph};
+use loggia_model::{Record, Ref, Relation, RelationType, canonical::write_text};
+use smallvec::SmallVec;
+use std::fmt::Write;
+use std::sync::Arc;
+
+impl Graph {
+    /// The relations of a node in order of type and target, each once.
+    fn sorted_relations(&self, audience: &Audience, number: u32) -> SmallVec<[(RelationType, &Ref); 16]> {
+        let mut list = SmallVec::new();
+        self.each_relation(audience, number, |relation, other| {
+            list.extend(self.nodes.get(other).map(|node| (relation, &node.reference)));
+        });
+        list.sort_unstable();
+        list.dedup();
+        list
+    }
+
+    /// The relations of a record as it stands in the graph that the audience may see, both ways: what it states
+    /// itself, and the inverse of what others that the audience may see state about it. In order of type and target,
+    /// each once.
+    pub fn relations(&self, audience: &Audience, record: &Record) -> Vec<Relation> {
+        let Some(number) = self.nodes.of_uid(record.uid) else { return Vec::new() };
+        let list = self.sorted_relations(audience, number).into_iter();
+        list.map(|(relation, target)| Relation { relation, target: target.clone() }).collect()
+    }
+
+    /// The records that this one leads to by a relation and that the audience may see, in order of names.
+    pub fn related(&self, audience: &Audience, name: &Ref, relation: RelationType) -> Vec<Arc<Record>> {
+        let Some(number) = self.nodes.number(name.as_str()).filter(|number| self.sees(audience, *number)) else {
+            return Vec::new();
+        };
+        let mut found = self.neighbours(audience, number, relation) & self.nodes.all();
+        if *audience != Audience::All {
+            found = found.into_iter().filter(|other| self.sees(audience, *other)).collect();
+        }
+        self.nodes.in_order(&found, None, false).filter_map(|other| self.nodes.record(other).cloned()).collect()
+    }
+
+    /// Appends the record as the Backstage catalog serves it: its text with uid and etag, the status when given (as
+    /// JSON text), and the relations that the audience may see. The text is copied, not written anew.
+    pub fn write_entity(&self, audience: &Audience, record: &Record, status: Option<&str>, out: &mut String) {
+        const METADATA: &str = "\"metadata\":{";
+        let text = record.document.strip_suffix('}').unwrap_or(&record.document);
+        // Quotes within texts are escaped, and what stands before `metadata` holds no objects: this is the one.
+        let at = text.find(METADATA).map_or(text.len(), |at| at + METADATA.len());
+        let (head, tail) = text.split_at(at);
+        out.reserve(text.len() + 512);
+        out.push_str(head);
+        if !tail.is_empty() {
+            // Writing to a String does not fail.
+            let _ = write!(out, "\"uid\":\"{}\",\"etag\":", record.uid);
+            write_text(&record.etag, out);
+            if !tail.starts_with('}') {
+                out.push(',');
+            }
+            out.push_str(tail);
+        }
+        out.push_str(",\"relations\":[");
+        if let Some(number) = self.nodes.of_uid(record.uid) {
+            for (at, (relation, target)) in self.sorted_relations(audience, number).into_iter().enumerate() {
+                out.push_str(if at > 0 { ",{\"targetRef\":" } else { "{\"targetRef\":" });
+                write_text(target.as_str(), out);
+                out.push_str(",\"type\":\"");
+                out.push_str(relation.name());
+                out.push_str("\"}");
+            }
+        }
+        out.push(']');
+        if let Some(status) = status {
+            out.push_str(",\"status\":");
+            out.push_str(status);
+        }
+        out.push('}');
+    }
+}

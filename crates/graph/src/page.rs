@@ -1,0 +1,107 @@
+//! Pages, counts and facets.
+
+use crate::eval::valued;
+use crate::field::Field;
+use crate::rows::{Row, Walk, is_sparse};
+use crate::{Audience, Facet, Graph, Missing, Page, Position, Predicate, Query, Turn};
+use loggia_model::Record;
+use roaring::RoaringBitmap;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+impl Graph {
+    /// A page of records.
+    pub fn query(&self, audience: &Audience, query: &Query) -> Page {
+        let set = self.matching(audience, query);
+        let columns: Vec<_> = query.order.iter().map(|key| self.column(audience, &key.key)).collect();
+        let set = match (columns.first(), query.missing) {
+            (Some(None), Missing::Omitted) => Cow::default(),
+            (Some(Some(first)), Missing::Omitted) => Cow::Owned(&*set & &*valued(first)),
+            _ => set,
+        };
+        let rows = self.rows(query, &columns, &set);
+        let mut page = self.page(rows, query);
+        page.total = query.total.then(|| set.len());
+        page
+    }
+
+    /// The rows of a page in the direction in which they are walked, those to skip included, and one row more.
+    fn rows<'a>(&'a self, query: &Query, columns: &'a [Option<Cow<'a, Field>>], set: &RoaringBitmap) -> Vec<Row<'a>> {
+        let (from, backwards) = match &query.from {
+            None => (None, false),
+            Some(Turn::After(position)) => (Some(position), false),
+            Some(Turn::Before(position)) => (Some(position), true),
+        };
+        let take = match query.limit {
+            Some(0) => return Vec::new(),
+            Some(limit) => limit.saturating_add(query.offset).saturating_add(1),
+            None => usize::MAX,
+        };
+        let walk = Walk { set, from, backwards, take, missing: query.missing };
+        match (query.order.as_slice(), columns) {
+            ([], _) => self.rows_by_name(&walk),
+            ([key], [field]) if !is_sparse(set, field.as_deref()) => self.rows_along(key, field.as_deref(), &walk),
+            (keys, columns) => self.rows_sorted(keys, columns, &walk),
+        }
+    }
+
+    /// Makes a page of walked rows.
+    fn page(&self, rows: Vec<Row<'_>>, query: &Query) -> Page {
+        let limit = query.limit.unwrap_or(usize::MAX);
+        let backwards = matches!(query.from, Some(Turn::Before(_)));
+        let more = limit > 0 && rows.len() > query.offset.saturating_add(limit);
+        let mut rows: Vec<Row<'_>> = rows.into_iter().skip(query.offset).take(limit).collect();
+        if backwards {
+            rows.reverse();
+        }
+        let behind = query.from.is_some() || query.offset > 0;
+        Page {
+            first: rows.first().map(|row| self.position_of(row)),
+            last: rows.last().map(|row| self.position_of(row)),
+            more_before: if backwards { more } else { behind },
+            more_after: if backwards { behind } else { more },
+            records: rows.iter().filter_map(|row| self.nodes.record(row.number).cloned()).collect(),
+            total: None,
+        }
+    }
+
+    fn position_of(&self, row: &Row<'_>) -> Position {
+        let values = row.values.iter().map(|value| value.as_deref().map(str::to_owned)).collect();
+        Position { values, reference: self.nodes.name(row.number).to_owned() }
+    }
+
+    /// How many records meet the condition.
+    pub fn count(&self, audience: &Audience, predicate: &Predicate) -> u64 {
+        self.selected(audience, predicate).len()
+    }
+
+    /// For each key its values as written, in order of code points, with the number of records that have each.
+    /// Values that can not be compared are not listed.
+    pub fn facets(&self, audience: &Audience, predicate: &Predicate, keys: &[String]) -> Vec<Facet> {
+        let all = (audience, predicate) == (&Audience::All, &Predicate::Everything);
+        let set = self.selected(audience, predicate);
+        let facet = |key: &String| {
+            let Some(field) = self.column(audience, key) else { return Facet::new() };
+            let count = |value: &crate::chunk::Value<'_>| match all {
+                true => value.posting.len(),
+                false => value.posting.common(&set),
+            };
+            let counts = field.values().map(|value| (value.original, count(&value))).filter(|(_, count)| *count > 0);
+            let mut list: Facet = counts.map(|(value, count)| (value.to_owned(), count)).collect();
+            list.sort_unstable();
+            list
+        };
+        keys.iter().map(facet).collect()
+    }
+
+    /// The records that meet the condition, in order of names.
+    pub fn select(&self, audience: &Audience, predicate: &Predicate) -> Vec<Arc<Record>> {
+        let set = self.selected(audience, predicate);
+        self.nodes.in_order(&set, None, false).filter_map(|number| self.nodes.record(number).cloned()).collect()
+    }
+
+    /// The records of a kind that the audience may see, in order of names.
+    pub fn of_kind(&self, audience: &Audience, kind: &str) -> impl Iterator<Item = Arc<Record>> {
+        self.select(audience, &Predicate::equals("kind", kind)).into_iter()
+    }
+}
