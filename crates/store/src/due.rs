@@ -58,7 +58,8 @@ pub(crate) async fn delete(conn: &mut Conn<'_>, keys: &[String]) -> Result<(), S
 }
 
 async fn due_before(conn: &mut Conn<'_>, now: Micros, limit: i64) -> Result<Vec<Due>, StoreError> {
-    let statement = sql("select key, time, kind, subject, payload from due where time <= $1 order by time, key limit $2");
+    let statement =
+        sql("select key, time, kind, subject, payload from due where time <= $1 order by time, key limit $2");
     conn.list(statement.bind(now).bind(limit)).await
 }
 

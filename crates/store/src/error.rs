@@ -58,7 +58,9 @@ impl From<sqlx::migrate::MigrateError> for StoreError {
 fn from_migration(error: &sqlx::migrate::MigrateError) -> StoreError {
     match error {
         sqlx::migrate::MigrateError::Execute(sqlx::Error::Database(inner))
-        | sqlx::migrate::MigrateError::ExecuteMigration(sqlx::Error::Database(inner), _) => from_database(inner.as_ref()),
+        | sqlx::migrate::MigrateError::ExecuteMigration(sqlx::Error::Database(inner), _) => {
+            from_database(inner.as_ref())
+        }
         other => StoreError::Other(other.to_string()),
     }
 }

@@ -38,8 +38,24 @@ pub struct Broken {
 }
 
 const COLUMNS: &[&str] = &[
-    "position", "id", "time", "type", "subject", "subject_ref", "principal", "on_behalf_of", "organisation", "door",
-    "request_id", "reason", "cause", "revision", "data", "digest", "previous", "hash",
+    "position",
+    "id",
+    "time",
+    "type",
+    "subject",
+    "subject_ref",
+    "principal",
+    "on_behalf_of",
+    "organisation",
+    "door",
+    "request_id",
+    "reason",
+    "cause",
+    "revision",
+    "data",
+    "digest",
+    "previous",
+    "hash",
 ];
 
 /// An event with the digest of its data, which stays when the data is erased.
@@ -74,7 +90,8 @@ impl FromRow for Stored {
         };
         let data: Option<String> = cells.take()?;
         if let Some(text) = &data {
-            event.data = serde_json::from_str(text).map_err(|error| crate::error::corrupt("data of an event", error))?;
+            event.data =
+                serde_json::from_str(text).map_err(|error| crate::error::corrupt("data of an event", error))?;
         }
         let digest = cells.take()?;
         event.previous = cells.take()?;

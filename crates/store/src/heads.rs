@@ -46,9 +46,8 @@ pub enum Delta {
     Alias(Ref, Uid),
 }
 
-const COLUMNS: &[&str] = &[
-    "uid", "ref", "document", "status", "etag", "origin", "path", "revision", "position", "created_at", "updated_at",
-];
+const COLUMNS: &[&str] =
+    &["uid", "ref", "document", "status", "etag", "origin", "path", "revision", "position", "created_at", "updated_at"];
 
 impl FromRow for Record {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
@@ -116,7 +115,8 @@ pub(crate) async fn tail_after(conn: &mut Conn<'_>, known: i64) -> Result<Tail, 
     if position > known {
         let removed = sql("select uid from revisions where position > $1 and document is null order by position");
         changes.extend(conn.list(removed.bind(known)).await?.into_iter().map(|(uid,)| Delta::Remove(uid)));
-        let put = sql("select uid, ref, document, status, etag, origin, path, revision, position, created_at, updated_at
+        let put =
+            sql("select uid, ref, document, status, etag, origin, path, revision, position, created_at, updated_at
              from heads where position > $1 order by ref");
         changes.extend(conn.list(put.bind(known)).await?.into_iter().map(Delta::Put));
         let aliases = sql("select a.ref, a.uid from aliases a join heads h on h.uid = a.uid
@@ -169,7 +169,8 @@ async fn last_event(conn: &mut Conn<'_>) -> Result<(i64, String, Micros), StoreE
 }
 
 async fn head(conn: &mut Conn<'_>, uid: Uid) -> Result<Option<Record>, StoreError> {
-    let statement = sql("select uid, ref, document, status, etag, origin, path, revision, position, created_at, updated_at
+    let statement =
+        sql("select uid, ref, document, status, etag, origin, path, revision, position, created_at, updated_at
          from heads where uid = $1");
     conn.first(statement.bind(uid)).await
 }

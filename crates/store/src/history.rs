@@ -51,9 +51,8 @@ impl RevisionRow {
     }
 }
 
-const COLUMNS: &[&str] = &[
-    "uid", "revision", "position", "time", "ref", "document", "status", "etag", "origin", "path", "created_at",
-];
+const COLUMNS: &[&str] =
+    &["uid", "revision", "position", "time", "ref", "document", "status", "etag", "origin", "path", "created_at"];
 
 impl FromRow for RevisionRow {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {

@@ -62,7 +62,8 @@ async fn login(conn: &mut Conn<'_>, name: &str) -> Result<Option<Login>, StoreEr
 }
 
 async fn logins_of(conn: &mut Conn<'_>, principal: &str) -> Result<Vec<Login>, StoreError> {
-    let statement = sql("select name, principal, password_hash, changed_at from logins where principal = $1 order by name");
+    let statement =
+        sql("select name, principal, password_hash, changed_at from logins where principal = $1 order by name");
     conn.list(statement.bind(principal)).await
 }
 

@@ -46,8 +46,19 @@ impl FromRow for Operation {
 }
 
 const COLUMNS: &[&str] = &[
-    "id", "instance", "instance_ref", "verb", "driver", "state", "steps", "attempt", "requested_by", "created_at",
-    "ended_at", "message", "mend",
+    "id",
+    "instance",
+    "instance_ref",
+    "verb",
+    "driver",
+    "state",
+    "steps",
+    "attempt",
+    "requested_by",
+    "created_at",
+    "ended_at",
+    "message",
+    "mend",
 ];
 
 const SELECT: &str = "select id, instance, instance_ref, verb, driver, state, steps, attempt, requested_by, created_at,

@@ -40,12 +40,7 @@ pub struct Unmatched {
 
 impl FromRow for Sighting {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
-        Ok(Sighting {
-            uid: cells.take()?,
-            first_seen: cells.take()?,
-            last_seen: cells.take()?,
-            source: cells.take()?,
-        })
+        Ok(Sighting { uid: cells.take()?, first_seen: cells.take()?, last_seen: cells.take()?, source: cells.take()? })
     }
 }
 

@@ -164,8 +164,11 @@ async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
         .pragma("mmap_size", "0")
         .disable_statement_logging();
     let pool = || PoolOptions::<Sqlite>::new().acquire_timeout(options.patience).test_before_acquire(false);
-    let mut write =
-        shared.clone().create_if_missing(true).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let mut write = shared
+        .clone()
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
     if let Some(pages) = options.sqlite_pages {
         write = write.pragma("max_page_count", pages.to_string());
     }
@@ -177,11 +180,12 @@ async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
 }
 
 async fn open_postgres(address: &str, options: &Options) -> Result<Db, StoreError> {
-    let connect = PgConnectOptions::from_str(address)?.application_name("loggia").disable_statement_logging().options([
-        ("statement_timeout", "30s"),
-        ("lock_timeout", "10s"),
-        ("idle_in_transaction_session_timeout", "15s"),
-    ]);
+    let connect =
+        PgConnectOptions::from_str(address)?.application_name("loggia").disable_statement_logging().options([
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "15s"),
+        ]);
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(options.connections)
         .acquire_timeout(options.patience)

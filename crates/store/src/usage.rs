@@ -143,8 +143,19 @@ impl FromRow for UsageReading {
 }
 
 const COLUMNS: &[&str] = &[
-    "source", "id", "time", "team", "principal", "offering", "release", "feature", "instance", "channel", "count",
-    "outcome", "mandated",
+    "source",
+    "id",
+    "time",
+    "team",
+    "principal",
+    "offering",
+    "release",
+    "feature",
+    "instance",
+    "channel",
+    "count",
+    "outcome",
+    "mandated",
 ];
 
 /// Keeps readings that are not kept yet, and rolls them up. Tells how many were new.
@@ -182,10 +193,7 @@ pub(crate) async fn insert(conn: &mut Conn<'_>, readings: &[UsageReading]) -> Re
 
 /// Adds readings to their days. In order of the key, so that two that roll up at once wait instead of blocking each
 /// other for ever.
-async fn roll_up<'a>(
-    conn: &mut Conn<'_>,
-    readings: impl Iterator<Item = &'a UsageReading>,
-) -> Result<(), StoreError> {
+async fn roll_up<'a>(conn: &mut Conn<'_>, readings: impl Iterator<Item = &'a UsageReading>) -> Result<(), StoreError> {
     let mut days = BTreeMap::new();
     for reading in readings {
         let team = reading.team.as_deref().unwrap_or_default();
@@ -201,8 +209,18 @@ async fn roll_up<'a>(
         sum.3 = reading.time.max(sum.3);
     }
     let columns = &[
-        "offering", "day", "team", "principal", "release", "instance", "channel", "mandated", "count", "errors",
-        "first_time", "last_time",
+        "offering",
+        "day",
+        "team",
+        "principal",
+        "release",
+        "instance",
+        "channel",
+        "mandated",
+        "count",
+        "errors",
+        "first_time",
+        "last_time",
     ];
     let mut rows = Rows::new("usage_daily", columns);
     for ((offering, day, team, principal, release, instance, channel, mandated), (count, errors, first, last)) in days {
@@ -240,7 +258,8 @@ fn restrict(statement: &mut Sql, filter: &UsageFilter) {
 }
 
 async fn usage_daily(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<DailyUsage>, StoreError> {
-    let mut statement = sql("select day, offering, release, team, principal, instance, channel, mandated, count, errors,
+    let mut statement =
+        sql("select day, offering, release, team, principal, instance, channel, mandated, count, errors,
          first_time, last_time from usage_daily where 1 = 1");
     restrict(&mut statement, filter);
     statement.push(" order by day, offering, team, principal, release, instance, channel, mandated");
@@ -253,8 +272,10 @@ async fn uses(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<Use>, Sto
          cast(sum(case when mandated = 0 then 0 else count end) as bigint), cast(sum(errors) as bigint)
          from usage_daily where 1 = 1");
     restrict(&mut statement, filter);
-    statement.push(" group by offering, release, team, principal, instance
-         order by offering, release, team, principal, instance");
+    statement.push(
+        " group by offering, release, team, principal, instance
+         order by offering, release, team, principal, instance",
+    );
     conn.list(statement).await
 }
 
@@ -265,7 +286,8 @@ async fn usage_rows(
     until: Micros,
     limit: i64,
 ) -> Result<Vec<UsageReading>, StoreError> {
-    let statement = sql("select source, id, time, team, principal, offering, release, feature, instance, channel, count,
+    let statement =
+        sql("select source, id, time, team, principal, offering, release, feature, instance, channel, count,
          outcome, mandated from usage where offering = $1 and time >= $2 and time < $3
          order by time desc, source, id limit $4");
     conn.list(statement.bind(offering).bind(from).bind(until).bind(limit)).await

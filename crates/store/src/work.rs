@@ -175,9 +175,9 @@ async fn claim_once(
 ) -> Result<Option<Claimed>, StoreError> {
     let mut statement = sql("update work set lease_owner = $2, lease_until = $3, running = subject, fence = fence + 1,
          attempt = attempt + 1 where id = (select w.id ")
-        .bind(now)
-        .bind(worker)
-        .bind(until);
+    .bind(now)
+    .bind(worker)
+    .bind(until);
     statement.push(CLAIMABLE);
     statement.push_list("", classes.iter().map(|class| class.number()));
     statement.push(" order by w.class, w.not_before, w.id limit 1");

@@ -115,7 +115,7 @@ create table due (
 );
 create index due_time on due (time);
 
-create table byteas (
+create table blobs (
   hash text collate "C" not null primary key,
   media text collate "C" not null,
   bytes bytea not null
