@@ -84,9 +84,12 @@ pub fn normalise(document: &mut Document) {
     }
 }
 
-/// Writes the default namespace into a document that has none.
+/// Writes the default namespace into a document that has none, and takes annotations of nothing away.
 pub fn namespace(document: &mut Document) {
     if let Some(metadata) = document.0.get_mut("metadata").and_then(Value::as_object_mut) {
+        if metadata.get("annotations").is_some_and(Value::is_null) {
+            metadata.remove("annotations");
+        }
         metadata.entry("namespace").or_insert_with(|| crate::reference::DEFAULT_NAMESPACE.into());
     }
 }
