@@ -1,2 +1,40 @@
-//! Commands and queries: what every door calls.
+//! Commands and queries: what every door calls. One file for each noun.
+//!
+//! [`App::run`] is the only way to change anything; queries answer from a snapshot of the graph and take the caller,
+//! whose audience bounds what they see.
+
+pub mod app;
+pub mod caller;
+pub mod changes;
+pub mod check;
+pub mod clock;
+pub mod command;
 pub mod driver;
+pub mod error;
+pub mod estate;
+pub mod files;
+pub mod location;
+pub mod login;
+pub mod matching;
+pub mod offering;
+pub mod operation;
+pub mod order;
+pub mod policy;
+pub mod prepare;
+pub mod read;
+pub mod record;
+pub mod request;
+pub mod schema;
+pub mod secret;
+pub mod settings;
+pub mod source;
+pub mod sync;
+pub mod usage;
+pub mod who_runs;
+pub mod worker;
+mod writer;
+
+pub use app::{App, Parts};
+pub use caller::{Caller, Door, Principal};
+pub use error::{Error, Result};
+pub use writer::Outcome;

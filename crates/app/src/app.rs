@@ -1,0 +1,198 @@
+//! The application: what every door calls.
+
+use crate::caller::{Caller, Door};
+use crate::clock::{Clock, Ids};
+use crate::command::Command;
+use crate::error::{Error, Result};
+use crate::policy::{Action, Policy, Subject, require};
+use crate::secret::SecretBox;
+use crate::settings::Settings;
+use crate::writer::{Head, Message, Outcome, Writer};
+use arc_swap::ArcSwap;
+use loggia_graph::Graph;
+use loggia_model::{Micros, Uid};
+use loggia_store::{Batch, Store};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+
+/// How long a read waits for a position that it asked for.
+const WAIT: Duration = Duration::from_secs(1);
+/// How often a server on a shared database looks for what others wrote.
+const POLL: Duration = Duration::from_millis(250);
+
+/// What the application is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Identities.
+    pub ids: Arc<dyn Ids>,
+    /// Who may do what.
+    pub policy: Arc<dyn Policy>,
+    /// Seals secrets.
+    pub secrets: SecretBox,
+    /// Settings of the operator.
+    pub settings: Settings,
+}
+
+/// The application. One for each process; shared by all doors and workers.
+pub struct App {
+    graph: ArcSwap<Graph>,
+    position: watch::Sender<i64>,
+    inbox: mpsc::Sender<Message>,
+    /// The database, for reads of what is not in the graph.
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) policy: Arc<dyn Policy>,
+    pub(crate) secrets: SecretBox,
+    /// Settings of the operator.
+    pub settings: Settings,
+    /// Wakes workers when there is work.
+    pub(crate) work: Notify,
+    /// Tells who watches that an operation has moved.
+    pub(crate) progress: broadcast::Sender<Uid>,
+    /// When each instance was last seen; a projection of a table that is not worth revisions.
+    pub(crate) sightings: ArcSwap<Sightings>,
+}
+
+/// First and last time, by instance.
+pub(crate) type Sightings = imbl::HashMap<Uid, (Micros, Micros)>;
+
+impl App {
+    /// Loads the graph and starts the writer.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn start(parts: Parts) -> Result<Arc<App>> {
+        let loaded = parts.store.load().await?;
+        let sightings = parts.store.sightings().await?;
+        let mut graph = Graph::load(loaded.records, loaded.aliases);
+        graph.set_position(loaded.position);
+        let (inbox, receiver) = mpsc::channel(1024);
+        let app = Arc::new(App {
+            graph: ArcSwap::from_pointee(graph),
+            position: watch::channel(loaded.position).0,
+            inbox,
+            store: parts.store.clone(),
+            clock: parts.clock,
+            ids: parts.ids,
+            policy: parts.policy,
+            secrets: parts.secrets,
+            settings: parts.settings,
+            work: Notify::new(),
+            progress: broadcast::channel(1024).0,
+            sightings: ArcSwap::from_pointee(sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect()),
+        });
+        let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
+        let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
+        tokio::spawn(writer.run());
+        if !app.store.is_sqlite() {
+            tokio::spawn(follow(Arc::clone(&app)));
+        }
+        Ok(app)
+    }
+
+    /// The snapshot of now. Hold one for a whole request.
+    pub fn graph(&self) -> Arc<Graph> {
+        self.graph.load_full()
+    }
+
+    /// The time.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
+    }
+
+    /// Runs a command.
+    ///
+    /// # Errors
+    /// Whatever the command decides, or [`Error::Unavailable`] when it could not be written.
+    pub async fn run(&self, caller: &Caller, command: impl Command) -> Result<Outcome> {
+        self.run_shared(caller, Arc::new(command)).await
+    }
+
+    /// Runs a command that is kept elsewhere too.
+    ///
+    /// # Errors
+    /// As [`App::run`].
+    pub async fn run_shared(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Run { caller: Box::new(caller.clone()), command, reply };
+        let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());
+        self.inbox.send(message).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Passes when the caller may do it.
+    ///
+    /// # Errors
+    /// As [`require`].
+    pub fn require(&self, caller: &Caller, action: Action, subject: &Subject) -> Result<()> {
+        require(&*self.policy, caller, action, subject)
+    }
+
+    /// Waits until the graph has taken in a position.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] after one second.
+    pub async fn wait_for(&self, position: i64) -> Result<()> {
+        let mut seen = self.position.subscribe();
+        let reached = tokio::time::timeout(WAIT, seen.wait_for(|at| *at >= position)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::Unavailable("This server has not caught up yet. Try again in a second.".into())),
+        }
+    }
+
+    /// Follows the position of the log as it grows.
+    pub fn positions(&self) -> watch::Receiver<i64> {
+        self.position.subscribe()
+    }
+
+    /// A caller for a part of this server.
+    pub fn system(&self, name: &'static str) -> Caller {
+        Caller::system(name, Door::Worker)
+    }
+
+    pub(crate) fn publish(&self, graph: Graph) {
+        let position = graph.position();
+        self.graph.store(Arc::new(graph));
+        self.position.send_replace(position);
+    }
+
+    /// Tells workers and watchers what was committed.
+    pub(crate) fn committed(&self, batch: &Batch) {
+        if !batch.work.is_empty() {
+            self.work.notify_waiters();
+        }
+        for operation in &batch.operations {
+            // Nobody watching is fine.
+            let _ = self.progress.send(operation.id);
+        }
+        if !batch.sightings.is_empty() {
+            self.sightings.rcu(|old| {
+                let mut seen = (**old).clone();
+                for sighting in &batch.sightings {
+                    let (first, last) = (sighting.first_seen, sighting.last_seen);
+                    let entry = seen.entry(sighting.uid).or_insert((first, last));
+                    *entry = (entry.0.min(first), entry.1.max(last));
+                }
+                seen
+            });
+        }
+    }
+}
+
+/// Asks the writer again and again to take in what other servers wrote.
+async fn follow(app: Arc<App>) {
+    let mut tick = tokio::time::interval(POLL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if app.inbox.send(Message::CatchUp).await.is_err() {
+            return;
+        }
+    }
+}

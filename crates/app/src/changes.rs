@@ -1,0 +1,173 @@
+//! What a command wants to be written.
+
+use loggia_graph::Change;
+use loggia_model::operation::Operation;
+use loggia_model::usage::UsageReading;
+use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
+use loggia_store::{NewWork, SecretRow, Sighting, Unmatched};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A record as a command wants it to be. The writer gives it its revision and its place in the log.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Identity: that of an existing record, or a new one.
+    pub uid: Uid,
+    /// Address.
+    pub reference: Ref,
+    /// Canonical text.
+    pub document: String,
+    /// Canonical text of the status.
+    pub status: Option<String>,
+    /// Tag of the text.
+    pub etag: String,
+    /// Who owns the text.
+    pub source: Source,
+}
+
+impl Draft {
+    /// From a document in normal form.
+    pub fn new(uid: Uid, document: &Document, source: Source) -> Draft {
+        let text = document.canonical();
+        let etag = canonical::etag(&text);
+        Draft { uid, reference: document.reference(), document: text, status: None, etag, source }
+    }
+
+    /// Another status for an existing record; its text stays as it is.
+    pub fn of(record: &Record) -> Draft {
+        Draft {
+            uid: record.uid,
+            reference: record.reference.clone(),
+            document: record.document.to_string(),
+            status: record.status.as_deref().map(str::to_owned),
+            etag: record.etag.to_string(),
+            source: record.source.clone(),
+        }
+    }
+
+    /// With a status.
+    #[must_use]
+    pub fn with_status(mut self, status: &Value) -> Draft {
+        self.status = Some(canonical::to_string(status));
+        self
+    }
+}
+
+/// One change of a record.
+#[derive(Clone, Debug)]
+pub enum RecordChange {
+    /// Write a new revision.
+    Put(Box<Draft>),
+    /// Write a last revision.
+    Remove(Uid),
+}
+
+/// One entry for the log, with the change that it tells of.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// `dev.loggia.<noun>.<past-verb>.v1` without the frame: `instance.ordered`.
+    pub kind: String,
+    /// The record that changes.
+    pub change: Option<RecordChange>,
+    /// The record that it is about, when none changes.
+    pub subject: Option<(Uid, Ref)>,
+    /// Why, in the words of the actor.
+    pub reason: Option<String>,
+    /// Details. Never a secret.
+    pub data: Value,
+}
+
+impl Entry {
+    /// What the entry does to the graph, for deciding what comes after it in the same command. Revision and position
+    /// are given later, by the writer.
+    pub(crate) fn as_graph_change(&self, now: Micros) -> Option<Change> {
+        match self.change.as_ref()? {
+            RecordChange::Put(draft) => Some(Change::Put(Arc::new(Record {
+                uid: draft.uid,
+                reference: draft.reference.clone(),
+                document: draft.document.as_str().into(),
+                status: draft.status.as_deref().map(Into::into),
+                etag: draft.etag.as_str().into(),
+                source: draft.source.clone(),
+                revision: 1,
+                position: 0,
+                created_at: now,
+                updated_at: now,
+            }))),
+            RecordChange::Remove(uid) => Some(Change::Remove(*uid)),
+        }
+    }
+}
+
+/// All that a command wants to be written, in one transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Entries for the log, in order.
+    pub entries: Vec<Entry>,
+    /// Old addresses of renamed records.
+    pub aliases: Vec<(Ref, Uid)>,
+    /// Operations, new or changed.
+    pub operations: Vec<Operation>,
+    /// Work for the workers.
+    pub work: Vec<NewWork>,
+    /// Work that has ended, with its fence.
+    pub finished: Vec<(Uid, i64)>,
+    /// Secrets, sealed.
+    pub secrets: Vec<SecretRow>,
+    /// Records whose secrets are forgotten.
+    pub forgotten: Vec<Uid>,
+    /// Readings of use.
+    pub usage: Vec<UsageReading>,
+    /// What was reported and matches nothing.
+    pub unmatched: Vec<Unmatched>,
+    /// Keys of such things that match something by now.
+    pub matched: Vec<String>,
+    /// Instances that were seen, and when.
+    pub sightings: Vec<Sighting>,
+    /// What the caller gets as an answer.
+    pub answer: Value,
+}
+
+impl Changes {
+    /// Nothing to write; an answer only.
+    pub fn answer(answer: Value) -> Changes {
+        Changes { answer, ..Changes::default() }
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.aliases.is_empty()
+            && self.operations.is_empty()
+            && self.work.is_empty()
+            && self.finished.is_empty()
+            && self.secrets.is_empty()
+            && self.forgotten.is_empty()
+            && self.usage.is_empty()
+            && self.unmatched.is_empty()
+            && self.matched.is_empty()
+            && self.sightings.is_empty()
+    }
+
+    /// Writes a record.
+    pub fn put(&mut self, kind: &str, draft: Draft, data: Value) {
+        let change = Some(RecordChange::Put(Box::new(draft)));
+        self.entries.push(Entry { kind: kind.to_owned(), change, subject: None, reason: None, data });
+    }
+
+    /// Removes a record.
+    pub fn remove(&mut self, kind: &str, uid: Uid, data: Value) {
+        let change = Some(RecordChange::Remove(uid));
+        self.entries.push(Entry { kind: kind.to_owned(), change, subject: None, reason: None, data });
+    }
+
+    /// Notes that an instance was seen.
+    pub fn saw(&mut self, uid: Uid, time: Micros, source: &str) {
+        self.sightings.push(Sighting { uid, first_seen: time, last_seen: time, source: source.to_owned() });
+    }
+
+    /// Notes that something happened to a record without changing it.
+    pub fn note(&mut self, kind: &str, subject: Option<(Uid, Ref)>, data: Value) {
+        self.entries.push(Entry { kind: kind.to_owned(), change: None, subject, reason: None, data });
+    }
+}

@@ -1,0 +1,79 @@
+//! Commands: something that a person, a program or a clock asks to be done.
+
+use crate::caller::Caller;
+use crate::changes::Changes;
+use crate::clock::{Clock, Ids};
+use crate::error::Result;
+use crate::policy::{Policy, Subject, require};
+use crate::policy::Action;
+use loggia_graph::Graph;
+use loggia_model::{Micros, Uid};
+
+/// What a command decides with, beside the graph: who asks, the time, identities.
+pub struct Ctx<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The time of the decision; the same for everything that it changes.
+    pub now: Micros,
+    /// The rules of who may.
+    pub policy: &'a dyn Policy,
+    ids: &'a dyn Ids,
+}
+
+impl<'a> Ctx<'a> {
+    /// For a caller, at a time.
+    pub fn new(caller: &'a Caller, clock: &dyn Clock, ids: &'a dyn Ids, policy: &'a dyn Policy) -> Ctx<'a> {
+        Ctx { caller, now: clock.now(), policy, ids }
+    }
+
+    /// A new identity.
+    pub fn uid(&self) -> Uid {
+        self.ids.uid(self.now)
+    }
+
+    /// Passes when the caller may do it.
+    ///
+    /// # Errors
+    /// As [`require`].
+    pub fn require(&self, action: Action, subject: &Subject) -> Result<()> {
+        require(self.policy, self.caller, action, subject)
+    }
+}
+
+/// A fact outside the graph that a command needs to decide; read under the lock of the writer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// Whether a piece of work is still held under a fence.
+    Held {
+        /// The piece of work.
+        work: Uid,
+        /// What it is about.
+        subject: Uid,
+        /// Number of the lease.
+        fence: i64,
+    },
+}
+
+/// The facts that a command asked for.
+#[derive(Default)]
+pub struct Facts {
+    /// Needs of type [`Need::Held`] that hold.
+    pub held: Vec<Need>,
+}
+
+/// Something to be done. `decide` is a pure function of its arguments.
+pub trait Command: Send + Sync + 'static {
+    /// The name: noun, dot, verb, such as `instance.order`.
+    fn name(&self) -> &'static str;
+
+    /// The facts outside the graph that it needs.
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
+
+    /// Decides: changes, or why not.
+    ///
+    /// # Errors
+    /// What a door shows to the caller. Nothing is changed then.
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes>;
+}

@@ -1,0 +1,68 @@
+//! The one error of commands and queries. Each door has one `match` over it.
+
+use loggia_model::{Problem, Refusal};
+use loggia_store::StoreError;
+
+/// Why a command or a query has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing, or the caller may not know that there is.
+    #[error("{0}")]
+    NotFound(String),
+    /// It was changed by somebody else meanwhile; the text says what differs.
+    #[error("{0}")]
+    Conflict(String),
+    /// A rule says no.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The input is wrong in these places.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Problem>),
+    /// Nobody is signed in, or the token is not valid.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// Signed in, but not allowed.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The database or a backend does not answer now; the same call may pass later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of this program. The text is for the log, not for people.
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+impl Error {
+    /// A refusal by a rule.
+    pub fn refused(rule: &str, message: impl Into<String>, mend: impl Into<String>) -> Error {
+        Error::Refused(Refusal::new(rule, message, mend))
+    }
+
+    /// One problem at a field.
+    pub fn invalid(rule: &str, path: impl Into<String>, message: impl Into<String>, mend: impl Into<String>) -> Error {
+        Error::Invalid(vec![Problem::new(rule, path, message, mend)])
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        match error {
+            StoreError::Unavailable(text) => Error::Unavailable(text),
+            StoreError::Conflict => Error::Conflict("Somebody else changed it at the same moment. Try again.".into()),
+            other => Error::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        Error::Internal(format!("a stored document does not fit its type: {error}"))
+    }
+}
+
+/// Result of commands and queries.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,68 @@
+//! What is offered: finding releases and backends.
+
+use crate::error::{Error, Result};
+use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
+use loggia_model::version::{Range, Version};
+use loggia_model::{Record, Ref, RelationType};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The releases of an offering that the audience may see, newest first.
+pub fn releases(graph: &Graph, audience: &Audience, offering: &str) -> Vec<Arc<Record>> {
+    let Some(has_release) = RelationType::find("hasRelease") else { return Vec::new() };
+    let mut found = graph.related(audience, &Ref::new("offering", "default", offering), has_release);
+    found.sort_by_cached_key(|record| std::cmp::Reverse(version_of(record)));
+    found
+}
+
+/// The version of a release; none for a text that is no version.
+pub fn version_of(release: &Record) -> Option<Version> {
+    Version::parse(release.parse().spec_text("version"))
+}
+
+/// Where a release is in its publication: `draft`, `candidate`, `published` or `yanked`.
+pub fn publication(release: &Record) -> String {
+    let status = release.parse_status();
+    status.get("publication").and_then(Value::as_str).unwrap_or("published").to_owned()
+}
+
+/// The release for an order: the newest published one in a range, or the very version that is named.
+///
+/// # Errors
+/// A problem at `release` that names what there is.
+pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Option<&str>) -> Result<Arc<Record>> {
+    let all = releases(graph, audience, offering);
+    let published = || all.iter().filter(|release| publication(release) == "published");
+    let found = match wish {
+        None => published().next(),
+        Some(text) => {
+            let named = all.iter().find(|r| r.parse().spec_text("version") == text || r.reference.name() == text);
+            let range = Range::parse(text).ok();
+            let fits = |release: &&Arc<Record>| range.as_ref().zip(version_of(release)).is_some_and(|(range, version)| range.contains(&version));
+            named.filter(|release| publication(release) != "yanked").or_else(|| published().find(fits))
+        }
+    };
+    found.cloned().ok_or_else(|| {
+        let versions: Vec<String> = published().map(|r| r.parse().spec_text("version").to_owned()).collect();
+        let mend = match versions.is_empty() {
+            true => format!("{offering} has no published release yet. Ask its owner."),
+            false => format!("Choose one of: {}.", versions.join(", ")),
+        };
+        let message = format!("There is no release {} of {offering}", wish.unwrap_or("to order"));
+        Error::invalid("order.release", "release", message, mend)
+    })
+}
+
+/// The backend of an environment for a driver: the one of that name, else the only one with that driver.
+pub fn backend<'a>(environment: &'a EnvironmentSpec, driver: &str) -> Option<(&'a str, &'a Backend)> {
+    let named = environment.backends.iter().find(|(name, _)| *name == driver);
+    let found = named.or_else(|| environment.backends.iter().find(|(_, backend)| backend.driver == driver));
+    found.map(|(name, backend)| (name.as_str(), backend))
+}
+
+/// Everything that is offered, in order of names.
+pub fn offerings(graph: &Graph, audience: &Audience) -> Vec<Arc<Record>> {
+    let query = Query { predicate: Predicate::equals("kind", "offering"), ..Query::default() };
+    graph.query(audience, &query).records
+}

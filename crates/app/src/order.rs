@@ -1,0 +1,326 @@
+//! Ordering: one command behind the form, the API and the command line.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts};
+use crate::driver::Secret;
+use crate::error::{Error, Result};
+use crate::offering;
+use crate::policy::{Action, Subject};
+use crate::record::visible;
+use crate::schema;
+use loggia_graph::Graph;
+use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::operation::{Operation, State, Verb};
+use loggia_model::usage::UsageReading;
+use loggia_model::{Document, Problem, Record, Ref, Source, Uid};
+use loggia_store::{NewWork, WorkClass};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// What is ordered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OrderInput {
+    /// Name of the offering.
+    pub offering: String,
+    /// Name of the plan; the default plan when absent.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// Version of the release, or a range; the newest published one when absent.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// Name of the environment.
+    pub environment: String,
+    /// The team, as `booking` or `group:default/booking`.
+    pub team: String,
+    /// Name within team and environment: lower-case letters, digits and hyphens, at most 40.
+    pub name: String,
+    /// Inputs, as the contract of the release wants them.
+    #[serde(default)]
+    pub inputs: Map<String, Value>,
+    /// Decide only: tell what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// Orders an instance. Secret inputs have been taken out and come sealed.
+pub struct Order {
+    input: OrderInput,
+    secrets: Vec<(String, Secret)>,
+    sealer: crate::secret::SecretBox,
+}
+
+/// What an order rests on, found and checked.
+struct Found {
+    offering: std::sync::Arc<Record>,
+    release: std::sync::Arc<Record>,
+    contract: Value,
+    environment: String,
+    team: Ref,
+    driver: String,
+    plan: Option<FrozenPlan>,
+    mandated: bool,
+}
+
+impl App {
+    /// Orders an instance: decides, writes, and leaves the work to the workers.
+    ///
+    /// # Errors
+    /// As the command decides: unknown names, wrong inputs, no right, no backend.
+    pub async fn order(&self, caller: &Caller, mut input: OrderInput) -> Result<crate::Outcome> {
+        let secrets = self.take_secrets(caller, &mut input);
+        self.run(caller, Order { input, secrets, sealer: self.secrets.clone() }).await
+    }
+
+    /// Takes the secret inputs out before anything is decided, so that they are in no document and no event.
+    fn take_secrets(&self, caller: &Caller, input: &mut OrderInput) -> Vec<(String, Secret)> {
+        let graph = self.graph();
+        let Ok(release) = offering::release_for(&graph, &caller.audience, &input.offering, input.release.as_deref())
+        else {
+            return Vec::new();
+        };
+        let Ok(spec) = release.spec::<ReleaseSpec>() else { return Vec::new() };
+        let names = schema::secret_names(&Value::Object(spec.contract.inputs));
+        let take = |name: String| {
+            let value = input.inputs.remove(&name)?;
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Some((name, Secret::new(text)))
+        };
+        names.into_iter().filter_map(take).collect()
+    }
+}
+
+impl Command for Order {
+    fn name(&self) -> &'static str {
+        "instance.order"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let input = &self.input;
+        let found = self.find(graph, ctx)?;
+        let mut inputs = input.inputs.clone();
+        schema::fill_defaults(&found.contract, &mut inputs);
+        self.check_inputs(&found.contract, &inputs)?;
+        let spec = InstanceSpec {
+            offering: found.offering.reference.name().to_owned(),
+            step: Step::Managed,
+            team: found.team.to_string(),
+            environment: found.environment.clone(),
+            constraint: input.release.clone(),
+            target: Some(found.release.reference.name().to_owned()),
+            plan: found.plan.clone(),
+            inputs,
+            contact: ctx.caller.user().map(ToString::to_string),
+            component: None,
+        };
+        let document = document(found.team.name(), &input.name, &found.environment, &spec)?;
+        let reference = document.reference();
+        if graph.get(&reference).is_some() {
+            let message = format!("{} already has {} in {}", found.team.name(), input.name, found.environment);
+            return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
+        }
+        if input.dry_run {
+            return Ok(Changes::answer(json!({"instance": reference, "release": found.release.reference.name(),
+                "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true})));
+        }
+        self.changes(&document, &found, ctx)
+    }
+}
+
+impl Order {
+    fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
+        let input = &self.input;
+        let audience = &ctx.caller.audience;
+        let team = Ref::parse(&input.team, Some("group"), "default")
+            .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Choose your team."))?;
+        ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
+        if graph.get(&team).is_none() {
+            let message = format!("There is no team {}", input.team);
+            return Err(Error::invalid("order.team", "team", message, "Choose your team."));
+        }
+        check_name(&input.name)?;
+        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering)).map_err(|_| {
+            let message = format!("There is no offering {:?}", input.offering);
+            Error::invalid("order.offering", "offering", message, "See what is offered: loggia get offerings.")
+        })?;
+        let release = offering::release_for(graph, audience, &input.offering, input.release.as_deref())?;
+        let spec: ReleaseSpec = release.spec()?;
+        let environment = environment(graph, audience, input, &spec.recipe.driver)?;
+        let offered: loggia_model::kinds::offering::OfferingSpec = offering.spec()?;
+        let plan = plan(&offered, input.plan.as_deref())?;
+        Ok(Found {
+            team,
+            release,
+            environment,
+            plan,
+            driver: spec.recipe.driver.clone(),
+            contract: Value::Object(spec.contract.inputs),
+            mandated: offered.mandatory.is_some(),
+            offering,
+        })
+    }
+
+    fn check_inputs(&self, contract: &Value, inputs: &Map<String, Value>) -> Result<()> {
+        let mut all = inputs.clone();
+        for (name, secret) in &self.secrets {
+            // The contract may limit the length or form of a secret: checked here, kept nowhere.
+            all.insert(name.clone(), Value::String(secret.reveal().to_owned()));
+        }
+        let hidden: Vec<String> = self.secrets.iter().map(|(name, _)| format!("inputs.{name}")).collect();
+        let mut problems = schema::check(contract, &Value::Object(all), "inputs");
+        for problem in problems.iter_mut().filter(|p| hidden.contains(&p.path)) {
+            // The message of the validator would repeat the value.
+            problem.message = "The value does not fit the contract".to_owned();
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+    }
+
+    fn changes(&self, document: &Document, found: &Found, ctx: &Ctx<'_>) -> Result<Changes> {
+        let (uid, id) = (ctx.uid(), ctx.uid());
+        let reference = document.reference();
+        let status = InstanceStatus { phase: Phase::Pending, operation: Some(id), ..InstanceStatus::default() };
+        let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id}));
+        for (name, secret) in &self.secrets {
+            changes.secrets.push(self.sealer.seal(ctx.now, uid, &format!("input.{name}"), secret)?);
+        }
+        let draft = Draft::new(uid, document, Source::server()).with_status(&serde_json::to_value(&status)?);
+        let data = json!({"offering": self.input.offering, "release": found.release.reference.name(), "operation": id});
+        changes.put("instance.ordered", draft, data);
+        let (operation, work) = start(id, uid, &reference, Verb::Apply, &found.driver, ctx);
+        changes.operations.push(operation);
+        changes.work.push(work);
+        changes.usage.push(self.reading(found, &reference, id, ctx));
+        Ok(changes)
+    }
+
+    fn reading(&self, found: &Found, instance: &Ref, id: Uid, ctx: &Ctx<'_>) -> UsageReading {
+        UsageReading {
+            source: "loggia".into(),
+            id: format!("order-{id}"),
+            time: ctx.now,
+            team: Some(found.team.to_string()),
+            principal: Some(ctx.caller.name()),
+            offering: self.input.offering.clone(),
+            release: Some(found.release.reference.name().to_owned()),
+            feature: None,
+            instance: Some(instance.to_string()),
+            channel: "order".into(),
+            count: 1,
+            outcome: "ok".into(),
+            mandated: found.mandated,
+        }
+    }
+}
+
+/// A new operation with its work.
+pub(crate) fn start(
+    id: Uid,
+    instance: Uid,
+    reference: &Ref,
+    verb: Verb,
+    driver: &str,
+    ctx: &Ctx<'_>,
+) -> (Operation, NewWork) {
+    let operation = Operation {
+        id,
+        instance,
+        instance_ref: reference.to_string(),
+        verb,
+        driver: driver.to_owned(),
+        state: State::Queued,
+        steps: Vec::new(),
+        attempt: 0,
+        requested_by: ctx.caller.name(),
+        created_at: ctx.now,
+        ended_at: None,
+        message: String::new(),
+        mend: String::new(),
+    };
+    let class = if verb == Verb::Observe { WorkClass::Drift } else { WorkClass::People };
+    let work = NewWork {
+        id,
+        class,
+        subject: instance,
+        key: id.to_string(),
+        not_before: ctx.now,
+        payload: Value::Null,
+    };
+    (operation, work)
+}
+
+/// The document of an instance (decision 4).
+pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
+    Ok(Document(json!({
+        "apiVersion": "loggia.dev/v1",
+        "kind": "Instance",
+        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
+        "spec": serde_json::to_value(spec)?,
+    })))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let fits = (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && name.as_bytes()[0].is_ascii_lowercase()
+        && !name.ends_with('-');
+    if fits {
+        return Ok(());
+    }
+    let mend = "Use lower-case letters, digits and hyphens, at most 40, beginning with a letter.";
+    Err(Error::invalid("order.name", "name", format!("{name:?} is not a name"), mend))
+}
+
+/// The environment, when the offering may run there and there is a backend for it.
+fn environment(
+    graph: &Graph,
+    audience: &loggia_graph::Audience,
+    input: &OrderInput,
+    driver: &str,
+) -> Result<String> {
+    let missing = |_| {
+        let message = format!("There is no environment {:?}", input.environment);
+        Error::invalid("order.environment", "environment", message, "See them: loggia get environments.")
+    };
+    let record = visible(graph, audience, &Ref::new("environment", "default", &input.environment)).map_err(missing)?;
+    let spec: EnvironmentSpec = record.spec()?;
+    let name = record.reference.name().to_owned();
+    if !spec.allows(&input.offering) {
+        let message = format!("{} is not offered in {name}", input.offering);
+        return Err(Error::invalid("order.environment", "environment", message, "Choose another environment."));
+    }
+    if offering::backend(&spec, driver).is_none() {
+        return Err(Error::refused(
+            "environment.backend-missing",
+            format!("{name} has no backend for {driver}."),
+            "Choose another environment, or ask its owner to add one.",
+        ));
+    }
+    Ok(name)
+}
+
+/// The plan as it is today, frozen for the life of the instance.
+fn plan(spec: &loggia_model::kinds::offering::OfferingSpec, wish: Option<&str>) -> Result<Option<FrozenPlan>> {
+    let chosen = match wish {
+        Some(name) => spec.plans.iter().find(|plan| plan.name == name),
+        None => spec.plans.iter().find(|plan| plan.default).or_else(|| spec.plans.first()),
+    };
+    match (chosen, wish) {
+        (Some(plan), _) => Ok(Some(FrozenPlan {
+            name: plan.name.clone(),
+            limits: plan.limits.clone(),
+            price: plan.price.clone(),
+        })),
+        (None, None) => Ok(None),
+        (None, Some(name)) => {
+            let names: Vec<&str> = spec.plans.iter().map(|plan| plan.name.as_str()).collect();
+            let mend = format!("Choose one of: {}.", names.join(", "));
+            Err(Error::Invalid(vec![Problem::new("order.plan", "plan", format!("There is no plan {name:?}"), mend)]))
+        }
+    }
+}

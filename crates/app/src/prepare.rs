@@ -1,0 +1,96 @@
+//! Documents made ready to be decided about: checked, in normal form, in canonical text.
+//!
+//! This is the costly part of taking documents in. It needs no graph, so that many cores can share it before the
+//! writer is asked.
+
+use crate::files::FileEntry;
+use loggia_model::{Document, Kind, Problem, Ref, canonical, kind};
+use serde_json::Value;
+
+/// A document that is right by itself.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The name of what it describes.
+    pub reference: Ref,
+    /// Its kind.
+    pub kind: &'static str,
+    /// The document, in normal form.
+    pub document: Document,
+    /// Its canonical text.
+    pub text: String,
+    /// The tag of the text: what the document brought along, else a digest.
+    pub etag: String,
+    /// Where it came from: a path, and `#` with the number of the document in the file.
+    pub path: String,
+    /// Files that belong to it, found beside its own file.
+    pub files: Vec<FileEntry>,
+}
+
+/// Brings a document into normal form and checks it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn prepare(value: Value, path: &str) -> Result<Prepared, Vec<Problem>> {
+    prepare_at(value, path, None)
+}
+
+/// As [`prepare`], with the place that the catalog's annotations name.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn prepare_at(value: Value, path: &str, location: Option<&str>) -> Result<Prepared, Vec<Problem>> {
+    let mut document = Document(value);
+    let problems = kind::check(&document);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let Some(kind) = Kind::find(document.kind()) else {
+        let message = format!("There is no kind {:?}", document.kind());
+        return Err(vec![Problem::new("kind", "kind", message, "Use one of the kinds that `loggia kinds` lists.")]);
+    };
+    (kind.normalise)(&mut document);
+    if let Some(location) = location {
+        document.annotate("backstage.io/managed-by-location", location);
+        document.annotate("backstage.io/managed-by-origin-location", location);
+    }
+    let brought = take_server_fields(&mut document);
+    let text = document.canonical();
+    let etag = brought.unwrap_or_else(|| canonical::etag(&text));
+    Ok(Prepared { reference: document.reference(), kind: kind.name, document, text, etag, path: path.to_owned(), files: Vec::new() })
+}
+
+/// Takes out what the server says itself: the uid is ignored, the etag is kept beside the text.
+fn take_server_fields(document: &mut Document) -> Option<String> {
+    let metadata = document.0.get_mut("metadata")?.as_object_mut()?;
+    metadata.remove("uid");
+    metadata.remove("etag").and_then(|etag| etag.as_str().map(str::to_owned)).filter(|etag| !etag.is_empty())
+}
+
+/// Prepares many documents on all cores, in the order given.
+pub fn prepare_all(values: Vec<(Value, String, Option<String>)>) -> Vec<Result<Prepared, Vec<Problem>>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let each = values.len().div_ceil(cores).max(1);
+    if values.len() < 64 {
+        return values.into_iter().map(prepare_one).collect();
+    }
+    let mut parts: Vec<Vec<_>> = Vec::with_capacity(cores);
+    let mut values = values.into_iter();
+    loop {
+        let part: Vec<_> = values.by_ref().take(each).collect();
+        if part.is_empty() {
+            break;
+        }
+        parts.push(part);
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = parts
+            .into_iter()
+            .map(|part| scope.spawn(move || part.into_iter().map(prepare_one).collect::<Vec<_>>()))
+            .collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
+}
+
+fn prepare_one((value, path, location): (Value, String, Option<String>)) -> Result<Prepared, Vec<Problem>> {
+    prepare_at(value, &path, location.as_deref())
+}

@@ -1,0 +1,327 @@
+//! From the files of a source to documents that are ready to be decided about, with a place for every problem.
+//!
+//! Used alike by `loggia check`, by repository synchronisation and by `apply`, so that what passes the one passes the
+//! others.
+
+use crate::files::{self, FileEntry, LARGEST};
+use crate::prepare::{Prepared, prepare_all};
+use loggia_model::canonical::hex;
+use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// One file of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path from the root of the source, with `/`.
+    pub path: String,
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+    /// Whether it is a program.
+    pub executable: bool,
+}
+
+/// What was read from a source.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Documents that are right by themselves, in order of paths.
+    pub prepared: Vec<Prepared>,
+    /// What is wrong, with file, line and column.
+    pub problems: Vec<Problem>,
+    /// Paths of files with a problem.
+    pub broken: HashSet<String>,
+    /// Files that belong to records, by digest: bytes with media type.
+    pub blobs: BTreeMap<String, (String, Arc<[u8]>)>,
+    /// How many files were looked at.
+    pub files: usize,
+}
+
+/// How the place of a file is written in the annotations of the catalog, such as `url:https://…/` or `file:/…/`.
+pub type Place<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// Reads the documents of a source.
+pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
+    let mut reading = Reading { files: source.len(), ..Reading::default() };
+    let texts = texts(source, &mut reading);
+    let parsed = parse(&texts);
+    let skipped = folders_of_files(&parsed);
+    let mut values = Vec::new();
+    for (file, documents) in parsed {
+        if skipped.iter().any(|folder| file.path.starts_with(folder.as_str())) {
+            continue;
+        }
+        for (index, document) in documents {
+            match document {
+                Ok(value) if is_ours(&value) => values.push((value, format!("{}#{index}", file.path))),
+                Ok(_) => {}
+                Err(problem) => reading.wrong(&file.path, problem),
+            }
+        }
+    }
+    let places: Vec<_> = values.iter().map(|(_, at)| place(at.split('#').next().unwrap_or_default())).collect();
+    let values = values.into_iter().zip(places).map(|((value, at), place)| (value, at, place)).collect::<Vec<_>>();
+    let at: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
+    for (result, at) in prepare_all(values).into_iter().zip(at) {
+        match result {
+            Ok(prepared) => reading.prepared.push(prepared),
+            Err(problems) => reading.locate(&texts, &at, problems),
+        }
+    }
+    reading.attach(source);
+    reading
+}
+
+/// A text file with a name that may hold documents.
+struct Text<'a> {
+    path: &'a str,
+    text: &'a str,
+    markdown: bool,
+}
+
+fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
+    let mut texts = Vec::new();
+    for file in source {
+        let markdown = file.path.ends_with(".md");
+        let documents = file.path.ends_with(".yaml") || file.path.ends_with(".yml");
+        if !(markdown || documents) {
+            continue;
+        }
+        let limit = yaml::Limits::default().bytes;
+        if file.bytes.len() > limit {
+            let problem = yaml::too_large(file.bytes.len(), &yaml::Limits::default());
+            reading.wrong(&file.path, problem);
+            continue;
+        }
+        match std::str::from_utf8(&file.bytes) {
+            Ok(text) => texts.push(Text { path: &file.path, text, markdown }),
+            Err(_) if markdown => {}
+            Err(error) => {
+                let message = format!("the file is not UTF-8: byte {} begins no character", error.valid_up_to());
+                reading.wrong(&file.path, Problem::new("file.encoding", "", message, "Save it as UTF-8."));
+            }
+        }
+    }
+    texts
+}
+
+type Documents = Vec<(usize, Result<Value, Problem>)>;
+
+/// Parses on all cores; the order of files stays.
+fn parse<'t>(texts: &'t [Text<'t>]) -> Vec<(&'t Text<'t>, Documents)> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Large files are cut into their documents, so that one file of 10,000 uses all cores too.
+    let chunks: Vec<(usize, yaml::Chunk<'_>)> = texts
+        .iter()
+        .enumerate()
+        .filter(|(_, text)| !text.markdown)
+        .flat_map(|(at, text)| yaml::split(text.text).into_iter().map(move |chunk| (at, chunk)))
+        .collect();
+    let each = chunks.len().div_ceil(cores).max(1);
+    let results: Vec<(usize, Option<yaml::Parsed>)> = std::thread::scope(|scope| {
+        let parse = |part: &[(usize, yaml::Chunk<'_>)]| -> Vec<_> {
+            part.iter().map(|(at, chunk)| (*at, yaml::parse_chunk(chunk, &yaml::Limits::default()))).collect()
+        };
+        let running: Vec<_> = chunks.chunks(each).map(|part| scope.spawn(move || parse(part))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    let mut documents: Vec<Documents> = texts.iter().map(markdown).collect();
+    for (at, parsed) in results {
+        if let Some(parsed) = parsed {
+            documents[at].push((parsed.index, parsed.document));
+        }
+    }
+    texts.iter().zip(documents).collect()
+}
+
+/// The document in the head of a Markdown file; the text below it is its notes. A head that describes no record, or none at all, is just prose.
+fn markdown(text: &Text<'_>) -> Documents {
+    if !text.markdown {
+        return Vec::new();
+    }
+    match frontmatter::parse(text.text) {
+        Ok(Some(parsed)) if is_ours(&parsed.head) => {
+            let mut head = parsed.head;
+            if let Some(map) = head.as_object_mut() {
+                let spec = map.entry("spec").or_insert_with(|| Value::Object(Map::new()));
+                if let Some(spec) = spec.as_object_mut() {
+                    spec.entry("notes").or_insert_with(|| json!(parsed.body.trim()));
+                }
+            }
+            vec![(0, Ok(head))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a document is meant for us: it says a kind, and a version of a group that we read.
+fn is_ours(value: &Value) -> bool {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let group = text("apiVersion").split('/').next().unwrap_or_default();
+    let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
+    ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
+}
+
+/// Folders whose files belong to a record and are no documents themselves: templates and docs.
+fn folders_of_files(parsed: &[(&Text<'_>, Documents)]) -> Vec<String> {
+    let mut folders = Vec::new();
+    for (file, documents) in parsed {
+        for (_, document) in documents {
+            let Ok(value) = document else { continue };
+            let document = Document(value.clone());
+            if document.kind() == "Release" || document.kind() == "Offering" {
+                folders.extend(files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
+            }
+            if document.kind() == "Template" {
+                folders.extend(skeletons(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
+            }
+        }
+    }
+    folders
+}
+
+/// Folders that a Backstage template fetches from beside itself.
+fn skeletons(document: &Document) -> Vec<String> {
+    let steps = document.spec().and_then(|spec| spec.get("steps")).and_then(Value::as_array);
+    let urls = steps.into_iter().flatten().filter_map(|step| step.pointer("/input/url")?.as_str());
+    urls.filter(|url| url.starts_with("./")).map(str::to_owned).collect()
+}
+
+/// A path beside a file; none when it would leave the source.
+pub fn beside(file: &str, name: &str) -> Option<String> {
+    let mut parts: Vec<&str> = file.split('/').collect();
+    parts.pop();
+    if name.starts_with('/') {
+        return None;
+    }
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            other => parts.push(other),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+impl Reading {
+    fn wrong(&mut self, path: &str, mut problem: Problem) {
+        problem.file = Some(path.to_owned());
+        problem.line = problem.line.or(Some(1));
+        problem.column = problem.column.or(Some(1));
+        self.broken.insert(path.to_owned());
+        self.problems.push(problem);
+    }
+
+    /// Gives the problems of one document their places.
+    fn locate(&mut self, texts: &[Text<'_>], at: &str, mut problems: Vec<Problem>) {
+        let (path, index) = split_at(at);
+        if let Some(text) = texts.iter().find(|text| text.path == path) {
+            yaml::place(text.text, index, &mut problems);
+        }
+        for problem in problems {
+            self.wrong(path, problem);
+        }
+    }
+
+    /// Places for problems that were found later, when all documents were known together.
+    pub fn locate_later(&self, source: &[SourceFile], problems: &mut [Problem]) {
+        for problem in problems {
+            let Some(at) = problem.file.clone() else { continue };
+            let (path, index) = split_at(&at);
+            problem.file = Some(path.to_owned());
+            let file = source.iter().find(|file| file.path == path);
+            if let Some(text) = file.and_then(|file| std::str::from_utf8(&file.bytes).ok()) {
+                yaml::place(text, index, std::slice::from_mut(problem));
+            }
+            problem.line = problem.line.or(Some(1));
+            problem.column = problem.column.or(Some(1));
+        }
+    }
+
+    /// Finds the files that records name, and keeps their bytes.
+    fn attach(&mut self, source: &[SourceFile]) {
+        let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();
+        let mut found = Vec::new();
+        for (at, prepared) in self.prepared.iter().enumerate() {
+            let (own, _) = split_at(&prepared.path);
+            for name in files::wanted(&prepared.document) {
+                match beside(own, &name).map(|path| matching(source, &by_path, &path, &name)) {
+                    Some(files) if !files.is_empty() => found.push((at, Ok(files))),
+                    _ => found.push((at, Err(missing(&name, &prepared.path)))),
+                }
+            }
+        }
+        for (at, result) in found {
+            match result {
+                Ok(files) => {
+                    for (path, file) in files {
+                        self.keep(at, path, file);
+                    }
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    fn keep(&mut self, at: usize, path: String, file: &SourceFile) {
+        if file.bytes.len() > LARGEST {
+            let message = format!("{} has {} bytes, and at most {LARGEST} are kept", file.path, file.bytes.len());
+            let mut problem = Problem::new("file.too-large", "", message, "Make it smaller.");
+            problem.file = Some(file.path.clone());
+            self.problems.push(problem);
+            return;
+        }
+        let sha256 = hex(&Sha256::digest(&file.bytes));
+        self.blobs.insert(sha256.clone(), (media(&file.path).to_owned(), Arc::clone(&file.bytes)));
+        self.prepared[at].files.push(FileEntry { path, sha256, executable: file.executable });
+    }
+}
+
+/// The file of that path, or all files below it, with their paths below the folder.
+fn matching<'a>(
+    source: &'a [SourceFile],
+    by_path: &HashMap<&str, &'a SourceFile>,
+    path: &str,
+    name: &str,
+) -> Vec<(String, &'a SourceFile)> {
+    if let Some(file) = by_path.get(path) {
+        return vec![(name.trim_start_matches("./").to_owned(), *file)];
+    }
+    let folder = format!("{path}/");
+    let below = |file: &'a SourceFile| Some((file.path.strip_prefix(&folder)?.to_owned(), file));
+    source.iter().filter_map(below).collect()
+}
+
+fn missing(name: &str, at: &str) -> Problem {
+    let message = format!("there is no file or folder {name} beside it");
+    let mut problem = Problem::new("file.missing", "", message, "Add it, or correct the name.");
+    problem.file = Some(at.to_owned());
+    problem
+}
+
+/// Path and number of the document.
+fn split_at(at: &str) -> (&str, usize) {
+    match at.rsplit_once('#') {
+        Some((path, index)) => (path, index.parse().unwrap_or(0)),
+        None => (at, 0),
+    }
+}
+
+/// The media type of a file, by its name.
+pub fn media(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "md" => "text/markdown; charset=utf-8",
+        "html" | "css" | "js" | "txt" | "sh" | "py" | "yaml" | "yml" | "toml" => "text/plain; charset=utf-8",
+        "json" => "application/json",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,319 @@
+//! Writing and removing records through the doors, and reading them.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::policy::{Action, Subject};
+use crate::prepare::Prepared;
+use loggia_graph::{Audience, Graph};
+use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, Source, Uid, canonical};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The group that may write a record: its owner, or the team whose thing it is.
+pub fn subject_of(document: &Document) -> Subject {
+    let group = |text: &str| Ref::parse(text, Some("group"), document.namespace()).ok();
+    let team = match document.kind().to_ascii_lowercase().as_str() {
+        "instance" => group(document.spec_text("team")),
+        "group" => Some(document.reference()),
+        _ => None,
+    };
+    let owner = match document.spec_text("owner") {
+        "" => group(document.spec_text("team")),
+        owner => group(owner),
+    };
+    Subject { team, owner }
+}
+
+/// Writes records: new ones, or another text for those that the server owns.
+pub struct Apply {
+    /// What to write, in order.
+    pub prepared: Vec<Prepared>,
+    /// The tag that the only record must have now; another one is a conflict.
+    pub if_match: Option<String>,
+    /// Decide, but write nothing.
+    pub dry_run: bool,
+}
+
+impl Command for Apply {
+    fn name(&self) -> &'static str {
+        "record.apply"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let mut changes = Changes::default();
+        let mut answers = Vec::with_capacity(self.prepared.len());
+        // Later documents may refer to earlier ones of the same call.
+        let mut seen = graph.clone();
+        for prepared in &self.prepared {
+            let before = seen.get(&prepared.reference).cloned();
+            let what = self.decide_one(&mut changes, before.as_deref(), prepared, ctx)?;
+            answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag}));
+            if let Some(change) = changes.entries.last().and_then(|entry| entry.as_graph_change(ctx.now)) {
+                seen.apply(&[change]);
+            }
+        }
+        let problems = missing_references(&seen, &self.prepared);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        changes.answer = Value::Array(answers);
+        if self.dry_run {
+            return Ok(Changes::answer(changes.answer));
+        }
+        Ok(changes)
+    }
+}
+
+impl Apply {
+    fn decide_one(
+        &self,
+        changes: &mut Changes,
+        before: Option<&Record>,
+        prepared: &Prepared,
+        ctx: &Ctx<'_>,
+    ) -> Result<&'static str> {
+        ctx.require(Action::Apply, &subject_of(&prepared.document))?;
+        let Some(before) = before else {
+            if self.if_match.is_some() {
+                return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
+            }
+            let draft = new_draft(ctx.uid(), prepared, Source::server());
+            changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
+            return Ok("created");
+        };
+        // Owning the new text is not enough: it must have been theirs before.
+        ctx.require(Action::Apply, &subject_of(&before.parse()))?;
+        if self.if_match.as_deref().is_some_and(|tag| tag != &*before.etag) {
+            return Err(Error::Conflict(format!(
+                "{} was changed meanwhile. Read it again, then make your change.",
+                prepared.reference
+            )));
+        }
+        if *before.document == prepared.text {
+            return Ok("unchanged");
+        }
+        owned_here(before)?;
+        immutable(before, prepared)?;
+        let draft = changed_draft(before, prepared, Source::server());
+        changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
+        Ok("changed")
+    }
+}
+
+/// A draft for a record that is new.
+pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft {
+    let mut status = match prepared.kind {
+        "Release" => publication(&prepared.document),
+        _ => json!({}),
+    };
+    if !prepared.files.is_empty() {
+        status["files"] = json!(prepared.files);
+    }
+    let filled = status.as_object().is_some_and(|map| !map.is_empty());
+    let status = filled.then(|| canonical::to_string(&status));
+    Draft {
+        uid,
+        reference: prepared.reference.clone(),
+        document: prepared.text.clone(),
+        status,
+        etag: prepared.etag.clone(),
+        source,
+    }
+}
+
+/// A draft with another text for a record that is there.
+pub(crate) fn changed_draft(before: &Record, prepared: &Prepared, source: Source) -> Draft {
+    let draft = Draft::of(before);
+    let mut status = before.parse_status();
+    if files::of(before) != prepared.files {
+        if !status.is_object() {
+            status = json!({});
+        }
+        status["files"] = json!(prepared.files);
+    }
+    let status = status.is_object().then(|| canonical::to_string(&status));
+    Draft {
+        status,
+        reference: prepared.reference.clone(),
+        document: prepared.text.clone(),
+        etag: prepared.etag.clone(),
+        source,
+        ..draft
+    }
+}
+
+/// How a release begins: published, unless its text says that it is a draft or a candidate.
+fn publication(document: &Document) -> Value {
+    match document.annotation("loggia.dev/publication") {
+        "" => json!({"publication": "published"}),
+        word => json!({"publication": word}),
+    }
+}
+
+/// Refuses to change here what is kept elsewhere.
+pub(crate) fn owned_here(record: &Record) -> Result<()> {
+    if record.source.is_server() {
+        return Ok(());
+    }
+    let place = record.source.path.split('#').next().unwrap_or_default();
+    let origin = record.source.origin.split_once(':').map_or(&*record.source.origin, |(_, rest)| rest);
+    Err(Error::refused(
+        "source.elsewhere",
+        format!("{} is kept in {origin}, file {place}.", record.reference),
+        "Change it there; it is taken over within seconds.",
+    ))
+}
+
+/// A published release never changes (decision 9).
+pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
+    if prepared.kind != "Release" {
+        return Ok(());
+    }
+    let published = before.parse_status().get("publication").and_then(Value::as_str) == Some("published");
+    let same = before.parse().spec() == prepared.document.spec() && files::of(before) == prepared.files;
+    if published && !same {
+        return Err(Error::refused(
+            "release.immutable",
+            format!("{} is published and cannot change.", prepared.reference.name()),
+            "Publish a new version with the change.",
+        ));
+    }
+    Ok(())
+}
+
+/// References of our own kinds that lead nowhere. Those of the catalog may dangle, as in Backstage.
+pub fn missing_references(graph: &Graph, prepared: &[Prepared]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for one in prepared {
+        let Some(kind) = Kind::find(one.kind).filter(|k| k.api_versions.iter().any(|v| v.starts_with("loggia.dev/")))
+        else {
+            continue;
+        };
+        for relation in (kind.relations)(&one.document) {
+            if graph.get(&relation.target).is_none() {
+                let message = format!("{} names {}, which does not exist", one.reference, relation.target);
+                let mend = format!("Add {}, or correct the name.", relation.target);
+                let mut problem = Problem::new("reference.missing", path_of(&one.document, &relation.target), message, mend);
+                problem.file = (!one.path.is_empty()).then(|| one.path.clone());
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+/// The field of `spec` that names a target: the first whose text ends with its name.
+fn path_of(document: &Document, target: &Ref) -> String {
+    let fields = document.spec().and_then(Value::as_object);
+    let names = |value: &Value| {
+        value.as_str().is_some_and(|text| text.rsplit([':', '/']).next().is_some_and(|n| n.eq_ignore_ascii_case(target.name())))
+    };
+    let found = fields.into_iter().flatten().find(|(_, value)| names(value));
+    found.map_or_else(|| "spec".to_owned(), |(field, _)| format!("spec.{field}"))
+}
+
+/// Removes a record that the server owns.
+pub struct Delete {
+    /// Which.
+    pub reference: Ref,
+    /// The tag that it must have now.
+    pub if_match: Option<String>,
+    /// Decide, but write nothing.
+    pub dry_run: bool,
+}
+
+impl Command for Delete {
+    fn name(&self) -> &'static str {
+        "record.delete"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let record = visible(graph, &ctx.caller.audience, &self.reference)?;
+        ctx.require(Action::Delete, &subject_of(&record.parse()))?;
+        if self.if_match.as_deref().is_some_and(|tag| tag != &*record.etag) {
+            return Err(Error::Conflict(format!("{} was changed meanwhile.", self.reference)));
+        }
+        if record.reference.kind() == "instance" {
+            return Err(Error::refused(
+                "instance.delete",
+                "What runs is not removed by forgetting it.",
+                format!("Destroy it: loggia delete {}", record.reference),
+            ));
+        }
+        owned_here(&record)?;
+        if let Some(user) = live_dependants(graph, &record.reference).first() {
+            return Err(Error::refused(
+                "record.in-use",
+                format!("{} is still used, by {user} for one.", self.reference),
+                "Take away what uses it first.",
+            ));
+        }
+        let mut changes = Changes::answer(json!({"ref": self.reference, "result": "deleted"}));
+        if !self.dry_run {
+            changes.remove(&format!("{}.deleted", record.reference.kind()), record.uid, Value::Null);
+        }
+        Ok(changes)
+    }
+}
+
+/// Instances that are not gone and stand on a record, directly or through a release or an offering.
+pub(crate) fn live_dependants(graph: &Graph, reference: &Ref) -> Vec<Ref> {
+    let mut found = Vec::new();
+    for name in ["hasInstance", "ranBy", "hosts", "hasRelease"] {
+        let Some(relation) = loggia_model::RelationType::find(name) else { continue };
+        for record in graph.related(&Audience::All, reference, relation) {
+            match record.reference.kind() {
+                "instance" if is_live(&record) => found.push(record.reference.clone()),
+                "release" => found.extend(live_dependants(graph, &record.reference)),
+                _ => {}
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn is_live(record: &Record) -> bool {
+    record.parse_status().get("phase").and_then(Value::as_str) != Some("gone")
+}
+
+/// A record that the audience may see.
+///
+/// # Errors
+/// [`Error::NotFound`], the same whether it does not exist or may not be seen.
+pub fn visible(graph: &Graph, audience: &Audience, reference: &Ref) -> Result<Arc<Record>> {
+    let found = graph.get(reference).filter(|record| graph.visible(audience, record));
+    found.cloned().ok_or_else(|| Error::NotFound(format!("There is no {reference}, or you may not see it.")))
+}
+
+impl App {
+    /// A record that the caller may see, now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], the same whether it does not exist or may not be seen.
+    pub fn record(&self, caller: &Caller, reference: &Ref) -> Result<Arc<Record>> {
+        visible(&self.graph(), &caller.audience, reference)
+    }
+
+    /// A record as it was at a time, seen with today's rights.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there was none then, or the caller may not see it.
+    pub async fn record_at(&self, caller: &Caller, reference: &Ref, time: Micros) -> Result<Record> {
+        let missing = || Error::NotFound(format!("There was no {reference} at {time}, or you may not see it."));
+        let uid = self.store.uid_of_ref_at(reference, time).await?.ok_or_else(missing)?;
+        let row = self.store.revision_at(uid, time).await?;
+        let record = row.and_then(loggia_store::RevisionRow::record).ok_or_else(missing)?;
+        let graph = self.graph();
+        let may = match graph.by_uid(uid) {
+            Some(now) => graph.visible(&caller.audience, now),
+            None => graph.visible(&caller.audience, &record),
+        };
+        if may { Ok(record) } else { Err(missing()) }
+    }
+}

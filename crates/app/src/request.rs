@@ -1,0 +1,118 @@
+//! Builds what a driver is told, from the graph and the sealed secrets.
+
+use crate::App;
+use crate::driver::{Backend, RecipeFile, Request, Secret};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::offering;
+use loggia_graph::Graph;
+use loggia_model::instance::InstanceStatus;
+use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::operation::Operation;
+use loggia_model::{Record, Ref, Uid};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The owner of secrets that belong to the platform and not to one thing: what `secretRef` names.
+pub const PLATFORM: Uid = Uid(Uuid::nil());
+
+/// The request for an operation, and the name of the release that it applies.
+pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> Result<(Request, String)> {
+    let graph = app.graph();
+    let record = graph.by_uid(operation.instance).cloned();
+    let record = record.ok_or_else(|| Error::NotFound(format!("{} is not there any more.", operation.instance_ref)))?;
+    let spec: InstanceSpec = record.spec()?;
+    let status: InstanceStatus = record.typed_status()?;
+    let release = find(&graph, "release", spec.target.as_deref().unwrap_or_default())?;
+    let recipe: ReleaseSpec = release.spec()?;
+    let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
+    let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
+    let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
+    let request = Request {
+        key: record.uid.to_string(),
+        instance: record.reference.to_string(),
+        name: base_name(&record.reference, &spec.environment),
+        team: record.reference.namespace().to_owned(),
+        backend: backend(app, &environment, &spec.environment, &recipe.recipe.driver).await?,
+        files: recipe_files(app, &release).await?,
+        environment: spec.environment,
+        offering: spec.offering,
+        version: recipe.version,
+        plan,
+        limits,
+        recipe: recipe.recipe.settings,
+        inputs: spec.inputs,
+        secret_inputs,
+        outputs: status.outputs,
+        secret_outputs,
+        public_url: app.settings.public_url.clone(),
+        requested_by: operation.requested_by.clone(),
+        confirmed,
+    };
+    Ok((request, release.reference.name().to_owned()))
+}
+
+fn find(graph: &Graph, kind: &str, name: &str) -> Result<Arc<Record>> {
+    let found = graph.get(&Ref::new(kind, "default", name)).cloned();
+    found.ok_or_else(|| Error::NotFound(format!("The {kind} {name} is not there any more.")))
+}
+
+/// The name that was ordered: that of the record without the environment.
+pub fn base_name(reference: &Ref, environment: &str) -> String {
+    let name = reference.name();
+    name.strip_suffix(environment).and_then(|n| n.strip_suffix('.')).unwrap_or(name).to_owned()
+}
+
+/// The backend for a driver, with its secret.
+pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
+    let (name, backend) = offering::backend(spec, driver).ok_or_else(|| {
+        Error::refused(
+            "environment.backend-missing",
+            format!("{environment} has no backend for {driver} any more."),
+            "Ask the owner of the environment to add one.",
+        )
+    })?;
+    let secret = match &backend.secret_ref {
+        Some(reference) => platform_secret(app, reference).await?,
+        None => None,
+    };
+    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret })
+}
+
+/// A secret of the platform, by its name.
+pub(crate) async fn platform_secret(app: &App, name: &str) -> Result<Option<Secret>> {
+    match app.store.secret(PLATFORM, name).await? {
+        Some(row) => Ok(Some(app.secrets.open(&row)?)),
+        None => Ok(None),
+    }
+}
+
+type Named = Vec<(String, Secret)>;
+
+/// The secret inputs and outputs of an instance.
+async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    for row in app.store.secrets_of(uid).await? {
+        let secret = app.secrets.open(&row)?;
+        match row.field.split_once('.') {
+            Some(("input", name)) => inputs.push((name.to_owned(), secret)),
+            Some(("output", name)) => outputs.push((name.to_owned(), secret)),
+            _ => {}
+        }
+    }
+    Ok((inputs, outputs))
+}
+
+/// The files of a release: templates of golden paths.
+async fn recipe_files(app: &App, release: &Record) -> Result<Vec<RecipeFile>> {
+    let mut found = Vec::new();
+    for entry in files::of(release) {
+        let Some(blob) = app.store.blob(&entry.sha256).await? else {
+            return Err(Error::Internal(format!("the file {} of {} is lost", entry.path, release.reference)));
+        };
+        found.push(RecipeFile { path: entry.path, bytes: blob.bytes, executable: entry.executable });
+    }
+    Ok(found)
+}

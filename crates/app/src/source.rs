@@ -1,0 +1,274 @@
+//! Sources: where records come from, how far each was read, and the loop that keeps in step with them.
+//!
+//! Each source is read by itself: a broken one never holds another up. Reading is outside (a [`Reader`]); deciding is
+//! [`crate::sync::SyncSource`].
+
+use crate::App;
+use crate::caller::{Caller, Door};
+use crate::driver::Failure;
+use crate::error::{Error, Result};
+use crate::policy::{Action, Subject};
+use crate::read::{Reading, SourceFile, read};
+use crate::sync::{SyncReport, SyncSource};
+use async_trait::async_trait;
+use loggia_model::Problem;
+use loggia_store::SourceRow;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, Notify, watch};
+
+/// How often a source is looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// The files of a source at one moment.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// Commit, or a digest of what was read.
+    pub commit: String,
+    /// The files, in order of paths.
+    pub files: Vec<SourceFile>,
+    /// How a place in it is written in the catalog's annotations, without the path: `url:https://…/` or `file:/…/`.
+    pub place: String,
+    /// Whether the source is that one file.
+    pub single: bool,
+}
+
+/// A change of one file, made on a page and kept in the repository.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The file.
+    pub path: String,
+    /// Its bytes afterwards.
+    pub bytes: Vec<u8>,
+    /// Who made it: name and address for the commit.
+    pub author: (String, String),
+    /// First line of the commit, and why.
+    pub message: String,
+    /// The commit that the editor saw; another one is a conflict when the file changed since.
+    pub base: String,
+}
+
+/// Reads sources and writes edits into them.
+#[async_trait]
+pub trait Reader: Send + Sync {
+    /// Reads a source; `None` when it is still at the commit that is known.
+    ///
+    /// # Errors
+    /// When it cannot be reached or read, with what to do.
+    async fn read(&self, location: &str, known: Option<&str>) -> Result<Option<Tree>, Failure>;
+
+    /// Commits an edit in the author's name and pushes it.
+    ///
+    /// # Errors
+    /// When the source takes no edits, or was changed meanwhile.
+    async fn commit(&self, location: &str, edit: &Edit) -> Result<String, Failure>;
+}
+
+/// What is kept about a source beside its row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SourceState {
+    /// What the last synchronisation did and found.
+    pub report: SyncReport,
+    /// Why the source could not be read last time; empty when it could.
+    pub failure: String,
+    /// How many documents it has.
+    pub documents: usize,
+}
+
+/// One source, for people.
+#[derive(Clone, Debug)]
+pub struct SourceView {
+    /// How far it was read.
+    pub row: SourceRow,
+    /// What was found.
+    pub state: SourceState,
+}
+
+/// The sources of this server.
+pub struct Sources {
+    app: Arc<App>,
+    reader: Arc<dyn Reader>,
+    locations: Vec<String>,
+    /// One synchronisation at a time: they would only wait for each other at the writer.
+    turn: Mutex<()>,
+    wake: Notify,
+}
+
+/// The origin of a repository.
+pub fn origin(location: &str) -> String {
+    format!("repository:{location}")
+}
+
+impl Sources {
+    /// For the repositories that the operator named, in order.
+    pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
+        Sources { app, reader, locations, turn: Mutex::new(()), wake: Notify::new() }
+    }
+
+    /// Reads every source once, then again and again until `stop` turns true. `first` is told after the first round.
+    pub async fn follow(self: Arc<Self>, first: impl FnOnce(), mut stop: watch::Receiver<bool>) {
+        self.round().await;
+        first();
+        while !*stop.borrow() {
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = self.wake.notified() => {}
+                _ = stop.changed() => return,
+            }
+            self.round().await;
+        }
+    }
+
+    async fn round(&self) {
+        for location in &self.locations {
+            if let Err(error) = self.sync(location, false).await {
+                tracing::warn!(%location, %error, "a source could not be taken over");
+            }
+        }
+    }
+
+    /// Looks at all sources now.
+    pub fn refresh(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Whether every source was read at least once, ever.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn all_read(&self) -> Result<bool> {
+        for location in &self.locations {
+            let row = self.app.store.source(&origin(location)).await?;
+            if row.is_none_or(|row| row.last_ok.is_none()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Confirms the removals that a source holds back.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] unless the caller is of the product team; [`Error::NotFound`] for an unknown source.
+    pub async fn confirm(&self, caller: &Caller, location: &str) -> Result<SyncReport> {
+        self.app.require(caller, Action::Sync, &Subject::default())?;
+        if !self.locations.iter().any(|known| known == location) {
+            return Err(Error::NotFound(format!("{location} is not among the sources of this server.")));
+        }
+        self.sync(location, true).await
+    }
+
+    /// Reads a source and takes over what changed.
+    ///
+    /// # Errors
+    /// When it cannot be read, or nothing can be written.
+    pub async fn sync(&self, location: &str, confirmed: bool) -> Result<SyncReport> {
+        let _turn = self.turn.lock().await;
+        let id = origin(location);
+        let before = self.app.store.source(&id).await?;
+        let state = state_of(before.as_ref());
+        let retry = confirmed || !state.failure.is_empty() || !state.report.problems.is_empty();
+        let known = before.as_ref().and_then(|row| row.last_commit.clone()).filter(|_| !retry);
+        let tree = match self.reader.read(location, known.as_deref()).await {
+            Ok(Some(tree)) => tree,
+            Ok(None) => return Ok(state.report),
+            Err(failure) => return self.failed(&id, location, before, failure).await,
+        };
+        let report = self.take_over(&id, &tree, confirmed).await?;
+        let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
+        let now = self.app.now();
+        let row = SourceRow {
+            id,
+            kind: "repository".into(),
+            location: location.to_owned(),
+            last_commit: Some(tree.commit),
+            last_sync: Some(now),
+            last_ok: Some(now),
+            state: serde_json::to_value(&state)?,
+        };
+        // Nothing new to tell is not worth a write every two seconds.
+        let same = before.as_ref().is_some_and(|b| b.last_commit == row.last_commit && b.state == row.state);
+        if !same {
+            self.app.store.put_source(&row).await?;
+        }
+        Ok(state.report)
+    }
+
+    async fn failed(&self, id: &str, location: &str, before: Option<SourceRow>, failure: Failure) -> Result<SyncReport> {
+        let mut state = state_of(before.as_ref());
+        state.failure = format!("{} {}", failure.message, failure.mend);
+        let row = SourceRow {
+            id: id.to_owned(),
+            kind: "repository".into(),
+            location: location.to_owned(),
+            last_commit: before.as_ref().and_then(|row| row.last_commit.clone()),
+            last_sync: Some(self.app.now()),
+            last_ok: before.and_then(|row| row.last_ok),
+            state: serde_json::to_value(&state)?,
+        };
+        self.app.store.put_source(&row).await?;
+        Err(Error::Unavailable(state.failure))
+    }
+
+    async fn take_over(&self, id: &str, tree: &Tree, confirmed: bool) -> Result<(SyncReport, usize)> {
+        let mut reading = self.read_tree(tree);
+        for (hash, (media, bytes)) in &reading.blobs {
+            if self.app.store.blob(hash).await?.is_none() {
+                self.app.store.put_blob(media, bytes).await?;
+            }
+        }
+        if let Some(location) = crate::location::of_tree(tree, &reading) {
+            reading.prepared.push(location);
+        }
+        let documents = reading.prepared.len();
+        let command = SyncSource {
+            origin: id.into(),
+            prepared: std::mem::take(&mut reading.prepared),
+            broken: std::mem::take(&mut reading.broken),
+            commit: tree.commit.clone(),
+            confirmed,
+        };
+        let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await?;
+        let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
+        reading.locate_later(&tree.files, &mut report.problems);
+        let mut problems: Vec<Problem> = std::mem::take(&mut reading.problems);
+        problems.append(&mut report.problems);
+        report.problems = problems;
+        Ok((report, documents))
+    }
+
+    fn read_tree(&self, tree: &Tree) -> Reading {
+        let place = |path: &str| match tree.single {
+            true => Some(tree.place.clone()),
+            false => Some(format!("{}{path}", tree.place)),
+        };
+        read(&tree.files, &place)
+    }
+
+    /// The sources with what was found in them, in the operator's order.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn list(&self, caller: &Caller) -> Result<Vec<SourceView>> {
+        self.app.require(caller, Action::Read, &Subject::default())?;
+        let rows = self.app.store.sources().await?;
+        Ok(rows.into_iter().map(|row| SourceView { state: state_of(Some(&row)), row }).collect())
+    }
+
+    /// Commits an edit of a record that comes from a repository, in the caller's name.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the repository takes no edits; the refusal says what to do instead.
+    pub async fn edit(&self, location: &str, edit: &Edit) -> Result<String> {
+        let commit = self.reader.commit(location, edit).await;
+        let commit = commit.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
+        self.refresh();
+        Ok(commit)
+    }
+}
+
+fn state_of(row: Option<&SourceRow>) -> SourceState {
+    row.and_then(|row| serde_json::from_value(row.state.clone()).ok()).unwrap_or_default()
+}

@@ -1,0 +1,278 @@
+//! Keeping in step with a source: a repository, a folder, a location, or another catalog.
+//!
+//! Data flow: a reader gives all documents of the source at one commit; they are prepared on all cores; one command
+//! decides the difference against what the source owned before, and writes it in one transaction. A document that is
+//! wrong never takes the others along, and what it described before stays as it was.
+
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts};
+use crate::error::Result;
+use crate::files;
+use crate::policy::{Action, Subject};
+use crate::prepare::Prepared;
+use crate::record::{changed_draft, immutable, live_dependants, missing_references, new_draft};
+use loggia_graph::{Audience, Graph, Query};
+use loggia_model::{Problem, Record, Ref, Source, Uid};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// The condition of a record whose text has left its source while something still stands on it.
+pub const SOURCE_GONE: &str = "SourceGone";
+
+/// Takes over the documents of a source.
+pub struct SyncSource {
+    /// The origin: `repository:<id>`, `location:<id>` or `catalog:<url>`.
+    pub origin: Arc<str>,
+    /// The documents that are right, in order of files.
+    pub prepared: Vec<Prepared>,
+    /// Paths of files with a problem: what they described before stays.
+    pub broken: HashSet<String>,
+    /// The commit or tag that was read, for history.
+    pub commit: String,
+    /// A person confirmed the removals that were held.
+    pub confirmed: bool,
+}
+
+/// What a synchronisation did and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SyncReport {
+    /// Records that are new.
+    pub created: usize,
+    /// Records with another text.
+    pub changed: usize,
+    /// Records whose name changed.
+    pub renamed: usize,
+    /// Records whose file moved, and nothing else.
+    pub moved: usize,
+    /// Records that were removed.
+    pub removed: usize,
+    /// Records that stay although their text is gone, because something stands on them.
+    pub kept: Vec<Ref>,
+    /// Removals that wait for a person, because they are more than a fifth of the source.
+    pub held: Vec<Ref>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// The state of one decision.
+struct Deciding<'a> {
+    graph: &'a Graph,
+    ctx: &'a Ctx<'a>,
+    origin: &'a Arc<str>,
+    changes: Changes,
+    report: SyncReport,
+    /// What the source owned and has not been met yet.
+    left: HashMap<Ref, Arc<Record>>,
+    met: HashSet<Ref>,
+}
+
+impl Command for SyncSource {
+    fn name(&self) -> &'static str {
+        "source.sync"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        ctx.require(Action::Sync, &Subject::default())?;
+        let owned = owned(graph, &self.origin);
+        let before = owned.len();
+        let left = owned.into_iter().map(|record| (record.reference.clone(), record)).collect();
+        let report = SyncReport::default();
+        let met = HashSet::with_capacity(self.prepared.len());
+        let mut state = Deciding { graph, ctx, origin: &self.origin, changes: Changes::default(), report, left, met };
+        for prepared in &self.prepared {
+            state.one(prepared);
+        }
+        state.remove(self, before);
+        state.references(&self.prepared);
+        let Deciding { mut changes, report, .. } = state;
+        if !changes.entries.is_empty() {
+            let data = json!({"origin": &*self.origin, "commit": self.commit, "created": report.created,
+                "changed": report.changed, "removed": report.removed, "problems": report.problems.len()});
+            changes.note("source.synced", None, data);
+        }
+        changes.answer = serde_json::to_value(&report)?;
+        Ok(changes)
+    }
+}
+
+impl Deciding<'_> {
+    fn one(&mut self, prepared: &Prepared) {
+        if !self.met.insert(prepared.reference.clone()) {
+            let message = format!("{} is described twice in this source", prepared.reference);
+            self.problem("name.duplicate", "metadata.name", prepared, message, "Rename or remove one of them.");
+            return;
+        }
+        let source = Source { origin: Arc::clone(self.origin), path: prepared.path.as_str().into() };
+        match self.graph.get(&prepared.reference).cloned() {
+            Some(before) if before.source.origin == *self.origin => {
+                self.left.remove(&prepared.reference);
+                self.update(&before, prepared, source);
+            }
+            Some(before) => self.taken(&before, prepared),
+            None => self.create(prepared, source),
+        }
+    }
+
+    fn update(&mut self, before: &Record, prepared: &Prepared, source: Source) {
+        let same_text = *before.document == prepared.text && files::of(before) == prepared.files;
+        let gone = has_condition(before, SOURCE_GONE);
+        if same_text && before.source == source && !gone {
+            return;
+        }
+        if let Err(error) = immutable(before, prepared) {
+            self.problem("release.immutable", "spec", prepared, error.to_string(), "Publish a new version instead.");
+            return;
+        }
+        let mut draft = changed_draft(before, prepared, source);
+        if gone {
+            draft.status = without_condition(before, SOURCE_GONE);
+        }
+        let verb = if same_text { "moved" } else { "changed" };
+        if same_text {
+            self.report.moved += 1;
+        } else {
+            self.report.changed += 1;
+        }
+        self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
+    }
+
+    fn create(&mut self, prepared: &Prepared, source: Source) {
+        if let Some(before) = self.formerly(prepared) {
+            self.left.remove(&before.reference);
+            self.report.renamed += 1;
+            let draft = changed_draft(&before, prepared, source);
+            self.changes.aliases.push((before.reference.clone(), before.uid));
+            let data = json!({"formerly": before.reference});
+            self.changes.put(&format!("{}.renamed", prepared.reference.kind()), draft, data);
+            return;
+        }
+        self.report.created += 1;
+        let draft = new_draft(self.ctx.uid(), prepared, source);
+        self.changes.put(&format!("{}.created", prepared.reference.kind()), draft, Value::Null);
+    }
+
+    /// The record of this source that the document says it was called before.
+    fn formerly(&self, prepared: &Prepared) -> Option<Arc<Record>> {
+        let name = prepared.document.annotation("loggia.dev/formerly");
+        if name.is_empty() {
+            return None;
+        }
+        let old = Ref::parse(name, Some(prepared.kind), prepared.document.namespace()).ok()?;
+        self.left.get(&old).cloned()
+    }
+
+    fn taken(&mut self, before: &Record, prepared: &Prepared) {
+        let place = match before.source.is_server() {
+            true => "is kept on this server already".to_owned(),
+            false => format!("comes from {} already", before.source.origin),
+        };
+        let message = format!("{} {place}; this one is not taken over", prepared.reference);
+        self.problem("name.taken", "metadata.name", prepared, message, "Rename it, or remove the other one first.");
+    }
+
+    fn remove(&mut self, sync: &SyncSource, before: usize) {
+        let mut leaving: Vec<Arc<Record>> = std::mem::take(&mut self.left)
+            .into_values()
+            .filter(|record| !sync.broken.contains(record.source.path.split('#').next().unwrap_or_default()))
+            .collect();
+        leaving.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
+        let too_many = leaving.len() * 5 > before && leaving.len() > 1;
+        if too_many && !sync.confirmed {
+            self.report.held = leaving.into_iter().map(|record| record.reference.clone()).collect();
+            return;
+        }
+        for record in leaving {
+            let users = live_dependants(self.graph, &record.reference);
+            if users.is_empty() {
+                self.report.removed += 1;
+                self.changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
+            } else {
+                self.keep(&record, &users);
+            }
+        }
+    }
+
+    fn keep(&mut self, record: &Record, users: &[Ref]) {
+        self.report.kept.push(record.reference.clone());
+        if has_condition(record, SOURCE_GONE) {
+            return;
+        }
+        let count = users.len();
+        let message = format!("The file that describes it is gone, but {count} running things still stand on it.");
+        let condition = json!({"type": SOURCE_GONE, "status": "True", "reason": "FileRemoved", "message": message});
+        let mut status = record.parse_status();
+        if !status.is_object() {
+            status = json!({});
+        }
+        match status.get_mut("conditions").and_then(Value::as_array_mut) {
+            Some(list) => list.push(condition),
+            None => status["conditions"] = json!([condition]),
+        }
+        let draft = Draft::of(record).with_status(&status);
+        self.changes.put(&format!("{}.kept", record.reference.kind()), draft, json!({"usedBy": users}));
+    }
+
+    /// References of our own kinds that lead nowhere: told, not refused, because the other end may come later.
+    fn references(&mut self, prepared: &[Prepared]) {
+        let mut after = self.graph.clone();
+        let now = self.ctx.now;
+        let changes: Vec<_> = self.changes.entries.iter().filter_map(|entry| entry.as_graph_change(now)).collect();
+        after.apply(&changes);
+        self.report.problems.extend(missing_references(&after, prepared));
+    }
+
+    fn problem(&mut self, rule: &str, path: &str, at: &Prepared, message: String, mend: &str) {
+        let mut problem = Problem::new(rule, path, message, mend);
+        problem.file = Some(at.path.clone());
+        self.report.problems.push(problem);
+    }
+}
+
+fn has_condition(record: &Record, kind: &str) -> bool {
+    record.status.as_deref().is_some_and(|text| text.contains(kind))
+}
+
+/// The status text without a condition; none when nothing else is left.
+fn without_condition(record: &Record, kind: &str) -> Option<String> {
+    let mut status = record.parse_status();
+    let list = status.get_mut("conditions").and_then(Value::as_array_mut)?;
+    list.retain(|condition| condition.get("type").and_then(Value::as_str) != Some(kind));
+    if list.is_empty() {
+        status.as_object_mut()?.remove("conditions");
+    }
+    let empty = status.as_object().is_some_and(serde_json::Map::is_empty);
+    (!empty).then(|| loggia_model::canonical::to_string(&status))
+}
+
+/// Everything that a source owns.
+pub(crate) fn owned(graph: &Graph, origin: &str) -> Vec<Arc<Record>> {
+    let all = graph.query(&Audience::All, &Query::default()).records;
+    all.into_iter().filter(|record| &*record.source.origin == origin).collect()
+}
+
+/// Removes everything that a source owned: it is not read any more.
+pub struct DropSource {
+    /// The origin.
+    pub origin: Arc<str>,
+}
+
+impl Command for DropSource {
+    fn name(&self) -> &'static str {
+        "source.drop"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        ctx.require(Action::Register, &Subject::default())?;
+        let mut changes = Changes::default();
+        let uids: Vec<(Ref, Uid)> =
+            owned(graph, &self.origin).into_iter().map(|r| (r.reference.clone(), r.uid)).collect();
+        changes.answer = json!({"removed": uids.len()});
+        for (reference, uid) in uids {
+            changes.remove(&format!("{}.removed", reference.kind()), uid, Value::Null);
+        }
+        Ok(changes)
+    }
+}

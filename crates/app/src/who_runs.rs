@@ -1,0 +1,193 @@
+//! The main question: who runs what, at which version, and who must be told.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::offering;
+use crate::record::visible;
+use crate::request::base_name;
+use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::version::{Range, Version};
+use loggia_model::{Micros, Record, Ref, RelationType, time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Narrows the question.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WhoRunsQuery {
+    /// Name of the offering.
+    pub offering: String,
+    /// Only versions below this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<String>,
+    /// Only versions in this range.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Only this environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// Only this team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Only this step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+}
+
+/// One running thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WhoRunsRow {
+    /// Name of the instance.
+    pub instance: Ref,
+    /// Name within team and environment.
+    pub name: String,
+    /// The team that runs it.
+    pub team: Ref,
+    /// Title of the team.
+    pub team_title: String,
+    /// Where.
+    pub environment: String,
+    /// Version of what really runs, as observed; that of the release when nobody has looked. Empty when unknown.
+    pub version: String,
+    /// Name of the release, when it is one of ours.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub release: String,
+    /// Since when this version runs.
+    pub since: Option<Micros>,
+    /// When it was last seen.
+    pub last_seen: Option<Micros>,
+    /// Whom to tell: the contact of the instance, else of the team.
+    pub contact: String,
+    /// Observed, enrolled or managed.
+    pub step: Step,
+    /// How it is known.
+    pub known_by: String,
+    /// Where it is in its life; `unknown` when it was not seen for longer than its environment allows.
+    pub phase: Phase,
+}
+
+impl App {
+    /// Who runs an offering. Answers what the caller may see, by team, environment and name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown offering, [`Error::Invalid`] for a version that is none.
+    pub fn who_runs(&self, caller: &Caller, query: &WhoRunsQuery) -> Result<Vec<WhoRunsRow>> {
+        let graph = self.graph();
+        let audience = &caller.audience;
+        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
+            .map_err(|_| unknown_offering(&graph, audience, &query.offering))?;
+        let limit = Limit::read(query)?;
+        let Some(relation) = RelationType::find("hasInstance") else { return Ok(Vec::new()) };
+        let instances = graph.related(audience, &offering.reference, relation);
+        let mut rows: Vec<WhoRunsRow> = instances
+            .iter()
+            .filter_map(|record| self.row(&graph, record))
+            .filter(|row| limit.keeps(row) && keeps(query, row))
+            .collect();
+        rows.sort_by(|a, b| (&a.team, &a.environment, &a.name).cmp(&(&b.team, &b.environment, &b.name)));
+        Ok(rows)
+    }
+
+    /// What a team runs, by environment.
+    pub fn runs_of_team(&self, caller: &Caller, team: &Ref) -> Vec<WhoRunsRow> {
+        let graph = self.graph();
+        let query = Query {
+            predicate: Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", team.as_str())),
+            ..Query::default()
+        };
+        graph.query(&caller.audience, &query).records.iter().filter_map(|record| self.row(&graph, record)).collect()
+    }
+
+    /// An instance as a row; none for a text that does not fit the type.
+    pub fn row(&self, graph: &Graph, record: &Record) -> Option<WhoRunsRow> {
+        let spec: InstanceSpec = record.spec().ok()?;
+        let status: InstanceStatus = record.typed_status().ok()?;
+        let team: Ref = Ref::parse(&spec.team, Some("group"), "default").ok()?;
+        let group = graph.get(&team).map(|record| record.parse());
+        let (first, last) = self.sighting(record.uid).unzip();
+        let version = if status.version.is_empty() {
+            status.applied.strip_prefix(&format!("{}-", spec.offering)).unwrap_or_default().to_owned()
+        } else {
+            status.version.clone()
+        };
+        let contact = spec.contact.clone().or_else(|| {
+            let email = group.as_ref()?.spec()?.pointer("/profile/email")?.as_str()?;
+            Some(email.to_owned())
+        });
+        Some(WhoRunsRow {
+            instance: record.reference.clone(),
+            name: base_name(&record.reference, &spec.environment),
+            team_title: group.map_or_else(|| team.name().to_owned(), |g| g.title().to_owned()),
+            phase: self.phase(graph, &spec, &status, last),
+            team,
+            environment: spec.environment,
+            version,
+            release: status.applied,
+            since: status.since.or(first),
+            last_seen: last,
+            contact: contact.unwrap_or_default(),
+            step: spec.step,
+            known_by: status.known_by,
+        })
+    }
+
+    /// The phase of now: what was not seen for too long is unknown, never gone.
+    fn phase(&self, graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus, last: Option<Micros>) -> Phase {
+        let limit = self.unknown_after_days(graph, &spec.environment) * time::DAY;
+        let stale = last.is_some_and(|last| self.now().0 - last.0 > limit);
+        if stale && status.phase == Phase::Ready { Phase::Unknown } else { status.phase }
+    }
+}
+
+fn keeps(query: &WhoRunsQuery, row: &WhoRunsRow) -> bool {
+    let team = |wanted: &String| row.team.name() == wanted || row.team.as_str() == wanted;
+    query.environment.as_ref().is_none_or(|wanted| *wanted == row.environment)
+        && query.team.as_ref().is_none_or(team)
+        && query.step.is_none_or(|wanted| wanted == row.step)
+}
+
+/// Limits on the version. What runs at an unknown version is always kept: it must be asked about, not forgotten.
+struct Limit {
+    below: Option<Version>,
+    range: Option<Range>,
+}
+
+impl Limit {
+    fn read(query: &WhoRunsQuery) -> Result<Limit> {
+        let below = match query.below.as_deref() {
+            None => None,
+            Some(text) => Some(Version::parse(text).ok_or_else(|| {
+                let message = format!("{text:?} is not a version");
+                Error::invalid("version", "below", message, "Write it as 15 or 2.1.")
+            })?),
+        };
+        let range = match query.version.as_deref() {
+            None => None,
+            Some(text) => Some(Range::parse(text).map_err(|_| {
+                let message = format!("{text:?} is not a range of versions");
+                Error::invalid("version.range", "version", message, "Write it as 15, >=15 or ~2.1.")
+            })?),
+        };
+        Ok(Limit { below, range })
+    }
+
+    fn keeps(&self, row: &WhoRunsRow) -> bool {
+        let Some(version) = Version::parse(&row.version) else { return true };
+        self.below.as_ref().is_none_or(|below| version < *below)
+            && self.range.as_ref().is_none_or(|range| range.contains(&version))
+    }
+}
+
+fn unknown_offering(graph: &Graph, audience: &Audience, name: &str) -> Error {
+    let names: Vec<String> =
+        offering::offerings(graph, audience).iter().map(|r| r.reference.name().to_owned()).collect();
+    let mend = match names.is_empty() {
+        true => "Nothing is offered yet.".to_owned(),
+        false => format!("Offered are: {}.", names.join(", ")),
+    };
+    Error::NotFound(format!("There is no offering {name:?}. {mend}"))
+}
