@@ -153,7 +153,7 @@ export async function lighthouse(url, headers = {}) {
   const browser = await startBrowser([`--remote-debugging-port=${port}`]);
   try {
     const { lhr } = await run(url, { port, output: 'json', logLevel: 'error', extraHeaders: headers,
-      onlyCategories: ['accessibility', 'best-practices'], disableFullPageScreenshot: true });
+      onlyCategories: ['accessibility', 'best-practices'], onlyAudits: ['network-requests'], disableFullPageScreenshot: true });
     const score = (category) => Math.round(lhr.categories[category].score * 100);
     const requests = lhr.audits['network-requests']?.details?.items ?? [];
     return {

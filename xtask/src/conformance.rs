@@ -44,7 +44,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let fixture = scratch.path().join("fixture");
     std::fs::create_dir_all(&fixture)?;
     std::fs::copy(shared.join("data/golden/fixture.yaml"), fixture.join("fixture.yaml"))?;
-    let setting = Setting { binary: server::release()?, shared, fixture, scratch: scratch.path().into() };
+    let setting = Setting { binary: server::release(arguments)?, shared, fixture, scratch: scratch.path().into() };
     for (name, bar, peer, check) in chosen {
         report.check(name, bar, peer, || check(&setting));
     }

@@ -1,15 +1,18 @@
 //! A Loggia server of the release build, with a data folder of its own, for one check or measurement.
 
 use crate::http::Connection;
-use crate::process;
+use crate::{process, report};
 use anyhow::{Context, Result, bail};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Builds the release binary and says where it is.
-pub fn release() -> Result<PathBuf> {
+/// Builds the release binary, unless `--binary PATH` names one, and says where it is.
+pub fn release(arguments: &[String]) -> Result<PathBuf> {
+    if let Some(binary) = report::option(arguments, "--binary") {
+        return Ok(Path::new(binary).canonicalize()?);
+    }
     if !process::status(process::cargo().args(["build", "--release", "--package", "loggia"]))? {
         bail!("the release build failed");
     }

@@ -47,7 +47,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let cold = arguments.iter().any(|argument| argument == "--cold-build");
     let scratch = process::scratch("bench")?;
     let setting = Setting {
-        binary: server::release()?,
+        binary: server::release(arguments)?,
         shared: process::shared(),
         scratch: scratch.path().into(),
         empty: option(arguments, "--empty").map(String::from),

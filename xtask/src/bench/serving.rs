@@ -7,7 +7,7 @@ use crate::http::Connection;
 use crate::install::{self, Program};
 use crate::report::{Outcome, Report};
 use crate::server::{Plan, Server};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 const PAGE: &str = "/api/catalog/entities/by-query?limit=20&filter=kind=component,spec.lifecycle=production";
 const TOTAL: &str = "/api/catalog/entities/by-query?limit=0";
@@ -57,6 +57,10 @@ fn rows(setting: &Setting, report: &mut Report, plan: &Plan, mut server: Server)
 }
 
 fn page(connection: &mut Connection, median: f64, high: f64) -> Result<Outcome> {
+    let shown = connection.get(PAGE)?.json()?;
+    if shown["items"].as_array().map_or(0, Vec::len) != 20 || shown["totalItems"].as_u64().unwrap_or(0) < 1_000 {
+        bail!("the page does not hold 20 of many");
+    }
     let times = Latency::measure(connection, PAGE, 2_000)?;
     let (p50, p99) = (times.percentile(50), times.percentile(99));
     Ok(Outcome::Figure(format!("p50 {p50:.2} ms, p99 {p99:.2} ms"), p50 < median && p99 < high))
@@ -76,6 +80,9 @@ fn by_name(setting: &Setting, plan: &Plan, server: &Server) -> Result<Outcome> {
     let names = list.as_array().into_iter().flatten().filter_map(|entity| entity["metadata"]["name"].as_str());
     let paths: Vec<String> =
         names.map(|name| format!("/api/catalog/entities/by-name/component/default/{name}")).collect();
+    if paths.len() != 500 {
+        bail!("{} names instead of 500", paths.len());
+    }
     let Some(named) = load(setting, plan, &paths)? else {
         return Ok(Outcome::Skipped("wrk is not installed".into()));
     };
