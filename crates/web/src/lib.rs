@@ -1,1 +1,53 @@
-//! placeholder
+//! Every HTTP door: pages, the JSON API, the Backstage catalog API, signing in, Git, and operating.
+//!
+//! Doors translate: a request into a command or a query with its caller, an outcome into an answer. They decide
+//! nothing.
+
+pub mod api;
+pub mod assets;
+pub mod auth;
+pub mod backstage;
+pub mod brand;
+pub mod caller;
+pub mod error;
+pub mod git;
+pub mod operating;
+pub mod pages;
+pub mod shell;
+pub mod state;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use state::WebState;
+
+/// All routes, with the layers that every request passes.
+pub fn router(state: WebState) -> Router {
+    let doors = Router::new()
+        .merge(api::routes())
+        .merge(auth::routes())
+        .merge(backstage::routes())
+        .merge(git::routes())
+        .merge(pages::routes())
+        .layer(from_fn_with_state(state.clone(), caller::identify));
+    // Health and assets need no caller and no database.
+    Router::new()
+        .merge(operating::routes())
+        .merge(pages::asset::routes())
+        .merge(doors)
+        .layer(CatchPanicLayer::new())
+        .with_state(state)
+}
+
+/// Serves until `ended`, then lets open requests finish.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn run(
+    listener: tokio::net::TcpListener,
+    state: WebState,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(state)).with_graceful_shutdown(ended).await
+}

@@ -1,0 +1,124 @@
+//! Who is asking: read from the request once, before any handler.
+//!
+//! A request carries a bearer token, or the cookie of a session. Nothing else identifies anybody. Changing requests
+//! that rest on a cookie must come from our own pages.
+
+use crate::error::{Reply, door_of};
+use crate::state::WebState;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use loggia_app::login::digest;
+use loggia_app::{Caller, Door, Error};
+use subtle::ConstantTimeEq;
+
+/// Name of the cookie that holds the session.
+pub const COOKIE: &str = "loggia_session";
+/// Name of the header that finds the log lines of a request.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// The caller of a request, as an argument of a handler.
+#[derive(Clone, Debug)]
+pub struct By(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for By {
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Reply> {
+        let missing = || Reply(Error::Internal("a route without the caller layer".into()));
+        parts.extensions.get::<Caller>().cloned().map(By).ok_or_else(missing)
+    }
+}
+
+/// Finds the caller and puts it where handlers take it from; refuses what is not closed to nobody.
+pub async fn identify(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let door = door_of(request.uri().path());
+    let caller = match caller(&state, request.headers(), door, &id).await {
+        Ok(caller) => caller,
+        Err(error) => return with_id(Reply(error).into_response_for(door, &request), &id),
+    };
+    if let Err(error) = same_origin(&request, &caller) {
+        return with_id(Reply(error).into_response_for(door, &request), &id);
+    }
+    request.extensions_mut().insert(caller);
+    with_id(next.run(request).await, &id)
+}
+
+fn with_id(mut response: Response, id: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The id that the caller brought along, or a new one. Only harmless characters are taken over.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if (8..=64).contains(&given.len()) && given.chars().all(harmless) {
+        return given.to_owned();
+    }
+    uuid::Uuid::now_v7().simple().to_string()
+}
+
+/// The bearer token of a request. `None` without one; a Basic header is not for us.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The value of a cookie.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|text| text.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then_some(value)
+    })
+}
+
+async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &str) -> Result<Caller, Error> {
+    if let Some(token) = bearer(headers) {
+        return by_token(state, token, door, id).await;
+    }
+    if let Some(token) = cookie(headers, COOKIE)
+        && let Some(caller) = state.app.session_caller(token, door, id).await?
+    {
+        return Ok(caller);
+    }
+    Ok(Caller::nobody(door, id))
+}
+
+/// The caller behind a bearer token.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] for a token that is not valid: it must not read as nobody.
+pub async fn by_token(state: &WebState, token: &str, door: Door, id: &str) -> Result<Caller, Error> {
+    if let Some(admin) = &state.admin_token
+        && bool::from(digest(token).as_bytes().ct_eq(admin.as_bytes()))
+    {
+        return Ok(Caller::administrator("administrator", door, id));
+    }
+    let found = state.app.token_caller(token, door, id).await?;
+    found.ok_or_else(|| Error::Unauthenticated("This token is not valid: unknown, expired or revoked.".into()))
+}
+
+/// Refuses changing requests from foreign pages when they rest on a cookie.
+fn same_origin(request: &Request, caller: &Caller) -> Result<(), Error> {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if safe || !caller.is_signed_in() || bearer(request.headers()).is_some() {
+        return Ok(());
+    }
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let fits = match header("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => match header("origin") {
+            Some(origin) => header("host").is_some_and(|host| origin.split("://").nth(1) == Some(host)),
+            None => true,
+        },
+    };
+    if fits { Ok(()) } else { Err(Error::Forbidden("This came from another site and was not done.".into())) }
+}

@@ -1,0 +1,27 @@
+//! What every handler shares.
+
+use loggia_app::App;
+use loggia_app::login::digest;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What every handler shares; cheap to clone.
+#[derive(Clone)]
+pub struct WebState {
+    /// The application.
+    pub app: Arc<App>,
+    /// Digest of the bootstrap token, when there is one.
+    pub admin_token: Option<Arc<str>>,
+    /// Whether each repository was read once and the server may be asked.
+    pub ready: Arc<AtomicBool>,
+    /// Keeps sources in step; asked by pages that show or refresh them.
+    pub sources: Arc<loggia_app::source::Sources>,
+}
+
+impl WebState {
+    /// For an application, with the bootstrap token as the operator gave it.
+    pub fn new(app: Arc<App>, admin_token: Option<&str>, sources: Arc<loggia_app::source::Sources>) -> WebState {
+        let admin_token = admin_token.filter(|token| !token.is_empty()).map(|token| digest(token).into());
+        WebState { app, admin_token, ready: Arc::new(AtomicBool::new(false)), sources }
+    }
+}
