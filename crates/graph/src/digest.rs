@@ -1,9 +1,11 @@
 //! What the index needs to know of one record, read off its document.
 
+use crate::fold::fold;
 use crate::index::Term;
-use crate::leaves::each;
 use crate::search;
+use loggia_model::flatten::{Leaf, flatten, flatten_under};
 use loggia_model::{Document, Kind, Record, Relation, Scope};
+use serde_json::Value;
 
 /// What the index must know about a record beyond its leaves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,13 +55,37 @@ impl Digest {
     }
 }
 
-/// The leaves of a document.
-pub(crate) fn terms(document: &Document, status: Option<&serde_json::Value>) -> Vec<Term> {
-    let mut list = Vec::with_capacity(32);
-    each(&document.0, status, &mut |leaf| {
-        list.push(Term { key: leaf.key.to_owned(), value: leaf.value.map(str::to_owned), item: leaf.item });
-    });
+/// The leaves of a document, and of its status when given.
+///
+/// The texts of a list come with a mark instead of a second time as the key `path.text`: one key for each of them
+/// would be nearly as many keys as records. The index answers such keys from the marked values.
+fn terms(document: &Document, status: Option<&Value>) -> Vec<Term> {
+    let mut list: Vec<Term> = Vec::with_capacity(32);
+    let mut take = |key: &str, leaf: Leaf<'_>| {
+        let value = match leaf {
+            Leaf::Exists => None,
+            Leaf::Text { original, .. } => Some(original),
+        };
+        if let Some(last) = list.last_mut()
+            && value == Some("true")
+            && names_item(key, last)
+        {
+            last.item = true;
+            return;
+        }
+        list.push(Term { key: key.to_owned(), value: value.map(str::to_owned), item: false });
+    };
+    flatten(&document.0, &mut take);
+    if let Some(status) = status.filter(|status| !status.is_null()) {
+        flatten_under("status", status, &mut take);
+    }
     list.sort_unstable();
     list.dedup();
     list
+}
+
+/// Whether a key is the key of an item, followed by a dot and the text of the item.
+fn names_item(key: &str, item: &Term) -> bool {
+    let text = key.strip_prefix(item.key.as_str()).and_then(|rest| rest.strip_prefix('.'));
+    text.is_some() && text == item.value.as_deref().map(fold).as_deref()
 }

@@ -169,7 +169,7 @@ impl Graph {
             });
             return found;
         };
-        for number in names.iter().filter_map(|name| self.nodes.number(&crate::leaves::fold(name))) {
+        for number in names.iter().filter_map(|name| self.nodes.number(&crate::fold::fold(name))) {
             found |= self.sources(audience, relation, number);
         }
         found

@@ -1,7 +1,7 @@
 //! Which records meet a condition.
 
 use crate::field::Field;
-use crate::leaves::{fits, fold};
+use crate::fold::{fits, fold};
 use crate::like::Pattern;
 use crate::posting::Posting;
 use crate::{Audience, Graph, Predicate, Query, TextFilter};

@@ -1,7 +1,7 @@
 //! All keys of all records.
 
 use crate::field::Field;
-use crate::leaves::fold;
+use crate::fold::fold;
 use crate::posting::Posting;
 use imbl::HashMap;
 use std::sync::Arc;

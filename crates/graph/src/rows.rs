@@ -6,7 +6,7 @@
 use crate::Graph;
 use crate::chunk::Value;
 use crate::field::Field;
-use crate::leaves::fold;
+use crate::fold::fold;
 use crate::posting::Posting;
 use crate::query::{Missing, OrderKey, Position};
 use roaring::RoaringBitmap;

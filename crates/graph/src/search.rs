@@ -5,8 +5,8 @@
 //! nothing is found, words that nobody may see anywhere are replaced by those that differ in one letter.
 
 use crate::field::Field;
+use crate::fold::fold;
 use crate::index::Term;
-use crate::leaves::fold;
 use crate::{Audience, Graph, Hit, Matched};
 use loggia_model::Document;
 use roaring::RoaringBitmap;
