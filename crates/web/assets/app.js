@@ -176,7 +176,7 @@ let asked = 0;
 
 /** Links of this page that name a place or an action; what is typed picks among them before the server is asked. */
 function here() {
-  const links = $$(".places a, .tabs a, .head .actions a, .menu-links a");
+  const links = [".head .actions a", ".places a", ".tabs a", ".menu-links a"].flatMap((part) => $$(part));
   return links.map((a) => ({ title: a.textContent.trim(), kind: "on this page", href: a.href }));
 }
 
