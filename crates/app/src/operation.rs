@@ -16,6 +16,7 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::{Record, Ref, Uid};
+pub use loggia_store::LogLine;
 use serde_json::{Value, json};
 
 /// How an operation ended, as a worker found it.
@@ -153,7 +154,12 @@ fn take(status: &mut InstanceStatus, seen: &Observation) {
 
 fn failed(operation: &Operation) -> Condition {
     let message = format!("{} {}", operation.message, operation.mend).trim().to_owned();
-    Condition { kind: "Failed".into(), status: Verdict::True, reason: format!("{}Failed", capital(operation.verb)), message }
+    Condition {
+        kind: "Failed".into(),
+        status: Verdict::True,
+        reason: format!("{}Failed", capital(operation.verb)),
+        message,
+    }
 }
 
 fn capital(verb: Verb) -> &'static str {
@@ -197,7 +203,8 @@ impl Command for Operate {
         if spec.step != Step::Managed {
             return Err(Error::refused(
                 "instance.not-managed",
-                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step).to_lowercase(),
+                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step)
+                    .to_lowercase(),
                 "Change it where it was made; what runs is reported by your pipeline.",
             ));
         }
@@ -260,7 +267,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn log_lines(&self, operation: Uid, after: i64) -> Result<Vec<loggia_store::LogLine>> {
+    pub async fn log_lines(&self, operation: Uid, after: i64) -> Result<Vec<LogLine>> {
         Ok(self.store.log_lines(operation, after, 10_000).await?)
     }
 
