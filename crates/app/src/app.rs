@@ -84,7 +84,9 @@ impl App {
             settings: parts.settings,
             work: Notify::new(),
             progress: broadcast::channel(1024).0,
-            sightings: ArcSwap::from_pointee(sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect()),
+            sightings: ArcSwap::from_pointee(
+                sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
+            ),
         });
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };

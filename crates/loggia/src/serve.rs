@@ -8,7 +8,9 @@ use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
 use loggia_app::{App, Parts, worker};
-use loggia_drivers::registry::{self, Options};
+use loggia_drivers::command::CommandOptions;
+use loggia_drivers::reader::SourceReader;
+use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use std::net::SocketAddr;
@@ -121,10 +123,12 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 pub async fn serve(args: ServeArgs, demo: bool) -> Result<()> {
     let app = start(&args, demo).await?;
     let (stop, stopping) = watch::channel(false);
-    let options = Options { git_root: app.settings.git_root(), programs: args.drivers.clone(), data: args.data.clone() };
-    let drivers = Arc::new(registry::drivers(&options));
+    let command = CommandOptions { programs: args.drivers.clone(), ..CommandOptions::default() };
+    let registry = Drivers::new(DriverOptions { data: args.data.clone(), command })?;
+    let drivers = registry.names().filter_map(|name| Some((name.to_owned(), registry.get(name)?))).collect();
+    let drivers = Arc::new(drivers);
     worker::start(&app, &drivers, WORKERS, &stopping);
-    let reader = Arc::new(registry::reader(&options));
+    let reader = Arc::new(SourceReader::new(args.data.join("sources")));
     let sources = Arc::new(Sources::new(Arc::clone(&app), reader, args.repository.clone()));
     let state = WebState::new(Arc::clone(&app), args.admin_token.as_deref(), Arc::clone(&sources));
     let ready = Arc::clone(&state.ready);
