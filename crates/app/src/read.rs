@@ -96,7 +96,7 @@ fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
         let limit = yaml::Limits::default().bytes;
         if file.size > limit {
             let problem = yaml::too_large(file.size, &yaml::Limits::default());
-            reading.wrong(file.path, problem);
+            reading.wrong(&file.path, problem);
             continue;
         }
         match std::str::from_utf8(&file.bytes) {
