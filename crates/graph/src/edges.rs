@@ -129,10 +129,17 @@ impl Graph {
             let (relation, target) = unpack(edge);
             take(relation, target);
         });
+        // Edges come in order of type, and finding an inverse compares names.
+        let mut inverse: Option<(RelationType, RelationType)> = None;
         node.received.each(|edge| {
             let (relation, source) = unpack(edge);
             if self.sees(audience, source) {
-                take(relation.inverse(), source);
+                let (_, back) = match inverse {
+                    Some(known) if known.0 == relation => known,
+                    _ => (relation, relation.inverse()),
+                };
+                inverse = Some((relation, back));
+                take(back, source);
             }
         });
     }
