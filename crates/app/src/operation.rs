@@ -121,7 +121,7 @@ impl Finish {
 }
 
 /// The phase after a look: absence makes a ready instance failed, never gone; nobody asked for it to go.
-fn phase_seen(before: Phase, presence: Presence) -> Phase {
+pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
     match (presence, before) {
         (Presence::Present, Phase::Unknown) => Phase::Ready,
         (Presence::Absent, Phase::Ready | Phase::Unknown) => Phase::Failed,
@@ -129,7 +129,8 @@ fn phase_seen(before: Phase, presence: Presence) -> Phase {
     }
 }
 
-fn take(status: &mut InstanceStatus, seen: &Observation) {
+/// Takes over what was seen.
+pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
     if !seen.version.is_empty() {
         status.version.clone_from(&seen.version);
     }
