@@ -55,13 +55,17 @@ impl Graph {
         Graph::empty().loaded(records, aliases)
     }
 
-    /// This graph with more records and old names taken in, and then put in order as a whole. Uses two threads.
+    /// This graph with these records and old names in place of its own. Uses two threads.
     #[must_use]
-    pub fn loaded(mut self, mut records: Vec<Record>, aliases: Vec<(Ref, Uid)>) -> Graph {
+    pub fn loaded(self, mut records: Vec<Record>, aliases: Vec<(Ref, Uid)>) -> Graph {
+        let describe = self.describe;
+        let mut graph = Graph { position: self.position, ..Graph::describing(describe) };
         records.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
+        records.dedup_by(|a, b| a.reference == b.reference);
+        graph.nodes.found(records.iter().map(|record| record.reference.clone()));
+        graph.aliases.extend(aliases);
         // Reading documents and building indexes cost about the same: one thread reads ahead of the other.
         let (read, ready) = sync_channel::<Vec<(Arc<Record>, Digest)>>(4);
-        let describe = self.describe;
         thread::scope(|scope| {
             scope.spawn(move || {
                 let mut records = records.into_iter().map(Arc::new).peekable();
@@ -74,12 +78,13 @@ impl Graph {
                 }
             });
             for (record, digest) in ready.into_iter().flatten() {
-                self.put(&record, digest);
+                graph.put(&record, digest);
             }
         });
-        self.aliases.extend(aliases);
-        self.renumber();
-        self
+        graph.nodes.rest();
+        graph.leaves.renumber(&|same| same);
+        graph.words.renumber(&|same| same);
+        graph
     }
 
     /// Takes changes in, one after another. Clones made before do not change.
@@ -158,8 +163,8 @@ impl Graph {
         };
         self.nodes = self.nodes.renumbered(&plan, &|posting: &Posting| posting.renumbered(&edge));
         self.ends = self.ends.renumbered(&new);
-        self.leaves = self.leaves.renumbered(&new);
-        self.words = self.words.renumbered(&new);
+        self.leaves.renumber(&new);
+        self.words.renumber(&new);
         let scopes = self.scopes.iter().filter(|(_, posting)| !posting.is_empty());
         self.scopes = scopes.map(|(scope, posting)| (scope.clone(), posting.renumbered(&new))).collect();
     }

@@ -62,10 +62,11 @@ impl Index {
     }
 
     fn update_key(&mut self, key: &str, number: u32, before: &[Term], after: &[Term]) {
-        if !self.fields.contains_key(key) {
-            self.fields.insert(key.into(), Arc::default());
-        }
-        let Some(field) = self.fields.get_mut(key).map(Arc::make_mut) else { return };
+        let field = match self.fields.get_mut(key) {
+            Some(field) => field,
+            None => self.fields.entry(key.into()).or_default(),
+        };
+        let field = Arc::make_mut(field);
         // Terms of one key are in order of their values.
         let holds = |terms: &[Term], value: &str| {
             terms.binary_search_by(|term| term.value.as_deref().cmp(&Some(value))).is_ok()
@@ -86,10 +87,14 @@ impl Index {
         }
     }
 
-    /// The same index with other numbers, without spare room.
-    pub fn renumbered(&self, new: &impl Fn(u32) -> u32) -> Index {
-        let fields = self.fields.iter().map(|(key, field)| (key.clone(), Arc::new(field.renumbered(new))));
-        Index { fields: fields.collect() }
+    /// Gives the records other numbers, and spare room back. Key by key, so that little is held twice.
+    pub fn renumber(&mut self, new: &impl Fn(u32) -> u32) {
+        let keys: Vec<Arc<str>> = self.fields.keys().cloned().collect();
+        for key in keys {
+            if let Some(field) = self.fields.get_mut(&key) {
+                *field = Arc::new(field.renumbered(new));
+            }
+        }
     }
 }
 

@@ -98,6 +98,19 @@ impl Nodes {
         number
     }
 
+    /// Gives names the lowest numbers, before any other name is mentioned. They are in order and without doubles.
+    pub fn found(&mut self, names: impl Iterator<Item = Ref>) {
+        names.for_each(|name| {
+            self.mention(&name);
+        });
+        self.base = self.count();
+    }
+
+    /// Ends a load: what was mentioned so far does not count as crowding.
+    pub fn rest(&mut self) {
+        self.settled = self.count();
+    }
+
     /// Gives a name its record.
     pub fn settle(&mut self, number: u32, record: &Arc<Record>, scopes: Arc<[Scope]>) {
         let Some(node) = self.list.get_mut(number as usize) else { return };
