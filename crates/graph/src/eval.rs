@@ -193,7 +193,7 @@ impl Graph {
         let mut field = Field::default();
         for (uid, number) in self.nodes.uids() {
             let text = uid.to_string();
-            field.insert(&text, &text, number);
+            field.insert(&text, &text, &[number]);
             field.exists.insert(number);
         }
         field
@@ -220,8 +220,12 @@ impl Field {
 
     /// Adds records to a folded value.
     fn add(&mut self, folded: &str, numbers: RoaringBitmap) {
+        let numbers: Vec<u32> = numbers.into_iter().collect();
+        if numbers.is_empty() {
+            return;
+        }
+        self.insert(folded, folded, &numbers);
         for number in numbers {
-            self.insert(folded, folded, number);
             self.exists.insert(number);
             self.bare.remove(number);
         }

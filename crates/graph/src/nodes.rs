@@ -181,7 +181,7 @@ impl Nodes {
     /// Whether so much came later that everything should be renumbered.
     pub fn crowded(&self) -> bool {
         let late = (self.count() - self.settled).max(u32::try_from(self.delta.len()).unwrap_or(u32::MAX));
-        late > (self.base / 4).max(1024)
+        late > (self.base / 2).max(1024)
     }
 
     /// The order of a renumbering: for each new number the old one. Names without record and relation are left out.
