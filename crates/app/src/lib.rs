@@ -21,6 +21,7 @@ pub mod idempotency;
 mod known;
 pub mod location;
 pub mod login;
+pub mod look;
 pub mod matching;
 pub mod offering;
 pub mod operation;

@@ -122,7 +122,7 @@ impl Finish {
 }
 
 /// The phase after a look: absence makes a ready instance failed, never gone; nobody asked for it to go.
-fn phase_seen(before: Phase, presence: Presence) -> Phase {
+pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
     match (presence, before) {
         (Presence::Present, Phase::Unknown) => Phase::Ready,
         (Presence::Absent, Phase::Ready | Phase::Unknown) => Phase::Failed,
@@ -130,7 +130,8 @@ fn phase_seen(before: Phase, presence: Presence) -> Phase {
     }
 }
 
-fn take(status: &mut InstanceStatus, seen: &Observation) {
+/// Takes over what was seen.
+pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
     if !seen.version.is_empty() {
         status.version.clone_from(&seen.version);
     }
@@ -211,6 +212,12 @@ impl Command for Operate {
         let mut status: InstanceStatus = record.typed_status()?;
         if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
             return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
+        }
+        let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
+        let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
+        if let Some(running) = status.operation.filter(|_| destroying || making) {
+            // Asked for already: one operation is enough, and its end is the answer to both.
+            return Ok(Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": running})));
         }
         let id = ctx.uid();
         let driver = driver_of(graph, &spec)?;

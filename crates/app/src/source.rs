@@ -196,7 +196,13 @@ impl Sources {
         Ok(state.report)
     }
 
-    async fn failed(&self, id: &str, location: &str, before: Option<SourceRow>, failure: Failure) -> Result<SyncReport> {
+    async fn failed(
+        &self,
+        id: &str,
+        location: &str,
+        before: Option<SourceRow>,
+        failure: Failure,
+    ) -> Result<SyncReport> {
         let mut state = state_of(before.as_ref());
         state.failure = format!("{} {}", failure.message, failure.mend);
         let row = SourceRow {

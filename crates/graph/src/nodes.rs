@@ -98,6 +98,19 @@ impl Nodes {
         number
     }
 
+    /// Gives names the lowest numbers, before any other name is mentioned. They are in order and without doubles.
+    pub fn found(&mut self, names: impl Iterator<Item = Ref>) {
+        names.for_each(|name| {
+            self.mention(&name);
+        });
+        self.base = self.count();
+    }
+
+    /// Ends a load: what was mentioned so far does not count as crowding.
+    pub fn rest(&mut self) {
+        self.settled = self.count();
+    }
+
     /// Gives a name its record.
     pub fn settle(&mut self, number: u32, record: &Arc<Record>, scopes: Arc<[Scope]>) {
         let Some(node) = self.list.get_mut(number as usize) else { return };
@@ -168,7 +181,7 @@ impl Nodes {
     /// Whether so much came later that everything should be renumbered.
     pub fn crowded(&self) -> bool {
         let late = (self.count() - self.settled).max(u32::try_from(self.delta.len()).unwrap_or(u32::MAX));
-        late > (self.base / 4).max(1024)
+        late > (self.base / 2).max(1024)
     }
 
     /// The order of a renumbering: for each new number the old one. Names without record and relation are left out.
@@ -211,11 +224,11 @@ pub(crate) struct InOrder<'a> {
 }
 
 impl InOrder<'_> {
-    fn from_base(&mut self) -> Option<u32> {
+    fn next_of_base(&mut self) -> Option<u32> {
         self.waiting.0.take().or_else(|| if self.backwards { self.base.next_back() } else { self.base.next() })
     }
 
-    fn from_delta(&mut self) -> Option<u32> {
+    fn next_of_delta(&mut self) -> Option<u32> {
         if let Some(number) = self.waiting.1.take() {
             return Some(number);
         }
@@ -232,7 +245,7 @@ impl Iterator for InOrder<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        match (self.from_base(), self.from_delta()) {
+        match (self.next_of_base(), self.next_of_delta()) {
             (Some(base), Some(delta)) => {
                 let order = self.nodes.compare(base, delta);
                 if (order == Ordering::Less) != self.backwards {

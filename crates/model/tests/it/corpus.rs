@@ -59,14 +59,17 @@ fn relations(documents: &[Document]) -> BTreeMap<Ref, BTreeSet<(String, String)>
     all
 }
 
-/// What the golden relations do not tell. The recording left out the examples that every new Backstage has, with the
-/// relations to them, and one template of it is in no file of the corpus.
+/// Targets that are not compared; 20 of the 484 entries name one of them, and all others are compared whole.
+///
+/// The recording has no relation to the first four, though files of the corpus state some and it does keep relations to
+/// other things that do not exist. Why is not known; perhaps they were taken out with the examples of a new Backstage.
+/// The last one is the other way round: recorded, and stated by no file of the corpus.
 const UNTOLD: [&str; 5] = [
     "api:default/petstore",
     "group:default/guests",
     "system:default/examples",
-    "template:default/aws-secrets-manager-demo",
     "user:default/guest",
+    "template:default/aws-secrets-manager-demo",
 ];
 
 #[test]
@@ -80,7 +83,8 @@ fn relations_agree() {
     for entry in &golden {
         let (Some(file), Some(name)) = (entry["file"].as_str(), entry["ref"].as_str()) else { continue };
         let all = files.entry(file.to_owned()).or_insert_with(|| documents(&folder, file));
-        let mut named: Vec<_> = all.iter().filter(|(_, d)| Document((*d).clone()).reference().as_str() == name).collect();
+        let mut named: Vec<_> =
+            all.iter().filter(|(_, d)| Document((*d).clone()).reference().as_str() == name).collect();
         named.sort_by_key(|(number, _)| **number);
         if let Some((_, document)) = named.last() {
             kept.push(Document((*document).clone()));
@@ -109,7 +113,9 @@ fn relations_agree() {
 
 #[test]
 fn what_backstage_takes_is_taken_and_problems_have_places() {
-    let Some(folder) = shared::data("what_backstage_takes_is_taken_and_problems_have_places", "catalog") else { return };
+    let Some(folder) = shared::data("what_backstage_takes_is_taken_and_problems_have_places", "catalog") else {
+        return;
+    };
     for entry in std::fs::read_dir(&folder).expect("readable").map(|e| e.expect("entry").path()) {
         if entry.extension().is_none_or(|extension| extension != "yaml") {
             continue;
