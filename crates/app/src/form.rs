@@ -173,12 +173,10 @@ impl Found<'_> {
         }
         let last = team.and_then(|team| self.last(team));
         let as_last = last.as_ref().map(|(name, _)| format!("as in {name}, the last time")).unwrap_or_default();
-        match (&self.query.environment, environments) {
-            (Some(wish), _) => fill("environment".into(), json!(wish), "as you asked"),
-            (None, [first, ..]) => {
-                fill("environment".into(), json!(first.name), "the first in the order of environments")
-            }
-            _ => {}
+        if let Some(wish) = &self.query.environment {
+            fill("environment".into(), json!(wish), "as you asked");
+        } else if let Some(first) = environments.first() {
+            fill("environment".into(), json!(first.name), "the first in the order of environments");
         }
         if let Some(plan) = last.as_ref().and_then(|(_, spec)| spec.plan.as_ref())
             && offered.plan(Some(&plan.name)).is_some()

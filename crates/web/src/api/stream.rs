@@ -32,7 +32,7 @@ pub async fn events(call: Call) -> Handled {
     let operation = call.app().operation(&call.caller, call.uid("id")?).await?;
     let last = call.headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = last.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let stream = follow(&call.state, call.caller.clone(), operation, after);
+    let stream = follow(&call.state, call.caller.clone(), operation.id, after);
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
@@ -53,13 +53,13 @@ struct Watch {
 pub fn follow(
     state: &WebState,
     caller: Caller,
-    operation: Operation,
+    operation: Uid,
     after: i64,
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
     let watch = Watch {
         app: Arc::clone(&state.app),
         caller,
-        id: operation.id,
+        id: operation,
         progress: state.app.progress(),
         stop: state.stopping.subscribe(),
         waiting: VecDeque::new(),
