@@ -19,6 +19,7 @@ pub mod matching;
 pub mod offering;
 pub mod operation;
 pub mod order;
+pub mod platform_secret;
 pub mod policy;
 pub mod prepare;
 pub mod read;

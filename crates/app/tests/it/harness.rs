@@ -134,7 +134,7 @@ impl World {
     pub fn work(&self, driver: &Arc<InMemory>) {
         let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
         let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
-        worker::start(&self.app, &drivers, 2, &self.stop.subscribe());
+        drop(worker::start(&self.app, &drivers, 2, &self.stop.subscribe()));
     }
 
     /// Waits until something is so.
