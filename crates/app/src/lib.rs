@@ -15,6 +15,7 @@ pub mod estate;
 pub mod files;
 pub mod location;
 pub mod login;
+pub mod look;
 pub mod matching;
 pub mod offering;
 pub mod operation;

@@ -121,7 +121,7 @@ impl Finish {
 }
 
 /// The phase after a look: absence makes a ready instance failed, never gone; nobody asked for it to go.
-fn phase_seen(before: Phase, presence: Presence) -> Phase {
+pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
     match (presence, before) {
         (Presence::Present, Phase::Unknown) => Phase::Ready,
         (Presence::Absent, Phase::Ready | Phase::Unknown) => Phase::Failed,
@@ -129,7 +129,8 @@ fn phase_seen(before: Phase, presence: Presence) -> Phase {
     }
 }
 
-fn take(status: &mut InstanceStatus, seen: &Observation) {
+/// Takes over what was seen.
+pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
     // What another driver carries keeps the version that was reported: nothing real was looked at.
     if !seen.version.is_empty() && status.driver.is_empty() {
         status.version.clone_from(&seen.version);
@@ -238,7 +239,7 @@ impl Command for Operate {
 }
 
 /// The driver of an instance: the one that holds it, else that of the release that it is to run.
-fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus) -> Result<String> {
+pub(crate) fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus) -> Result<String> {
     if !status.driver.is_empty() {
         return Ok(status.driver.clone());
     }

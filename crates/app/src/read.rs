@@ -58,14 +58,17 @@ pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
             match document {
                 Ok(value) if is_ours(&value) => values.push((value, format!("{}#{index}", file.path))),
                 Ok(_) => {}
-                Err(problem) => reading.wrong(&file.path, problem),
+                Err(problem) => reading.wrong(file.path, problem),
             }
         }
     }
-    let places: Vec<_> = values.iter().map(|(_, at)| place(at.split('#').next().unwrap_or_default())).collect();
-    let values = values.into_iter().zip(places).map(|((value, at), place)| (value, at, place)).collect::<Vec<_>>();
-    let at: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
-    for (result, at) in prepare_all(values).into_iter().zip(at) {
+    let placed = |(value, at): (Value, String)| {
+        let place = place(split_at(&at).0);
+        (value, at, place)
+    };
+    let values: Vec<_> = values.into_iter().map(placed).collect();
+    let places: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
+    for (result, at) in prepare_all(values).into_iter().zip(places) {
         match result {
             Ok(prepared) => reading.prepared.push(prepared),
             Err(problems) => reading.locate(&texts, &at, problems),

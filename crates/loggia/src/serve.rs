@@ -7,7 +7,7 @@ use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
-use loggia_app::{App, Parts, worker};
+use loggia_app::{App, Parts, look, worker};
 use loggia_drivers::command::CommandOptions;
 use loggia_drivers::reader::SourceReader;
 use loggia_drivers::registry::{DriverOptions, Drivers};
@@ -128,6 +128,7 @@ pub async fn serve(args: ServeArgs, demo: bool) -> Result<()> {
     let drivers = registry.names().filter_map(|name| Some((name.to_owned(), registry.get(name)?))).collect();
     let drivers = Arc::new(drivers);
     worker::start(&app, &drivers, WORKERS, &stopping);
+    look::start(&app, &drivers, &stopping);
     let reader = Arc::new(SourceReader::new(args.data.join("sources")));
     let sources = Arc::new(Sources::new(Arc::clone(&app), reader, args.repository.clone()));
     let state = WebState::new(Arc::clone(&app), args.admin_token.as_deref(), Arc::clone(&sources));

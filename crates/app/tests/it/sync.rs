@@ -40,7 +40,7 @@ fn a_wrong_document_tells_its_place_and_costs_only_itself() {
 #[test]
 fn a_name_that_is_a_number_is_told_at_its_own_file() {
     on_each("a_name_that_is_a_number_is_told_at_its_own_file", |world| async move {
-        let number = component("2001", "x").replace("name: 2001", "name: 2001");
+        let number = component("2001", "x");
         let report = world.sync(ORIGIN, &[("good.yaml", &component("good", "x")), ("bad.yaml", &number)]).await;
         assert_eq!(world.names("component"), ["component:default/good"]);
         assert!(report.problems.iter().all(|p| p.file.as_deref() == Some("bad.yaml")), "{:?}", report.problems);
