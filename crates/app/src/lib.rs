@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod caller;
+pub mod catalog;
 pub mod changes;
 pub mod check;
 pub mod clock;

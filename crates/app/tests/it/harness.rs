@@ -108,6 +108,7 @@ impl World {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            same: std::collections::HashSet::new(),
             commit: "c1".into(),
             confirmed,
         };

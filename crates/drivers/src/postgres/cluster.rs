@@ -219,7 +219,10 @@ async fn initialise(bin: &Path, folder: &Path, account: Account) -> Result<(), F
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given").to_owned();
-        return Err(Failure::ours(format!("PostgreSQL could not be set up: {last}."), "Give another folder with --data."));
+        return Err(Failure::ours(
+            format!("PostgreSQL could not be set up: {last}."),
+            "Give another folder with --data.",
+        ));
     }
     std::fs::rename(&unfinished, folder.join("cluster")).map_err(|error| unusable(folder, &error))
 }
