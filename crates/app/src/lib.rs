@@ -6,6 +6,7 @@
 pub mod app;
 pub mod audit;
 pub mod caller;
+pub mod catalog;
 pub mod changes;
 pub mod check;
 pub mod clock;
