@@ -8,7 +8,10 @@ use crate::caller::{Caller, Door};
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
-use crate::read::{Reading, SourceFile, read};
+use crate::fetch::{Fetch, Nowhere, raw};
+use crate::places::Places;
+use crate::placeholders::Contents;
+use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
 use loggia_model::Problem;
@@ -91,6 +94,8 @@ pub struct Sources {
     app: Arc<App>,
     reader: Arc<dyn Reader>,
     locations: Vec<String>,
+    /// Places that people registered.
+    pub places: Places,
     /// One synchronisation at a time: they would only wait for each other at the writer.
     turn: Mutex<()>,
     wake: Notify,
@@ -104,7 +109,15 @@ pub fn origin(location: &str) -> String {
 impl Sources {
     /// For the repositories that the operator named, in order.
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
-        Sources { app, reader, locations, turn: Mutex::new(()), wake: Notify::new() }
+        let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
+        Sources { app, reader, locations, places, turn: Mutex::new(()), wake: Notify::new() }
+    }
+
+    /// With a way to read addresses: registered places, and what documents point to.
+    #[must_use]
+    pub fn reading_with(mut self, fetch: Arc<dyn Fetch>) -> Sources {
+        self.places = Places::new(Arc::clone(&self.app), fetch);
+        self
     }
 
     /// Reads every source once, then again and again until `stop` turns true. `first` is told after the first round.
@@ -127,11 +140,35 @@ impl Sources {
                 tracing::warn!(%location, %error, "a source could not be taken over");
             }
         }
+        self.places.round().await;
     }
 
     /// Looks at all sources now.
     pub fn refresh(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has a source read anew although nothing moved in it: something that it describes was taken away here.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn read_again(&self, origin: &str) -> Result<()> {
+        {
+            let _turn = self.turn.lock().await;
+            if let Some(row) = self.app.store.source(origin).await? {
+                self.app.store.put_source(&SourceRow { last_commit: None, ..row }).await?;
+            }
+        }
+        self.look(origin).await;
+        Ok(())
+    }
+
+    /// Looks at one source now.
+    pub async fn look(&self, origin: &str) {
+        if let Some(id) = origin.strip_prefix("location:").and_then(|id| id.parse().ok()) {
+            self.places.read_again(id).await;
+        }
+        self.refresh();
     }
 
     /// Whether every source was read at least once, ever.
@@ -213,13 +250,14 @@ impl Sources {
     }
 
     async fn take_over(&self, id: &str, tree: &Tree, confirmed: bool) -> Result<(SyncReport, usize)> {
-        let mut reading = self.read_tree(tree);
+        let contents = self.contents(tree).await;
+        let mut reading = self.read_tree(tree, contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
             }
         }
-        if let Some(location) = crate::location::of_tree(tree, &reading) {
+        if let Some(location) = crate::location::of_tree(tree) {
             reading.prepared.push(location);
         }
         let documents = reading.prepared.len();
@@ -239,12 +277,23 @@ impl Sources {
         Ok((report, documents))
     }
 
-    fn read_tree(&self, tree: &Tree) -> Reading {
+    /// What the documents of a source point to elsewhere.
+    async fn contents(&self, tree: &Tree) -> Contents {
+        let mut contents = Contents::new();
+        for address in addresses(&tree.files) {
+            let content = self.places.fetch().fetch(&raw(&address)).await.map_err(|failure| failure.message);
+            contents.insert(address, content);
+        }
+        contents
+    }
+
+    fn read_tree(&self, tree: &Tree, contents: Contents) -> Reading {
+        let origin = crate::location::target_of(tree).map(|(kind, target)| format!("{kind}:{target}"));
         let place = |path: &str| match tree.single {
             true => Some(tree.place.clone()),
             false => Some(format!("{}{path}", tree.place)),
         };
-        read(&tree.files, &place)
+        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents) })
     }
 
     /// The sources with what was found in them, in the operator's order.
