@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod files;
 pub mod location;
 pub mod login;
+pub mod look;
 pub mod matching;
 pub mod offering;
 pub mod operation;

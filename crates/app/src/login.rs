@@ -75,7 +75,10 @@ impl App {
             self.require(caller, Action::Administer, &Subject::default())?;
         }
         if self.graph().get(user).is_none() {
-            return Err(Error::NotFound(format!("There is no person {}. Add a User to the catalog first.", user.name())));
+            return Err(Error::NotFound(format!(
+                "There is no person {}. Add a User to the catalog first.",
+                user.name()
+            )));
         }
         let hash = hash_password(password).await?;
         let (name, principal) = (user.to_string(), user.to_string());

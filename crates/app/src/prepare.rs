@@ -76,7 +76,15 @@ pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<P
     let brought = take_server_fields(&mut document);
     let text = document.canonical();
     let etag = brought.unwrap_or_else(|| canonical::etag(&text));
-    Ok(Prepared { reference: document.reference(), kind: kind.name, document, text, etag, path: path.to_owned(), files: Vec::new() })
+    Ok(Prepared {
+        reference: document.reference(),
+        kind: kind.name,
+        document,
+        text,
+        etag,
+        path: path.to_owned(),
+        files: Vec::new(),
+    })
 }
 
 /// Annotations that pages show as links: an address that would run a program is replaced, as Backstage does.

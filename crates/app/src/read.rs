@@ -23,6 +23,8 @@ pub struct SourceFile {
     pub bytes: Arc<[u8]>,
     /// Whether it is a program.
     pub executable: bool,
+    /// How many bytes it has; `bytes` is empty when they are too many to read.
+    pub size: usize,
 }
 
 /// What was read from a source.
@@ -81,7 +83,7 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
                     }
                 }
                 Ok(_) => {}
-                Err(problem) => reading.wrong(&file.path, problem),
+                Err(problem) => reading.wrong(file.path, problem),
             }
         }
     }
@@ -151,8 +153,8 @@ fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
             continue;
         }
         let limit = yaml::Limits::default().bytes;
-        if file.bytes.len() > limit {
-            let problem = yaml::too_large(file.bytes.len(), &yaml::Limits::default());
+        if file.size > limit {
+            let problem = yaml::too_large(file.size, &yaml::Limits::default());
             reading.wrong(&file.path, problem);
             continue;
         }
@@ -233,7 +235,9 @@ fn folders_of_files(parsed: &[(&Text<'_>, Documents)]) -> Vec<String> {
             let Ok(value) = document else { continue };
             let document = Document(value.clone());
             if document.kind() == "Release" || document.kind() == "Offering" {
-                folders.extend(files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
+                folders.extend(
+                    files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"),
+                );
             }
             if document.kind() == "Template" {
                 folders.extend(skeletons(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
@@ -330,8 +334,8 @@ impl Reading {
     }
 
     fn keep(&mut self, at: usize, path: String, file: &SourceFile) {
-        if file.bytes.len() > LARGEST {
-            let message = format!("{} has {} bytes, and at most {LARGEST} are kept", file.path, file.bytes.len());
+        if file.size > LARGEST {
+            let message = format!("{} has {} bytes, and at most {LARGEST} are kept", file.path, file.size);
             let mut problem = Problem::new("file.too-large", "", message, "Make it smaller.");
             problem.file = Some(file.path.clone());
             self.problems.push(problem);

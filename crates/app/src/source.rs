@@ -233,7 +233,13 @@ impl Sources {
         Ok(state.report)
     }
 
-    async fn failed(&self, id: &str, location: &str, before: Option<SourceRow>, failure: Failure) -> Result<SyncReport> {
+    async fn failed(
+        &self,
+        id: &str,
+        location: &str,
+        before: Option<SourceRow>,
+        failure: Failure,
+    ) -> Result<SyncReport> {
         let mut state = state_of(before.as_ref());
         state.failure = format!("{} {}", failure.message, failure.mend);
         let row = SourceRow {
@@ -289,10 +295,12 @@ impl Sources {
 
     fn read_tree(&self, tree: &Tree, contents: Contents) -> Reading {
         let origin = crate::location::target_of(tree).map(|(kind, target)| format!("{kind}:{target}"));
-        let place = |path: &str| match tree.single {
-            true => Some(tree.place.clone()),
-            false => Some(format!("{}{path}", tree.place)),
+        // The parts of a single file lie beside it.
+        let folder = match tree.single {
+            true => tree.place.rsplit_once('/').map_or("", |(folder, _)| &tree.place[..=folder.len()]),
+            false => tree.place.as_str(),
         };
+        let place = |path: &str| Some(format!("{folder}{path}"));
         read_from(&tree.files, &place, &Outside { origin, contents: Some(contents) })
     }
 

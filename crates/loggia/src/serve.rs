@@ -7,8 +7,11 @@ use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
-use loggia_app::{App, Parts, worker};
-use loggia_drivers::registry::{self, Options};
+use loggia_app::{App, Parts, look, worker};
+use loggia_drivers::command::CommandOptions;
+use loggia_drivers::http::{GuardOptions, GuardedClient};
+use loggia_drivers::reader::SourceReader;
+use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use std::net::SocketAddr;
@@ -35,6 +38,9 @@ pub struct ServeArgs {
     /// Folder or Git address that records are read from; may be given several times.
     #[arg(long, env = "LOGGIA_REPOSITORY", value_delimiter = ',')]
     pub repository: Vec<String>,
+    /// Host of your own network whose files may be read, such as `git.internal`; may be given several times.
+    #[arg(long, env = "LOGGIA_ALLOW_HOSTS", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
     /// Address under which people reach this server.
     #[arg(long, env = "LOGGIA_PUBLIC_URL")]
     pub public_url: Option<String>,
@@ -121,11 +127,17 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 pub async fn serve(args: ServeArgs, demo: bool) -> Result<()> {
     let app = start(&args, demo).await?;
     let (stop, stopping) = watch::channel(false);
-    let options = Options { git_root: app.settings.git_root(), programs: args.drivers.clone(), data: args.data.clone() };
-    let drivers = Arc::new(registry::drivers(&options));
+    let command = CommandOptions { programs: args.drivers.clone(), ..CommandOptions::default() };
+    let registry = Drivers::new(DriverOptions { data: args.data.clone(), command })?;
+    let drivers = registry.names().filter_map(|name| Some((name.to_owned(), registry.get(name)?))).collect();
+    let drivers = Arc::new(drivers);
     worker::start(&app, &drivers, WORKERS, &stopping);
-    let reader = Arc::new(registry::reader(&options));
-    let sources = Arc::new(Sources::new(Arc::clone(&app), reader, args.repository.clone()));
+    look::start(&app, &drivers, &stopping);
+    let reader = Arc::new(SourceReader::new(args.data.join("sources")));
+    let guard = GuardOptions { allow: args.allow_host.clone(), ..GuardOptions::default() };
+    let fetch = Arc::new(GuardedClient::new(guard)?);
+    let sources = Sources::new(Arc::clone(&app), reader, args.repository.clone()).reading_with(fetch);
+    let sources = Arc::new(sources);
     let state = WebState::new(Arc::clone(&app), args.admin_token.as_deref(), Arc::clone(&sources));
     let ready = Arc::clone(&state.ready);
     ready.store(sources.all_read().await?, Ordering::Release);

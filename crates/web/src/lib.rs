@@ -9,11 +9,13 @@ pub mod auth;
 pub mod backstage;
 pub mod brand;
 pub mod caller;
+pub mod design;
 pub mod error;
 pub mod git;
 pub mod operating;
 pub mod pages;
 pub mod shell;
+pub mod specimen;
 pub mod state;
 
 use axum::Router;
