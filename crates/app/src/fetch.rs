@@ -66,7 +66,10 @@ mod tests {
     #[test]
     fn pages_of_files_lead_to_the_files() {
         for (shown, bytes) in [
-            ("https://github.com/a/b/blob/main/x/catalog-info.yaml", "https://raw.githubusercontent.com/a/b/main/x/catalog-info.yaml"),
+            (
+                "https://github.com/a/b/blob/main/x/catalog-info.yaml",
+                "https://raw.githubusercontent.com/a/b/main/x/catalog-info.yaml",
+            ),
             ("https://gitlab.com/a/b/-/blob/main/c.yaml", "https://gitlab.com/a/b/-/raw/main/c.yaml"),
             ("https://example.com/c.yaml", "https://example.com/c.yaml"),
             ("not a url", "not a url"),

@@ -50,16 +50,15 @@ fn read(placeholder: &Placeholder, bytes: &[u8]) -> Result<Value, String> {
         "json" => serde_json::from_str(text)
             .map_err(|error| format!("Placeholder $json failed to parse JSON data at {target}, {error}")),
         "yaml" => {
-            let mut documents = yaml::parse(text).into_iter();
-            match (documents.next().map(|parsed| parsed.document), documents.next()) {
-                (Some(Ok(value)), None) => Ok(value),
+            let mut documents = yaml::parse(text);
+            match (documents.pop(), documents.is_empty()) {
                 (None, _) => Err(format!("Placeholder $yaml expected to find data at {target}, but there was none")),
-                (_, Some(_)) => {
+                (Some(_), false) => {
                     Err(format!("Placeholder $yaml expected to find exactly one document of data at {target}"))
                 }
-                (Some(Err(problem)), None) => {
-                    Err(format!("Placeholder $yaml found an error in the data at {target}, {}", problem.message))
-                }
+                (Some(only), true) => only.document.map_err(|problem| {
+                    format!("Placeholder $yaml found an error in the data at {target}, {}", problem.message)
+                }),
             }
         }
         _ => Ok(Value::String(text.to_owned())),
@@ -90,16 +89,20 @@ mod tests {
 
     #[test]
     fn content_takes_the_place() {
-        let files = HashMap::from([("./a.txt", "hello\n"), ("b.json", "[1]"), ("c.yaml", "x: y"), ("d.yaml", "a\n---\nb")]);
+        let files =
+            HashMap::from([("./a.txt", "hello\n"), ("b.json", "[1]"), ("c.yaml", "x: y"), ("d.yaml", "a\n---\nb")]);
         let find = |target: &str| files.get(target).map(|text| text.as_bytes().into()).ok_or("gone".to_owned());
         let mut document = json!({"a": {"$text": "./a.txt"}, "b": {"$json": "b.json"}, "c": {"$yaml": "c.yaml"}});
         assert_eq!(fill(&mut document, find), []);
         assert_eq!(document, json!({"a": "hello\n", "b": [1], "c": {"x": "y"}}));
         let mut document = json!({"a": {"$text": "nowhere"}, "d": {"$yaml": "d.yaml"}});
         let messages: Vec<String> = fill(&mut document, find).into_iter().map(|one| one.message).collect();
-        assert_eq!(messages, [
-            "Placeholder $text could not read location nowhere, gone",
-            "Placeholder $yaml expected to find exactly one document of data at d.yaml",
-        ]);
+        assert_eq!(
+            messages,
+            [
+                "Placeholder $text could not read location nowhere, gone",
+                "Placeholder $yaml expected to find exactly one document of data at d.yaml",
+            ]
+        );
     }
 }

@@ -159,7 +159,14 @@ impl Places {
         next
     }
 
-    async fn document(&self, url: &str, at: usize, mut value: Value, place: &Place, gathered: &mut Gathered) -> Vec<String> {
+    async fn document(
+        &self,
+        url: &str,
+        at: usize,
+        mut value: Value,
+        place: &Place,
+        gathered: &mut Gathered,
+    ) -> Vec<String> {
         let unfilled = placeholders::fetch_and_fill(&mut value, url, &*self.fetch).await;
         if let Some(one) = unfilled.into_iter().next() {
             gathered.wrong(url, one.message);

@@ -132,7 +132,7 @@ pub fn addresses(source: &[SourceFile]) -> BTreeSet<String> {
     };
     let texts = source.iter().filter(may).filter_map(|file| std::str::from_utf8(&file.bytes).ok());
     let texts = texts.filter(|text| text.contains("://"));
-    let documents = texts.flat_map(|text| yaml::parse(text)).filter_map(|parsed| parsed.document.ok());
+    let documents = texts.flat_map(yaml::parse).filter_map(|parsed| parsed.document.ok());
     let targets = documents.filter(is_ours).flat_map(|document| placeholders(&document)).map(|one| one.target);
     targets.filter(|target| target.contains("://")).collect()
 }

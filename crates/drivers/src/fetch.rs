@@ -28,7 +28,9 @@ fn failure(url: &str, error: &FetchError) -> Failure {
             let mend = "Ask the operator of this server to allow the host with --allow-host.";
             Failure::yours(not_allowed(url), mend)
         }
-        FetchError::TooLarge(..) | FetchError::Redirects(_) => Failure::yours(error.to_string(), "Register another address."),
+        FetchError::TooLarge(..) | FetchError::Redirects(_) => {
+            Failure::yours(error.to_string(), "Register another address.")
+        }
         FetchError::Unreachable(..) => Failure::backend(error.to_string(), "Try again later."),
     }
 }

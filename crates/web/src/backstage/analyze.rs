@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::body::{self, Wanted};
-use super::error::Fault;
+use super::error::{Fault, Issue};
 use super::locations::INPUT;
 use super::params::Params;
 use super::reply;
@@ -30,10 +30,11 @@ pub async fn answer(call: &Call, body: Body) -> Result<Response, Fault> {
     let body = body::read(&call.headers, body, &BODY).await?.unwrap_or_default();
     if let Some(name) = body.get("catalogFilename").filter(|name| !name.is_string()) {
         let received = if name.is_number() { "number" } else { "another type" };
-        let issue = json!([{"code": "invalid_type", "expected": "string", "received": received,
-            "path": ["catalogFilename"], "message": format!("Expected string, received {received}")}]);
-        let issues = serde_json::to_string_pretty(&issue).unwrap_or_default();
-        return Err(Fault::input(format!("Malformed request: {issues}")));
+        let message = format!("Expected string, received {received}");
+        let (expected, received) = (Some("string"), Some(received));
+        let issue =
+            Issue { code: "invalid_type", expected, received, keys: None, path: vec!["catalogFilename"], message };
+        return Err(Fault::input(format!("Malformed request: {}", issue.told())));
     }
     let target = body.pointer("/location/target").and_then(Value::as_str).unwrap_or_default();
     let url = Url::parse(target).map_err(|_| Fault::input("The given location.target is not a URL"))?;
@@ -52,15 +53,13 @@ async fn existing(call: &Call, url: &Url) -> Vec<Value> {
     let Ok(gathered) = call.state.sources.places.gather("url", url.as_str()).await else { return Vec::new() };
     let places = location::registered(&call.graph, &call.caller.audience);
     let registered = places.iter().any(|place| place.target == url.as_str());
-    let shown = |document: &Value| {
-        json!({"location": {"type": "url", "target": url}, "isRegistered": registered, "entity": document})
-    };
+    let shown = |document: &Value| json!({"location": {"type": "url", "target": url}, "isRegistered": registered, "entity": document});
     gathered.prepared.iter().map(|prepared| shown(&prepared.document.0)).collect()
 }
 
 /// A component with the name of the last part of the address.
 fn proposal(url: &Url) -> Value {
-    let last = url.path_segments().and_then(|parts| parts.filter(|part| !part.is_empty()).next_back());
+    let last = url.path_segments().and_then(|mut parts| parts.rfind(|part| !part.is_empty()));
     let name = last.or(url.host_str()).unwrap_or("unknown").trim_end_matches(".git");
     json!({
         "entity": {

@@ -56,7 +56,8 @@ pub async fn read(headers: &HeaderMap, body: Body, wanted: &Wanted) -> Result<Op
 
 fn charset(media: &str) -> Result<(), Fault> {
     let parts = media.split(';').skip(1).filter_map(|part| part.split_once('='));
-    let charset = parts.filter(|(key, _)| key.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value.trim()).next();
+    let charset =
+        parts.filter(|(key, _)| key.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value.trim()).next();
     match charset.map(|charset| charset.trim_matches('"').to_ascii_uppercase()) {
         Some(charset) if !charset.starts_with("UTF-8") => {
             Err(Fault::input(format!("unsupported charset \"{charset}\"")))

@@ -91,10 +91,9 @@ pub fn get(call: &Call) -> Result<Response, Fault> {
     } else {
         let mut order = params.texts("orderField").iter().filter(|text| !text.is_empty()).map(|text| order(text));
         let fields = params.texts("fullTextFilterFields");
-        let text = params.text("fullTextFilterTerm").map(|term| Text {
-            term: term.to_owned(),
-            fields: (!fields.is_empty()).then(|| fields.to_vec()),
-        });
+        let text = params
+            .text("fullTextFilterTerm")
+            .map(|term| Text { term: term.to_owned(), fields: (!fields.is_empty()).then(|| fields.to_vec()) });
         asked.cursor.order = order.next().transpose()?;
         // The others count for nothing, but must be right.
         order.collect::<Result<Vec<_>, _>>()?;

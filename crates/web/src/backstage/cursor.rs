@@ -1,6 +1,6 @@
 //! Cursors: where a page begins, written so that the catalog client understands as much of it as it needs.
 
-use super::error::Fault;
+use super::error::{Fault, Issue};
 use super::{invalid, predicate, syntax};
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -45,9 +45,10 @@ pub fn place(position: &Position) -> Vec<Option<String>> {
 impl Cursor {
     /// The text for the client. A `query` is in it when there is a condition: the client then goes on by POST.
     pub fn encode(&self) -> String {
-        let order = self.order.iter().map(|key| {
-            json!({"field": key.key, "order": if key.descending { "desc" } else { "asc" }})
-        });
+        let order = self
+            .order
+            .iter()
+            .map(|key| json!({"field": key.key, "order": if key.descending { "desc" } else { "asc" }}));
         let mut map = Map::new();
         map.insert("orderFields".into(), order.collect());
         map.insert("isPrevious".into(), json!(self.backwards));
@@ -79,10 +80,8 @@ impl Cursor {
         let text = loosely(text);
         let value: Value = serde_json::from_str(&text)
             .map_err(|_| Fault::input(format!("Malformed cursor: SyntaxError: {}", syntax::fault(&text))))?;
-        read(&value).map_err(|issue| {
-            let issues = serde_json::to_string_pretty(&json!([issue])).unwrap_or_default();
-            Fault::input(format!("Malformed cursor: InputError: Malformed cursor: {issues}"))
-        })
+        read(&value)
+            .map_err(|issue| Fault::input(format!("Malformed cursor: InputError: Malformed cursor: {}", issue.told())))
     }
 
     /// The place as the snapshot understands it.
@@ -117,7 +116,7 @@ pub fn loosely(text: &str) -> String {
 }
 
 /// A wrong place in a cursor, as the peer tells it.
-fn issue(expected: &str, value: Option<&Value>, path: &[&str]) -> Value {
+fn issue(expected: &'static str, value: Option<&Value>, path: &[&'static str]) -> Issue {
     let received = match value {
         None => "undefined",
         Some(Value::Null) => "null",
@@ -131,12 +130,19 @@ fn issue(expected: &str, value: Option<&Value>, path: &[&str]) -> Value {
         None => "Required".to_owned(),
         Some(_) => format!("Expected {expected}, received {received}"),
     };
-    json!({"code": "invalid_type", "expected": expected, "received": received, "path": path, "message": message})
+    Issue {
+        code: "invalid_type",
+        expected: Some(expected),
+        received: Some(received),
+        keys: None,
+        path: path.to_vec(),
+        message,
+    }
 }
 
-fn read(value: &Value) -> Result<Cursor, Value> {
+fn read(value: &Value) -> Result<Cursor, Issue> {
     let map = value.as_object().ok_or_else(|| issue("object", Some(value), &[]))?;
-    let places = |key: &str| -> Result<Option<Vec<Option<String>>>, Value> {
+    let places = |key: &'static str| -> Result<Option<Vec<Option<String>>>, Issue> {
         let Some(value) = map.get(key) else { return Ok(None) };
         let list = value.as_array().ok_or_else(|| issue("array", Some(value), &[key]))?;
         let text = |value: &Value| match value {
@@ -154,16 +160,16 @@ fn read(value: &Value) -> Result<Cursor, Value> {
         text: map.get("fullTextFilter").map(full_text).transpose()?,
         place: places("orderFieldValues")?.ok_or_else(|| issue("array", None, &["orderFieldValues"]))?,
         first: places("firstSortFieldValues")?,
-        total: map.get("totalItems").map(|value| total(value)).transpose()?,
+        total: map.get("totalItems").map(total).transpose()?,
     })
 }
 
-fn total(value: &Value) -> Result<u64, Value> {
+fn total(value: &Value) -> Result<u64, Issue> {
     // A count written by hand may be any number; below zero there is nothing.
     value.as_f64().map(|number| number.max(0.0) as u64).ok_or_else(|| issue("number", Some(value), &["totalItems"]))
 }
 
-fn order(value: Option<&Value>) -> Result<Option<OrderKey>, Value> {
+fn order(value: Option<&Value>) -> Result<Option<OrderKey>, Issue> {
     let list = value.and_then(Value::as_array).ok_or_else(|| issue("array", value, &["orderFields"]))?;
     let Some(first) = list.first() else { return Ok(None) };
     let key = first.get("field").and_then(Value::as_str);
@@ -176,7 +182,7 @@ fn order(value: Option<&Value>) -> Result<Option<OrderKey>, Value> {
     Ok(Some(OrderKey { key: key.to_owned(), descending }))
 }
 
-fn condition(map: &Map<String, Value>) -> Result<Option<Predicate>, Value> {
+fn condition(map: &Map<String, Value>) -> Result<Option<Predicate>, Issue> {
     if let Some(query) = map.get("query") {
         let right = query.is_object() && invalid::message(query).is_none();
         let read = right.then(|| predicate::query(query).ok()).flatten();
@@ -186,7 +192,7 @@ fn condition(map: &Map<String, Value>) -> Result<Option<Predicate>, Value> {
     map.get("filter").map(older).transpose()
 }
 
-fn full_text(value: &Value) -> Result<Text, Value> {
+fn full_text(value: &Value) -> Result<Text, Issue> {
     let path = "fullTextFilter";
     let map = value.as_object().ok_or_else(|| issue("object", Some(value), &[path]))?;
     let term = map.get("term").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -217,7 +223,10 @@ mod tests {
     #[test]
     fn what_is_no_cursor_is_told() {
         let message = |text: &str| Cursor::decode(text).unwrap_err().message;
-        assert_eq!(message("abc"), "Malformed cursor: SyntaxError: Unexpected token 'i', \"i\u{fffd}\" is not valid JSON");
+        assert_eq!(
+            message("abc"),
+            "Malformed cursor: SyntaxError: Unexpected token 'i', \"i\u{fffd}\" is not valid JSON"
+        );
         let text = message(&ENCODE.encode(r#"{"orderFields":"x","orderFieldValues":[],"isPrevious":false}"#));
         assert!(text.contains("Expected array, received string"), "{text}");
         let cursor = Cursor::decode(&ENCODE.encode(r#"{"orderFields":[],"orderFieldValues":[],"isPrevious":false}"#));

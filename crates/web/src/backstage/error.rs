@@ -4,6 +4,7 @@ use super::reply;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use loggia_app::Error;
+use serde::Serialize;
 use serde_json::json;
 
 /// Path below which the catalog API lies.
@@ -56,6 +57,33 @@ impl Fault {
             "response": {"statusCode": self.status.as_u16()},
         });
         reply::tagged(self.status, body.to_string(), None)
+    }
+}
+
+/// One thing that is wrong with a value, as the validator of the peer lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Issue {
+    /// What sort of wrong.
+    pub code: &'static str,
+    /// The type that was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<&'static str>,
+    /// The type that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<&'static str>,
+    /// The keys that are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<String>>,
+    /// Where.
+    pub path: Vec<&'static str>,
+    /// In words.
+    pub message: String,
+}
+
+impl Issue {
+    /// The list of this issue alone, as text.
+    pub fn told(&self) -> String {
+        serde_json::to_string_pretty(&[self]).unwrap_or_default()
     }
 }
 

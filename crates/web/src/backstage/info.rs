@@ -25,7 +25,11 @@ const LONGEST: usize = 63;
 const RULES: Rules = &[("token", Form::Text)];
 
 /// Answers with the file. A Backstage that reads an address sends no header, so the token may stand in the address.
-pub async fn answer(State(state): State<WebState>, RawQuery(query): RawQuery, By(caller): By) -> Result<Response, Reply> {
+pub async fn answer(
+    State(state): State<WebState>,
+    RawQuery(query): RawQuery,
+    By(caller): By,
+) -> Result<Response, Reply> {
     let caller = identified(&state, query.as_deref(), caller).await?;
     state.app.require(&caller, Action::Read, &Subject::default())?;
     let text = file(&state.app.graph(), &caller, &state.app.settings.public_url);

@@ -92,7 +92,8 @@ fn operand(operator: &str, value: Option<&Value>, path: &str) -> Vec<String> {
 
 /// What is told about one field.
 fn field(key: &str, value: &Value, path: &str) -> Vec<String> {
-    let mut told: Vec<String> = ["string", "number", "boolean"].iter().map(|kind| expected(kind, value, path)).collect();
+    let mut told: Vec<String> =
+        ["string", "number", "boolean"].iter().map(|kind| expected(kind, value, path)).collect();
     match value {
         Value::Object(_) => told.extend(operators(value, path)),
         _ => told.push(expected("object", value, path)),

@@ -103,7 +103,8 @@ fn window(params: &Params) -> Result<Option<Window>, Fault> {
     for (name, slot) in [("limit", &mut limit), ("offset", &mut offset)] {
         if let Some(value) = value.get(name) {
             let number = value.as_i64();
-            *slot = Some(number.ok_or_else(|| Fault::input(format!("Malformed after cursor, {name} was not an number")))?);
+            *slot =
+                Some(number.ok_or_else(|| Fault::input(format!("Malformed after cursor, {name} was not an number")))?);
         }
     }
     if offset.is_some_and(|offset| offset < 0) {

@@ -3,7 +3,7 @@
 use super::Call;
 use super::body::{self, Wanted};
 use super::entity;
-use super::error::Fault;
+use super::error::{Fault, Issue};
 use super::params::{Form, Params, Rules};
 use super::{reply, scope};
 use axum::body::Body;
@@ -111,22 +111,22 @@ pub async fn add(call: &Call, body: Body) -> Result<Response, Fault> {
 
 /// Refuses fields that a place does not have.
 fn only_known(body: &Value) -> Result<(), Fault> {
-    let malformed = |issue: Value| {
-        let issues = serde_json::to_string_pretty(&json!([issue])).unwrap_or_default();
-        Err(Fault::input(format!("Malformed request: {issues}")))
+    let malformed = |code: &'static str, keys: Option<Vec<String>>, path: &[&'static str], message: String| {
+        let issue = Issue { code, expected: None, received: None, keys, path: path.to_vec(), message };
+        Err(Fault::input(format!("Malformed request: {}", issue.told())))
     };
     let known = ["type", "target", "presence"];
-    let unknown: Vec<&str> =
-        body.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).filter(|key| !known.contains(key)).collect();
+    let keys = body.as_object().into_iter().flatten().map(|(key, _)| key);
+    let unknown: Vec<String> = keys.filter(|key| !known.contains(&key.as_str())).cloned().collect();
     if !unknown.is_empty() {
         let names = unknown.iter().map(|key| format!("'{key}'")).collect::<Vec<_>>().join(", ");
         let message = format!("Unrecognized key(s) in object: {names}");
-        return malformed(json!({"code": "unrecognized_keys", "keys": unknown, "path": [], "message": message}));
+        return malformed("unrecognized_keys", Some(unknown), &[], message);
     }
     match body.get("presence") {
         None => Ok(()),
         Some(Value::String(word)) if ["required", "optional"].contains(&word.as_str()) => Ok(()),
-        Some(_) => malformed(json!({"code": "invalid_union", "path": ["presence"], "message": "Invalid input"})),
+        Some(_) => malformed("invalid_union", None, &["presence"], "Invalid input".to_owned()),
     }
 }
 
@@ -144,7 +144,8 @@ async fn dry_run(call: &Call, kind: &str, target: &str) -> Result<Response, Faul
         return Err(Fault::input("Error: Unable to read url, Invalid URL"));
     }
     let gathered = call.state.sources.places.gather(kind, target).await;
-    let gathered = gathered.map_err(|failure| Fault::input(format!("Error: Unable to read url, {}", failure.message)))?;
+    let gathered =
+        gathered.map_err(|failure| Fault::input(format!("Error: Unable to read url, {}", failure.message)))?;
     if let Some(error) = gathered.errors.first() {
         return Err(Fault::input(format!("Error: {error}")));
     }

@@ -127,7 +127,8 @@ fn document() -> Value {
 }
 
 fn described(operation: &Operation) -> Value {
-    let content = |schema: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
+    let content =
+        |schema: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
     let error = json!({"description": "Why not.", "content": content("Error")});
     let (status, schema) = operation.success;
     let mut success = json!({"description": operation.summary});
@@ -162,7 +163,8 @@ fn parameter(name: &str, form: Form) -> Value {
         Form::Whole => json!({"type": "integer", "minimum": 0}),
         Form::List | Form::Commas => texts,
     };
-    let mut out = json!({"name": name, "in": "query", "allowReserved": true, "required": name == "facet", "schema": schema});
+    let mut out =
+        json!({"name": name, "in": "query", "allowReserved": true, "required": name == "facet", "schema": schema});
     if matches!(form, Form::Commas) {
         out["explode"] = false.into();
         out["style"] = "form".into();
@@ -175,12 +177,11 @@ fn schemas() -> Value {
     let list = |items: Value| json!({"type": "array", "items": items});
     let text = || json!({"type": "string"});
     let count = || json!({"type": "integer", "minimum": 0});
-    let object = |required: &[&str], properties: Value| {
-        json!({"type": "object", "required": required, "properties": properties})
-    };
+    let object = |required: &[&str], properties: Value| json!({"type": "object", "required": required, "properties": properties});
     let cursors = || json!({"type": "object", "properties": {"nextCursor": text(), "prevCursor": text()}});
     let relation = object(&["type", "targetRef"], json!({"type": text(), "targetRef": text()}));
-    let ancestor = object(&["entity", "parentEntityRefs"], json!({"entity": of("Entity"), "parentEntityRefs": list(text())}));
+    let ancestor =
+        object(&["entity", "parentEntityRefs"], json!({"entity": of("Entity"), "parentEntityRefs": list(text())}));
     let value = object(&["value", "count"], json!({"value": text(), "count": count()}));
     let failure = object(&["name", "message"], json!({"name": text(), "message": text()}));
     json!({

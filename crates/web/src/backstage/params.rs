@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn lists_and_numbers_are_read() {
-        let params = Params::read(Some("&filter=a%3Db&&filter[]=c+d&filter[1]=%E0%A4%A&fields=a,b&limit=1e2"), RULES).unwrap();
+        let params =
+            Params::read(Some("&filter=a%3Db&&filter[]=c+d&filter[1]=%E0%A4%A&fields=a,b&limit=1e2"), RULES).unwrap();
         assert_eq!(params.texts("filter"), ["a=b", "c d", "%E0%A4%A"]);
         assert_eq!(params.texts("fields"), ["a", "b"]);
         assert_eq!((params.whole("limit"), params.text("after")), (Some(100), None));

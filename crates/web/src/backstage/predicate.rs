@@ -150,7 +150,9 @@ fn targets(value: &Value) -> Result<Vec<String>, Fault> {
         _ => None,
     };
     found.ok_or_else(|| {
-        Fault::input("The \"targetRef\" property in $contains for \"relations\" must be a string or an \"$in\" of strings")
+        Fault::input(
+            "The \"targetRef\" property in $contains for \"relations\" must be a string or an \"$in\" of strings",
+        )
     })
 }
 
@@ -244,8 +246,9 @@ mod tests {
         assert_eq!(read(json!({"a": true})), Predicate::equals("a", "true"));
         assert_eq!(read(json!({"a": {"$in": ["x"], "$exists": false}})), Predicate::exists("a").negate());
         assert_eq!(read(json!({"relations": {"$contains": {"type": "nosuch"}}})), Predicate::Nothing);
-        assert_eq!(older(&json!({"anyOf": [{"allOf": [{"key": "kind", "values": ["api"]}]}]})), Some(Predicate::Any(
-            vec![Predicate::All(vec![Predicate::equals("kind", "api")])]
-        )));
+        assert_eq!(
+            older(&json!({"anyOf": [{"allOf": [{"key": "kind", "values": ["api"]}]}]})),
+            Some(Predicate::Any(vec![Predicate::All(vec![Predicate::equals("kind", "api")])]))
+        );
     }
 }

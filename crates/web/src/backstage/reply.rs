@@ -35,7 +35,10 @@ pub fn tagged(status: StatusCode, text: String, known: Option<&HeaderMap>) -> Re
 fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
     let strong = tag.trim_start_matches("W/");
     let listed = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == strong)
+    listed
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == strong)
 }
 
 /// A status, and nothing else.

@@ -11,7 +11,8 @@ pub fn of(record: &Record) -> Option<String> {
     let status: Value = serde_json::from_str(text).ok()?;
     let conditions = status.get("conditions")?.as_array()?;
     let told = [SOURCE_GONE, UNREADABLE];
-    let kind = |condition: &&Value| condition.get("type").and_then(Value::as_str).is_some_and(|kind| told.contains(&kind));
+    let kind =
+        |condition: &&Value| condition.get("type").and_then(Value::as_str).is_some_and(|kind| told.contains(&kind));
     let wrong = conditions.iter().filter(kind);
     let items: Vec<Value> = wrong
         .map(|condition| {

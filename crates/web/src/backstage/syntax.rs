@@ -25,7 +25,9 @@ fn words(text: &str, chars: &[char], stop: &Stop) -> String {
             let position = chars.iter().take(stop.at).map(|c| c.len_utf16()).sum::<usize>();
             format!("{expected} in JSON at position {position}")
         }
-        (None, Some(found)) => format!("Unexpected token '{found}', {} is not valid JSON", excerpt(text, chars, stop.at)),
+        (None, Some(found)) => {
+            format!("Unexpected token '{found}', {} is not valid JSON", excerpt(text, chars, stop.at))
+        }
         (None, None) => "Unexpected end of JSON input".to_owned(),
     }
 }

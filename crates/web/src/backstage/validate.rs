@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
 use loggia_app::{fetch, location, placeholders};
+use loggia_model::Document;
 use loggia_model::backstage::{self, BackstageError};
 use loggia_model::shape::{self, Rest, Shape};
-use loggia_model::Document;
 use serde_json::{Value, json};
 
 /// The body.
