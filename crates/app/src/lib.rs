@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod caller;
+pub mod catalog;
 pub mod changes;
 pub mod check;
 pub mod clock;
@@ -23,6 +24,7 @@ pub mod operation;
 pub mod order;
 pub mod placeholders;
 pub mod places;
+pub mod platform_secret;
 pub mod policy;
 pub mod prepare;
 pub mod read;

@@ -10,7 +10,7 @@ use crate::policy::{Action, Subject};
 use crate::prepare::{Prepared, prepare_at};
 use crate::record::{live_dependants, subject_of};
 use crate::source::Tree;
-use crate::sync::owned;
+use crate::sync::{SyncSource, owned};
 use loggia_graph::{Audience, Graph};
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
 use loggia_model::canonical::hex;
@@ -227,6 +227,28 @@ impl Command for Unregister {
         }
         changes.remove("location.unregistered", place.id, Value::Null);
         Ok(changes)
+    }
+}
+
+/// Takes over what was read at a registered place, unless it was taken out or given another address meanwhile.
+pub struct TakeOver {
+    /// The place as it was when it was read.
+    pub place: Registered,
+    /// What was read.
+    pub sync: SyncSource,
+}
+
+impl Command for TakeOver {
+    fn name(&self) -> &'static str {
+        "location.sync"
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let now = graph.by_uid(self.place.id).and_then(|record| Registered::of(record));
+        match now.is_some_and(|now| now == self.place) {
+            true => self.sync.decide(graph, facts, ctx),
+            false => Ok(Changes::default()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::caller::{Caller, Door};
 use crate::driver::Failure;
 use crate::error::Result;
 use crate::fetch::{Fetch, beside, raw};
-use crate::location::{self, NoteReading, Registered};
+use crate::location::{self, NoteReading, Registered, TakeOver};
 use crate::placeholders;
 use crate::prepare::{Place, Prepared, prepare_from};
 use crate::sync::SyncSource;
@@ -17,10 +17,12 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, watch};
 
 /// How long a place that was read is left alone.
 const INTERVAL: Duration = Duration::from_secs(100);
+/// How often it is looked which places are due.
+const TICK: Duration = Duration::from_secs(5);
 /// Most files of one place.
 const MOST_FILES: usize = 1_000;
 
@@ -43,12 +45,13 @@ pub struct Places {
     fetch: Arc<dyn Fetch>,
     /// When each was read last, and what.
     read: Mutex<HashMap<Uid, (Instant, String, String)>>,
+    wake: Notify,
 }
 
 impl Places {
     /// For an application, with a way to read addresses.
     pub fn new(app: Arc<App>, fetch: Arc<dyn Fetch>) -> Places {
-        Places { app, fetch, read: Mutex::default() }
+        Places { app, fetch, read: Mutex::default(), wake: Notify::new() }
     }
 
     /// Reads addresses.
@@ -56,13 +59,27 @@ impl Places {
         &*self.fetch
     }
 
-    /// Forgets when a place was read, so that the next round reads it.
+    /// Reads a place now, whether or not its time has come.
     pub async fn read_again(&self, id: Uid) {
         self.read.lock().await.remove(&id);
+        self.wake.notify_one();
+    }
+
+    /// Reads places again and again until `stop` turns true. They are read by themselves: a host that does not answer
+    /// holds no repository up.
+    pub async fn follow(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            self.round().await;
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = self.wake.notified() => {}
+                _ = stop.changed() => return,
+            }
+        }
     }
 
     /// Reads every place whose time has come.
-    pub async fn round(&self) {
+    async fn round(&self) {
         for place in location::registered(&self.app.graph(), &Audience::All) {
             let known = self.read.lock().await.get(&place.id).cloned();
             let rested = known.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
@@ -94,15 +111,16 @@ impl Places {
         if known.as_ref() == Some(&gathered.digest) {
             return Ok(gathered.digest);
         }
-        let command = SyncSource {
+        let sync = SyncSource {
             origin: place.origin().into(),
             prepared: gathered.prepared,
+            same: HashSet::new(),
             broken: gathered.broken,
             commit: gathered.digest.clone(),
             // Nobody sits beside a registered place to confirm what leaves it.
             confirmed: true,
         };
-        self.app.run(&caller, command).await?;
+        self.app.run(&caller, TakeOver { place: place.clone(), sync }).await?;
         let failure = (!gathered.errors.is_empty()).then(|| gathered.errors.join("\n"));
         let read = NoteReading { id: place.id, failure: None };
         self.app.run(&caller, read).await?;

@@ -5,6 +5,7 @@
 
 use crate::App;
 use crate::caller::{Caller, Door};
+use crate::catalog::Catalogs;
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetch, Nowhere, raw};
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use loggia_model::Problem;
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
@@ -94,6 +96,7 @@ pub struct Sources {
     app: Arc<App>,
     reader: Arc<dyn Reader>,
     locations: Vec<String>,
+    catalogs: Option<Arc<Catalogs>>,
     /// Places that people registered.
     pub places: Places,
     /// One synchronisation at a time: they would only wait for each other at the writer.
@@ -110,7 +113,7 @@ impl Sources {
     /// For the repositories that the operator named, in order.
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
-        Sources { app, reader, locations, places, turn: Mutex::new(()), wake: Notify::new() }
+        Sources { app, reader, locations, catalogs: None, places, turn: Mutex::new(()), wake: Notify::new() }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -120,17 +123,30 @@ impl Sources {
         self
     }
 
-    /// Reads every source once, then again and again until `stop` turns true. `first` is told after the first round.
+    /// With the catalogs that are followed beside them.
+    #[must_use]
+    pub fn with_catalogs(self, catalogs: Arc<Catalogs>) -> Sources {
+        Sources { catalogs: Some(catalogs), ..self }
+    }
+
+    /// Reads every source, again and again until `stop` turns true. `first` is told when each was read once, ever.
     pub async fn follow(self: Arc<Self>, first: impl FnOnce(), mut stop: watch::Receiver<bool>) {
-        self.round().await;
-        first();
+        let (this, until) = (Arc::clone(&self), stop.clone());
+        tokio::spawn(async move { this.places.follow(until).await });
+        let mut first = Some(first);
         while !*stop.borrow() {
+            self.round().await;
+            if first.is_some()
+                && self.all_read().await.unwrap_or(false)
+                && let Some(first) = first.take()
+            {
+                first();
+            }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = self.wake.notified() => {}
                 _ = stop.changed() => return,
             }
-            self.round().await;
         }
     }
 
@@ -140,7 +156,6 @@ impl Sources {
                 tracing::warn!(%location, %error, "a source could not be taken over");
             }
         }
-        self.places.round().await;
     }
 
     /// Looks at all sources now.
@@ -191,6 +206,9 @@ impl Sources {
     /// [`Error::Forbidden`] unless the caller is of the product team; [`Error::NotFound`] for an unknown source.
     pub async fn confirm(&self, caller: &Caller, location: &str) -> Result<SyncReport> {
         self.app.require(caller, Action::Sync, &Subject::default())?;
+        if let Some(catalogs) = self.catalogs.as_ref().filter(|catalogs| catalogs.follows(location)) {
+            return catalogs.confirm(location).await;
+        }
         if !self.locations.iter().any(|known| known == location) {
             return Err(Error::NotFound(format!("{location} is not among the sources of this server.")));
         }
@@ -271,6 +289,7 @@ impl Sources {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            same: HashSet::new(),
             commit: tree.commit.clone(),
             confirmed,
         };
