@@ -121,8 +121,11 @@ impl Sources {
         let mut first = Some(first);
         while !*stop.borrow() {
             self.round().await;
-            if first.is_some() && self.all_read().await.unwrap_or(false) {
-                first.take().map(|first| first());
+            if first.is_some()
+                && self.all_read().await.unwrap_or(false)
+                && let Some(first) = first.take()
+            {
+                first();
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
