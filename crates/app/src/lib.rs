@@ -36,6 +36,7 @@ pub mod settings;
 pub mod source;
 pub mod sync;
 pub mod usage;
+pub mod visibility;
 pub mod who_runs;
 pub mod worker;
 mod writer;
