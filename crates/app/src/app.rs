@@ -56,6 +56,8 @@ pub struct App {
     pub(crate) progress: broadcast::Sender<Uid>,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
+    /// What drivers said about the environments.
+    pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
 
 /// First and last time, by instance.
@@ -84,6 +86,7 @@ impl App {
             settings: parts.settings,
             work: Notify::new(),
             progress: broadcast::channel(1024).0,
+            probed: ArcSwap::default(),
             sightings: ArcSwap::from_pointee(sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect()),
         });
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };

@@ -4,6 +4,7 @@
 //! whose audience bounds what they see.
 
 pub mod app;
+pub mod availability;
 pub mod caller;
 pub mod changes;
 pub mod check;
@@ -13,6 +14,7 @@ pub mod driver;
 pub mod error;
 pub mod estate;
 pub mod files;
+pub mod history;
 pub mod location;
 pub mod login;
 pub mod matching;
