@@ -1,1 +1,22 @@
-//! placeholder
+//! The outside: what makes instances real, and what looks at them.
+
+pub mod command;
+pub mod contract;
+mod gates;
+pub mod git;
+pub mod http;
+mod pattern;
+pub mod postgres;
+mod process;
+mod redact;
+pub mod registry;
+pub mod replay;
+
+use loggia_model::Micros;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The time of now.
+fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -37,9 +37,8 @@ impl Store {
     }
 
     async fn copy_into(&self, path: &Path) -> Result<Copied, StoreError> {
-        if self.is_sqlite() {
-            let target = path.to_str().ok_or_else(|| StoreError::Other("the path is not text".to_owned()))?;
-            self.reader().await?.conn().run(sql("vacuum into $1").bind(target)).await?;
+        let target = path.to_str().ok_or_else(|| StoreError::Other("the path is not text".to_owned()))?;
+        if self.copy_file(target).await? {
             let copy = Store::open(&Target::Sqlite(path.to_owned())).await?;
             let outcome = count(&copy).await;
             copy.close().await;

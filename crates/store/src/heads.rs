@@ -5,6 +5,8 @@ use crate::rows::Rows;
 use crate::sql::{Cells, Conn, FromRow, Value, sql};
 use crate::store::{Store, reads};
 use loggia_model::{Micros, Record, Ref, Source, Uid};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Everything that a graph is made of.
 #[derive(Debug)]
@@ -134,8 +136,20 @@ async fn everything(conn: &mut Conn<'_>) -> Result<Loaded, StoreError> {
          from heads");
     let mut records: Vec<Record> = conn.list(all).await?;
     records.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
+    share_origins(&mut records);
     let aliases = sql("select a.ref, a.uid from aliases a join heads h on h.uid = a.uid order by a.ref");
     Ok(Loaded { position, last_hash, last_time, records, aliases: conn.list(aliases).await? })
+}
+
+/// Lets records of the same origin hold one text.
+fn share_origins(records: &mut [Record]) {
+    let mut known: HashSet<Arc<str>> = HashSet::new();
+    for record in records {
+        match known.get(&record.source.origin) {
+            Some(origin) => record.source.origin = origin.clone(),
+            None => drop(known.insert(record.source.origin.clone())),
+        }
+    }
 }
 
 impl Store {

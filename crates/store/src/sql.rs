@@ -4,6 +4,7 @@
 //! stand for booleans and times.
 
 use crate::error::StoreError;
+use futures_util::TryStreamExt;
 use loggia_model::{Micros, Ref, Uid};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
@@ -150,9 +151,24 @@ impl Conn<'_> {
         })
     }
 
-    /// All rows of a statement, read into values.
+    /// All rows of a statement, read into values as they arrive.
     pub(crate) async fn list<T: FromRow>(&mut self, statement: Sql) -> Result<Vec<T>, StoreError> {
-        self.all(statement).await?.iter().map(T::read).collect()
+        let mut values = Vec::new();
+        match self {
+            Conn::Sqlite(conn) => {
+                let mut rows = sqlite(statement).fetch(&mut **conn);
+                while let Some(row) = rows.try_next().await? {
+                    values.push(T::read(&Row::Sqlite(row))?);
+                }
+            }
+            Conn::Postgres(conn) => {
+                let mut rows = postgres(statement).fetch(&mut **conn);
+                while let Some(row) = rows.try_next().await? {
+                    values.push(T::read(&Row::Postgres(row))?);
+                }
+            }
+        }
+        Ok(values)
     }
 
     /// The first row of a statement, if there is one.
@@ -238,7 +254,10 @@ macro_rules! derived_cells {
     ($($type:ty, $from:ty => |$value:ident| $make:expr;)+) => {
         $(impl FromCell for $type {
             fn from_cell(row: &Row, at: usize) -> Result<Self, StoreError> {
-                let $value = <$from>::from_cell(row, at)?;
+                let $value: $from = match row {
+                    Row::Sqlite(row) => sqlx::Row::try_get(row, at)?,
+                    Row::Postgres(row) => sqlx::Row::try_get(row, at)?,
+                };
                 $make
             }
         })+
@@ -253,11 +272,11 @@ derived_cells! {
     bool, i64 => |v| Ok(v != 0);
     Micros, i64 => |v| Ok(Micros(v));
     Option<Micros>, Option<i64> => |v| Ok(v.map(Micros));
-    Arc<str>, String => |v| Ok(v.into());
-    Option<Arc<str>>, Option<String> => |v| Ok(v.map(Into::into));
-    Uid, String => |v| uid(&v);
-    Option<Uid>, Option<String> => |v| v.as_deref().map(uid).transpose();
-    Ref, String => |v| v.parse().map_err(|error| crate::error::corrupt("name", error));
+    Arc<str>, &str => |v| Ok(v.into());
+    Option<Arc<str>>, Option<&str> => |v| Ok(v.map(Into::into));
+    Uid, &str => |v| uid(v);
+    Option<Uid>, Option<&str> => |v| v.map(uid).transpose();
+    Ref, &str => |v| v.parse().map_err(|error| crate::error::corrupt("name", error));
 }
 
 macro_rules! tuples {

@@ -7,7 +7,7 @@ use sqlx::migrate::Migrator;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{ConnectOptions, Postgres, Sqlite};
+use sqlx::{ConnectOptions, Connection, Postgres, Sqlite};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -115,6 +115,17 @@ impl Store {
             Db::Sqlite { .. } => Ok(Watch::silent()),
             Db::Postgres(pool) => Watch::listen(pool).await,
         }
+    }
+
+    /// Lets SQLite copy its file into another one, without stopping the writer. Tells whether this is SQLite.
+    pub(crate) async fn copy_file(&self, target: &str) -> Result<bool, StoreError> {
+        let Db::Sqlite { readers, .. } = &self.db else { return Ok(false) };
+        // A connection that may only read may not write another file either.
+        let options = readers.connect_options().as_ref().clone().pragma("query_only", "off");
+        let mut conn = options.connect().await?;
+        Conn::Sqlite(&mut conn).run(sql("vacuum into $1").bind(target)).await?;
+        conn.close().await?;
+        Ok(true)
     }
 
     /// A connection to read from.

@@ -80,7 +80,8 @@ fn relations_agree() {
     for entry in &golden {
         let (Some(file), Some(name)) = (entry["file"].as_str(), entry["ref"].as_str()) else { continue };
         let all = files.entry(file.to_owned()).or_insert_with(|| documents(&folder, file));
-        let mut named: Vec<_> = all.iter().filter(|(_, d)| Document((*d).clone()).reference().as_str() == name).collect();
+        let mut named: Vec<_> =
+            all.iter().filter(|(_, d)| Document((*d).clone()).reference().as_str() == name).collect();
         named.sort_by_key(|(number, _)| **number);
         if let Some((_, document)) = named.last() {
             kept.push(Document((*document).clone()));
@@ -109,7 +110,9 @@ fn relations_agree() {
 
 #[test]
 fn what_backstage_takes_is_taken_and_problems_have_places() {
-    let Some(folder) = shared::data("what_backstage_takes_is_taken_and_problems_have_places", "catalog") else { return };
+    let Some(folder) = shared::data("what_backstage_takes_is_taken_and_problems_have_places", "catalog") else {
+        return;
+    };
     for entry in std::fs::read_dir(&folder).expect("readable").map(|e| e.expect("entry").path()) {
         if entry.extension().is_none_or(|extension| extension != "yaml") {
             continue;

@@ -1,4 +1,5 @@
 //! Every function of the store, on SQLite and on PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod copy;
 mod faults;

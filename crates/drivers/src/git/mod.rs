@@ -1,0 +1,22 @@
+//! The driver `git`: bare repositories of the server, filled from golden paths.
+
+pub mod backend;
+pub mod cli;
+mod driver;
+mod import;
+mod render;
+mod repository;
+mod scaffolder;
+pub mod source;
+
+pub use driver::GitDriver;
+pub use import::{NewFile, Signature, path_is_safe};
+pub use repository::name_is_safe;
+pub use scaffolder::{SUPPORTED, TemplateCheck, check_template};
+
+use loggia_app::driver::Request;
+
+/// The address from which a repository can be cloned.
+fn clone_url(request: &Request) -> String {
+    format!("{}/git/{}/{}.git", request.public_url, request.team, request.name)
+}

@@ -1,0 +1,83 @@
+//! The filters and methods that Backstage's templates know and our engine does not.
+
+use crate::git::render::jinja;
+use minijinja::{Environment, Error, ErrorKind, Value as Jinja};
+use serde_json::{Map, Value, json};
+
+/// Adds all filters.
+pub(super) fn add(environment: &mut Environment<'static>) {
+    environment.add_filter("parseRepoUrl", |url: &str| jinja(&repo_url(url)));
+    environment.add_filter("projectSlug", |url: &str| {
+        let parts = repo_url(url);
+        let part = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        format!("{}/{}", part("owner"), part("repo"))
+    });
+    environment.add_filter("parseEntityRef", parse_entity_ref);
+    environment.add_filter("pick", |value: &Jinja, name: &Jinja| value.get_item(name));
+    environment.add_filter("dump", dump);
+    environment.add_filter("jsonify", dump);
+}
+
+/// Writes a value as JSON; the second argument is the number of spaces for a layout in lines.
+fn dump(value: &Jinja, indent: Option<usize>) -> Result<String, Error> {
+    let text = match indent {
+        Some(1..) => serde_json::to_string_pretty(value),
+        _ => serde_json::to_string(value),
+    };
+    text.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// Takes `host?owner=…&repo=…` apart.
+fn repo_url(text: &str) -> Map<String, Value> {
+    let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let Ok(url) = url::Url::parse(&full) else { return Map::new() };
+    let mut parts = Map::new();
+    parts.insert("host".to_owned(), url.host_str().unwrap_or_default().into());
+    parts.extend(url.query_pairs().map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))));
+    parts
+}
+
+fn parse_entity_ref(text: &str, defaults: Option<Jinja>) -> Jinja {
+    let default = |name: &str, other: &str| {
+        let given = defaults.as_ref().and_then(|given| given.get_attr(name).ok());
+        given.as_ref().and_then(Jinja::as_str).unwrap_or(other).to_owned()
+    };
+    jinja(&entity_ref(text, &default("defaultKind", ""), &default("defaultNamespace", "default")))
+}
+
+/// Takes `kind:namespace/name` apart.
+pub(super) fn entity_ref(text: &str, kind: &str, namespace: &str) -> Value {
+    let (kind, rest) = text.split_once(':').unwrap_or((kind, text));
+    let (namespace, name) = rest.split_once('/').unwrap_or((namespace, rest));
+    json!({ "kind": kind, "namespace": namespace, "name": name })
+}
+
+/// Methods of texts and lists as in JavaScript.
+pub(super) fn method(value: &Jinja, method: &str, args: &[Jinja]) -> Result<Jinja, Error> {
+    let unknown = || Error::new(ErrorKind::UnknownMethod, format!("there is no method {method}"));
+    let arg = |at: usize| args.get(at).map(ToString::to_string).unwrap_or_default();
+    if let Some(text) = value.as_str() {
+        return Ok(match method {
+            "startsWith" => Jinja::from(text.starts_with(&arg(0))),
+            "endsWith" => Jinja::from(text.ends_with(&arg(0))),
+            "includes" => Jinja::from(text.contains(&arg(0))),
+            "toLowerCase" => Jinja::from(text.to_lowercase()),
+            "toUpperCase" => Jinja::from(text.to_uppercase()),
+            "trim" => Jinja::from(text.trim()),
+            "replace" => Jinja::from(text.replacen(&arg(0), &arg(1), 1)),
+            "replaceAll" => Jinja::from(text.replace(&arg(0), &arg(1))),
+            "split" => Jinja::from_iter(text.split(&arg(0)).map(Jinja::from)),
+            "toString" => value.clone(),
+            _ => return Err(unknown()),
+        });
+    }
+    match (method, value.try_iter()) {
+        ("includes", Ok(mut items)) => Ok(Jinja::from(items.any(|item| Some(&item) == args.first()))),
+        ("join", Ok(items)) => {
+            let items: Vec<String> = items.map(|item| item.to_string()).collect();
+            Ok(Jinja::from(items.join(if args.is_empty() { "," } else { args[0].as_str().unwrap_or(",") })))
+        }
+        ("toString", _) => Ok(Jinja::from(value.to_string())),
+        _ => Err(unknown()),
+    }
+}
