@@ -6,7 +6,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use loggia_model::{Record, Ref};
-use loggia_store::Blob;
+pub use loggia_store::Blob;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
