@@ -87,7 +87,9 @@ impl App {
             work: Notify::new(),
             progress: broadcast::channel(1024).0,
             probed: ArcSwap::default(),
-            sightings: ArcSwap::from_pointee(sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect()),
+            sightings: ArcSwap::from_pointee(
+                sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
+            ),
         });
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
@@ -121,6 +123,9 @@ impl App {
     /// # Errors
     /// As [`App::run`].
     pub async fn run_shared(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
+        if self.settings.read_only && !matches!(caller.door, Door::Worker | Door::Sync) {
+            return Err(Error::Forbidden("This server is read-only for now. Try again later.".into()));
+        }
         let (reply, answer) = oneshot::channel();
         let message = Message::Run { caller: Box::new(caller.clone()), command, reply };
         let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());
@@ -165,6 +170,17 @@ impl App {
         self.position.send_replace(position);
     }
 
+    /// Takes in what other servers saw; sightings are no part of the log.
+    async fn reload_sightings(&self) {
+        match self.store.sightings().await {
+            Ok(seen) => {
+                let seen: Sightings = seen.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect();
+                self.sightings.store(Arc::new(seen));
+            }
+            Err(error) => tracing::debug!(%error, "cannot read what other servers saw"),
+        }
+    }
+
     /// Tells workers and watchers what was committed.
     pub(crate) fn committed(&self, batch: &Batch) {
         if !batch.work.is_empty() {
@@ -192,8 +208,11 @@ impl App {
 async fn follow(app: Arc<App>) {
     let mut tick = tokio::time::interval(POLL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for round in 1_u64.. {
         tick.tick().await;
+        if round.is_multiple_of(20) {
+            app.reload_sightings().await;
+        }
         if app.inbox.send(Message::CatchUp).await.is_err() {
             return;
         }

@@ -65,7 +65,11 @@ fn duplicates(reading: &Reading) -> Vec<Problem> {
     let mut problems = Vec::new();
     for prepared in &reading.prepared {
         if let Some(before) = first.insert(&prepared.reference, &prepared.path) {
-            let message = format!("{} is described already, in {}", prepared.reference, before.split('#').next().unwrap_or(before));
+            let message = format!(
+                "{} is described already, in {}",
+                prepared.reference,
+                before.split('#').next().unwrap_or(before)
+            );
             let mut problem = Problem::new("name.duplicate", "metadata.name", message, "Rename or remove one of them.");
             problem.file = Some(prepared.path.clone());
             problems.push(problem);
@@ -76,8 +80,12 @@ fn duplicates(reading: &Reading) -> Vec<Problem> {
 
 /// What can only be said when offering and release are both known: the number fits the offering's rule of versions.
 fn releases(reading: &Reading) -> Vec<Problem> {
-    let offerings: HashMap<&str, OfferingSpec> =
-        reading.prepared.iter().filter(|p| p.kind == "Offering").filter_map(|p| Some((p.reference.name(), spec(p)?))).collect();
+    let offerings: HashMap<&str, OfferingSpec> = reading
+        .prepared
+        .iter()
+        .filter(|p| p.kind == "Offering")
+        .filter_map(|p| Some((p.reference.name(), spec(p)?)))
+        .collect();
     let mut problems = Vec::new();
     for prepared in reading.prepared.iter().filter(|p| p.kind == "Release") {
         let Some(offering) = offerings.get(prepared.document.spec_text("offering")) else { continue };

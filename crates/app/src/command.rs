@@ -4,8 +4,8 @@ use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::clock::{Clock, Ids};
 use crate::error::Result;
-use crate::policy::{Policy, Subject, require};
 use crate::policy::Action;
+use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
 

@@ -86,7 +86,12 @@ impl Command for Observe {
 /// The team of a report, checked: only who may speak for a team may say what it runs.
 fn team(seen: &Observed, ctx: &Ctx<'_>) -> Result<Ref> {
     let team = Ref::parse(&seen.team, Some("group"), "default").map_err(|_| {
-        Error::invalid("observe.team", "team", "This is not the name of a team", "Give it as booking or group:default/booking.")
+        Error::invalid(
+            "observe.team",
+            "team",
+            "This is not the name of a team",
+            "Give it as booking or group:default/booking.",
+        )
     })?;
     ctx.require(Action::Observe, &Subject { team: Some(team.clone()), owner: None })?;
     Ok(team)
@@ -135,7 +140,12 @@ fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Ma
 }
 
 /// A reporter says that it is gone. For what is only observed this is the proof; what is managed is looked at.
-fn removed(changes: &mut Changes, before: &Record, spec: &InstanceSpec, answer: impl Fn(&str) -> Value) -> Result<Value> {
+fn removed(
+    changes: &mut Changes,
+    before: &Record,
+    spec: &InstanceSpec,
+    answer: impl Fn(&str) -> Value,
+) -> Result<Value> {
     if spec.step == Step::Managed {
         return Ok(answer("managed"));
     }
@@ -210,13 +220,18 @@ impl Command for Enrol {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Enrol, &crate::record::subject_of(&record.parse()))?;
         let spec: InstanceSpec = record.spec()?;
-        let (from, to) = if self.withdraw { (Step::Enrolled, Step::Observed) } else { (Step::Observed, Step::Enrolled) };
+        let (from, to) =
+            if self.withdraw { (Step::Enrolled, Step::Observed) } else { (Step::Observed, Step::Enrolled) };
         let answer = json!({"instance": self.instance, "step": to});
         if spec.step == to {
             return Ok(Changes::answer(answer));
         }
         if spec.step != from {
-            return Err(Error::refused("instance.step", "A driver of this platform holds it already.", "There is nothing to do."));
+            return Err(Error::refused(
+                "instance.step",
+                "A driver of this platform holds it already.",
+                "There is nothing to do.",
+            ));
         }
         let contact = ctx.caller.user().map(ToString::to_string).or_else(|| spec.contact.clone());
         let spec = InstanceSpec { step: to, contact, ..spec };
@@ -238,7 +253,8 @@ impl App {
 
     /// Days after which something in an environment that was not seen is unknown.
     pub fn unknown_after_days(&self, graph: &Graph, environment: &str) -> i64 {
-        let days = |record: &Record| record.parse().spec().and_then(|s| s.get("unknownAfterDays")).and_then(Value::as_i64);
+        let days =
+            |record: &Record| record.parse().spec().and_then(|s| s.get("unknownAfterDays")).and_then(Value::as_i64);
         let own = graph.get(&Ref::new("environment", "default", environment));
         own.and_then(|record| days(record))
             .or_else(|| graph.of_kind(&Audience::All, "product").find_map(|record| days(&record)))

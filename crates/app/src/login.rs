@@ -10,7 +10,8 @@ use argon2::{Argon2, PasswordHash};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use loggia_model::canonical::hex;
 use loggia_model::{Micros, Ref};
-use loggia_store::{Login, Session, Token, TokenKind};
+use loggia_store::{Login, TokenKind};
+pub use loggia_store::{Session, Token};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -75,7 +76,10 @@ impl App {
             self.require(caller, Action::Administer, &Subject::default())?;
         }
         if self.graph().get(user).is_none() {
-            return Err(Error::NotFound(format!("There is no person {}. Add a User to the catalog first.", user.name())));
+            return Err(Error::NotFound(format!(
+                "There is no person {}. Add a User to the catalog first.",
+                user.name()
+            )));
         }
         let hash = hash_password(password).await?;
         let (name, principal) = (user.to_string(), user.to_string());

@@ -39,7 +39,9 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
         Some(text) => {
             let named = all.iter().find(|r| r.parse().spec_text("version") == text || r.reference.name() == text);
             let range = Range::parse(text).ok();
-            let fits = |release: &&Arc<Record>| range.as_ref().zip(version_of(release)).is_some_and(|(range, version)| range.contains(&version));
+            let fits = |release: &&Arc<Record>| {
+                range.as_ref().zip(version_of(release)).is_some_and(|(range, version)| range.contains(&version))
+            };
             named.filter(|release| publication(release) != "yanked").or_else(|| published().find(fits))
         }
     };

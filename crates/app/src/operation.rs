@@ -121,7 +121,7 @@ impl Finish {
 }
 
 /// The phase after a look: absence makes a ready instance failed, never gone; nobody asked for it to go.
-fn phase_seen(before: Phase, presence: Presence) -> Phase {
+pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
     match (presence, before) {
         (Presence::Present, Phase::Unknown) => Phase::Ready,
         (Presence::Absent, Phase::Ready | Phase::Unknown) => Phase::Failed,
@@ -129,7 +129,8 @@ fn phase_seen(before: Phase, presence: Presence) -> Phase {
     }
 }
 
-fn take(status: &mut InstanceStatus, seen: &Observation) {
+/// Takes over what was seen.
+pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
     if !seen.version.is_empty() {
         status.version.clone_from(&seen.version);
     }
@@ -153,7 +154,12 @@ fn take(status: &mut InstanceStatus, seen: &Observation) {
 
 fn failed(operation: &Operation) -> Condition {
     let message = format!("{} {}", operation.message, operation.mend).trim().to_owned();
-    Condition { kind: "Failed".into(), status: Verdict::True, reason: format!("{}Failed", capital(operation.verb)), message }
+    Condition {
+        kind: "Failed".into(),
+        status: Verdict::True,
+        reason: format!("{}Failed", capital(operation.verb)),
+        message,
+    }
 }
 
 fn capital(verb: Verb) -> &'static str {
@@ -197,13 +203,20 @@ impl Command for Operate {
         if spec.step != Step::Managed {
             return Err(Error::refused(
                 "instance.not-managed",
-                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step).to_lowercase(),
+                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step)
+                    .to_lowercase(),
                 "Change it where it was made; what runs is reported by your pipeline.",
             ));
         }
         let mut status: InstanceStatus = record.typed_status()?;
         if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
             return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
+        }
+        let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
+        let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
+        if let Some(running) = status.operation.filter(|_| destroying || making) {
+            // Asked for already: one operation is enough, and its end is the answer to both.
+            return Ok(Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": running})));
         }
         let id = ctx.uid();
         let driver = driver_of(graph, &spec)?;

@@ -243,14 +243,7 @@ pub(crate) fn start(
         mend: String::new(),
     };
     let class = if verb == Verb::Observe { WorkClass::Drift } else { WorkClass::People };
-    let work = NewWork {
-        id,
-        class,
-        subject: instance,
-        key: id.to_string(),
-        not_before: ctx.now,
-        payload: Value::Null,
-    };
+    let work = NewWork { id, class, subject: instance, key: id.to_string(), not_before: ctx.now, payload: Value::Null };
     (operation, work)
 }
 
@@ -277,12 +270,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The environment, when the offering may run there and there is a backend for it.
-fn environment(
-    graph: &Graph,
-    audience: &loggia_graph::Audience,
-    input: &OrderInput,
-    driver: &str,
-) -> Result<String> {
+fn environment(graph: &Graph, audience: &loggia_graph::Audience, input: &OrderInput, driver: &str) -> Result<String> {
     let missing = |_| {
         let message = format!("There is no environment {:?}", input.environment);
         Error::invalid("order.environment", "environment", message, "See them: loggia get environments.")
@@ -311,11 +299,9 @@ fn plan(spec: &loggia_model::kinds::offering::OfferingSpec, wish: Option<&str>) 
         None => spec.plans.iter().find(|plan| plan.default).or_else(|| spec.plans.first()),
     };
     match (chosen, wish) {
-        (Some(plan), _) => Ok(Some(FrozenPlan {
-            name: plan.name.clone(),
-            limits: plan.limits.clone(),
-            price: plan.price.clone(),
-        })),
+        (Some(plan), _) => {
+            Ok(Some(FrozenPlan { name: plan.name.clone(), limits: plan.limits.clone(), price: plan.price.clone() }))
+        }
         (None, None) => Ok(None),
         (None, Some(name)) => {
             let names: Vec<&str> = spec.plans.iter().map(|plan| plan.name.as_str()).collect();

@@ -120,7 +120,15 @@ pub fn allows(role: Role, action: Action) -> bool {
         Role::SignedIn => matches!(action, A::Read | A::OwnTokens | A::GitRead),
         Role::Member => matches!(
             action,
-            A::Read | A::OwnTokens | A::Order | A::Operate | A::Enrol | A::Reveal | A::Observe | A::GitRead | A::GitWrite
+            A::Read
+                | A::OwnTokens
+                | A::Order
+                | A::Operate
+                | A::Enrol
+                | A::Reveal
+                | A::Observe
+                | A::GitRead
+                | A::GitWrite
         ),
         Role::Owner => matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Observe | A::GitRead),
         // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers.

@@ -56,7 +56,15 @@ pub fn prepare_at(value: Value, path: &str, location: Option<&str>) -> Result<Pr
     let brought = take_server_fields(&mut document);
     let text = document.canonical();
     let etag = brought.unwrap_or_else(|| canonical::etag(&text));
-    Ok(Prepared { reference: document.reference(), kind: kind.name, document, text, etag, path: path.to_owned(), files: Vec::new() })
+    Ok(Prepared {
+        reference: document.reference(),
+        kind: kind.name,
+        document,
+        text,
+        etag,
+        path: path.to_owned(),
+        files: Vec::new(),
+    })
 }
 
 /// Takes out what the server says itself: the uid is ignored, the etag is kept beside the text.

@@ -21,6 +21,8 @@ pub struct SourceFile {
     pub bytes: Arc<[u8]>,
     /// Whether it is a program.
     pub executable: bool,
+    /// How many bytes it has; `bytes` is empty when they are too many to read.
+    pub size: usize,
 }
 
 /// What was read from a source.
@@ -56,14 +58,17 @@ pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
             match document {
                 Ok(value) if is_ours(&value) => values.push((value, format!("{}#{index}", file.path))),
                 Ok(_) => {}
-                Err(problem) => reading.wrong(&file.path, problem),
+                Err(problem) => reading.wrong(file.path, problem),
             }
         }
     }
-    let places: Vec<_> = values.iter().map(|(_, at)| place(at.split('#').next().unwrap_or_default())).collect();
-    let values = values.into_iter().zip(places).map(|((value, at), place)| (value, at, place)).collect::<Vec<_>>();
-    let at: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
-    for (result, at) in prepare_all(values).into_iter().zip(at) {
+    let placed = |(value, at): (Value, String)| {
+        let place = place(split_at(&at).0);
+        (value, at, place)
+    };
+    let values: Vec<_> = values.into_iter().map(placed).collect();
+    let places: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
+    for (result, at) in prepare_all(values).into_iter().zip(places) {
         match result {
             Ok(prepared) => reading.prepared.push(prepared),
             Err(problems) => reading.locate(&texts, &at, problems),
@@ -89,8 +94,8 @@ fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
             continue;
         }
         let limit = yaml::Limits::default().bytes;
-        if file.bytes.len() > limit {
-            let problem = yaml::too_large(file.bytes.len(), &yaml::Limits::default());
+        if file.size > limit {
+            let problem = yaml::too_large(file.size, &yaml::Limits::default());
             reading.wrong(&file.path, problem);
             continue;
         }
@@ -171,7 +176,9 @@ fn folders_of_files(parsed: &[(&Text<'_>, Documents)]) -> Vec<String> {
             let Ok(value) = document else { continue };
             let document = Document(value.clone());
             if document.kind() == "Release" || document.kind() == "Offering" {
-                folders.extend(files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
+                folders.extend(
+                    files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"),
+                );
             }
             if document.kind() == "Template" {
                 folders.extend(skeletons(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
@@ -268,8 +275,8 @@ impl Reading {
     }
 
     fn keep(&mut self, at: usize, path: String, file: &SourceFile) {
-        if file.bytes.len() > LARGEST {
-            let message = format!("{} has {} bytes, and at most {LARGEST} are kept", file.path, file.bytes.len());
+        if file.size > LARGEST {
+            let message = format!("{} has {} bytes, and at most {LARGEST} are kept", file.path, file.size);
             let mut problem = Problem::new("file.too-large", "", message, "Make it smaller.");
             problem.file = Some(file.path.clone());
             self.problems.push(problem);

@@ -197,7 +197,8 @@ pub fn missing_references(graph: &Graph, prepared: &[Prepared]) -> Vec<Problem> 
             if graph.get(&relation.target).is_none() {
                 let message = format!("{} names {}, which does not exist", one.reference, relation.target);
                 let mend = format!("Add {}, or correct the name.", relation.target);
-                let mut problem = Problem::new("reference.missing", path_of(&one.document, &relation.target), message, mend);
+                let mut problem =
+                    Problem::new("reference.missing", path_of(&one.document, &relation.target), message, mend);
                 problem.file = (!one.path.is_empty()).then(|| one.path.clone());
                 problems.push(problem);
             }
@@ -210,7 +211,9 @@ pub fn missing_references(graph: &Graph, prepared: &[Prepared]) -> Vec<Problem> 
 fn path_of(document: &Document, target: &Ref) -> String {
     let fields = document.spec().and_then(Value::as_object);
     let names = |value: &Value| {
-        value.as_str().is_some_and(|text| text.rsplit([':', '/']).next().is_some_and(|n| n.eq_ignore_ascii_case(target.name())))
+        value
+            .as_str()
+            .is_some_and(|text| text.rsplit([':', '/']).next().is_some_and(|n| n.eq_ignore_ascii_case(target.name())))
     };
     let found = fields.into_iter().flatten().find(|(_, value)| names(value));
     found.map_or_else(|| "spec".to_owned(), |(field, _)| format!("spec.{field}"))

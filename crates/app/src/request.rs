@@ -12,11 +12,15 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::Operation;
 use loggia_model::{Record, Ref, Uid};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The owner of secrets that belong to the platform and not to one thing: what `secretRef` names.
 pub const PLATFORM: Uid = Uid(Uuid::nil());
+
+/// The folder under which a driver finds the files of a release.
+const FILES: &str = "files";
 
 /// The request for an operation, and the name of the release that it applies.
 pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> Result<(Request, String)> {
@@ -42,7 +46,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
         version: recipe.version,
         plan,
         limits,
-        recipe: recipe.recipe.settings,
+        recipe: settings(recipe.recipe.settings),
         inputs: spec.inputs,
         secret_inputs,
         outputs: status.outputs,
@@ -105,6 +109,15 @@ async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
     Ok((inputs, outputs))
 }
 
+/// The settings of a recipe. Its template is named beside the file of the release, which a driver does not know: it is
+/// told the folder under which it gets the files.
+fn settings(mut settings: Map<String, Value>) -> Map<String, Value> {
+    if let Some(template) = settings.get_mut("template") {
+        *template = FILES.into();
+    }
+    settings
+}
+
 /// The files of a release: templates of golden paths.
 async fn recipe_files(app: &App, release: &Record) -> Result<Vec<RecipeFile>> {
     let mut found = Vec::new();
@@ -112,7 +125,8 @@ async fn recipe_files(app: &App, release: &Record) -> Result<Vec<RecipeFile>> {
         let Some(blob) = app.store.blob(&entry.sha256).await? else {
             return Err(Error::Internal(format!("the file {} of {} is lost", entry.path, release.reference)));
         };
-        found.push(RecipeFile { path: entry.path, bytes: blob.bytes, executable: entry.executable });
+        let path = format!("{FILES}/{}", entry.path);
+        found.push(RecipeFile { path, bytes: blob.bytes, executable: entry.executable });
     }
     Ok(found)
 }

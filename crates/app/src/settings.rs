@@ -20,6 +20,6 @@ pub struct Settings {
 impl Settings {
     /// Folder of the Git repositories that this server keeps.
     pub fn git_root(&self) -> PathBuf {
-        self.data.join("git")
+        self.data.join("repositories")
     }
 }

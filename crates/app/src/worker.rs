@@ -154,7 +154,10 @@ impl<'a> Run<'a> {
     async fn steps(&mut self, request: &Request) -> Result<Ending, Failure> {
         let name = &self.operation.driver;
         let driver = self.worker.drivers.get(name).cloned().ok_or_else(|| {
-            Failure::ours(format!("This server has no driver {name}."), "Start it with the driver, or change the recipe.")
+            Failure::ours(
+                format!("This server has no driver {name}."),
+                "Start it with the driver, or change the recipe.",
+            )
         })?;
         let driver = &*driver;
         self.probe(driver, &request.backend).await?;
@@ -181,9 +184,10 @@ impl<'a> Run<'a> {
                     Presence::Present => {
                         Err(Failure::backend("It was destroyed but is still there.", "It is tried again by itself."))
                     }
-                    Presence::Unknown => {
-                        Err(Failure::backend("Nobody can tell yet whether it is gone.", "It is looked for again by itself."))
-                    }
+                    Presence::Unknown => Err(Failure::backend(
+                        "Nobody can tell yet whether it is gone.",
+                        "It is looked for again by itself.",
+                    )),
                 }
             }
         }

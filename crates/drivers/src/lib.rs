@@ -8,6 +8,7 @@ pub mod http;
 mod pattern;
 pub mod postgres;
 mod process;
+pub mod reader;
 mod redact;
 pub mod registry;
 pub mod replay;

@@ -129,10 +129,17 @@ impl Graph {
             let (relation, target) = unpack(edge);
             take(relation, target);
         });
+        // Edges come in order of type, and finding an inverse compares names.
+        let mut inverse: Option<(RelationType, RelationType)> = None;
         node.received.each(|edge| {
             let (relation, source) = unpack(edge);
             if self.sees(audience, source) {
-                take(relation.inverse(), source);
+                let (_, back) = match inverse {
+                    Some(known) if known.0 == relation => known,
+                    _ => (relation, relation.inverse()),
+                };
+                inverse = Some((relation, back));
+                take(back, source);
             }
         });
     }
@@ -170,24 +177,33 @@ impl Graph {
             return found;
         };
         for number in names.iter().filter_map(|name| self.nodes.number(&crate::fold::fold(name))) {
-            found |= self.sources(audience, relation, number);
+            self.each_source(audience, relation, number, |source| {
+                found.insert(source);
+            });
         }
         found
     }
 
     /// The nodes that have a relation of this type to one node, as the audience sees it: those that state it, and
-    /// those about which a visible target states the inverse.
-    pub(crate) fn sources(&self, audience: &Audience, relation: RelationType, target: u32) -> RoaringBitmap {
-        let mut found = RoaringBitmap::new();
-        let Some(node) = self.nodes.get(target) else { return found };
-        targets(&node.received, relation, |source| {
-            found.insert(source);
-        });
+    /// those about which a visible target states the inverse. In no order, and perhaps twice.
+    pub(crate) fn each_source(
+        &self,
+        audience: &Audience,
+        relation: RelationType,
+        target: u32,
+        mut take: impl FnMut(u32),
+    ) {
+        let Some(node) = self.nodes.get(target) else { return };
+        targets(&node.received, relation, &mut take);
         if self.sees(audience, target) {
-            targets(&node.stated, relation.inverse(), |other| {
-                found.insert(other);
-            });
+            targets(&node.stated, relation.inverse(), take);
         }
-        found
+    }
+
+    /// The nodes that others may lead to by a relation of this type.
+    pub(crate) fn ends(&self, relation: RelationType) -> RoaringBitmap {
+        let mut ends = self.ends.receiving(relation).bitmap().into_owned();
+        self.ends.stating(relation.inverse()).add_to(&mut ends);
+        ends
     }
 }

@@ -200,12 +200,13 @@ impl Graph {
     }
 
     fn relation_column(&self, audience: &Audience, relation: RelationType) -> Field {
-        let mut ends = self.ends.receiving(relation).bitmap().into_owned();
-        self.ends.stating(relation.inverse()).add_to(&mut ends);
         let mut field = Field::default();
-        for target in ends {
-            let sources = self.sources(audience, relation, target) & self.nodes.all();
-            field.add(self.nodes.name(target), sources);
+        for target in self.ends(relation) {
+            let mut sources = RoaringBitmap::new();
+            self.each_source(audience, relation, target, |source| {
+                sources.insert(source);
+            });
+            field.add(self.nodes.name(target), sources & self.nodes.all());
         }
         field
     }

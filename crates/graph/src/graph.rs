@@ -11,6 +11,8 @@ use loggia_model::{Record, Ref, Scope, Uid};
 use roaring::RoaringBitmap;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 /// Everything that is known now, as one immutable value: cheap to clone, safe to share, changed only by its owner.
 #[derive(Clone)]
@@ -53,13 +55,28 @@ impl Graph {
         Graph::empty().loaded(records, aliases)
     }
 
-    /// This graph with more records and old names taken in, and then put in order as a whole.
+    /// This graph with more records and old names taken in, and then put in order as a whole. Uses two threads.
     #[must_use]
     pub fn loaded(mut self, mut records: Vec<Record>, aliases: Vec<(Ref, Uid)>) -> Graph {
         records.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
-        for record in records {
-            self.put(&Arc::new(record));
-        }
+        // Reading documents and building indexes cost about the same: one thread reads ahead of the other.
+        let (read, ready) = sync_channel::<Vec<(Arc<Record>, Digest)>>(4);
+        let describe = self.describe;
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut records = records.into_iter().map(Arc::new).peekable();
+                while records.peek().is_some() {
+                    let batch = records.by_ref().take(256);
+                    let batch = batch.map(|record| (record.clone(), Digest::of(&record, describe))).collect();
+                    if read.send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (record, digest) in ready.into_iter().flatten() {
+                self.put(&record, digest);
+            }
+        });
         self.aliases.extend(aliases);
         self.renumber();
         self
@@ -69,7 +86,7 @@ impl Graph {
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Put(record) => self.put(record),
+                Change::Put(record) => self.put(record, Digest::of(record, self.describe)),
                 Change::Remove(uid) => {
                     if let Some(number) = self.nodes.of_uid(*uid) {
                         self.take_out(number);
@@ -86,7 +103,7 @@ impl Graph {
     }
 
     /// Takes a record in. Another record of the same name makes room for it; its own former name becomes free.
-    fn put(&mut self, record: &Arc<Record>) {
+    fn put(&mut self, record: &Arc<Record>, new: Digest) {
         let number = self.nodes.mention(&record.reference);
         if let Some(former) = self.nodes.of_uid(record.uid).filter(|former| *former != number) {
             self.take_out(former);
@@ -96,7 +113,6 @@ impl Graph {
         if other {
             self.nodes.vacate(number);
         }
-        let new = Digest::of(record, self.describe);
         self.reindex(number, &old, &new);
         let scopes = self.scope_list(new.scopes);
         self.nodes.settle(number, record, scopes);

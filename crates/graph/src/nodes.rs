@@ -211,11 +211,11 @@ pub(crate) struct InOrder<'a> {
 }
 
 impl InOrder<'_> {
-    fn from_base(&mut self) -> Option<u32> {
+    fn next_of_base(&mut self) -> Option<u32> {
         self.waiting.0.take().or_else(|| if self.backwards { self.base.next_back() } else { self.base.next() })
     }
 
-    fn from_delta(&mut self) -> Option<u32> {
+    fn next_of_delta(&mut self) -> Option<u32> {
         if let Some(number) = self.waiting.1.take() {
             return Some(number);
         }
@@ -232,7 +232,7 @@ impl Iterator for InOrder<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        match (self.from_base(), self.from_delta()) {
+        match (self.next_of_base(), self.next_of_delta()) {
             (Some(base), Some(delta)) => {
                 let order = self.nodes.compare(base, delta);
                 if (order == Ordering::Less) != self.backwards {

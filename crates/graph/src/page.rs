@@ -1,10 +1,11 @@
 //! Pages, counts and facets.
 
-use crate::eval::valued;
+use crate::chunk::Value;
+use crate::eval::{Key, valued};
 use crate::field::Field;
 use crate::rows::{Row, Walk, is_sparse};
 use crate::{Audience, Facet, Graph, Missing, Page, Position, Predicate, Query, Turn};
-use loggia_model::Record;
+use loggia_model::{Record, RelationType};
 use roaring::RoaringBitmap;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -81,17 +82,34 @@ impl Graph {
         let all = (audience, predicate) == (&Audience::All, &Predicate::Everything);
         let set = self.selected(audience, predicate);
         let facet = |key: &String| {
+            if let Key::Relation(relation) = Key::read(key) {
+                return relation.map(|relation| self.relation_facet(audience, relation, &set)).unwrap_or_default();
+            }
             let Some(field) = self.column(audience, key) else { return Facet::new() };
-            let count = |value: &crate::chunk::Value<'_>| match all {
-                true => value.posting.len(),
-                false => value.posting.common(&set),
-            };
+            let count = |value: &Value<'_>| if all { value.posting.len() } else { value.posting.common(&set) };
             let counts = field.values().map(|value| (value.original, count(&value))).filter(|(_, count)| *count > 0);
             let mut list: Facet = counts.map(|(value, count)| (value.to_owned(), count)).collect();
             list.sort_unstable();
             list
         };
         keys.iter().map(facet).collect()
+    }
+
+    /// For each target of a relation the number of records that lead to it, in order of targets.
+    fn relation_facet(&self, audience: &Audience, relation: RelationType, set: &RoaringBitmap) -> Facet {
+        let mut list = Facet::new();
+        for target in self.ends(relation) {
+            let mut sources = Vec::new();
+            self.each_source(audience, relation, target, |source| sources.push(source));
+            sources.retain(|source| set.contains(*source));
+            sources.sort_unstable();
+            sources.dedup();
+            if !sources.is_empty() {
+                list.push((self.nodes.name(target).to_owned(), sources.len() as u64));
+            }
+        }
+        list.sort_unstable();
+        list
     }
 
     /// The records that meet the condition, in order of names.

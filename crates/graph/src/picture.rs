@@ -4,6 +4,7 @@ use crate::edges::unpack;
 use crate::{Audience, Dangling, Graph, Picture};
 use loggia_model::{Ref, Relation, RelationType};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 impl Graph {
     /// The records within some hops of one along relations of some types, for a picture or to find who is affected.
@@ -20,23 +21,21 @@ impl Graph {
         let mut edges = Vec::new();
         let mut at = 0;
         while let Some((number, hop)) = list.get(at).map(|number| (*number, found[number])).filter(|(_, h)| *h < hops) {
-            for relation in types {
-                for other in self.nodes.in_order(&self.neighbours(audience, number, *relation), None, false) {
-                    if !self.sees(audience, other) {
+            at += 1;
+            for (relation, other) in self.steps(audience, number, types) {
+                match found.entry(other) {
+                    Entry::Vacant(_) if list.len() >= limit => {
+                        picture.cut = true;
                         continue;
                     }
-                    if !found.contains_key(&other) {
-                        if list.len() >= limit {
-                            picture.cut = true;
-                            continue;
-                        }
-                        found.insert(other, hop + 1);
+                    Entry::Vacant(place) => {
+                        place.insert(hop + 1);
                         list.push(other);
                     }
-                    edges.push((number, *relation, other));
+                    Entry::Occupied(_) => {}
                 }
+                edges.push((number, relation, other));
             }
-            at += 1;
         }
         let name = |number: u32| self.nodes.get(number).map(|node| node.reference.clone());
         picture.nodes = list.iter().filter_map(|n| Some((self.nodes.record(*n)?.clone(), found[n]))).collect();
@@ -44,6 +43,17 @@ impl Graph {
         picture.edges.sort_unstable();
         picture.edges.dedup();
         picture
+    }
+
+    /// Where one can go from a node along some types of relations, in order of types as given and then of names.
+    fn steps(&self, audience: &Audience, number: u32, types: &[RelationType]) -> Vec<(RelationType, u32)> {
+        let mut steps = Vec::new();
+        for relation in types {
+            let others = self.neighbours(audience, number, *relation);
+            let others = self.nodes.in_order(&others, None, false).filter(|other| self.sees(audience, *other));
+            steps.extend(others.map(|other| (*relation, other)));
+        }
+        steps
     }
 
     /// Relations that lead to nothing, in order of target and then type and source; none for an audience that does

@@ -9,11 +9,13 @@ pub mod auth;
 pub mod backstage;
 pub mod brand;
 pub mod caller;
+pub mod design;
 pub mod error;
 pub mod git;
 pub mod operating;
 pub mod pages;
 pub mod shell;
+pub mod specimen;
 pub mod state;
 
 use axum::Router;
@@ -29,7 +31,7 @@ pub fn router(state: WebState) -> Router {
         .merge(auth::routes())
         .merge(backstage::routes())
         .merge(git::routes())
-        .merge(pages::routes())
+        .merge(pages::routes(&state))
         .layer(from_fn_with_state(state.clone(), caller::identify));
     // Health and assets need no caller and no database.
     Router::new()

@@ -181,8 +181,7 @@ impl CommandDriver {
         let stdin = protocol::input(request).map_err(unwritable)?;
         let (recipe, config) = (&request.recipe, &request.backend.config);
         let redactor = Redactor::of(request);
-        let answer =
-            self.call(Call { verb, key: &request.key, stdin, recipe, config }, &redactor, log).await?;
+        let answer = self.call(Call { verb, key: &request.key, stdin, recipe, config }, &redactor, log).await?;
         Ok(clean(answer, redactor))
     }
 

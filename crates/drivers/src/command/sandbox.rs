@@ -43,8 +43,7 @@ async fn works() -> Option<PathBuf> {
 
 /// The arguments of `bwrap` before the program and its own arguments.
 pub(super) fn walls(folders: &Folders<'_>, network: bool) -> Vec<OsString> {
-    let mut args: Vec<OsString> =
-        ["--unshare-all", "--die-with-parent", "--new-session"].map(OsString::from).to_vec();
+    let mut args: Vec<OsString> = ["--unshare-all", "--die-with-parent", "--new-session"].map(OsString::from).to_vec();
     if network {
         args.push("--share-net".into());
     }

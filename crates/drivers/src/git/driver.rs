@@ -81,7 +81,8 @@ impl GitDriver {
         let branch = head.map_err(|error| failed("read", &error))?;
         let commit = git.text(Call::new(path, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"])).await.ok();
         let mut outputs = Map::new();
-        let page = format!("{}/instances/{}/{}.{}", request.public_url, request.team, request.name, request.environment);
+        let page =
+            format!("{}/instances/{}/{}.{}", request.public_url, request.team, request.name, request.environment);
         outputs.insert("clone_url".to_owned(), clone_url(request).into());
         outputs.insert("page".to_owned(), page.into());
         outputs.insert("default_branch".to_owned(), branch.clone().into());
@@ -134,7 +135,8 @@ async fn render(request: &Request, log: &dyn RunLog) -> Result<Vec<NewFile>, Fai
         Some(true) => scaffolder::run(&request),
         _ => render::golden_path(&request).map(|files| (files, Vec::<String>::new())),
     });
-    let (files, lines) = task.await.map_err(|error| render::wrong(format!("the template cannot be rendered: {error}")))??;
+    let (files, lines) =
+        task.await.map_err(|error| render::wrong(format!("the template cannot be rendered: {error}")))??;
     lines.iter().for_each(|line| log.line(line));
     Ok(files)
 }

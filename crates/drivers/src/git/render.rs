@@ -29,7 +29,9 @@ impl Tree {
     /// Adds a file; a later one of the same path replaces it.
     pub(super) fn add(&mut self, path: &str, bytes: Vec<u8>, executable: bool) -> Result<(), Failure> {
         if !path_is_safe(path) {
-            return Err(wrong(format!("the template makes a file at \"{path}\", which is not a path within a repository")));
+            return Err(wrong(format!(
+                "the template makes a file at \"{path}\", which is not a path within a repository"
+            )));
         }
         if bytes.len() > FILE {
             return Err(wrong(format!("{path} of the template becomes larger than {FILE} bytes")));

@@ -48,7 +48,10 @@ pub(super) async fn mark(git: &Git, root: &Path, path: &Path) -> Result<Option<M
         Err(error) => return Err(unreachable(&error)),
     }
     let config = path.join("config");
-    let call = Call::new(path, ["config", "--null", "--list", "--file"].map(Into::into).into_iter().chain([config.into_os_string()]));
+    let call = Call::new(
+        path,
+        ["config", "--null", "--list", "--file"].map(Into::into).into_iter().chain([config.into_os_string()]),
+    );
     let text = git.text(call).await.map_err(|error| failed("look at", &error))?;
     let mut mark = Mark::default();
     for entry in text.split('\0') {
@@ -62,7 +65,13 @@ pub(super) async fn mark(git: &Git, root: &Path, path: &Path) -> Result<Option<M
 }
 
 /// Makes a repository with its first commit in a folder of its own, ready to be moved into place.
-pub(super) async fn make(git: &Git, folder: &Path, mark: &Mark, author: &Signature, files: &[NewFile]) -> Result<(), GitError> {
+pub(super) async fn make(
+    git: &Git,
+    folder: &Path,
+    mark: &Mark,
+    author: &Signature,
+    files: &[NewFile],
+) -> Result<(), GitError> {
     git.bytes(Call::new(folder, ["init", "--quiet", "--bare", "--template=", "--initial-branch", BRANCH, "."])).await?;
     let settings = format!(
         "[core]\n\tlogAllRefUpdates = true\n[loggia]\n\tkey = {}\n\tversion = {}\n",

@@ -87,10 +87,9 @@ impl Place {
                     "correct the user and the secret of the backend",
                 ))
             }
-            Ok(Err(error)) => Err(Failure::backend(
-                format!("PostgreSQL does not answer at {}: {error}", self.where_it_is()),
-                mend,
-            )),
+            Ok(Err(error)) => {
+                Err(Failure::backend(format!("PostgreSQL does not answer at {}: {error}", self.where_it_is()), mend))
+            }
             Err(_) => Err(Failure::backend(
                 format!("PostgreSQL at {} did not answer within {} seconds", self.where_it_is(), PATIENCE.as_secs()),
                 mend,

@@ -151,7 +151,8 @@ pub(super) async fn set_password(connection: &mut PgConnection, name: &str, veri
 /// Takes database and role away, with everybody who is connected.
 pub(super) async fn remove(connection: &mut PgConnection, there: &There) -> Result<(), Failure> {
     if let Some(database) = &there.database {
-        execute(&mut *connection, format!("drop database if exists {} with (force)", identifier(&database.name))).await?;
+        execute(&mut *connection, format!("drop database if exists {} with (force)", identifier(&database.name)))
+            .await?;
     }
     if let Some(role) = &there.role {
         execute(connection, format!("drop role if exists {}", identifier(&role.name))).await?;
@@ -161,7 +162,8 @@ pub(super) async fn remove(connection: &mut PgConnection, there: &There) -> Resu
 
 /// Version of the server without what the packager added, such as `15.18`.
 pub(super) async fn version(connection: &mut PgConnection) -> Result<(String, i32), Failure> {
-    let sql = "select split_part(current_setting('server_version'), ' ', 1), current_setting('server_version_num')::int";
+    let sql =
+        "select split_part(current_setting('server_version'), ' ', 1), current_setting('server_version_num')::int";
     let row = sqlx::query(sql).fetch_one(connection).await.map_err(failed)?;
     Ok((row.get(0), row.get(1)))
 }
@@ -169,8 +171,12 @@ pub(super) async fn version(connection: &mut PgConnection) -> Result<(String, i3
 /// Reads size and use of a database.
 pub(super) async fn numbers(connection: &mut PgConnection, name: &str, server: i32) -> Result<Numbers, Failure> {
     let sql = match server >= 140_000 {
-        true => "select pg_database_size(datid), numbackends::bigint, sessions from pg_stat_database where datname = $1",
-        false => "select pg_database_size(datid), numbackends::bigint, null::bigint from pg_stat_database where datname = $1",
+        true => {
+            "select pg_database_size(datid), numbackends::bigint, sessions from pg_stat_database where datname = $1"
+        }
+        false => {
+            "select pg_database_size(datid), numbackends::bigint, null::bigint from pg_stat_database where datname = $1"
+        }
     };
     let row = sqlx::query(sql).bind(name).fetch_one(connection).await.map_err(failed)?;
     Ok(Numbers { size: row.get(0), connected: row.get(1), sessions: row.get(2) })

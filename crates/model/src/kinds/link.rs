@@ -66,7 +66,10 @@ pub fn check(document: &Document, links: &'static [Link], namespace: &str, out: 
         let path = at.map_or_else(|| format!("spec.{}", link.field), |at| format!("spec.{}.{at}", link.field));
         let mend = match link.kind {
             Some(kind) => {
-                format!("Write the name of a {kind}, such as `payments` or `{}:default/payments`.", kind.to_lowercase())
+                format!(
+                    "Write the name of the {kind}, such as `payments` or `{}:default/payments`.",
+                    kind.to_lowercase()
+                )
             }
             None => "Write the kind before the name, such as `component:payments`.".into(),
         };

@@ -70,7 +70,7 @@ pub fn problems(root: &str, error: &ValidationError<'_>, out: &mut Vec<Problem>)
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
                 let mend = "Take it out, or look for a spelling mistake.".into();
-                add(format!("{path}.{name}"), format!("{root} has no field {name:?}"), mend);
+                add(format!("{path}.{name}"), format!("{path} has no field {name:?}"), mend);
             }
         }
         ValidationErrorKind::Enum { options } => {
@@ -84,9 +84,16 @@ pub fn problems(root: &str, error: &ValidationError<'_>, out: &mut Vec<Problem>)
         ValidationErrorKind::MinLength { .. } | ValidationErrorKind::MinItems { .. } => {
             add(path, "must not be empty".into(), format!("Write a value for `{field}`."));
         }
+        ValidationErrorKind::Pattern { pattern } => {
+            add(
+                path,
+                format!("{} does not have the right form", error.instance()),
+                format!("Write it like {pattern}."),
+            );
+        }
         _ => {
             let shown: String = error.to_string().chars().take(200).collect();
-            add(path, shown, format!("Write `{field}` as its description says."));
+            add(path, shown, format!("Change `{field}` so that it fits."));
         }
     }
 }

@@ -59,14 +59,17 @@ fn relations(documents: &[Document]) -> BTreeMap<Ref, BTreeSet<(String, String)>
     all
 }
 
-/// What the golden relations do not tell. The recording left out the examples that every new Backstage has, with the
-/// relations to them, and one template of it is in no file of the corpus.
+/// Targets that are not compared; 20 of the 484 entries name one of them, and all others are compared whole.
+///
+/// The recording has no relation to the first four, though files of the corpus state some and it does keep relations to
+/// other things that do not exist. Why is not known; perhaps they were taken out with the examples of a new Backstage.
+/// The last one is the other way round: recorded, and stated by no file of the corpus.
 const UNTOLD: [&str; 5] = [
     "api:default/petstore",
     "group:default/guests",
     "system:default/examples",
-    "template:default/aws-secrets-manager-demo",
     "user:default/guest",
+    "template:default/aws-secrets-manager-demo",
 ];
 
 #[test]

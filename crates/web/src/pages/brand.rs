@@ -12,10 +12,7 @@ use loggia_model::kinds::product::ProductSpec;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new()
-        .route("/brand/accent.css", get(accent))
-        .route("/brand/logo", get(logo))
-        .route("/theme", post(theme))
+    Router::new().route("/brand/accent.css", get(accent)).route("/brand/logo", get(logo)).route("/theme", post(theme))
 }
 
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

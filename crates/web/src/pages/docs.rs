@@ -77,7 +77,8 @@ fn read(record: &Record, entry: &FileEntry, text: &str) -> DocPage {
     let heading = body.lines().find_map(|line| line.strip_prefix("# ")).map(str::trim);
     let title = head.get("title").and_then(|t| t.as_str()).or(heading).unwrap_or(stem).to_owned();
     let folder = entry.path.split_once('/').map_or("", |(folder, _)| folder);
-    let is_version = folder.starts_with(|c: char| c.is_ascii_digit()) && folder.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_version =
+        folder.starts_with(|c: char| c.is_ascii_digit()) && folder.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     DocPage {
         title,
         href: format!("{}/docs/{}", offer::href(record.reference.name()), entry.path.trim_end_matches(".md")),
@@ -132,7 +133,12 @@ fn show(visit: &Visit, record: &Record, all: &[DocPage], page: &DocPage) -> Answ
         of: title,
         pages: all.iter().filter(|p| p.version == page.version).map(|p| Link::new(&p.title, &p.href)).collect(),
         here: page.href.clone(),
-        headings: done.headings.into_iter().filter(|(level, ..)| *level == 2).map(|(_, anchor, text)| (anchor, text)).collect(),
+        headings: done
+            .headings
+            .into_iter()
+            .filter(|(level, ..)| *level == 2)
+            .map(|(_, anchor, text)| (anchor, text))
+            .collect(),
         html: done.html,
         versions: if versions.len() > 1 { versions.iter().filter_map(link).collect() } else { Vec::new() },
     })

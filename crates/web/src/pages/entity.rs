@@ -223,8 +223,19 @@ fn source_gone(record: &Record) -> String {
 }
 
 /// Names of fields that the page shows in their own way.
-const ELSEWHERE: [&str; 11] =
-    ["definition", "dependsOn", "dependencyOf", "providesApis", "consumesApis", "formerly", "children", "contract", "recipe", "plans", "match"];
+const ELSEWHERE: [&str; 11] = [
+    "definition",
+    "dependsOn",
+    "dependencyOf",
+    "providesApis",
+    "consumesApis",
+    "formerly",
+    "children",
+    "contract",
+    "recipe",
+    "plans",
+    "match",
+];
 
 fn facts(document: &Document) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -259,7 +270,10 @@ fn links(document: &Document) -> Vec<Link> {
 }
 
 fn crumbs(reference: &Ref) -> Vec<Link> {
-    vec![Link::new("Catalog", "/search"), Link::new(kinds_word(reference.kind()), format!("/search?kind={}", reference.kind()))]
+    vec![
+        Link::new("Catalog", "/search"),
+        Link::new(kinds_word(reference.kind()), format!("/search?kind={}", reference.kind())),
+    ]
 }
 
 fn tabs(reference: &Ref) -> Vec<Link> {

@@ -40,7 +40,8 @@ impl Form {
 
 /// An address within this server: where a form may lead back to. Anything else becomes the first page.
 pub fn local(text: &str) -> String {
-    let inside = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') && !text.contains(char::is_control);
+    let inside =
+        text.starts_with('/') && !text.starts_with("//") && !text.contains('\\') && !text.contains(char::is_control);
     if inside { text.to_owned() } else { "/".to_owned() }
 }
 

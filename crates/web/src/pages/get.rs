@@ -54,7 +54,8 @@ async fn shop(visit: Visit) -> Answer {
         let cards = offers.iter().map(|offer| offer.card()).collect();
         Shelf { id: format!("need-{category}"), need: words::need(&category), cards }
     };
-    let shelves = by_category.into_iter().filter(|((_, name), _)| wanted.is_empty() || name == wanted).map(shelf).collect();
+    let shelves =
+        by_category.into_iter().filter(|((_, name), _)| wanted.is_empty() || name == wanted).map(shelf).collect();
     let active = if wanted.is_empty() { "/get".to_owned() } else { address(wanted) };
     let shell = Shell {
         command: "loggia get offerings".into(),

@@ -74,7 +74,9 @@ async fn home(visit: Visit) -> Answer {
     let offers = offer::all(&visit);
     let start = start(&visit, &rows, &offers).await?;
     visit.page(&Home {
-        greeting: name.filter(|name| !name.is_empty()).map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
+        greeting: name
+            .filter(|name| !name.is_empty())
+            .map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
         tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
         runs: rows.iter().filter(|row| row.step == Step::Managed).take(5).map(|row| RunRow::of(&visit, row)).collect(),
         runs_total: rows.len(),
@@ -150,7 +152,12 @@ async fn start(visit: &Visit, rows: &[WhoRunsRow], offers: &[Offer]) -> Result<V
     let mut steps = vec![
         step("Get a repository", first("path"), "It builds, tests and reports its health from the first minute.", path),
         step("Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),
-        step("Clone it and push", newest_of(&mine, offers, "path"), "The address stands on the page of your repository.", false),
+        step(
+            "Clone it and push",
+            newest_of(&mine, offers, "path"),
+            "The address stands on the page of your repository.",
+            false,
+        ),
         step("Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
         step("See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
     ];

@@ -123,6 +123,7 @@ struct DestroyPage {
     shell: Shell,
     crumbs: Vec<Link>,
     title: String,
+    heading: String,
     href: String,
     lost: Vec<String>,
     users: Vec<Link>,
@@ -148,6 +149,7 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new(&base, &to)],
+        heading: format!("Destroy {base}?"),
         title: base,
         href: to,
         lost,

@@ -48,7 +48,7 @@ pub struct InstancePage {
     history: Vec<Happened>,
     relations: Vec<(String, Vec<Link>)>,
     may: May,
-    newer: String,
+    newer_version: String,
     entity: String,
 }
 
@@ -60,12 +60,6 @@ struct May {
     look: bool,
     enrol: bool,
     withdraw: bool,
-}
-
-impl May {
-    fn anything(&self) -> bool {
-        self.destroy || self.retry || self.look || self.enrol || self.withdraw
-    }
 }
 
 /// A statement about it.
@@ -98,7 +92,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)
     let (first, last) = app.sighting(record.uid).unzip();
     let base = loggia_app::request::base_name(&record.reference, &spec.environment);
     let lines = match newest {
-        Some(operation) => app.log_lines(operation.id, -1).await?.into_iter().map(|line| line.line).collect(),
+        Some(operation) => app.log_lines(operation.id, -1).await?.into_iter().map(|line| line.text).collect(),
         None => Vec::new(),
     };
     let release = status_release(visit, &spec, &status);
@@ -120,17 +114,25 @@ pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)
         facts: facts(visit, &spec, &status, release.as_ref()),
         seen: When::ago(app.now(), last),
         since: When::ago(app.now(), status.since.or(first)),
-        live: newest.filter(|op| !op.state.is_end()).map(|op| format!("/operations/{}/events", op.id)).unwrap_or_default(),
+        live: newest
+            .filter(|op| !op.state.is_end())
+            .map(|op| format!("/operations/{}/events", op.id))
+            .unwrap_or_default(),
         sentence: newest.map(operation::sentence).unwrap_or_default(),
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
         fault: newest.and_then(|op| fault(op, &spec)),
         conditions: status.conditions.iter().filter(|c| c.kind != "Failed").map(condition).collect(),
         connect: connect(&status),
-        outputs: outputs(&status, release.as_ref(), shown, visit.app().require(&visit.caller, Action::Reveal, &subject_of(&record.parse())).is_ok()),
+        outputs: outputs(
+            &status,
+            release.as_ref(),
+            shown,
+            visit.app().require(&visit.caller, Action::Reveal, &subject_of(&record.parse())).is_ok(),
+        ),
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
-        newer: newer(visit, &spec, release.as_ref()),
+        newer_version: newer(visit, &spec, release.as_ref()),
         entity: entity::page(&record.reference),
         title: base,
         may,
@@ -150,7 +152,11 @@ pub async fn gone(visit: &Visit, past: &Past) -> Result<GonePage, Error> {
         title: loggia_app::request::base_name(&past.record.reference, &spec.environment),
         lede: lede(visit, &spec),
         when: When::ago(now, last.map(|event| event.time)),
-        proof: if reported { "Whoever ran it reported that it was taken away." } else { "We looked for it after it was destroyed, and it was not there any more." },
+        proof: if reported {
+            "Whoever ran it reported that it was taken away."
+        } else {
+            "We looked for it after it was destroyed, and it was not there any more."
+        },
         steps: operations.first().map(|op| operation::steps(op, Vec::new(), now)).unwrap_or_default(),
         history: happened(visit, past),
         again: format!("{}/new", offer::href(&spec.offering)),
@@ -189,7 +195,11 @@ fn status_release(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus) -
 }
 
 fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: Option<&ReleaseSpec>) -> Vec<Fact> {
-    let mut facts = vec![Fact::link("Offering", title_of(visit, &Ref::new("offering", "default", &spec.offering)), offer::href(&spec.offering))];
+    let mut facts = vec![Fact::link(
+        "Offering",
+        title_of(visit, &Ref::new("offering", "default", &spec.offering)),
+        offer::href(&spec.offering),
+    )];
     if !status.version.is_empty() {
         facts.push(Fact::new("Version that runs", &status.version));
     }
@@ -199,7 +209,8 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
     if let Some(plan) = &spec.plan {
         let limits = words::limits(&plan.limits);
         let price = words::price(plan.price.as_ref());
-        let parts: Vec<String> = [words::capital(&plan.name), limits, price].into_iter().filter(|p| !p.is_empty()).collect();
+        let parts: Vec<String> =
+            [words::capital(&plan.name), limits, price].into_iter().filter(|p| !p.is_empty()).collect();
         facts.push(Fact::new("Plan", parts.join(" · ")));
     }
     facts.push(Fact::new("Environment", title_of(visit, &Ref::new("environment", "default", &spec.environment))));
@@ -258,7 +269,12 @@ fn condition(condition: &Condition) -> ConditionLine {
     ConditionLine { state, word, text: condition.message.clone() }
 }
 
-fn outputs(status: &InstanceStatus, release: Option<&ReleaseSpec>, shown: Option<(String, String)>, may_reveal: bool) -> Vec<Output> {
+fn outputs(
+    status: &InstanceStatus,
+    release: Option<&ReleaseSpec>,
+    shown: Option<(String, String)>,
+    may_reveal: bool,
+) -> Vec<Output> {
     let described = |name: &str| {
         let properties = release.and_then(|spec| spec.contract.outputs.as_ref()?.get("properties"));
         properties.and_then(|all| all.get(name)?.get("description")?.as_str()).unwrap_or_default().to_owned()
@@ -308,7 +324,11 @@ fn fault(operation: &Operation, spec: &InstanceSpec) -> Option<Fault> {
     }
     let waits = operation.state != State::Failed;
     Some(Fault {
-        what: if waits { "It does not go on right now".to_owned() } else { operation::sentence(operation).trim_end_matches('.').to_owned() },
+        what: if waits {
+            "It does not go on right now".to_owned()
+        } else {
+            operation::sentence(operation).trim_end_matches('.').to_owned()
+        },
         why: operation.message.clone(),
         who: format!("Whoever runs {} in {}", operation.driver, spec.environment),
         mend: if operation.mend.is_empty() { "Try again.".to_owned() } else { operation.mend.clone() },

@@ -11,7 +11,6 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::availability::Availability;
 use loggia_app::offering::{publication, releases};
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::kinds::offering::Alternative;
@@ -92,7 +91,10 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
         facts: facts(&visit, &offer, rows.len()),
         plans: offer.spec.plans.iter().map(plan).collect(),
         alternatives: offer.spec.alternatives.iter().map(|a| (a.clone(), alternative_href(&visit, &a.name))).collect(),
-        releases: releases(&visit.graph, visit.audience(), &name).iter().filter_map(|r| release(&visit, r, &rows)).collect(),
+        releases: releases(&visit.graph, visit.audience(), &name)
+            .iter()
+            .filter_map(|r| release(&visit, r, &rows))
+            .collect(),
         docs: docs::pages(&visit, &record).await.into_iter().map(|page| Link::new(page.title, page.href)).collect(),
         use_rows: used_by(&rows),
         runs: rows.len(),
@@ -115,7 +117,11 @@ fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
     if !offer.version().is_empty() {
         facts.push(Fact::new("You get", format!("version {}", offer.version())));
     }
-    let used = format!("{}, {}", words::count(offer.teams, "team"), words::count(runs, "running copy").replace("copys", "copies"));
+    let used = format!(
+        "{}, {}",
+        words::count(offer.teams, "team"),
+        words::count(runs, "running copy").replace("copys", "copies")
+    );
     facts.push(Fact::link("Used by (measured)", used, super::who_runs::href(offer.name())));
     facts
 }

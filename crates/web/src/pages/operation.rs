@@ -31,7 +31,8 @@ const LOOK: Duration = Duration::from_secs(1);
 async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
     visit.signed_in()?;
     let operation = visit.app().operation(&visit.caller, read(&id)?).await?;
-    let instance: Ref = operation.instance_ref.parse().map_err(|_| Error::Internal("an operation without an instance".into()))?;
+    let instance: Ref =
+        operation.instance_ref.parse().map_err(|_| Error::Internal("an operation without an instance".into()))?;
     Ok(Redirect::to(&super::instance::href(&instance)).into_response())
 }
 
@@ -45,7 +46,8 @@ async fn events(visit: Visit, Path(id): Path<String>) -> Answer {
     let id = read(&id)?;
     let receiver = visit.app().progress();
     visit.app().operation(&visit.caller, id).await?;
-    let watch = Watch { app: Arc::clone(visit.app()), caller: visit.caller.clone(), id, receiver, last: None, ended: false };
+    let watch =
+        Watch { app: Arc::clone(visit.app()), caller: visit.caller.clone(), id, receiver, last: None, ended: false };
     let events = stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
         Some((Ok::<_, Infallible>(event), watch))

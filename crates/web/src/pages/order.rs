@@ -5,13 +5,14 @@ use super::offer::{self, Offer};
 use super::order_form::{Known, Plain, command, fields, wish};
 use super::visit::{Answer, Visit};
 use super::{instance, words};
-use crate::design::{Fact, Field};
+use crate::design::{Fact, Field, Input};
 use crate::shell::{Link, Place, Shell};
 use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use loggia_app::Error;
@@ -28,6 +29,7 @@ pub fn routes() -> Router<WebState> {
 struct OrderPage {
     shell: Shell,
     crumbs: Vec<Link>,
+    heading: String,
     offer: Offer,
     visible: Vec<Field>,
     details: Vec<Field>,
@@ -108,6 +110,7 @@ fn show(visit: &Visit, offer: Offer, known: &Known, form: &Form, problems: &[Pro
     let page = OrderPage {
         shell: Shell { command: command.clone(), ..visit.shell(Some(Place::Get)) },
         crumbs: vec![Link::new("Get", "/get"), Link::new(&offer.title, offer.href())],
+        heading: format!("Get {}", offer.title),
         open: details.iter().any(|field| !field.error.is_empty()),
         no_team: known.teams.is_empty(),
         offer,
@@ -120,7 +123,7 @@ fn show(visit: &Visit, offer: Offer, known: &Known, form: &Form, problems: &[Pro
     };
     let mut answer = visit.page(&page)?;
     if !problems.is_empty() {
-        *answer.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
     }
     Ok(answer)
 }

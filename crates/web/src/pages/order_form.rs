@@ -97,7 +97,8 @@ fn mail(record: &Record) -> String {
 
 /// A name that the team has not given yet.
 fn free_name(offer: &Offer, mine: &[(Arc<Record>, InstanceSpec)]) -> String {
-    let taken: Vec<String> = mine.iter().map(|(record, spec)| base_name(&record.reference, &spec.environment)).collect();
+    let taken: Vec<String> =
+        mine.iter().map(|(record, spec)| base_name(&record.reference, &spec.environment)).collect();
     let names = (1..1000).map(|n| if n == 1 { offer.name().to_owned() } else { format!("{}-{n}", offer.name()) });
     names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
 }
@@ -146,7 +147,8 @@ fn environment_field(known: &Known, form: &Form) -> Plain {
     let last = known.last.as_ref().map(|spec| spec.environment.clone()).or_else(|| known.last_place.clone());
     let last = last.filter(|place| known.places.iter().any(|known| known.environment == *place));
     // Who has never ordered begins where nothing can break: in the first environment.
-    let default = last.clone().or_else(|| known.places.first().map(|place| place.environment.clone())).unwrap_or_default();
+    let default =
+        last.clone().or_else(|| known.places.first().map(|place| place.environment.clone())).unwrap_or_default();
     let value = sent(form, "environment", &default);
     let options = known.places.iter().map(|place| choice(&place.environment, &place.title, "", &value)).collect();
     let why = match last {
@@ -204,7 +206,12 @@ fn input_field(known: &Known, form: &Form, name: &str, property: &Value) -> Plai
     };
     let options = enumerated.into_iter().flatten().map(|value| {
         let text = words::plain(value);
-        Choice { chosen: values.contains(&text), title: words::capital(&words::spaced(&text)), value: text, note: String::new() }
+        Choice {
+            chosen: values.contains(&text),
+            title: words::capital(&words::spaced(&text)),
+            value: text,
+            note: String::new(),
+        }
     });
     let separator = if list { "\n" } else { "" };
     let field = Field {
@@ -220,7 +227,8 @@ fn input_field(known: &Known, form: &Form, name: &str, property: &Value) -> Plai
 
 /// The empty choice of a list that may stay empty.
 fn none_of(required: bool, input: Input) -> Option<Choice> {
-    (!required && input == Input::Select).then(|| Choice { title: "As the platform has it".into(), ..Choice::default() })
+    (!required && input == Input::Select)
+        .then(|| Choice { title: "As the platform has it".into(), ..Choice::default() })
 }
 
 fn control(property: &Value, secret: bool, choices: Option<usize>) -> Input {
@@ -343,7 +351,9 @@ pub fn command(input: &OrderInput, known: &Known) -> String {
         words.extend(["--plan".to_owned(), plan.clone()]);
     }
     for (name, property) in &known.properties {
-        let Some(value) = input.inputs.get(name).filter(|value| property.get("default") != Some(value)) else { continue };
+        let Some(value) = input.inputs.get(name).filter(|value| property.get("default") != Some(value)) else {
+            continue;
+        };
         let secret = property.get("writeOnly").and_then(Value::as_bool).unwrap_or(false);
         let text = match value {
             _ if secret => "…".to_owned(),
@@ -358,5 +368,9 @@ pub fn command(input: &OrderInput, known: &Known) -> String {
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,…".contains(c);
-    if !word.is_empty() && word.chars().all(harmless) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(harmless) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }

@@ -33,7 +33,6 @@ struct SearchPage {
     /// Kinds with how many there are.
     kinds: Vec<(String, u64, String, bool)>,
     hits: Vec<HitLine>,
-    total: u64,
     previous: String,
     next: String,
     where_: String,
@@ -64,12 +63,17 @@ async fn search(visit: Visit) -> Answer {
     visit.signed_in()?;
     let (query, kind) = (visit.param("q").to_owned(), visit.param("kind").to_lowercase());
     let offset: usize = visit.param("offset").parse().unwrap_or(0);
-    let (hits, total) = if query.is_empty() { listed(&visit, &kind, offset) } else { found(&visit, &query, &kind, offset) };
+    let (hits, total) =
+        if query.is_empty() { listed(&visit, &kind, offset) } else { found(&visit, &query, &kind, offset) };
     let at = |offset: usize| address(&query, &kind, offset);
     let last = offset + hits.len();
     let shell = Shell {
         query: query.clone(),
-        command: if query.is_empty() { format!("loggia get {}", plural(&kind)) } else { format!("loggia search '{}'", query.replace('\'', "")) },
+        command: if query.is_empty() {
+            format!("loggia get {}", plural(&kind))
+        } else {
+            format!("loggia search '{}'", query.replace('\'', ""))
+        },
         json_twin: format!("/search.json?{}", address(&query, &kind, 0).split_once('?').map_or("", |(_, q)| q)),
         ..visit.shell(None)
     };
@@ -83,7 +87,6 @@ async fn search(visit: Visit) -> Answer {
         hits: hits.iter().map(hit).collect(),
         query,
         kind,
-        total,
     })
 }
 

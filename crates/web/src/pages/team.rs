@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new().route("/team", get(mine)).route("/teams", get(all)).route("/teams/{name}", get(of_default))
+    Router::new()
+        .route("/team", get(mine))
+        .route("/teams", get(all))
+        .route("/teams/{name}", get(of_default))
         .route("/teams/{namespace}/{name}", get(of_namespace))
 }
 
@@ -147,10 +150,15 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
             runs: visit.graph.count(visit.audience(), &runs),
         }
     };
-    let groups: Vec<Arc<Record>> = visit.graph.of_kind(visit.audience(), "group").filter(|group| is_team(group)).collect();
+    let groups: Vec<Arc<Record>> =
+        visit.graph.of_kind(visit.audience(), "group").filter(|group| is_team(group)).collect();
     let mut teams: Vec<TeamLine> = groups.iter().map(line).collect();
     teams.sort_by_cached_key(|team| team.title.to_lowercase());
-    let shell = Shell { command: "loggia get groups".into(), json_twin: "/api/v1/groups".into(), ..visit.shell(Some(Place::Team)) };
+    let shell = Shell {
+        command: "loggia get groups".into(),
+        json_twin: "/api/v1/groups".into(),
+        ..visit.shell(Some(Place::Team))
+    };
     visit.page(&TeamList { shell, title, lede, teams })
 }
 
@@ -216,7 +224,10 @@ fn owns(visit: &Visit, team: &Ref) -> Vec<(String, Vec<Link>)> {
     for record in visit.graph.related(visit.audience(), team, RelationType::OWNER_OF) {
         if record.reference.kind() != "instance" {
             let title = record.parse().title().to_owned();
-            by_kind.entry(entity::kinds_word(record.reference.kind())).or_default().push(Link::new(title, entity::href(&record.reference)));
+            by_kind
+                .entry(entity::kinds_word(record.reference.kind()))
+                .or_default()
+                .push(Link::new(title, entity::href(&record.reference)));
         }
     }
     by_kind.into_iter().collect()

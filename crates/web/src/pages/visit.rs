@@ -8,7 +8,7 @@ use crate::state::WebState;
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use loggia_app::{App, Caller, Error};
 use loggia_graph::{Audience, Graph, Predicate};
@@ -105,10 +105,16 @@ impl Visit {
             loggia_graph::Resolved::Moved(now) => return Err(Wrong::Moved(address(&now))),
             loggia_graph::Resolved::Unknown => {}
         }
-        let formerly = Predicate::equals("kind", reference.kind()).and(Predicate::equals("spec.formerly", reference.name()));
+        let formerly =
+            Predicate::equals("kind", reference.kind()).and(Predicate::equals("spec.formerly", reference.name()));
         match self.graph.select(self.audience(), &formerly).first() {
             Some(now) => Err(Wrong::Moved(address(&now.reference))),
-            None => Err(Error::NotFound(format!("There is no {} {}, or you may not see it.", reference.kind(), reference.name())).into()),
+            None => Err(Error::NotFound(format!(
+                "There is no {} {}, or you may not see it.",
+                reference.kind(),
+                reference.name()
+            ))
+            .into()),
         }
     }
 
@@ -163,7 +169,11 @@ impl Visit {
             Some(user) => Some(person(user, &self.graph.get(user).map(|record| record.parse())?)),
             None if self.caller.is_signed_in() => {
                 let name = self.caller.name();
-                Some(Person { name: name.rsplit(':').next().unwrap_or_default().to_owned(), line: name.clone(), handle: name })
+                Some(Person {
+                    name: name.rsplit(':').next().unwrap_or_default().to_owned(),
+                    line: name.clone(),
+                    handle: name,
+                })
             }
             None => None,
         }
@@ -174,7 +184,8 @@ impl Visit {
         if !self.app().settings.demo {
             return Vec::new();
         }
-        let personas = Predicate::equals("kind", "user").and(Predicate::exists("metadata.annotations.loggia.dev/persona"));
+        let personas =
+            Predicate::equals("kind", "user").and(Predicate::exists("metadata.annotations.loggia.dev/persona"));
         let all = self.graph.select(&Audience::All, &personas);
         all.iter().map(|record| person(&record.reference, &record.parse())).collect()
     }
@@ -204,7 +215,7 @@ impl Visit {
         // The request's own id stands in the foot; it must not make every answer a new one.
         let tag = tag_of(&text.replace(&*self.caller.request_id, ""));
         let mut response = if self.tag.as_deref() == Some(tag.as_str()) {
-            axum::http::StatusCode::NOT_MODIFIED.into_response()
+            StatusCode::NOT_MODIFIED.into_response()
         } else {
             Html(text).into_response()
         };
@@ -260,11 +271,7 @@ fn person(user: &Ref, document: &Document) -> Person {
         "" => document.spec_list("memberOf").map(team_word).collect::<Vec<_>>().join(", "),
         persona => persona.to_owned(),
     };
-    Person {
-        handle: user.short("user"),
-        name: display.unwrap_or(document.title()).to_owned(),
-        line,
-    }
+    Person { handle: user.short("user"), name: display.unwrap_or(document.title()).to_owned(), line }
 }
 
 fn team_word(text: &str) -> String {

@@ -19,7 +19,10 @@ use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new().route("/who-runs", get(show)).route("/who-runs.csv", get(csv)).route("/who-runs/unmatched", get(unmatched))
+    Router::new()
+        .route("/who-runs", get(show))
+        .route("/who-runs.csv", get(csv))
+        .route("/who-runs/unmatched", get(unmatched))
 }
 
 /// The page for an offering.
@@ -32,7 +35,7 @@ pub fn href(offering: &str) -> String {
 struct WhoRunsPage {
     shell: Shell,
     fields: Vec<Field>,
-    title: String,
+    heading: String,
     rows: Vec<RowView>,
     teams: usize,
     csv: String,
@@ -108,7 +111,7 @@ async fn show(visit: Visit) -> Answer {
         ..visit.shell(Some(Place::Studio).filter(|_| visit.caller.product_team || visit.caller.administrator))
     };
     visit.page(&WhoRunsPage {
-        title: offering_title(&visit, &query.offering),
+        heading: heading(&visit, &query.offering),
         teams: teams.len(),
         csv: format!("/who-runs.csv?{}", parameters(&query)),
         rows: rows.iter().map(|row| view(&visit, row)).collect(),
@@ -120,10 +123,10 @@ async fn show(visit: Visit) -> Answer {
     })
 }
 
-fn offering_title(visit: &Visit, name: &str) -> String {
+fn heading(visit: &Visit, name: &str) -> String {
     let record = visit.graph.get(&Ref::new("offering", "default", name));
     let seen = record.filter(|record| visit.graph.visible(visit.audience(), record));
-    seen.map(|record| record.parse().title().to_owned()).unwrap_or_default()
+    seen.map_or_else(|| "Who runs what".to_owned(), |record| format!("Who runs {}", record.parse().title()))
 }
 
 fn view(visit: &Visit, row: &WhoRunsRow) -> RowView {
@@ -175,19 +178,45 @@ fn fields(visit: &Visit, query: &WhoRunsQuery) -> Vec<Field> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let step = query.step.map(words::step).unwrap_or_default();
     let steps = [("", "any"), ("observed", "observed"), ("enrolled", "enrolled"), ("managed", "managed")];
-    let option = |(value, title): (&str, &str)| Choice { value: value.into(), title: title.into(), chosen: value == step, ..Choice::default() };
+    let option = |(value, title): (&str, &str)| Choice {
+        value: value.into(),
+        title: title.into(),
+        chosen: value == step,
+        ..Choice::default()
+    };
     vec![
-        Field { options: choices(&offerings, &query.offering, "Choose"), required: true, ..field("offering", "What", Input::Select) },
+        Field {
+            options: choices(&offerings, &query.offering, "Choose"),
+            required: true,
+            ..field("offering", "What", Input::Select)
+        },
         Field { value: text(&query.below), ..field("below", "Below version", Input::Text) },
-        Field { options: choices(&environments, &text(&query.environment), "everywhere"), required: true, ..field("environment", "Environment", Input::Select) },
-        Field { options: choices(&teams, &text(&query.team), "everybody"), required: true, ..field("team", "Team", Input::Select) },
-        Field { options: steps.into_iter().map(option).collect(), required: true, ..field("step", "How held", Input::Select) },
+        Field {
+            options: choices(&environments, &text(&query.environment), "everywhere"),
+            required: true,
+            ..field("environment", "Environment", Input::Select)
+        },
+        Field {
+            options: choices(&teams, &text(&query.team), "everybody"),
+            required: true,
+            ..field("team", "Team", Input::Select)
+        },
+        Field {
+            options: steps.into_iter().map(option).collect(),
+            required: true,
+            ..field("step", "How held", Input::Select)
+        },
     ]
 }
 
 fn pairs(query: &WhoRunsQuery) -> Vec<(&'static str, String)> {
     let mut pairs = Vec::new();
-    let optional = [("below", &query.below), ("version", &query.version), ("environment", &query.environment), ("team", &query.team)];
+    let optional = [
+        ("below", &query.below),
+        ("version", &query.version),
+        ("environment", &query.environment),
+        ("team", &query.team),
+    ];
     pairs.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
     pairs.extend(query.step.map(|step| ("step", words::step(step).to_owned())));
     pairs
@@ -220,7 +249,8 @@ async fn csv(visit: Visit) -> Answer {
     visit.signed_in()?;
     let query = query(&visit);
     let rows = visit.app().who_runs(&visit.caller, &query)?;
-    let mut out = String::from("team,name,environment,version,release,since,last_seen,contact,how_known,step,state\r\n");
+    let mut out =
+        String::from("team,name,environment,version,release,since,last_seen,contact,how_known,step,state\r\n");
     for row in &rows {
         let time = |at: Option<loggia_model::Micros>| at.map(|at| at.to_string()).unwrap_or_default();
         let cells = [
@@ -240,7 +270,10 @@ async fn csv(visit: Visit) -> Answer {
         out.push_str("\r\n");
     }
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");
-    let name = format!("attachment; filename=\"who-runs-{}.csv\"", query.offering.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', ""));
+    let name = format!(
+        "attachment; filename=\"who-runs-{}.csv\"",
+        query.offering.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "")
+    );
     let name = HeaderValue::from_str(&name).unwrap_or(HeaderValue::from_static("attachment"));
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], out).into_response())
 }

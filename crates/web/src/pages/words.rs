@@ -43,7 +43,14 @@ pub fn ago(now: Micros, at: Micros) -> String {
 
 /// The largest unit in which a number of seconds is at least one, with how many.
 fn unit(seconds: i64) -> (i64, &'static str) {
-    let units = [(31_557_600, "year"), (2_629_800, "month"), (604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute")];
+    let units = [
+        (31_557_600, "year"),
+        (2_629_800, "month"),
+        (604_800, "week"),
+        (86_400, "day"),
+        (3600, "hour"),
+        (60, "minute"),
+    ];
     let found = units.iter().find(|(length, _)| seconds >= *length);
     found.map_or((0, "minute"), |(length, word)| (seconds / length, word))
 }

@@ -190,7 +190,8 @@ impl Action<'_> {
 
     fn delete(&self, workspace: &mut Workspace<'_>) -> Result<(), Failure> {
         let patterns = self.patterns("files")?;
-        let gone: Vec<String> = workspace.tree.paths().filter(|path| patterns.matches(path)).map(str::to_owned).collect();
+        let gone: Vec<String> =
+            workspace.tree.paths().filter(|path| patterns.matches(path)).map(str::to_owned).collect();
         for path in gone {
             workspace.tree.remove(&path);
         }

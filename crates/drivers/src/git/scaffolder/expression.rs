@@ -110,7 +110,8 @@ fn write(out: &mut minijinja::Output<'_>, value: &Jinja) -> Result<(), minijinja
 fn normal_text(source: &str, open: &str) -> String {
     let (mut out, mut rest) = (String::with_capacity(source.len()), source);
     loop {
-        let next = [(open, "}}"), ("{%", "%}")].into_iter().filter_map(|(start, end)| Some((rest.find(start)?, start, end)));
+        let next =
+            [(open, "}}"), ("{%", "%}")].into_iter().filter_map(|(start, end)| Some((rest.find(start)?, start, end)));
         let Some((at, start, end)) = next.min() else {
             return out + rest;
         };
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn expressions_keep_their_type() {
-        let context = json!({ "parameters": { "n": 3, "list": ["a", "b"], "on": true, "repoUrl": "h?owner=o&repo=r" } });
+        let context =
+            json!({ "parameters": { "n": 3, "list": ["a", "b"], "on": true, "repoUrl": "h?owner=o&repo=r" } });
         for (source, wanted) in [
             ("${{ parameters.n }}", json!(3)),
             ("${{ parameters.list }}", json!(["a", "b"])),

@@ -139,9 +139,8 @@ pub(super) fn run(request: &Request) -> Result<(Vec<NewFile>, Vec<String>), Fail
 
 /// Finds the template among the files: the one nearest to the top.
 fn find(request: &Request) -> Result<(String, Template), Failure> {
-    let is_template = |file: &&RecipeFile| {
-        matches!(file.path.rsplit('/').next(), Some("template.yaml" | "template.yml"))
-    };
+    let is_template =
+        |file: &&RecipeFile| matches!(file.path.rsplit('/').next(), Some("template.yaml" | "template.yml"));
     let file = request.files.iter().filter(is_template).min_by_key(|file| (file.path.split('/').count(), &file.path));
     let file = file.ok_or_else(|| wrong("the recipe has no file named template.yaml"))?;
     let text = String::from_utf8_lossy(&file.bytes);

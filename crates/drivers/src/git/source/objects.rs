@@ -60,7 +60,9 @@ async fn batch(git: &Git, cache: &Path, entries: &[Entry]) -> Result<Vec<Option<
     entries
         .iter()
         .map(|entry| match readable(entry) {
-            true => answers.next().map(Some).ok_or_else(|| SourceError::NotFound(format!("{} cannot be read", entry.path))),
+            true => {
+                answers.next().map(Some).ok_or_else(|| SourceError::NotFound(format!("{} cannot be read", entry.path)))
+            }
             false => Ok(None),
         })
         .collect()

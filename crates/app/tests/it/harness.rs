@@ -1,0 +1,244 @@
+//! An application over a database of its own, with a clock that stands still and a driver that keeps its resources in
+//! memory.
+
+use async_trait::async_trait;
+use loggia_app::clock::{Clock, FixedClock};
+use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::policy::RoleTable;
+use loggia_app::read::{SourceFile, read};
+use loggia_app::secret::SecretBox;
+use loggia_app::settings::Settings;
+use loggia_app::sync::{SyncReport, SyncSource};
+use loggia_app::worker::{self, Drivers};
+use loggia_app::{App, Caller, Door, Parts};
+use loggia_model::{Micros, Ref};
+use loggia_store::{Store, Target};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The time at which every test begins.
+pub const START: Micros = Micros(1_800_000_000_000_000);
+
+pub struct World {
+    pub app: Arc<App>,
+    pub clock: Arc<FixedClock>,
+    pub store: Store,
+    pub stop: watch::Sender<bool>,
+    data: PathBuf,
+}
+
+/// Runs a test on every database that is there.
+pub fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::Sqlite(folder.path().join("test.sqlite"));
+        // The folder outlives the test, whatever parts of the world it takes.
+        test(World::start(&target, folder.path()).await).await;
+    });
+    let Ok(server) = std::env::var("LOGGIA_TEST_POSTGRES") else {
+        eprintln!("skipped: {name} on PostgreSQL: no LOGGIA_TEST_POSTGRES");
+        return;
+    };
+    runtime.block_on(async {
+        let (_guard, url) = postgres::database(&server).await;
+        let folder = tempfile::tempdir().unwrap();
+        test(World::start(&Target::Postgres(url), folder.path()).await).await;
+    });
+}
+
+/// A database of its own on the test server, made through `psql`, which comes with every server.
+mod postgres {
+    use std::process::Command;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+
+    pub struct Guard {
+        server: String,
+        name: String,
+    }
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            run(&self.server, &format!("drop database if exists {} with (force)", self.name));
+        }
+    }
+
+    fn run(server: &str, sql: &str) {
+        let done = Command::new("psql").args([server, "-qc", sql]).output().unwrap();
+        assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    pub async fn database(server: &str) -> (Guard, String) {
+        let name = format!("app_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        run(server, &format!("create database {name}"));
+        let (before, query) = server.split_once('?').map_or((server, String::new()), |(b, q)| (b, format!("?{q}")));
+        let at = before.rfind('/').filter(|at| *at > before.find("//").map_or(0, |s| s + 1)).unwrap_or(before.len());
+        (Guard { server: server.to_owned(), name: name.clone() }, format!("{}/{name}{query}", &before[..at]))
+    }
+}
+
+impl World {
+    async fn start(target: &Target, data: &Path) -> World {
+        let clock = Arc::new(FixedClock::at(START));
+        let store = Store::open(target).await.unwrap();
+        let app = start(&store, &clock, data).await;
+        World { app, clock, store, stop: watch::channel(false).0, data: data.to_owned() }
+    }
+
+    /// The same data, loaded by a new process.
+    pub async fn restarted(&self) -> Arc<App> {
+        start(&self.store, &self.clock, &self.data).await
+    }
+
+    /// Takes over a repository of these files.
+    pub async fn sync(&self, origin: &str, files: &[(&str, &str)]) -> SyncReport {
+        self.sync_confirmed(origin, files, false).await
+    }
+
+    pub async fn sync_confirmed(&self, origin: &str, files: &[(&str, &str)], confirmed: bool) -> SyncReport {
+        let files: Vec<SourceFile> = files.iter().map(|(path, text)| file(path, text)).collect();
+        let mut reading = read(&files, &|path| Some(format!("file:/{path}")));
+        let command = SyncSource {
+            origin: origin.into(),
+            prepared: std::mem::take(&mut reading.prepared),
+            broken: std::mem::take(&mut reading.broken),
+            commit: "c1".into(),
+            confirmed,
+        };
+        let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await.unwrap();
+        let mut report: SyncReport = serde_json::from_value(outcome.answer).unwrap();
+        reading.locate_later(&files, &mut report.problems);
+        report.problems.append(&mut reading.problems);
+        report
+    }
+
+    pub fn names(&self, kind: &str) -> Vec<String> {
+        let graph = self.app.graph();
+        let all = graph.of_kind(&loggia_graph::Audience::All, kind);
+        let mut names: Vec<String> = all.map(|r| r.reference.to_string()).collect();
+        names.sort();
+        names
+    }
+
+    pub fn person(&self, name: &str) -> Caller {
+        Caller::person(&self.app.graph(), Ref::new("user", "default", name), Door::Api, "test-request")
+    }
+
+    /// Starts workers over the driver in memory.
+    pub fn work(&self, driver: &Arc<InMemory>) {
+        let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
+        let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
+        worker::start(&self.app, &drivers, 2, &self.stop.subscribe());
+    }
+
+    /// Waits until something is so.
+    pub async fn until(&self, what: &str, test: impl Fn(&App) -> bool) {
+        for _ in 0..1_000 {
+            if test(&self.app) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never: {what}");
+    }
+}
+
+async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
+    let secrets = SecretBox::new(&[1; 32], clock.clone());
+    secrets.bind(store).await.unwrap();
+    let settings = Settings {
+        public_url: "http://localhost".into(),
+        data: data.to_owned(),
+        demo: false,
+        read_only: false,
+        repositories: Vec::new(),
+    };
+    let (clock, ids) = (Arc::clone(clock), Arc::clone(clock));
+    let policy = Arc::new(RoleTable);
+    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings }).await.unwrap()
+}
+
+pub fn file(path: &str, text: &str) -> SourceFile {
+    SourceFile { path: path.into(), bytes: text.as_bytes().into(), executable: false, size: text.len() }
+}
+
+/// Resources in memory: one for each key, with the password of the first `apply`.
+#[derive(Default)]
+pub struct InMemory {
+    pub resources: Mutex<BTreeMap<String, String>>,
+    /// Failures to give before the next calls of `apply` work.
+    pub failures: Mutex<Vec<Failure>>,
+    /// Whether `destroy` only pretends.
+    pub sticky: Mutex<bool>,
+}
+
+impl InMemory {
+    fn look(&self, request: &Request) -> Observation {
+        let there = self.resources.lock().unwrap().contains_key(&request.key);
+        let mut outputs = serde_json::Map::new();
+        if there {
+            outputs.insert("address".into(), format!("memory:{}", request.key).into());
+        }
+        Observation {
+            presence: if there { Presence::Present } else { Presence::Absent },
+            version: if there { request.version.clone() } else { String::new() },
+            conditions: Vec::new(),
+            outputs,
+            secret_outputs: Vec::new(),
+            readings: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for InMemory {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    async fn probe(&self, _: &Backend) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
+        let there = self.resources.lock().unwrap().contains_key(&request.key);
+        Ok(Plan { changes: if there { Vec::new() } else { vec!["make it".into()] } })
+    }
+
+    async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        if let Some(failure) = self.failures.lock().unwrap().pop() {
+            return Err(failure);
+        }
+        for (name, secret) in &request.secret_inputs {
+            log.line(&format!("{name} is {}", secret.reveal()));
+        }
+        let password = format!("password-of-{}", request.key);
+        self.resources.lock().unwrap().entry(request.key.clone()).or_insert(password.clone());
+        let mut seen = self.look(request);
+        seen.secret_outputs.push(("password".into(), Secret::new(password)));
+        Ok(seen)
+    }
+
+    async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        Ok(self.look(request))
+    }
+
+    async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
+        if !*self.sticky.lock().unwrap() {
+            self.resources.lock().unwrap().remove(&request.key);
+        }
+        Ok(())
+    }
+}
+
+/// Time passes for whoever waits for a retry.
+pub fn pass(world: &World, seconds: i64) {
+    world.clock.advance(seconds);
+    assert!(world.clock.now() > START);
+}

@@ -1,0 +1,10 @@
+//! Tests of commands and queries against real databases. Each test runs on SQLite, and on PostgreSQL where
+//! `LOGGIA_TEST_POSTGRES` names a server.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod estate;
+mod harness;
+mod order;
+mod record;
+mod sync;

@@ -1,0 +1,159 @@
+//! Reads the sources of records for the application: Git repositories, plain folders, single files.
+
+use crate::git::Signature;
+use crate::git::source::{Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions};
+use async_trait::async_trait;
+use loggia_app::driver::Failure;
+use loggia_app::read::{SourceFile, beside};
+use loggia_app::source::{Edit, Reader, Tree};
+use loggia_model::canonical::hex;
+use loggia_model::{Document, yaml};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Most files that a single file may name as its parts.
+const PARTS: usize = 10_000;
+
+/// Reads sources; what is fetched is kept below a folder of the server's data.
+pub struct SourceReader {
+    cache: PathBuf,
+}
+
+impl SourceReader {
+    /// Keeps what it fetches below `cache`.
+    pub fn new(cache: PathBuf) -> SourceReader {
+        SourceReader { cache }
+    }
+
+    fn open(&self, location: &str) -> Result<Source, Failure> {
+        let name = hex(&Sha256::digest(location.as_bytes())[..12]);
+        let options = SourceOptions {
+            location: location.to_owned(),
+            cache: self.cache.join(name),
+            branch: None,
+            credentials: None,
+        };
+        Source::open(options).map_err(|error| unreadable(&error))
+    }
+}
+
+#[async_trait]
+impl Reader for SourceReader {
+    async fn read(&self, location: &str, known: Option<&str>) -> Result<Option<Tree>, Failure> {
+        let path = Path::new(location);
+        if path.is_file() {
+            return single(path, known);
+        }
+        let source = self.open(location)?;
+        let commit = source.fetch().await.map_err(|error| unreadable(&error))?;
+        if known == Some(commit.as_str()) {
+            return Ok(None);
+        }
+        let entries = source.tree(&commit).await.map_err(|error| unreadable(&error))?;
+        let entries: Vec<Entry> =
+            entries.into_iter().filter(|e| matches!(e.kind, EntryKind::File | EntryKind::Program)).collect();
+        let contents = source.read(&entries).await.map_err(|error| unreadable(&error))?;
+        let files = entries.into_iter().zip(contents).map(|(entry, bytes)| SourceFile {
+            executable: entry.kind == EntryKind::Program,
+            size: usize::try_from(entry.size).unwrap_or(usize::MAX),
+            bytes: bytes.unwrap_or_default().into(),
+            path: entry.path,
+        });
+        Ok(Some(Tree { commit, files: files.collect(), place: place(location), single: false }))
+    }
+
+    async fn commit(&self, location: &str, edit: &Edit) -> Result<String, Failure> {
+        let source = self.open(location)?;
+        let seen = source.file_at(&edit.base, &edit.path).await.ok();
+        let author = Signature { name: edit.author.0.clone(), email: edit.author.1.clone() };
+        let git = GitEdit {
+            author,
+            message: edit.message.clone(),
+            path: edit.path.clone(),
+            bytes: Some(edit.bytes.clone()),
+            seen,
+        };
+        source.commit_edit(&git, true).await.map_err(|error| uncommitted(&error))
+    }
+}
+
+/// How places in a source are written in the annotations of the catalog.
+fn place(location: &str) -> String {
+    match Path::new(location).canonicalize() {
+        Ok(folder) => format!("file:{}/", folder.display()),
+        Err(_) => format!("url:{}/", location.trim_end_matches('/')),
+    }
+}
+
+/// A single file, with the parts beside it that its Locations name.
+fn single(path: &Path, known: Option<&str>) -> Result<Option<Tree>, Failure> {
+    let wrong = |error: std::io::Error| {
+        Failure::backend(format!("{} cannot be read: {error}.", path.display()), "Check the path and its rights.")
+    };
+    let path = path.canonicalize().map_err(wrong)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let mut files: Vec<SourceFile> = Vec::new();
+    let mut next = vec![name];
+    while let Some(name) = next.pop() {
+        if files.len() >= PARTS || files.iter().any(|file| file.path == name) {
+            continue;
+        }
+        let real = folder.join(&name).canonicalize().map_err(wrong)?;
+        if !real.starts_with(folder) {
+            continue;
+        }
+        let size = real.metadata().map_err(wrong)?.len();
+        let bytes = if size <= LARGEST { std::fs::read(&real).map_err(wrong)? } else { Vec::new() };
+        next.extend(parts(&name, &bytes));
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        files.push(SourceFile { path: name, bytes: bytes.into(), executable: false, size });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut digest = Sha256::new();
+    for file in &files {
+        digest.update(file.path.as_bytes());
+        digest.update(&file.bytes);
+    }
+    let commit = hex(&digest.finalize());
+    if known == Some(commit.as_str()) {
+        return Ok(None);
+    }
+    let alone = files.len() == 1;
+    let place = if alone { format!("file:{}", path.display()) } else { format!("file:{}/", folder.display()) };
+    Ok(Some(Tree { commit, files, place, single: alone }))
+}
+
+/// The files beside a file that its Locations name with `./…`.
+fn parts(name: &str, bytes: &[u8]) -> Vec<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Vec::new() };
+    if !text.contains("kind: Location") {
+        return Vec::new();
+    }
+    let documents = yaml::parse(text).into_iter().filter_map(|parsed| parsed.document.ok()).map(Document);
+    let locations = documents.filter(|document| document.kind() == "Location");
+    let targets = locations.flat_map(|location| {
+        let one = Some(location.spec_text("target").to_owned()).filter(|target| !target.is_empty());
+        location.spec_list("targets").map(str::to_owned).chain(one).collect::<Vec<_>>()
+    });
+    targets.filter(|target| target.starts_with("./")).filter_map(|target| beside(name, &target)).collect()
+}
+
+fn unreadable(error: &SourceError) -> Failure {
+    let mend = match error {
+        SourceError::Location(_) => "Correct the address.",
+        SourceError::NoBranch(_) => "Push a first commit.",
+        _ => "Check the address and the rights; it is tried again by itself.",
+    };
+    Failure::backend(format!("{error}."), mend)
+}
+
+fn uncommitted(error: &EditError) -> Failure {
+    let mend = match error {
+        EditError::NotARepository => "Change the file where it is, or make the folder a Git repository.",
+        EditError::Changed(_) => "Read it again, then make your change.",
+        EditError::PushRejected(_) => "Make the change by a change request.",
+        _ => "Try again in a moment.",
+    };
+    Failure::yours(format!("{error}."), mend)
+}

@@ -1,0 +1,126 @@
+//! The contract test over every driver.
+
+use crate::{object, postgres, project, request};
+use loggia_app::driver::{Driver, Request, Secret};
+use loggia_drivers::command::{CommandDriver, CommandOptions};
+use loggia_drivers::contract::{Contract, Hand};
+use loggia_drivers::git::GitDriver;
+use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
+use loggia_drivers::replay::ReplayDriver;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// How often calls are cut off; more with `LOGGIA_CUTS`.
+fn rounds(default: usize) -> usize {
+    std::env::var("LOGGIA_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+async fn check(contract: Contract<'_>, skipped: usize) {
+    let report = contract.run().await;
+    println!("{report}");
+    assert!(report.passed(), "{report}");
+    let left = report.checks.iter().filter(|c| matches!(c.outcome, loggia_drivers::contract::Outcome::Skipped(_)));
+    assert_eq!(left.count(), skipped, "{report}");
+}
+
+fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
+}
+
+fn hand<T: 'static>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
+where
+    T: Send,
+{
+    Box::new(move |request| {
+        let value = f(request);
+        Box::pin(async move { value })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let (driver, nowhere) = (ReplayDriver::new(folder.path()), ReplayDriver::new(folder.path().join("none")));
+    let sample = request("quotes", json!({ "driver": "replay", "outputs": { "host": "h" } }));
+    let (lost, counted) = (folder.path().to_owned(), folder.path().to_owned());
+    let contract = Contract {
+        driver: &driver,
+        sample: sample.clone(),
+        unreachable: Some((&nowhere, sample)),
+        lose: Some(hand(move |r: Request| std::fs::remove_file(lost.join(format!("{}.json", r.key))).unwrap())),
+        count: Some(hand(move |r: Request| entries(&counted, |name| name.starts_with(&r.key)))),
+        rounds: rounds(20),
+    };
+    check(contract, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn git() {
+    let folder = tempfile::tempdir().unwrap();
+    let (driver, nowhere) = (GitDriver::new(folder.path()), GitDriver::new(folder.path().join("none")));
+    let sample = crate::git::golden("quotes");
+    let path: PathBuf = folder.path().join("booking/quotes.git");
+    let counted = folder.path().join("booking");
+    let contract = Contract {
+        driver: &driver,
+        sample: sample.clone(),
+        unreachable: Some((&nowhere, sample)),
+        lose: Some(hand(move |_| std::fs::remove_dir_all(&path).unwrap())),
+        count: Some(hand(move |_| entries(&counted, |_| true))),
+        rounds: rounds(20),
+    };
+    check(contract, 1).await;
+    let left = entries(&folder.path().join(".making"), |_| true);
+    assert_eq!(left, 0, "half-made repositories are left over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn command() {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = folder.path().join("drivers");
+    std::fs::create_dir(&programs).unwrap();
+    std::fs::copy(project().join("examples/drivers/bucket"), programs.join("bucket")).unwrap();
+    let driver = CommandDriver::new(CommandOptions { programs: Some(programs), ..CommandOptions::default() });
+    let mut sample = request("quotes", json!({ "driver": "command", "program": "bucket" }));
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let state = folder.path().join("driver-state/bucket");
+    let (lost, counted) = (state.clone(), state);
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: None,
+        lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
+        count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        rounds: rounds(20),
+    };
+    check(contract, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_server() {
+    let Some(admin) = postgres::admin("contract::postgres_server") else { return };
+    let driver = PostgresDriver::new(PostgresOptions::default());
+    let mut sample = request("quotes", json!({ "driver": "postgres" }));
+    sample.limits = object(json!({ "connections": 5, "size": "1 GB", "statement_timeout": 30 }));
+    sample.backend.secret = Some(Secret::new(&admin));
+    let mut unreachable = sample.clone();
+    // Port 1 is nobody's.
+    unreachable.backend.config = object(json!({ "host": "127.0.0.1", "port": 1 }));
+    let (lost, counted) = (admin.clone(), admin);
+    let contract = Contract {
+        driver: &driver as &dyn Driver,
+        sample,
+        unreachable: Some((&driver, unreachable)),
+        lose: Some(Box::new(move |r| {
+            let admin = lost.clone();
+            Box::pin(async move { postgres::lose(&admin, &r.key).await })
+        })),
+        count: Some(Box::new(move |r| {
+            let admin = counted.clone();
+            Box::pin(async move { postgres::count(&admin, &r.key).await })
+        })),
+        rounds: rounds(10),
+    };
+    check(contract, 0).await;
+}

@@ -1,0 +1,144 @@
+//! Databases on a real server, named by `LOGGIA_TEST_POSTGRES`.
+
+use crate::{Lines, object, request};
+use loggia_app::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
+use loggia_model::instance::Verdict;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+/// The address of a server for tests; `None` (and a line that says so) when there is none.
+pub fn admin(test: &str) -> Option<String> {
+    let admin = std::env::var("LOGGIA_TEST_POSTGRES").ok().filter(|url| !url.is_empty());
+    if admin.is_none() {
+        println!("skipped: {test}: no PostgreSQL (set LOGGIA_TEST_POSTGRES)");
+    }
+    admin
+}
+
+/// Drops the database behind the driver's back.
+pub async fn lose(admin: &str, key: &str) {
+    let mut connection = PgConnection::connect(admin).await.unwrap();
+    let sql = "select datname::text from pg_database where shobj_description(oid, 'pg_database') = $1";
+    let name: String = sqlx::query(sql).bind(format!("loggia:{key}")).fetch_one(&mut connection).await.unwrap().get(0);
+    let drop = AssertSqlSafe(format!("drop database \"{name}\" with (force)"));
+    sqlx::raw_sql(drop).execute(&mut connection).await.unwrap();
+}
+
+/// Databases of a key, and roles without one.
+pub async fn count(admin: &str, key: &str) -> usize {
+    let mut connection = PgConnection::connect(admin).await.unwrap();
+    let sql = "select (select count(*) from pg_database where shobj_description(oid, 'pg_database') = $1), \
+               (select count(*) from pg_roles where shobj_description(oid, 'pg_authid') = $1)";
+    let row = sqlx::query(sql).bind(format!("loggia:{key}")).fetch_one(&mut connection).await.unwrap();
+    let (databases, roles): (i64, i64) = (row.get(0), row.get(1));
+    usize::try_from(databases.max(roles)).unwrap()
+}
+
+fn sample(admin: &str, name: &str) -> Request {
+    let mut request = request(name, json!({ "driver": "postgres" }));
+    request.key = format!("{name}-{}", std::process::id());
+    request.limits = object(json!({ "connections": 3, "size": "1 kB", "statement_timeout": "2s" }));
+    request.backend.secret = Some(Secret::new(admin));
+    request
+}
+
+fn secret<'a>(secrets: &'a [(String, Secret)], name: &str) -> &'a str {
+    secrets.iter().find(|(other, _)| other == name).unwrap().1.reveal()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_can_be_used_within_its_limits() {
+    let Some(admin) = admin("postgres::a_database_can_be_used_within_its_limits") else { return };
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    let mut request = sample(&admin, "used");
+    driver.probe(&request.backend).await.unwrap();
+    let made = driver.apply(&request, &log).await.unwrap();
+    assert!(made.outputs["url"].as_str().unwrap().contains(":PASSWORD@"));
+    request.secret_outputs = made.secret_outputs.clone();
+    let url = secret(&made.secret_outputs, "url").to_owned();
+    let mut user = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("create table t (a int); insert into t select generate_series(1, 10)")
+        .execute(&mut user)
+        .await
+        .unwrap();
+    let slow = sqlx::raw_sql("select pg_sleep(3)").execute(&mut user).await.unwrap_err();
+    assert!(slow.to_string().contains("statement timeout"), "{slow}");
+    let more = [PgConnection::connect(&url).await, PgConnection::connect(&url).await];
+    assert!(more.iter().all(Result::is_ok));
+    assert!(PgConnection::connect(&url).await.is_err(), "a fourth connection was let in");
+    drop((user, more));
+    let seen = driver.observe(&request, &log).await.unwrap();
+    assert!(seen.version.chars().all(|c| c.is_ascii_digit() || c == '.'), "{}", seen.version);
+    let size = seen.conditions.iter().find(|c| c.kind == "SizeWithinPlan").unwrap();
+    assert_eq!(size.status, Verdict::False);
+    PgConnection::connect(&url).await.unwrap().close().await.unwrap();
+    // Statistics of a session are written when it ends, a moment later.
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let seen = driver.observe(&request, &log).await.unwrap();
+    assert_eq!(seen.readings.len(), 1, "{seen:?}");
+    assert!(seen.readings[0].count >= 1);
+    request.limits = object(json!({ "connections": 7 }));
+    assert!(!driver.plan(&request, &log).await.unwrap().changes.is_empty());
+    driver.apply(&request, &log).await.unwrap();
+    assert!(driver.plan(&request, &log).await.unwrap().changes.is_empty());
+    PgConnection::connect(&url).await.unwrap();
+    request.confirmed = true;
+    driver.destroy(&request, &log).await.unwrap();
+    assert!(PgConnection::connect(&url).await.is_err());
+    assert!(!log.text().contains(secret(&made.secret_outputs, "password")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_goes_only_with_backup_or_confirmation() {
+    let Some(admin) = admin("postgres::data_goes_only_with_backup_or_confirmation") else { return };
+    let backups = tempfile::tempdir().unwrap();
+    let options = PostgresOptions { backups: Some(backups.path().to_owned()) };
+    let (driver, log) = (PostgresDriver::new(options), Lines::default());
+    let mut request = sample(&admin, "kept");
+    driver.apply(&request, &log).await.unwrap();
+    let failure = driver.destroy(&request, &log).await.unwrap_err();
+    assert_eq!(failure.whose, Whose::Yours);
+    assert_eq!(driver.observe(&request, &log).await.unwrap().presence, Presence::Present);
+    request.recipe = object(json!({ "driver": "postgres", "backup": true }));
+    driver.destroy(&request, &log).await.unwrap();
+    assert_eq!(driver.observe(&request, &log).await.unwrap().presence, Presence::Absent);
+    let dump = std::fs::read_dir(backups.path()).unwrap().flatten().next().unwrap().path();
+    assert!(std::fs::read(dump).unwrap().starts_with(b"PGDMP"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_passwords_are_replaced_and_strangers_left_alone() {
+    let Some(admin) = admin("postgres::lost_passwords_are_replaced_and_strangers_left_alone") else { return };
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    let mut request = sample(&admin, "lost");
+    let first = driver.apply(&request, &log).await.unwrap();
+    let second = driver.apply(&request, &log).await.unwrap();
+    let (old, new) = (secret(&first.secret_outputs, "url"), secret(&second.secret_outputs, "url"));
+    assert_ne!(old, new);
+    assert!(PgConnection::connect(old).await.is_err());
+    PgConnection::connect(new).await.unwrap();
+    let mut connection = PgConnection::connect(&admin).await.unwrap();
+    let (role, stranger) = (first.outputs["user"].as_str().unwrap(), format!("stranger_{}", std::process::id()));
+    let sql = format!("create database {stranger} owner \"{role}\"");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    request.confirmed = true;
+    let failure = driver.destroy(&request, &log).await.unwrap_err();
+    assert!(failure.message.contains("depend"), "{failure}");
+    sqlx::raw_sql(AssertSqlSafe(format!("drop database {stranger}"))).execute(&mut connection).await.unwrap();
+    driver.destroy(&request, &log).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_backend_says_so() {
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    let mut request = sample("postgres://nobody:topsecret@127.0.0.1:1/x", "nowhere");
+    let failure = driver.probe(&request.backend).await.unwrap_err();
+    assert!(
+        failure.retry && failure.message.contains("127.0.0.1:1") && !failure.message.contains("topsecret"),
+        "{failure}"
+    );
+    request.backend.config = object(json!({ "port": "many" }));
+    let failure = driver.apply(&request, &log).await.unwrap_err();
+    assert_eq!(failure.whose, Whose::Ours);
+}

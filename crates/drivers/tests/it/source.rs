@@ -1,0 +1,148 @@
+//! Repositories and folders as sources.
+
+use crate::git::git;
+use loggia_drivers::git::Signature;
+use loggia_drivers::git::source::{Change, Edit, EditError, EntryKind, Source, SourceError, SourceOptions};
+use std::path::Path;
+use std::time::Instant;
+
+fn open(location: &Path, cache: &Path) -> Source {
+    let location = location.to_string_lossy().into_owned();
+    Source::open(SourceOptions { location, cache: cache.to_owned(), branch: None, credentials: None }).unwrap()
+}
+
+fn commit(folder: &Path, message: &str) {
+    git(folder, &["add", "-A"]);
+    git(folder, &["-c", "user.name=Amara", "-c", "user.email=a@example.com", "commit", "-q", "-m", message]);
+}
+
+fn repository(folder: &Path) {
+    std::fs::create_dir_all(folder.join("docs")).unwrap();
+    git(folder, &["init", "-q", "-b", "main"]);
+    git(folder, &["config", "receive.denyCurrentBranch", "updateInstead"]);
+    std::fs::write(folder.join("a.yaml"), "kind: A\n").unwrap();
+    std::fs::write(folder.join("docs/ü b.md"), "# B\nline\nline\nline\n").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", folder.join("link")).unwrap();
+    commit(folder, "first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_is_read_and_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (work, cache) = (folder.path().join("work"), folder.path().join("cache"));
+    repository(&work);
+    let source = open(&work, &cache);
+    assert!(!source.is_folder());
+    let first = source.fetch().await.unwrap();
+    let tree = source.tree(&first).await.unwrap();
+    let paths: Vec<_> = tree.iter().map(|entry| (entry.path.as_str(), entry.kind)).collect();
+    let wanted = [("a.yaml", EntryKind::File), ("docs/ü b.md", EntryKind::File), ("link", EntryKind::Link)];
+    assert_eq!(paths, wanted);
+    let contents = source.read(&tree).await.unwrap();
+    assert_eq!(contents[0].as_deref(), Some(b"kind: A\n".as_slice()));
+    assert_eq!(contents[2], None, "a link was followed");
+    std::fs::rename(work.join("docs/ü b.md"), work.join("docs/c.md")).unwrap();
+    std::fs::write(work.join("a.yaml"), "kind: AA\n").unwrap();
+    std::fs::write(work.join("new.yaml"), "kind: N\n").unwrap();
+    std::fs::remove_file(work.join("link")).unwrap();
+    commit(&work, "second");
+    let second = source.fetch().await.unwrap();
+    let changes = source.changed_paths(&first, &second).await.unwrap();
+    let renamed = Change::Renamed { from: "docs/ü b.md".to_owned(), to: "docs/c.md".to_owned() };
+    let (modified, added, removed) = ("a.yaml".to_owned(), "new.yaml".to_owned(), "link".to_owned());
+    let wanted = [Change::Modified(modified), renamed, Change::Removed(removed), Change::Added(added)];
+    assert_eq!(changes, wanted);
+    assert_eq!(source.file_at(&second, "docs/c.md").await.unwrap(), b"# B\nline\nline\nline\n");
+    for path in ["../work/a.yaml", "/etc/passwd", "nothing", ".git/config"] {
+        assert!(matches!(source.file_at(&second, path).await, Err(SourceError::NotFound(_))), "{path}");
+    }
+}
+
+fn edit(path: &str, bytes: &str, seen: Option<&str>) -> Edit {
+    let author = Signature { name: "Noor <x>".to_owned(), email: "noor@example.com".to_owned() };
+    Edit {
+        author,
+        message: "Change the promise".to_owned(),
+        path: path.to_owned(),
+        bytes: Some(bytes.as_bytes().to_vec()),
+        seen: seen.map(|text| text.as_bytes().to_vec()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_are_commits_of_their_authors() {
+    let folder = tempfile::tempdir().unwrap();
+    let (work, cache) = (folder.path().join("work"), folder.path().join("cache"));
+    repository(&work);
+    let source = open(&work, &cache);
+    let commit = source.commit_edit(&edit("a.yaml", "kind: B\n", Some("kind: A\n")), true).await.unwrap();
+    assert_eq!(git(&work, &["rev-parse", "HEAD"]), commit);
+    assert_eq!(
+        git(&work, &["log", "-1", "--format=%an|%ae|%cn|%s"]),
+        "Noor  x|noor@example.com|Loggia|Change the promise"
+    );
+    let conflict = source.commit_edit(&edit("a.yaml", "kind: C\n", Some("kind: A\n")), true).await;
+    assert_eq!(conflict, Err(EditError::Changed("a.yaml".to_owned())));
+    source.commit_edit(&edit("new/b.yaml", "kind: N\n", None), true).await.unwrap();
+    assert_eq!(git(&work, &["show", "HEAD:new/b.yaml"]), "kind: N");
+    git(&work, &["config", "receive.denyCurrentBranch", "refuse"]);
+    let refused = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B\n")), true).await;
+    assert!(matches!(refused, Err(EditError::PushRejected(_))), "{refused:?}");
+    assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B");
+    let escape = source.commit_edit(&edit("../x", "", None), true).await;
+    assert!(matches!(escape, Err(EditError::Path(_))));
+}
+
+#[tokio::test]
+async fn a_plain_folder_is_walked_without_leaving_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path().join("top");
+    std::fs::create_dir_all(top.join("sub")).unwrap();
+    std::fs::write(folder.path().join("secret"), "x").unwrap();
+    std::fs::write(top.join("sub/a.yaml"), "a").unwrap();
+    std::os::unix::fs::symlink("..", top.join("up")).unwrap();
+    std::os::unix::fs::symlink("../secret", top.join("secret")).unwrap();
+    let source = open(&top, &folder.path().join("cache"));
+    assert!(source.is_folder());
+    let state = source.fetch().await.unwrap();
+    assert_eq!(state, source.fetch().await.unwrap());
+    let tree = source.tree(&state).await.unwrap();
+    let paths: Vec<_> = tree.iter().map(|entry| (entry.path.as_str(), entry.kind)).collect();
+    assert_eq!(paths, [("secret", EntryKind::Link), ("sub/a.yaml", EntryKind::File), ("up", EntryKind::Link)]);
+    assert_eq!(source.read(&tree).await.unwrap(), [None, Some(b"a".to_vec()), None]);
+    for path in ["secret", "up/secret", "up/top/sub/a.yaml/..", "../secret"] {
+        assert!(source.file_at(&state, path).await.is_err(), "{path}");
+    }
+    std::fs::write(top.join("sub/b.yaml"), "b").unwrap();
+    assert_ne!(state, source.fetch().await.unwrap());
+}
+
+#[tokio::test]
+async fn locations_that_run_programs_are_refused() {
+    for location in ["ext::sh -c id", "file:///etc", "-oProxyCommand=x", "fd::17", "", "/no/such/folder", "git://x/y"] {
+        let (location, cache) = (location.to_owned(), "/nonexistent".into());
+        let opened = Source::open(SourceOptions { location, cache, branch: None, credentials: None });
+        assert!(matches!(opened, Err(SourceError::Location(_))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_files_are_read_quickly() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("work");
+    repository(&work);
+    for number in 0..1000 {
+        std::fs::write(work.join(format!("f{number}.yaml")), format!("kind: K{number}\n{}", "x: y\n".repeat(100)))
+            .unwrap();
+    }
+    commit(&work, "many");
+    let source = open(&work, &folder.path().join("cache"));
+    let started = Instant::now();
+    let state = source.fetch().await.unwrap();
+    let fetched = started.elapsed();
+    let tree = source.tree(&state).await.unwrap();
+    let contents = source.read(&tree).await.unwrap();
+    println!("1,000 files: fetched in {fetched:?}, read after {:?}", started.elapsed());
+    assert_eq!(contents.iter().flatten().count(), 1002);
+    assert!(started.elapsed().as_secs() < 5);
+}
