@@ -71,7 +71,7 @@ impl App {
     pub async fn start(parts: Parts) -> Result<Arc<App>> {
         let loaded = parts.store.load().await?;
         let sightings = parts.store.sightings().await?;
-        let mut graph = Graph::load(loaded.records, loaded.aliases);
+        let mut graph = Graph::describing(crate::visibility::facts).loaded(loaded.records, loaded.aliases);
         graph.set_position(loaded.position);
         let (inbox, receiver) = mpsc::channel(1024);
         let app = Arc::new(App {

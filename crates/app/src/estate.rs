@@ -7,7 +7,7 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::matching::{Match, Unmatched, match_offering};
-use crate::order::document;
+use crate::order::{component, document};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::{Audience, Graph};
@@ -164,7 +164,7 @@ fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
         plan: None,
         inputs: Map::new(),
         contact: None,
-        component: None,
+        component: component(&seen.attributes),
     }
 }
 

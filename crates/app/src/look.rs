@@ -8,7 +8,7 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::driver::{Observation, Presence, RunLog};
 use crate::error::Result;
-use crate::operation::{phase_seen, take};
+use crate::operation::{self, phase_seen, take};
 use crate::request;
 use crate::worker::Drivers;
 use loggia_graph::{Audience, Graph, Predicate, Query};
@@ -112,8 +112,7 @@ fn question(app: &App, uid: Uid, driver: &str) -> Operation {
 
 fn driver_of(graph: &Graph, record: &loggia_model::Record) -> Option<String> {
     let spec: loggia_model::kinds::instance::InstanceSpec = record.spec().ok()?;
-    let release = graph.get(&loggia_model::Ref::new("release", "default", spec.target.as_deref()?))?;
-    Some(release.spec::<loggia_model::kinds::release::ReleaseSpec>().ok()?.recipe.driver)
+    operation::driver_of(graph, &spec, &record.typed_status().ok()?).ok()
 }
 
 /// Takes in what a look saw.

@@ -131,7 +131,8 @@ pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
 
 /// Takes over what was seen.
 pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
-    if !seen.version.is_empty() {
+    // What another driver carries keeps the version that was reported: nothing real was looked at.
+    if !seen.version.is_empty() && status.driver.is_empty() {
         status.version.clone_from(&seen.version);
     }
     if !seen.outputs.is_empty() {
@@ -219,7 +220,7 @@ impl Command for Operate {
             return Ok(Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": running})));
         }
         let id = ctx.uid();
-        let driver = driver_of(graph, &spec)?;
+        let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) = start(id, record.uid, &self.instance, self.verb, &driver, ctx);
         work.payload = json!({"confirmed": self.confirmed});
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
@@ -237,8 +238,11 @@ impl Command for Operate {
     }
 }
 
-/// The driver of an instance, from the release that it is to run.
-fn driver_of(graph: &Graph, spec: &InstanceSpec) -> Result<String> {
+/// The driver of an instance: the one that holds it, else that of the release that it is to run.
+pub(crate) fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus) -> Result<String> {
+    if !status.driver.is_empty() {
+        return Ok(status.driver.clone());
+    }
     let name = spec.target.as_deref().unwrap_or_default();
     let release = graph.get(&Ref::new("release", "default", name));
     let release = release.ok_or_else(|| Error::NotFound(format!("The release {name} is not there any more.")))?;

@@ -17,7 +17,7 @@ use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::usage::UsageReading;
-use loggia_model::{Document, Problem, Record, Ref, Source, Uid};
+use loggia_model::{Document, Micros, Problem, Record, Ref, Source, Uid};
 use loggia_store::{NewWork, WorkClass};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,23 @@ pub struct OrderInput {
     pub dry_run: bool,
 }
 
+/// What is known of something that ran before this server looked after it.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// The driver that carries it from now on, in place of that of the release.
+    pub driver: String,
+    /// Version of what really runs.
+    pub version: String,
+    /// Since when it runs.
+    pub since: Micros,
+    /// What else is known of it.
+    pub attributes: Map<String, Value>,
+}
+
 /// Orders an instance. Secret inputs have been taken out and come sealed.
 pub struct Order {
     input: OrderInput,
+    past: Option<Past>,
     secrets: Vec<(String, Secret)>,
     sealer: crate::secret::SecretBox,
 }
@@ -75,7 +89,17 @@ impl App {
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, mut input: OrderInput) -> Result<crate::Outcome> {
         let secrets = self.take_secrets(caller, &mut input);
-        self.run(caller, Order { input, secrets, sealer: self.secrets.clone() }).await
+        self.run(caller, Order { input, past: None, secrets, sealer: self.secrets.clone() }).await
+    }
+
+    /// Takes over something that was ordered in the past, before this server knew of it: the same command, carried by
+    /// the driver that the past names.
+    ///
+    /// # Errors
+    /// As [`App::order`].
+    pub async fn order_past(&self, caller: &Caller, mut input: OrderInput, past: Past) -> Result<crate::Outcome> {
+        let secrets = self.take_secrets(caller, &mut input);
+        self.run(caller, Order { input, past: Some(past), secrets, sealer: self.secrets.clone() }).await
     }
 
     /// Takes the secret inputs out before anything is decided, so that they are in no document and no event.
@@ -117,7 +141,7 @@ impl Command for Order {
             plan: found.plan.clone(),
             inputs,
             contact: ctx.caller.user().map(ToString::to_string),
-            component: None,
+            component: self.past.as_ref().and_then(|past| component(&past.attributes)),
         };
         let document = document(found.team.name(), &input.name, &found.environment, &spec)?;
         let reference = document.reference();
@@ -151,7 +175,8 @@ impl Order {
         })?;
         let release = offering::release_for(graph, audience, &input.offering, input.release.as_deref())?;
         let spec: ReleaseSpec = release.spec()?;
-        let environment = environment(graph, audience, input, &spec.recipe.driver)?;
+        let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
+        let environment = environment(graph, audience, input, &driver)?;
         let offered: loggia_model::kinds::offering::OfferingSpec = offering.spec()?;
         let plan = plan(&offered, input.plan.as_deref())?;
         Ok(Found {
@@ -159,7 +184,7 @@ impl Order {
             release,
             environment,
             plan,
-            driver: spec.recipe.driver.clone(),
+            driver,
             contract: Value::Object(spec.contract.inputs),
             mandated: offered.mandatory.is_some(),
             offering,
@@ -184,7 +209,7 @@ impl Order {
     fn changes(&self, document: &Document, found: &Found, ctx: &Ctx<'_>) -> Result<Changes> {
         let (uid, id) = (ctx.uid(), ctx.uid());
         let reference = document.reference();
-        let status = InstanceStatus { phase: Phase::Pending, operation: Some(id), ..InstanceStatus::default() };
+        let status = InstanceStatus { phase: Phase::Pending, operation: Some(id), ..self.known() };
         let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id}));
         for (name, secret) in &self.secrets {
             changes.secrets.push(self.sealer.seal(ctx.now, uid, &format!("input.{name}"), secret)?);
@@ -196,14 +221,29 @@ impl Order {
         changes.operations.push(operation);
         changes.work.push(work);
         changes.usage.push(self.reading(found, &reference, id, ctx));
+        if let Some(past) = &self.past {
+            changes.saw(uid, past.since.min(ctx.now), &past.driver);
+        }
         Ok(changes)
+    }
+
+    /// What is known before a driver has looked.
+    fn known(&self) -> InstanceStatus {
+        let Some(past) = self.past.clone() else { return InstanceStatus::default() };
+        InstanceStatus {
+            driver: past.driver,
+            version: past.version,
+            since: Some(past.since),
+            attributes: past.attributes,
+            ..InstanceStatus::default()
+        }
     }
 
     fn reading(&self, found: &Found, instance: &Ref, id: Uid, ctx: &Ctx<'_>) -> UsageReading {
         UsageReading {
             source: "loggia".into(),
             id: format!("order-{id}"),
-            time: ctx.now,
+            time: self.past.as_ref().map_or(ctx.now, |past| past.since.min(ctx.now)),
             team: Some(found.team.to_string()),
             principal: Some(ctx.caller.name()),
             offering: self.input.offering.clone(),
@@ -216,6 +256,11 @@ impl Order {
             mandated: found.mandated,
         }
     }
+}
+
+/// The component that uses something, when the reporter named it.
+pub(crate) fn component(attributes: &Map<String, Value>) -> Option<String> {
+    attributes.get("component").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// A new operation with its work.

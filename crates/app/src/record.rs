@@ -159,6 +159,13 @@ pub(crate) fn owned_here(record: &Record) -> Result<()> {
     if record.source.is_server() {
         return Ok(());
     }
+    if let Some(url) = record.source.origin.strip_prefix("catalog:") {
+        return Err(Error::refused(
+            "source.elsewhere",
+            format!("{} comes from the catalog {url}.", record.reference),
+            "Change it there; it is taken over within seconds.",
+        ));
+    }
     let place = record.source.path.split('#').next().unwrap_or_default();
     let origin = record.source.origin.split_once(':').map_or(&*record.source.origin, |(_, rest)| rest);
     Err(Error::refused(

@@ -39,7 +39,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
         team: record.reference.namespace().to_owned(),
-        backend: backend(app, &environment, &spec.environment, &recipe.recipe.driver).await?,
+        backend: backend(app, &environment, &spec.environment, &operation.driver).await?,
         files: recipe_files(app, &release).await?,
         environment: spec.environment,
         offering: spec.offering,

@@ -5,6 +5,7 @@
 
 use crate::App;
 use crate::caller::{Caller, Door};
+use crate::catalog::Catalogs;
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use loggia_model::{Problem, Ref};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
@@ -92,6 +93,7 @@ pub struct Sources {
     pub(crate) app: Arc<App>,
     reader: Arc<dyn Reader>,
     locations: Vec<String>,
+    catalogs: Option<Arc<Catalogs>>,
     /// One synchronisation at a time: they would only wait for each other at the writer.
     pub(crate) turn: Mutex<()>,
     /// Records that were changed on a page, with the repository and the commit that is not read yet.
@@ -111,23 +113,35 @@ impl Sources {
             app,
             reader,
             locations,
+            catalogs: None,
             turn: Mutex::new(()),
             waiting: std::sync::Mutex::default(),
             wake: Notify::new(),
         }
     }
 
-    /// Reads every source once, then again and again until `stop` turns true. `first` is told after the first round.
+    /// With the catalogs that are followed beside them.
+    #[must_use]
+    pub fn with_catalogs(self, catalogs: Arc<Catalogs>) -> Sources {
+        Sources { catalogs: Some(catalogs), ..self }
+    }
+
+    /// Reads every source, again and again until `stop` turns true. `first` is told when each was read once, ever.
     pub async fn follow(self: Arc<Self>, first: impl FnOnce(), mut stop: watch::Receiver<bool>) {
-        self.round().await;
-        first();
+        let mut first = Some(first);
         while !*stop.borrow() {
+            self.round().await;
+            if first.is_some()
+                && self.all_read().await.unwrap_or(false)
+                && let Some(first) = first.take()
+            {
+                first();
+            }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = self.wake.notified() => {}
                 _ = stop.changed() => return,
             }
-            self.round().await;
         }
     }
 
@@ -164,6 +178,9 @@ impl Sources {
     /// [`Error::Forbidden`] unless the caller is of the product team; [`Error::NotFound`] for an unknown source.
     pub async fn confirm(&self, caller: &Caller, location: &str) -> Result<SyncReport> {
         self.app.require(caller, Action::Sync, &Subject::default())?;
+        if let Some(catalogs) = self.catalogs.as_ref().filter(|catalogs| catalogs.follows(location)) {
+            return catalogs.confirm(location).await;
+        }
         if !self.locations.iter().any(|known| known == location) {
             return Err(Error::NotFound(format!("{location} is not among the sources of this server.")));
         }
@@ -244,6 +261,7 @@ impl Sources {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            same: HashSet::new(),
             commit: tree.commit.clone(),
             confirmed,
         };

@@ -29,6 +29,8 @@ pub struct SyncSource {
     pub prepared: Vec<Prepared>,
     /// Paths of files with a problem: what they described before stays.
     pub broken: HashSet<String>,
+    /// Names of what the source still has and is known not to have changed; it need not be described again.
+    pub same: HashSet<Ref>,
     /// The commit or tag that was read, for history.
     pub commit: String,
     /// A person confirmed the removals that were held.
@@ -176,6 +178,7 @@ impl Deciding<'_> {
     fn remove(&mut self, sync: &SyncSource, before: usize) {
         let mut leaving: Vec<Arc<Record>> = std::mem::take(&mut self.left)
             .into_values()
+            .filter(|record| !sync.same.contains(&record.reference))
             .filter(|record| !sync.broken.contains(record.source.path.split('#').next().unwrap_or_default()))
             .collect();
         leaving.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));

@@ -28,12 +28,26 @@ const IDLE: Duration = Duration::from_secs(1);
 pub type Drivers = HashMap<String, Arc<dyn Driver>>;
 
 /// Starts workers; they end, after what they have in hand, when `stop` turns true.
-pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch::Receiver<bool>) {
+pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch::Receiver<bool>) -> Workers {
     tokio::spawn(crate::availability::follow(Arc::clone(app), Arc::clone(drivers), stop.clone()));
-    for number in 0..count {
+    let spawn = |number| {
         let name = format!("{}-{number}", app.ids.uid(app.now()));
         let worker = Worker { app: Arc::clone(app), drivers: Arc::clone(drivers), name };
-        tokio::spawn(worker.run(stop.clone()));
+        tokio::spawn(worker.run(stop.clone()))
+    };
+    Workers((0..count).map(spawn).collect())
+}
+
+/// The workers of this server. They go on when this is dropped.
+pub struct Workers(Vec<tokio::task::JoinHandle<()>>);
+
+impl Workers {
+    /// Waits until all have ended, after `stop` has turned true.
+    pub async fn ended(self) {
+        for worker in self.0 {
+            // A worker that panicked has ended too.
+            let _ = worker.await;
+        }
     }
 }
 

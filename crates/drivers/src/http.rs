@@ -264,7 +264,7 @@ impl Resolve for Guard {
             let allowed = options.allows_host(name.as_str());
             let open: Vec<SocketAddr> = found.into_iter().filter(|to| allowed || is_public(to.ip())).collect();
             match open.is_empty() {
-                true => Err(Box::new(Private).into()),
+                true => Err(Private.into()),
                 false => Ok(Box::new(open.into_iter()) as Addrs),
             }
         })

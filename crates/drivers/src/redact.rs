@@ -46,8 +46,8 @@ impl Redactor {
     }
 
     /// The failure without secrets.
-    pub(crate) fn failure(&self, failure: Failure) -> Failure {
-        Failure { message: self.text(&failure.message), mend: self.text(&failure.mend), ..failure }
+    pub(crate) fn failure(&self, failure: &Failure) -> Failure {
+        Failure { message: self.text(&failure.message), mend: self.text(&failure.mend), ..*failure }
     }
 
     /// The observation without secrets in what everybody may read.

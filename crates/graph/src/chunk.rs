@@ -74,18 +74,18 @@ impl Chunk {
         })
     }
 
-    /// Adds a number to a value; gives the place of the value and whether the value is new.
-    pub fn insert(&mut self, folded: &str, original: &str, number: u32) -> (usize, bool) {
-        match self.find(folded, original) {
-            Ok(at) => {
-                self.entries[at].posting.insert(number);
-                (at, false)
-            }
-            Err(at) => {
-                self.place(at, Value { folded, original, posting: &Posting::One(number) });
-                (at, true)
-            }
+    /// Adds numbers to a value; gives the place of the value and whether the value is new.
+    pub fn insert(&mut self, folded: &str, original: &str, numbers: &[u32]) -> (usize, bool) {
+        let place = self.find(folded, original);
+        let (Ok(at) | Err(at)) = place;
+        if place.is_err() {
+            self.place(at, Value { folded, original, posting: &Posting::Empty });
         }
+        let posting = &mut self.entries[at].posting;
+        numbers.iter().for_each(|number| {
+            posting.insert(*number);
+        });
+        (at, place.is_err())
     }
 
     /// Takes a number from a value; says whether the value is gone by that.

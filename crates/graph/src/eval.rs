@@ -25,7 +25,7 @@ pub(crate) enum Key {
 impl Key {
     /// Reads a key as it was asked for, in any case.
     pub fn read(key: &str) -> Key {
-        let key = fold(key);
+        let key = fold(key).into_owned();
         match key.strip_prefix("relations.") {
             Some(name) => Key::Relation(RelationType::find(name)),
             None if key == "metadata.uid" => Key::Uid,
@@ -115,7 +115,7 @@ impl Graph {
                 Cow::Owned(self.related_to(audience, relation, Some(values)) & self.nodes.all())
             }
             Key::Leaf(key) => {
-                let values: Vec<String> = values.iter().map(|value| fold(value)).collect();
+                let values: Vec<String> = values.iter().map(|value| fold(value).into_owned()).collect();
                 let real = self.leaves.get(&key).map(|field| either(values.iter().map(|value| field.equal_set(value))));
                 let listed = values.iter().any(|value| value == "true").then(|| self.listing(&key)).flatten();
                 join(real, listed)
@@ -193,7 +193,7 @@ impl Graph {
         let mut field = Field::default();
         for (uid, number) in self.nodes.uids() {
             let text = uid.to_string();
-            field.insert(&text, &text, number);
+            field.insert(&text, &text, &[number]);
             field.exists.insert(number);
         }
         field
@@ -220,8 +220,12 @@ impl Field {
 
     /// Adds records to a folded value.
     fn add(&mut self, folded: &str, numbers: RoaringBitmap) {
+        let numbers: Vec<u32> = numbers.into_iter().collect();
+        if numbers.is_empty() {
+            return;
+        }
+        self.insert(folded, folded, &numbers);
         for number in numbers {
-            self.insert(folded, folded, number);
             self.exists.insert(number);
             self.bare.remove(number);
         }

@@ -32,14 +32,14 @@ impl Field {
         self.distinct
     }
 
-    /// Adds a record to a value.
-    pub fn insert(&mut self, folded: &str, original: &str, number: u32) {
+    /// Adds records to a value.
+    pub fn insert(&mut self, folded: &str, original: &str, numbers: &[u32]) {
         if self.chunks.is_empty() {
             self.chunks.insert("".into(), Arc::default());
         }
         let Some((_, chunk)) = self.chunks.get_prev_mut(folded) else { return };
         let chunk = Arc::make_mut(chunk);
-        let (at, new) = chunk.insert(folded, original, number);
+        let (at, new) = chunk.insert(folded, original, numbers);
         self.distinct += usize::from(new);
         if chunk.len() > FULL
             && let Some(upper) = chunk.split(at)

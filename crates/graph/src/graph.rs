@@ -2,7 +2,7 @@
 
 use crate::digest::{Describe, Digest, describe};
 use crate::edges::{self, Ends};
-use crate::index::Index;
+use crate::index::{Edits, Index};
 use crate::nodes::Nodes;
 use crate::posting::Posting;
 use crate::{Audience, Change, Resolved};
@@ -13,6 +13,45 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+
+/// How many records are read before they are indexed together.
+const LOADED_AT_ONCE: usize = 1024;
+
+/// Changes of the indexes that wait for the rest of their batch.
+#[derive(Default)]
+struct Pending {
+    /// The numbers whose changes wait.
+    numbers: RoaringBitmap,
+    leaves: Edits,
+    words: Edits,
+}
+
+impl Pending {
+    fn sort(&mut self) {
+        self.leaves.sort();
+        self.words.sort();
+    }
+}
+
+/// Records with what was read off them, ready to be indexed.
+struct Batch {
+    records: Vec<(u32, Arc<Record>, Digest)>,
+    pending: Pending,
+}
+
+impl Batch {
+    fn read(records: impl Iterator<Item = (u32, Arc<Record>)>, describe: Describe) -> Batch {
+        let mut batch = Batch { records: Vec::new(), pending: Pending::default() };
+        for (number, record) in records {
+            let mut digest = Digest::of(&record, describe);
+            batch.pending.leaves.replace(number, &[], &std::mem::take(&mut digest.leaves));
+            batch.pending.words.replace(number, &[], &std::mem::take(&mut digest.words));
+            batch.records.push((number, record, digest));
+        }
+        batch.pending.sort();
+        batch
+    }
+}
 
 /// Everything that is known now, as one immutable value: cheap to clone, safe to share, changed only by its owner.
 #[derive(Clone)]
@@ -55,41 +94,56 @@ impl Graph {
         Graph::empty().loaded(records, aliases)
     }
 
-    /// This graph with more records and old names taken in, and then put in order as a whole. Uses two threads.
+    /// This graph with these records and old names in place of its own. Uses two threads.
     #[must_use]
-    pub fn loaded(mut self, mut records: Vec<Record>, aliases: Vec<(Ref, Uid)>) -> Graph {
-        records.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
-        // Reading documents and building indexes cost about the same: one thread reads ahead of the other.
-        let (read, ready) = sync_channel::<Vec<(Arc<Record>, Digest)>>(4);
+    pub fn loaded(self, mut records: Vec<Record>, aliases: Vec<(Ref, Uid)>) -> Graph {
         let describe = self.describe;
+        let mut graph = Graph { position: self.position, ..Graph::describing(describe) };
+        records.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
+        records.dedup_by(|a, b| a.reference == b.reference);
+        graph.nodes.found(records.iter().map(|record| record.reference.clone()));
+        graph.aliases.extend(aliases);
+        // Reading documents and building indexes cost about the same: one thread reads ahead of the other.
+        let (read, ready) = sync_channel::<Batch>(2);
         thread::scope(|scope| {
             scope.spawn(move || {
-                let mut records = records.into_iter().map(Arc::new).peekable();
+                let mut records = (0u32..).zip(records.into_iter().map(Arc::new)).peekable();
                 while records.peek().is_some() {
-                    let batch = records.by_ref().take(256);
-                    let batch = batch.map(|record| (record.clone(), Digest::of(&record, describe))).collect();
-                    if read.send(batch).is_err() {
+                    if read.send(Batch::read(records.by_ref().take(LOADED_AT_ONCE), describe)).is_err() {
                         return;
                     }
                 }
             });
-            for (record, digest) in ready.into_iter().flatten() {
-                self.put(&record, digest);
+            for batch in ready {
+                graph.take_in(batch);
             }
         });
-        self.aliases.extend(aliases);
-        self.renumber();
-        self
+        graph.nodes.rest();
+        graph.leaves.renumber(&|same| same);
+        graph.words.renumber(&|same| same);
+        graph
+    }
+
+    /// Takes records in that are new, under numbers that they already have.
+    fn take_in(&mut self, batch: Batch) {
+        for (number, record, digest) in batch.records {
+            self.relink(number, &Digest::default(), &digest);
+            let scopes = self.scope_list(digest.scopes);
+            self.nodes.settle(number, &record, scopes);
+        }
+        self.leaves.apply(&batch.pending.leaves);
+        self.words.apply(&batch.pending.words);
     }
 
     /// Takes changes in, one after another. Clones made before do not change.
     pub fn apply(&mut self, changes: &[Change]) {
+        let mut pending = Pending::default();
         for change in changes {
             match change {
-                Change::Put(record) => self.put(record, Digest::of(record, self.describe)),
+                Change::Put(record) => self.put(record, &mut pending),
                 Change::Remove(uid) => {
                     if let Some(number) = self.nodes.of_uid(*uid) {
-                        self.take_out(number);
+                        self.take_out(number, &mut pending);
                     }
                 }
                 Change::Alias(old, uid) => {
@@ -97,38 +151,57 @@ impl Graph {
                 }
             }
         }
+        self.flush(&mut pending);
         if self.nodes.crowded() {
             self.renumber();
         }
     }
 
     /// Takes a record in. Another record of the same name makes room for it; its own former name becomes free.
-    fn put(&mut self, record: &Arc<Record>, new: Digest) {
+    fn put(&mut self, record: &Arc<Record>, pending: &mut Pending) {
         let number = self.nodes.mention(&record.reference);
         if let Some(former) = self.nodes.of_uid(record.uid).filter(|former| *former != number) {
-            self.take_out(former);
+            self.take_out(former, pending);
         }
         let old = self.nodes.record(number).map(|old| Digest::of(old, self.describe)).unwrap_or_default();
         let other = self.nodes.record(number).is_some_and(|old| old.uid != record.uid);
         if other {
             self.nodes.vacate(number);
         }
-        self.reindex(number, &old, &new);
+        let new = Digest::of(record, self.describe);
+        self.reindex(number, &old, &new, pending);
         let scopes = self.scope_list(new.scopes);
         self.nodes.settle(number, record, scopes);
     }
 
     /// Takes the record of a number out.
-    fn take_out(&mut self, number: u32) {
+    fn take_out(&mut self, number: u32, pending: &mut Pending) {
         if let Some(old) = self.nodes.vacate(number) {
-            self.reindex(number, &Digest::of(&old, self.describe), &Digest::default());
+            self.reindex(number, &Digest::of(&old, self.describe), &Digest::default(), pending);
         }
     }
 
-    /// Brings all indexes from one reading of a record to another.
-    fn reindex(&mut self, number: u32, old: &Digest, new: &Digest) {
-        self.leaves.update(number, &old.leaves, &new.leaves);
-        self.words.update(number, &old.words, &new.words);
+    /// Brings all indexes from one reading of a record to another: relations and scopes now, the rest with the batch.
+    fn reindex(&mut self, number: u32, old: &Digest, new: &Digest, pending: &mut Pending) {
+        if !pending.numbers.insert(number) {
+            self.flush(pending);
+            pending.numbers.insert(number);
+        }
+        pending.leaves.replace(number, &old.leaves, &new.leaves);
+        pending.words.replace(number, &old.words, &new.words);
+        self.relink(number, old, new);
+    }
+
+    /// Takes the gathered changes in.
+    fn flush(&mut self, pending: &mut Pending) {
+        let mut pending = std::mem::take(pending);
+        pending.sort();
+        self.leaves.apply(&pending.leaves);
+        self.words.apply(&pending.words);
+    }
+
+    /// Brings relations and scopes from one reading of a record to another.
+    fn relink(&mut self, number: u32, old: &Digest, new: &Digest) {
         edges::restate(&mut self.nodes, &mut self.ends, number, &old.relations, &new.relations);
         for scope in old.scopes.iter().filter(|scope| !new.scopes.contains(scope)) {
             if let Some(posting) = self.scopes.get_mut(scope) {
@@ -158,8 +231,8 @@ impl Graph {
         };
         self.nodes = self.nodes.renumbered(&plan, &|posting: &Posting| posting.renumbered(&edge));
         self.ends = self.ends.renumbered(&new);
-        self.leaves = self.leaves.renumbered(&new);
-        self.words = self.words.renumbered(&new);
+        self.leaves.renumber(&new);
+        self.words.renumber(&new);
         let scopes = self.scopes.iter().filter(|(_, posting)| !posting.is_empty());
         self.scopes = scopes.map(|(scope, posting)| (scope.clone(), posting.renumbered(&new))).collect();
     }

@@ -1,4 +1,7 @@
 //! All keys of all records.
+//!
+//! Changes are gathered over many records and then taken in key by key and value by value: where a thousand records
+//! have the same type, its place is looked up once, and neighbouring values are touched one after another.
 
 use crate::field::Field;
 use crate::fold::fold;
@@ -15,14 +18,8 @@ pub(crate) struct Term {
     pub item: bool,
 }
 
-/// Fields by key.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Index {
-    fields: HashMap<Arc<str>, Arc<Field>>,
-}
-
 /// What the terms of one record say about one key.
-#[derive(Default, PartialEq)]
+#[derive(Clone, Copy, Default)]
 struct Shape {
     exists: bool,
     bare: bool,
@@ -42,54 +39,118 @@ impl Shape {
     }
 }
 
+/// Changes of many records, by key. Each record at most once.
+#[derive(Default)]
+pub(crate) struct Edits {
+    keys: std::collections::HashMap<String, KeyEdits>,
+}
+
+/// Changes of one key.
+#[derive(Default)]
+struct KeyEdits {
+    removed: Vec<(String, u32)>,
+    added: Vec<(String, u32)>,
+    shapes: Vec<(u32, Shape)>,
+}
+
+impl Edits {
+    /// Adds the change of one record. Both lists are sorted and without doubles; what stays is left alone.
+    pub fn replace(&mut self, number: u32, old: &[Term], new: &[Term]) {
+        let (mut old, mut new) = (old, new);
+        while let Some(key) = [old.first(), new.first()].into_iter().flatten().map(|term| term.key.as_str()).min() {
+            let (before, old_rest) = old.split_at(old.partition_point(|term| term.key == key));
+            let (after, new_rest) = new.split_at(new.partition_point(|term| term.key == key));
+            if before != after {
+                self.replace_key(key, number, before, after);
+            }
+            (old, new) = (old_rest, new_rest);
+        }
+    }
+
+    fn replace_key(&mut self, key: &str, number: u32, before: &[Term], after: &[Term]) {
+        let edits = match self.keys.get_mut(key) {
+            Some(edits) => edits,
+            None => self.keys.entry(key.to_owned()).or_default(),
+        };
+        // Terms of one key are in order of their values; a value that is both an item and not comes twice.
+        let lacks = |terms: &[Term], value: &str| {
+            terms.binary_search_by(|term| term.value.as_deref().cmp(&Some(value))).is_err()
+        };
+        let values = |terms: &[Term], others: &[Term], list: &mut Vec<(String, u32)>| {
+            let values = terms.iter().filter_map(|term| term.value.as_ref()).filter(|value| lacks(others, value));
+            list.extend(values.map(|value| (value.clone(), number)));
+        };
+        values(before, after, &mut edits.removed);
+        values(after, before, &mut edits.added);
+        edits.shapes.push((number, Shape::of(after)));
+    }
+
+    /// Brings the changes into the order in which they are taken in fastest.
+    pub fn sort(&mut self) {
+        for edits in self.keys.values_mut() {
+            edits.removed.sort_unstable();
+            edits.added.sort_unstable();
+            edits.shapes.sort_unstable_by_key(|(number, _)| *number);
+        }
+    }
+}
+
+/// Fields by key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    fields: HashMap<Arc<str>, Arc<Field>>,
+}
+
 impl Index {
     /// The field of a folded key.
     pub fn get(&self, key: &str) -> Option<&Field> {
         self.fields.get(key).map(Arc::as_ref)
     }
 
-    /// Replaces the terms of a record. Both lists are sorted and have no doubles; what stays is not touched.
-    pub fn update(&mut self, number: u32, old: &[Term], new: &[Term]) {
-        let (mut old, mut new) = (old, new);
-        while let Some(key) = [old.first(), new.first()].into_iter().flatten().map(|term| term.key.as_str()).min() {
-            let (before, old_rest) = old.split_at(old.partition_point(|term| term.key == key));
-            let (after, new_rest) = new.split_at(new.partition_point(|term| term.key == key));
-            if before != after {
-                self.update_key(key, number, before, after);
+    /// Takes changes in.
+    pub fn apply(&mut self, edits: &Edits) {
+        for (key, edits) in &edits.keys {
+            let field = match self.fields.get_mut(key.as_str()) {
+                Some(field) => field,
+                None => self.fields.entry(key.as_str().into()).or_default(),
+            };
+            edits.apply(Arc::make_mut(field));
+            if field.exists.is_empty() {
+                self.fields.remove(key.as_str());
             }
-            (old, new) = (old_rest, new_rest);
         }
     }
 
-    fn update_key(&mut self, key: &str, number: u32, before: &[Term], after: &[Term]) {
-        if !self.fields.contains_key(key) {
-            self.fields.insert(key.into(), Arc::default());
-        }
-        let Some(field) = self.fields.get_mut(key).map(Arc::make_mut) else { return };
-        // Terms of one key are in order of their values.
-        let holds = |terms: &[Term], value: &str| {
-            terms.binary_search_by(|term| term.value.as_deref().cmp(&Some(value))).is_ok()
-        };
-        for value in before.iter().filter_map(|term| term.value.as_deref()).filter(|value| !holds(after, value)) {
-            field.remove(&fold(value), value, number);
-        }
-        for value in after.iter().filter_map(|term| term.value.as_deref()).filter(|value| !holds(before, value)) {
-            field.insert(&fold(value), value, number);
-        }
-        let shape = Shape::of(after);
-        set(&mut field.exists, number, shape.exists);
-        set(&mut field.bare, number, shape.bare);
-        set(&mut field.items, number, shape.items);
-        set(&mut field.mixed, number, shape.mixed);
-        if field.exists.is_empty() {
-            self.fields.remove(key);
+    /// Gives the records other numbers, and spare room back. Key by key, so that little is held twice.
+    pub fn renumber(&mut self, new: &impl Fn(u32) -> u32) {
+        let keys: Vec<Arc<str>> = self.fields.keys().cloned().collect();
+        for key in keys {
+            if let Some(field) = self.fields.get_mut(&key) {
+                *field = Arc::new(field.renumbered(new));
+            }
         }
     }
+}
 
-    /// The same index with other numbers, without spare room.
-    pub fn renumbered(&self, new: &impl Fn(u32) -> u32) -> Index {
-        let fields = self.fields.iter().map(|(key, field)| (key.clone(), Arc::new(field.renumbered(new))));
-        Index { fields: fields.collect() }
+impl KeyEdits {
+    fn apply(&self, field: &mut Field) {
+        for (value, number) in &self.removed {
+            field.remove(&fold(value), value, *number);
+        }
+        let mut numbers = Vec::new();
+        for same in self.added.chunk_by(|one, next| one.0 == next.0) {
+            numbers.clear();
+            numbers.extend(same.iter().map(|(_, number)| *number));
+            field.insert(&fold(&same[0].0), &same[0].0, &numbers);
+        }
+        for (posting, holds) in [
+            (&mut field.exists, (|shape| shape.exists) as fn(&Shape) -> bool),
+            (&mut field.bare, |shape| shape.bare),
+            (&mut field.items, |shape| shape.items),
+            (&mut field.mixed, |shape| shape.mixed),
+        ] {
+            self.shapes.iter().for_each(|(number, shape)| set(posting, *number, holds(shape)));
+        }
     }
 }
 

@@ -98,6 +98,19 @@ impl Nodes {
         number
     }
 
+    /// Gives names the lowest numbers, before any other name is mentioned. They are in order and without doubles.
+    pub fn found(&mut self, names: impl Iterator<Item = Ref>) {
+        names.for_each(|name| {
+            self.mention(&name);
+        });
+        self.base = self.count();
+    }
+
+    /// Ends a load: what was mentioned so far does not count as crowding.
+    pub fn rest(&mut self) {
+        self.settled = self.count();
+    }
+
     /// Gives a name its record.
     pub fn settle(&mut self, number: u32, record: &Arc<Record>, scopes: Arc<[Scope]>) {
         let Some(node) = self.list.get_mut(number as usize) else { return };
@@ -168,7 +181,7 @@ impl Nodes {
     /// Whether so much came later that everything should be renumbered.
     pub fn crowded(&self) -> bool {
         let late = (self.count() - self.settled).max(u32::try_from(self.delta.len()).unwrap_or(u32::MAX));
-        late > (self.base / 4).max(1024)
+        late > (self.base / 2).max(1024)
     }
 
     /// The order of a renumbering: for each new number the old one. Names without record and relation are left out.

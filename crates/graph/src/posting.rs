@@ -46,7 +46,11 @@ impl Posting {
                     *self = Posting::Many(Arc::new(many));
                 }
             }
-            Posting::Many(many) => return !many.contains(number) && Arc::make_mut(many).insert(number),
+            Posting::Many(many) => {
+                // Looking first spares the copy of a shared set.
+                let known = Arc::get_mut(many).is_none() && many.contains(number);
+                return !known && Arc::make_mut(many).insert(number);
+            }
         }
         true
     }

@@ -187,7 +187,7 @@ impl Graph {
                 let key = fold(&key.key);
                 for (number, record) in set.iter().filter_map(|number| Some((number, self.nodes.record(number)?))) {
                     let terms = self.digest(record).leaves.into_iter().filter(|term| term.key == key);
-                    let values = terms.filter_map(|term| term.value).map(|value| Cow::Owned(fold(&value)));
+                    let values = terms.filter_map(|term| term.value).map(|value| Cow::Owned(fold(&value).into_owned()));
                     let mut values: SmallVec<[Cow<'a, str>; 1]> = values.collect();
                     values.sort_unstable();
                     values.dedup();

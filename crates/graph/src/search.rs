@@ -118,7 +118,7 @@ impl Graph {
             }
             hits = common(&found, &seen);
         }
-        self.ranked(&hits, &found, fold(text.trim()).as_str(), limit)
+        self.ranked(&hits, &found, &fold(text.trim()), limit)
     }
 
     /// Where a word occurs.

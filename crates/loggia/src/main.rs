@@ -1,6 +1,10 @@
 //! The program: the server, the demo, and the command line.
 
+mod client;
+mod demo;
+mod logs;
 mod serve;
+mod settings;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -15,8 +19,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs the example platform, with everything in it.
+    Demo(demo::DemoArgs),
     /// Runs the server.
-    Serve(serve::ServeArgs),
+    Serve(settings::ServeArgs),
 }
 
 fn main() -> Result<()> {
@@ -24,6 +30,7 @@ fn main() -> Result<()> {
     // The first thing of all: every TLS connection uses this provider. A second call is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
     }
 }

@@ -1,100 +1,196 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
-use anyhow::{Context, Result};
-use clap::Args;
+use crate::settings::{ServeArgs, ServeSettings};
+use anyhow::{Context, Result, bail};
+use loggia_app::catalog::Catalogs;
 use loggia_app::clock::{Ids, SystemClock, SystemIds};
 use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
 use loggia_app::{App, Parts, look, worker};
+use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
 use loggia_drivers::reader::SourceReader;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// How many operations run at once in one server.
 const WORKERS: usize = 8;
-
-/// Settings of the server.
-#[derive(Args, Clone, Debug)]
-pub struct ServeArgs {
-    /// Address to listen on.
-    #[arg(long, env = "LOGGIA_LISTEN", default_value = "127.0.0.1:7400")]
-    pub listen: SocketAddr,
-    /// Folder of the database, the keys and the Git repositories.
-    #[arg(long, env = "LOGGIA_DATA", default_value = ".loggia")]
-    pub data: PathBuf,
-    /// PostgreSQL instead of the embedded SQLite file.
-    #[arg(long, env = "LOGGIA_DATABASE_URL")]
-    pub database_url: Option<String>,
-    /// Folder or Git address that records are read from; may be given several times.
-    #[arg(long, env = "LOGGIA_REPOSITORY", value_delimiter = ',')]
-    pub repository: Vec<String>,
-    /// Address under which people reach this server.
-    #[arg(long, env = "LOGGIA_PUBLIC_URL")]
-    pub public_url: Option<String>,
-    /// Folder of programs that the command driver may run.
-    #[arg(long, env = "LOGGIA_DRIVERS")]
-    pub drivers: Option<PathBuf>,
-    /// Token with full rights, to begin with.
-    #[arg(long, env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
-    pub admin_token: Option<String>,
-    /// Records cannot be changed through the doors.
-    #[arg(long, env = "LOGGIA_READ_ONLY")]
-    pub read_only: bool,
-}
+/// How long the server waits for what it has in hand when it is told to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long open requests may go on then; streams of events would go on for ever.
+const REQUESTS: Duration = Duration::from_secs(3);
 
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
-/// When the database, the key or the address cannot be used.
+/// When the settings are wrong, or the database, the key or the address cannot be used.
 pub fn run(args: ServeArgs) -> Result<()> {
+    let settings = args.with_file()?.resolve();
+    block_on(async {
+        crate::logs::start(settings.log_format)?;
+        Server::start(settings, false).await?.run().await
+    })
+}
+
+/// Runs something on a runtime of its own, and sends the last traces.
+///
+/// # Errors
+/// Those of the work.
+pub fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, false))
+    let outcome = runtime.block_on(work);
+    crate::logs::end();
+    // Work that nobody waits for any more must not hold the end up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+/// A server that is put together.
+pub struct Server {
+    /// The application.
+    pub app: Arc<App>,
+    /// Its database.
+    pub store: Store,
+    /// Turns true when every source was read once.
+    pub ready: watch::Receiver<bool>,
+    workers: worker::Workers,
+    stop: watch::Sender<bool>,
+    listener: tokio::net::TcpListener,
+    state: WebState,
+}
+
+/// Where the data is.
+pub fn target(database_url: Option<&str>, data: &Path) -> Target {
+    match database_url {
+        Some(url) => Target::Postgres(url.to_owned()),
+        None => Target::Sqlite(data.join("loggia.sqlite")),
+    }
 }
 
 /// Opens the database and starts the application.
-async fn start(args: &ServeArgs, demo: bool) -> Result<Arc<App>> {
-    std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make the folder {}", args.data.display()))?;
-    let target = match &args.database_url {
-        Some(url) => Target::Postgres(url.clone()),
-        None => Target::Sqlite(args.data.join("loggia.sqlite")),
-    };
-    let store = Store::open(&target).await?;
+async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store)> {
+    let data = &settings.data;
+    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
+    let store = store.context("cannot open the database; loggia doctor says more")?;
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
-    let secrets = SecretBox::new(&secret_key(&args.data, &*ids)?, Arc::clone(&ids));
+    let secrets = SecretBox::new(&secret_key(data, &*ids)?, Arc::clone(&ids));
     secrets.bind(&store).await?;
-    let public_url = args.public_url.clone().unwrap_or_else(|| format!("http://{}", args.listen));
-    let settings = Settings {
-        public_url: public_url.trim_end_matches('/').to_owned(),
-        data: args.data.clone(),
+    let own = Settings {
+        public_url: settings.public_url.clone(),
+        data: data.clone(),
         demo,
-        read_only: args.read_only,
-        repositories: args.repository.clone(),
+        read_only: settings.read_only,
+        repositories: settings.repositories.clone(),
     };
     let clock = Arc::new(SystemClock::default());
-    Ok(App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings }).await?)
+    let parts = Parts { store: store.clone(), clock, ids, policy: Arc::new(RoleTable), secrets, settings: own };
+    Ok((App::start(parts).await?, store))
+}
+
+impl Server {
+    /// Puts a server together: opens the database, listens, starts workers and the readers of sources.
+    ///
+    /// # Errors
+    /// When the settings are wrong, or the database, the key or the address cannot be used.
+    pub async fn start(settings: ServeSettings, demo: bool) -> Result<Server> {
+        if let Some(problem) = crate::settings::problems(&settings).first() {
+            bail!("{problem}");
+        }
+        let (app, store) = start(&settings, demo).await?;
+        let (stop, stopping) = watch::channel(false);
+        let drivers = Arc::new(drivers(&settings)?);
+        let workers = worker::start(&app, &drivers, WORKERS, &stopping);
+        look::start(&app, &drivers, &stopping);
+        let reader = Arc::new(SourceReader::new(settings.data.join("sources")));
+        let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);
+        let catalogs = Catalogs::new(Arc::clone(&app), catalog, settings.catalogs.clone());
+        let sources = Sources::new(Arc::clone(&app), reader, settings.repositories.clone());
+        let sources = Arc::new(sources.with_catalogs(Arc::clone(&catalogs)));
+        let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
+        let (told, ready) = watch::channel(false);
+        let (flag, told) = (Arc::clone(&state.ready), Arc::new(told));
+        let open = move || {
+            flag.store(true, Ordering::Release);
+            told.send_replace(true);
+        };
+        if sources.all_read().await? {
+            open();
+        }
+        tokio::spawn(sources.follow(open, stopping.clone()));
+        catalogs.start(&stopping);
+        let listener = tokio::net::TcpListener::bind(settings.listen).await;
+        let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
+        tracing::info!(listen = %listener.local_addr()?, "listening");
+        Ok(Server { app, store, ready, workers, stop, listener, state })
+    }
+
+    /// Runs until a signal ends it; then open requests and operations finish.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> Result<()> {
+        let stop = self.stop;
+        let mut told = stop.subscribe();
+        let serving = loggia_web::run(self.listener, self.state, ended(stop.clone()));
+        tokio::select! {
+            served = serving => served?,
+            () = async {
+                // The sender lives as long as this function.
+                let _ = told.wait_for(|stop| *stop).await;
+                tokio::time::sleep(REQUESTS).await;
+            } => tracing::info!("open requests are cut off"),
+        }
+        if tokio::time::timeout(PATIENCE, self.workers.ended()).await.is_err() {
+            tracing::warn!("operations were left to be taken up again at the next start");
+        }
+        self.store.close().await;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
+    let command = CommandOptions { programs: settings.drivers.clone(), ..CommandOptions::default() };
+    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command });
+    let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
+    Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }
 
 /// The key that seals secrets: from the environment, else from a file that is made at the first start.
 fn secret_key(data: &Path, ids: &dyn Ids) -> Result<[u8; 32]> {
-    if let Ok(text) = std::env::var("LOGGIA_SECRET_KEY") {
-        return hex_key(&text).context("LOGGIA_SECRET_KEY must be 64 hexadecimal digits");
-    }
-    let path = data.join("secret.key");
-    if let Ok(text) = std::fs::read_to_string(&path) {
-        return hex_key(text.trim()).with_context(|| format!("{} must hold 64 hexadecimal digits", path.display()));
+    if let Some(key) = known_key(data)? {
+        return Ok(key);
     }
     let key = ids.random();
-    write_private(&path, &loggia_model::canonical::hex(&key))?;
+    write_private(&data.join("secret.key"), &loggia_model::canonical::hex(&key))?;
     Ok(key)
+}
+
+/// The key that seals secrets, when there is one already.
+///
+/// # Errors
+/// When what is there is no key.
+pub fn known_key(data: &Path) -> Result<Option<[u8; 32]>> {
+    if let Ok(text) = std::env::var("LOGGIA_SECRET_KEY") {
+        return hex_key(&text).context("LOGGIA_SECRET_KEY must be 64 hexadecimal digits").map(Some);
+    }
+    let path = data.join("secret.key");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let key = hex_key(text.trim());
+            key.with_context(|| format!("{} must hold 64 hexadecimal digits", path.display())).map(Some)
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 fn hex_key(text: &str) -> Option<[u8; 32]> {
@@ -108,38 +204,15 @@ fn hex_key(text: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// Writes a file that only its owner may read.
-fn write_private(path: &Path, text: &str) -> Result<()> {
+/// Writes a new file that only its owner may read.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     Ok(file.write_all(text.as_bytes())?)
-}
-
-/// Runs the server.
-///
-/// # Errors
-/// As [`run`].
-pub async fn serve(args: ServeArgs, demo: bool) -> Result<()> {
-    let app = start(&args, demo).await?;
-    let (stop, stopping) = watch::channel(false);
-    let command = CommandOptions { programs: args.drivers.clone(), ..CommandOptions::default() };
-    let registry = Drivers::new(DriverOptions { data: args.data.clone(), command })?;
-    let drivers = registry.names().filter_map(|name| Some((name.to_owned(), registry.get(name)?))).collect();
-    let drivers = Arc::new(drivers);
-    worker::start(&app, &drivers, WORKERS, &stopping);
-    look::start(&app, &drivers, &stopping);
-    let reader = Arc::new(SourceReader::new(args.data.join("sources")));
-    let sources = Arc::new(Sources::new(Arc::clone(&app), reader, args.repository.clone()));
-    let state = WebState::new(Arc::clone(&app), args.admin_token.as_deref(), Arc::clone(&sources));
-    let ready = Arc::clone(&state.ready);
-    ready.store(sources.all_read().await?, Ordering::Release);
-    tokio::spawn(Arc::clone(&sources).follow(move || ready.store(true, Ordering::Release), stopping.clone()));
-    let listener = tokio::net::TcpListener::bind(args.listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {}", args.listen))?;
-    tracing::info!(listen = %args.listen, "listening");
-    loggia_web::run(listener, state, ended(stop)).await?;
-    Ok(())
 }
 
 /// Ends at the first signal that asks for it.

@@ -98,4 +98,8 @@ pub struct InstanceStatus {
     /// Since when this version runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Micros>,
+    /// The driver that holds it, where that is not the one of its release: what was made before this server looked
+    /// after it is carried by `replay`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub driver: String,
 }

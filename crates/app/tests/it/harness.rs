@@ -108,6 +108,7 @@ impl World {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            same: std::collections::HashSet::new(),
             commit: "c1".into(),
             confirmed,
         };
@@ -134,7 +135,7 @@ impl World {
     pub fn work(&self, driver: &Arc<InMemory>) {
         let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
         let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
-        worker::start(&self.app, &drivers, 2, &self.stop.subscribe());
+        drop(worker::start(&self.app, &drivers, 2, &self.stop.subscribe()));
     }
 
     /// Waits until something is so.

@@ -128,7 +128,7 @@ impl CommandDriver {
         let name = setting(&call, "program").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (programs, file) = self.program(&name)?;
         let (state, network, timeout) = (self.state(&programs, &name)?, self.network(&call)?, timeout(&call)?);
-        let work = tempfile::tempdir().map_err(no_place)?;
+        let work = tempfile::tempdir().map_err(|error| no_place(&error))?;
         let log = CleanLog::new(log, redactor);
         let folders = Folders { programs: &programs, state: &state, work: work.path() };
         let (path, args) = self.command_line(&file, &call, &folders, network, &log).await?;
@@ -149,7 +149,7 @@ impl CommandDriver {
                 "check its first line and its permissions",
             )
         })?;
-        understand(&name, call.verb, &finished, timeout).map_err(|failure| redactor.failure(failure))
+        understand(&name, call.verb, &finished, timeout).map_err(|failure| redactor.failure(&failure))
     }
 
     async fn command_line(
@@ -178,7 +178,7 @@ impl CommandDriver {
     }
 
     async fn ask(&self, verb: Verb, request: &Request, log: &dyn RunLog) -> Result<Answer, Failure> {
-        let stdin = protocol::input(request).map_err(unwritable)?;
+        let stdin = protocol::input(request).map_err(|error| unwritable(&error))?;
         let (recipe, config) = (&request.recipe, &request.backend.config);
         let redactor = Redactor::of(request);
         let answer = self.call(Call { verb, key: &request.key, stdin, recipe, config }, &redactor, log).await?;
@@ -245,14 +245,13 @@ fn understand(name: &str, verb: Verb, finished: &Finished, timeout: Duration) ->
             format!("{verb} of driver program \"{name}\" did not end within {} seconds", timeout.as_secs()),
             "it was stopped and is tried again; a recipe may set a longer `timeout`",
         )),
-        Ended::Signalled(signal) => Err(Failure::backend(
-            format!("{verb} of driver program \"{name}\" was killed by signal {signal}{said}"),
-            "it is tried again; when it happens each time, look at the program",
-        )),
+        Ended::Signalled(signal) => Err(killed(name, verb, signal, &said)),
         Ended::TooMuchOutput => Err(Failure::ours(
             format!("{verb} of driver program \"{name}\" answered with more than {OUTPUT} bytes"),
             "write the answer only to standard output, and everything else to standard error",
         )),
+        // The sandbox, like a shell, reports a program that was killed as 128 and the number of the signal.
+        Ended::Exited(code @ 129..=192) if finished.stdout.is_empty() => Err(killed(name, verb, code - 128, &said)),
         Ended::Exited(code) => match Answer::read(&finished.stdout) {
             Ok(Answer::Failure(failure)) => Err(failure),
             Ok(answer) if code == 0 => Ok(answer),
@@ -262,6 +261,13 @@ fn understand(name: &str, verb: Verb, finished: &Finished, timeout: Duration) ->
             ))),
         },
     }
+}
+
+fn killed(name: &str, verb: &str, signal: i32, said: &str) -> Failure {
+    Failure::backend(
+        format!("{verb} of driver program \"{name}\" was killed by signal {signal}{said}"),
+        "it is tried again; when it happens each time, look at the program",
+    )
 }
 
 fn broken(message: String) -> Failure {
@@ -278,11 +284,11 @@ fn unexpected(verb: Verb, wanted: &str, answer: &Answer) -> Failure {
     broken(format!("the driver program answered {} with `{got}` instead of `{wanted}`", verb.as_str()))
 }
 
-fn no_place(error: std::io::Error) -> Failure {
+fn no_place(error: &std::io::Error) -> Failure {
     Failure::backend(format!("no working folder can be made: {error}"), "ask the operator to check the disk")
 }
 
-fn unwritable(error: serde_json::Error) -> Failure {
+fn unwritable(error: &serde_json::Error) -> Failure {
     Failure::ours(format!("the question to the driver program cannot be written: {error}"), "report this as a fault")
 }
 
@@ -304,7 +310,7 @@ impl Driver for CommandDriver {
         if !backend.config.contains_key("program") {
             return Ok(());
         }
-        let stdin = protocol::probe_input(backend).map_err(unwritable)?;
+        let stdin = protocol::probe_input(backend).map_err(|error| unwritable(&error))?;
         let mut redactor = Redactor::default();
         backend.secret.iter().for_each(|secret| redactor.learn(secret));
         let call = Call { verb: Verb::Probe, key: "", stdin, recipe: &Map::new(), config: &backend.config };

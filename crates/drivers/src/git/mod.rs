@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod cli;
 mod driver;
+mod folder;
 mod import;
 mod render;
 mod repository;
@@ -10,6 +11,7 @@ mod scaffolder;
 pub mod source;
 
 pub use driver::GitDriver;
+pub use folder::make_repository;
 pub use import::{NewFile, Signature, path_is_safe};
 pub use repository::name_is_safe;
 pub use scaffolder::{SUPPORTED, TemplateCheck, check_template};

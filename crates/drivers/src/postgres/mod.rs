@@ -3,6 +3,7 @@
 //! Both carry the key of the instance in a comment, and the driver touches nothing that does not carry it.
 
 mod backup;
+pub mod cluster;
 mod connection;
 mod driver;
 mod names;

@@ -41,7 +41,7 @@ pub(super) struct Numbers {
 
 /// Turns an error of the server into a failure: its refusals need a person, everything else is tried again.
 pub(super) fn failed(error: sqlx::Error) -> Failure {
-    let sqlx::Error::Database(error) = &error else {
+    let sqlx::Error::Database(error) = error else {
         return Failure::backend(
             format!("the connection to PostgreSQL broke: {error}"),
             "it is tried again; when it stays so, look at the server",

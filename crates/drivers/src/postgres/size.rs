@@ -25,7 +25,7 @@ pub(super) fn bytes(value: &Value) -> Option<i64> {
     };
     let product = number.parse::<f64>().ok()? * factor;
     // Through text, because a cast would be silent about what does not fit.
-    (product >= 0.0 && product < 9e18).then(|| format!("{product:.0}").parse().ok()).flatten()
+    (0.0..9e18).contains(&product).then(|| format!("{product:.0}").parse().ok()).flatten()
 }
 
 /// Writes a number of bytes for people.

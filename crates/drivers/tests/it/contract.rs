@@ -28,9 +28,9 @@ fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
     names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
 }
 
-fn hand<T: 'static>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
+fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
 where
-    T: Send,
+    T: Send + 'static,
 {
     Box::new(move |request| {
         let value = f(request);
@@ -53,6 +53,18 @@ async fn replay() {
         rounds: rounds(20),
     };
     check(contract, 1).await;
+}
+
+#[tokio::test]
+async fn replay_costs_next_to_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (driver, log) = (ReplayDriver::new(folder.path()), crate::Lines::default());
+    let started = std::time::Instant::now();
+    for number in 0..1000 {
+        driver.apply(&request(&format!("n{number}"), json!({ "driver": "replay" })), &log).await.unwrap();
+    }
+    println!("1,000 replayed in {:?}", started.elapsed());
+    assert!(started.elapsed().as_millis() < 2000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

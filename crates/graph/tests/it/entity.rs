@@ -77,3 +77,13 @@ fn a_record_that_is_no_more_is_judged_by_itself() {
     assert!(graph.visible(&Audience::of([Scope::Team("a".into())]), &gone));
     assert!(!graph.visible(&Audience::of([Scope::Company]), &gone));
 }
+
+#[test]
+fn a_number_in_a_list_is_no_key() {
+    let mut graph = Graph::describing(describe);
+    let spec = json!({"type": [["deep", 1], "2"], "seenBy": ["all"]});
+    graph.apply(&[Change::Put(thing(1, "Component", "one", &spec))]);
+    let holds = |key: &str| graph.count(&Audience::All, &loggia_graph::Predicate::exists(key)) == 1;
+    assert!(holds("spec.type.deep") && holds("spec.type.2"));
+    assert!(!holds("spec.type.1"));
+}

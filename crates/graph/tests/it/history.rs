@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "kind",
     "metadata.name",
     "metadata.namespace",
@@ -20,6 +20,7 @@ const KEYS: [&str; 17] = [
     "spec.type",
     "spec.type.web",
     "spec.type.web.web",
+    "spec.type.1",
     "spec.rank",
     "status.phase",
     "metadata.uid",

@@ -6,16 +6,40 @@ use serde_json::{Map, Value, json};
 
 /// Adds all filters.
 pub(super) fn add(environment: &mut Environment<'static>) {
-    environment.add_filter("parseRepoUrl", |url: &str| jinja(&repo_url(url)));
-    environment.add_filter("projectSlug", |url: &str| {
-        let parts = repo_url(url);
+    environment.add_filter("parseRepoUrl", |url: &Jinja| repo_url(url).map(|parts| jinja(&parts)));
+    environment.add_filter("projectSlug", |url: &Jinja| {
+        let parts = repo_url(url)?;
         let part = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        format!("{}/{}", part("owner"), part("repo"))
+        Ok::<_, Error>(format!("{}/{}", part("owner"), part("repo")))
     });
-    environment.add_filter("parseEntityRef", parse_entity_ref);
+    environment.add_filter("parseEntityRef", |text: &str, defaults: Option<&Jinja>| parse_entity_ref(text, defaults));
     environment.add_filter("pick", |value: &Jinja, name: &Jinja| value.get_item(name));
     environment.add_filter("dump", dump);
     environment.add_filter("jsonify", dump);
+    // The original engine takes anything for a text, and nothing for an empty one.
+    environment.add_filter("lower", |value: &Jinja| plain(value).to_lowercase());
+    environment.add_filter("upper", |value: &Jinja| plain(value).to_uppercase());
+    environment.add_filter("trim", |value: &Jinja| plain(value).trim().to_owned());
+    environment.add_filter("string", |value: &Jinja| plain(value));
+    environment.add_filter("title", |value: &Jinja| {
+        let words: Vec<String> = plain(value).split(' ').map(capitalized).collect();
+        words.join(" ")
+    });
+    environment.add_filter("capitalize", |value: &Jinja| capitalized(&plain(value)));
+    environment.add_filter("replace", |value: &Jinja, from: &Jinja, to: &Jinja| {
+        plain(value).replace(&plain(from), &plain(to))
+    });
+}
+
+/// A value as text.
+fn plain(value: &Jinja) -> String {
+    if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + &letters.as_str().to_lowercase()
 }
 
 /// Writes a value as JSON; the second argument is the number of spaces for a layout in lines.
@@ -28,18 +52,20 @@ fn dump(value: &Jinja, indent: Option<usize>) -> Result<String, Error> {
 }
 
 /// Takes `host?owner=…&repo=…` apart.
-fn repo_url(text: &str) -> Map<String, Value> {
-    let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let Ok(url) = url::Url::parse(&full) else { return Map::new() };
+fn repo_url(value: &Jinja) -> Result<Map<String, Value>, Error> {
+    let text = plain(value);
+    let full = if text.contains("://") { text.clone() } else { format!("https://{text}") };
+    let wrong = || format!("expected an address like host?owner=…&repo=…, found \"{text}\"");
+    let url = url::Url::parse(&full).map_err(|_| Error::new(ErrorKind::InvalidOperation, wrong()))?;
     let mut parts = Map::new();
     parts.insert("host".to_owned(), url.host_str().unwrap_or_default().into());
     parts.extend(url.query_pairs().map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))));
-    parts
+    Ok(parts)
 }
 
-fn parse_entity_ref(text: &str, defaults: Option<Jinja>) -> Jinja {
+fn parse_entity_ref(text: &str, defaults: Option<&Jinja>) -> Jinja {
     let default = |name: &str, other: &str| {
-        let given = defaults.as_ref().and_then(|given| given.get_attr(name).ok());
+        let given = defaults.and_then(|given| given.get_attr(name).ok());
         given.as_ref().and_then(Jinja::as_str).unwrap_or(other).to_owned()
     };
     jinja(&entity_ref(text, &default("defaultKind", ""), &default("defaultNamespace", "default")))

@@ -1,0 +1,3 @@
+//! Commands that ask a running server.
+
+pub mod credentials;

@@ -1,0 +1,32 @@
+//! The demo's own PostgreSQL: started beside the server, so that nobody waits for it.
+
+use anyhow::Result;
+use loggia_app::App;
+use loggia_drivers::postgres::cluster::{self, Cluster};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Name of the secret by which the example's environments reach it.
+const SECRET: &str = "demo-postgres";
+
+/// Starts PostgreSQL and tells the platform where it is. Without it the offering says so before anybody orders.
+pub async fn start(app: Arc<App>, data: PathBuf) -> Option<Cluster> {
+    match try_start(&app, data).await {
+        Ok(cluster) => Some(cluster),
+        Err(error) => {
+            tracing::warn!("no databases can be got in this demo: {error}");
+            None
+        }
+    }
+}
+
+async fn try_start(app: &App, data: PathBuf) -> Result<Cluster> {
+    let folder = cluster::folder(&data.join("postgres"));
+    let cluster = Cluster::start(&folder).await.map_err(|failure| {
+        let (message, mend) = (failure.message, failure.mend);
+        anyhow::anyhow!("{message} {mend}")
+    })?;
+    app.set_platform_secret(&app.system("demo"), SECRET, cluster.url().clone()).await?;
+    tracing::info!("demo: PostgreSQL runs; databases can be got");
+    Ok(cluster)
+}

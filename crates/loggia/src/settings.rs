@@ -1,0 +1,188 @@
+//! Settings of the server: flags over environment over file, in one struct.
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings of the server, as given: each may be a flag, a variable of the environment, or a line of the file.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ServeArgs {
+    /// File with these settings, by the names of the flags; flags and environment win over it.
+    #[arg(long, value_name = "FILE", env = "LOGGIA_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:7400].
+    #[arg(long, value_name = "ADDR", env = "LOGGIA_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Folder of the database, the keys and the Git repositories [default: .loggia].
+    #[arg(long, value_name = "DIR", env = "LOGGIA_DATA")]
+    pub data: Option<PathBuf>,
+    /// PostgreSQL instead of the embedded SQLite file.
+    #[arg(long, value_name = "URL", env = "LOGGIA_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Folder or Git address that the platform is read from; may be given several times.
+    #[arg(long, value_name = "PATH|URL", env = "LOGGIA_REPOSITORY", value_delimiter = ',')]
+    pub repository: Vec<String>,
+    /// Address of a Backstage catalog that is followed, read-only, such as https://…/api/catalog; several times too.
+    #[arg(long, value_name = "URL", env = "LOGGIA_CATALOG", value_delimiter = ',')]
+    pub catalog: Vec<String>,
+    /// Token for the catalogs.
+    #[arg(long, value_name = "TOKEN", env = "LOGGIA_CATALOG_TOKEN", hide_env_values = true)]
+    pub catalog_token: Option<String>,
+    /// Address under which people reach this server [default: http:// and the address it listens on].
+    #[arg(long, value_name = "URL", env = "LOGGIA_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Folder of programs that the command driver may run.
+    #[arg(long, value_name = "DIR", env = "LOGGIA_DRIVERS")]
+    pub drivers: Option<PathBuf>,
+    /// Token with full rights, to begin with.
+    #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
+    pub admin_token: Option<String>,
+    /// Nothing can be changed by people and programs.
+    #[arg(long, env = "LOGGIA_READ_ONLY")]
+    pub read_only: bool,
+    /// Form of the log [default: text].
+    #[arg(long, value_enum, env = "LOGGIA_LOG_FORMAT")]
+    pub log_format: Option<Format>,
+}
+
+/// Settings of the server, complete.
+#[derive(Clone, Debug)]
+pub struct ServeSettings {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Folder of everything that is not in the database.
+    pub data: PathBuf,
+    /// Address of PostgreSQL; SQLite in the folder when absent.
+    pub database_url: Option<String>,
+    /// Where the platform is read from.
+    pub repositories: Vec<String>,
+    /// Catalogs that are followed.
+    pub catalogs: Vec<String>,
+    /// Token for the catalogs.
+    pub catalog_token: Option<String>,
+    /// Address for people, without a slash at the end.
+    pub public_url: String,
+    /// Folder of driver programs.
+    pub drivers: Option<PathBuf>,
+    /// Token with full rights.
+    pub admin_token: Option<String>,
+    /// Whether nothing can be changed through the doors.
+    pub read_only: bool,
+    /// Form of the log.
+    pub log_format: Format,
+}
+
+impl ServeArgs {
+    /// With what the file says where neither flag nor environment does.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has a line that is no setting.
+    pub fn with_file(self) -> Result<ServeArgs> {
+        let Some(path) = self.config.clone() else { return Ok(self) };
+        let file = read(&path)?;
+        let list = |own: Vec<String>, other| if own.is_empty() { other } else { own };
+        Ok(ServeArgs {
+            config: self.config,
+            listen: self.listen.or(file.listen),
+            data: self.data.or(file.data),
+            database_url: self.database_url.or(file.database_url),
+            repository: list(self.repository, file.repository),
+            catalog: list(self.catalog, file.catalog),
+            catalog_token: self.catalog_token.or(file.catalog_token),
+            public_url: self.public_url.or(file.public_url),
+            drivers: self.drivers.or(file.drivers),
+            admin_token: self.admin_token.or(file.admin_token),
+            read_only: self.read_only || file.read_only,
+            log_format: self.log_format.or(file.log_format),
+        })
+    }
+
+    /// With the defaults where nobody said anything.
+    pub fn resolve(self) -> ServeSettings {
+        let listen = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400)));
+        let public_url = self.public_url.unwrap_or_else(|| format!("http://{listen}"));
+        ServeSettings {
+            listen,
+            data: self.data.unwrap_or_else(|| PathBuf::from(".loggia")),
+            database_url: self.database_url,
+            repositories: self.repository,
+            catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            catalog_token: self.catalog_token,
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            drivers: self.drivers,
+            admin_token: self.admin_token,
+            read_only: self.read_only,
+            log_format: self.log_format.unwrap_or_default(),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<ServeArgs> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+}
+
+/// Problems of complete settings, each with what to do.
+pub fn problems(settings: &ServeSettings) -> Vec<String> {
+    let mut found = Vec::new();
+    let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+    if !web(&settings.public_url) {
+        found.push(format!("public-url is {:?}. Begin it with http:// or https://.", settings.public_url));
+    }
+    for url in settings.catalogs.iter().filter(|url| !web(url)) {
+        found.push(format!("catalog is {url:?}. Begin it with http:// or https://, and end it with /api/catalog."));
+    }
+    if let Some(url) = &settings.database_url
+        && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
+    {
+        found.push("database-url is no address of PostgreSQL. Begin it with postgres://.".to_owned());
+    }
+    if let Some(folder) = settings.drivers.as_ref().filter(|folder| !folder.is_dir()) {
+        found.push(format!("drivers is {}, which is no folder. Make it, or correct the path.", folder.display()));
+    }
+    let local = |place: &str| !place.contains("://") && !place.contains('@');
+    for place in settings.repositories.iter().filter(|place| local(place) && !Path::new(place).exists()) {
+        found.push(format!("repository is {place}, which is not there. Make it, or correct the path."));
+    }
+    if settings.admin_token.as_ref().is_some_and(|token| token.len() < 16) {
+        found.push("admin-token is shorter than 16 characters. Take a longer one.".to_owned());
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loggia.toml");
+        std::fs::write(&path, "listen = \"0.0.0.0:80\"\ndata = \"/srv\"\ncatalog = [\"https://a/api/catalog/\"]\n")
+            .unwrap();
+        let args = ServeArgs { config: Some(path.clone()), data: Some("/own".into()), ..ServeArgs::default() };
+        let settings = args.clone().with_file().unwrap().resolve();
+        assert_eq!(settings.listen.port(), 80);
+        assert_eq!(settings.data, PathBuf::from("/own"));
+        assert_eq!(settings.catalogs, ["https://a/api/catalog"]);
+        assert_eq!(settings.public_url, "http://0.0.0.0:80");
+        std::fs::write(&path, "listne = 1").unwrap();
+        let error = format!("{:#}", args.with_file().unwrap_err());
+        assert!(error.contains("listne"), "{error}");
+    }
+}
