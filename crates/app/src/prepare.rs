@@ -4,6 +4,7 @@
 //! writer is asked.
 
 use crate::files::FileEntry;
+use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
 use loggia_model::{Document, Kind, Problem, Ref, canonical, kind};
 use serde_json::Value;
 
@@ -39,6 +40,24 @@ pub fn prepare(value: Value, path: &str) -> Result<Prepared, Vec<Problem>> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn prepare_at(value: Value, path: &str, location: Option<&str>) -> Result<Prepared, Vec<Problem>> {
+    let place = location.map(|location| Place { location: location.to_owned(), origin: location.to_owned() });
+    prepare_from(value, path, place.as_ref())
+}
+
+/// Where a document was found, as the catalog's annotations write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file: `url:https://…/catalog-info.yaml` or `file:/…/catalog-info.yaml`.
+    pub location: String,
+    /// The place that was registered, and led to the file.
+    pub origin: String,
+}
+
+/// As [`prepare`], with the place that the catalog's annotations name.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<Prepared, Vec<Problem>> {
     let mut document = Document(value);
     let problems = kind::check(&document);
     if !problems.is_empty() {
@@ -49,10 +68,11 @@ pub fn prepare_at(value: Value, path: &str, location: Option<&str>) -> Result<Pr
         return Err(vec![Problem::new("kind", "kind", message, "Use one of the kinds that `loggia kinds` lists.")]);
     };
     (kind.normalise)(&mut document);
-    if let Some(location) = location {
-        document.annotate("backstage.io/managed-by-location", location);
-        document.annotate("backstage.io/managed-by-origin-location", location);
+    if let Some(place) = place {
+        document.annotate(LOCATION, &place.location);
+        document.annotate(ORIGIN_LOCATION, &place.origin);
     }
+    reject_scripts(&mut document);
     let brought = take_server_fields(&mut document);
     let text = document.canonical();
     let etag = brought.unwrap_or_else(|| canonical::etag(&text));
@@ -67,6 +87,17 @@ pub fn prepare_at(value: Value, path: &str, location: Option<&str>) -> Result<Pr
     })
 }
 
+/// Annotations that pages show as links: an address that would run a program is replaced, as Backstage does.
+fn reject_scripts(document: &mut Document) {
+    for key in ["backstage.io/view-url", "backstage.io/edit-url"] {
+        let scheme = document.annotation(key).split(':').next().unwrap_or_default();
+        let letters: String = scheme.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+        if letters.eq_ignore_ascii_case("javascript") {
+            document.annotate(key, "https://backstage.io/annotation-rejected-for-security-reasons");
+        }
+    }
+}
+
 /// Takes out what the server says itself: the uid is ignored, the etag is kept beside the text.
 fn take_server_fields(document: &mut Document) -> Option<String> {
     let metadata = document.0.get_mut("metadata")?.as_object_mut()?;
@@ -75,7 +106,7 @@ fn take_server_fields(document: &mut Document) -> Option<String> {
 }
 
 /// Prepares many documents on all cores, in the order given.
-pub fn prepare_all(values: Vec<(Value, String, Option<String>)>) -> Vec<Result<Prepared, Vec<Problem>>> {
+pub fn prepare_all(values: Vec<(Value, String, Option<Place>)>) -> Vec<Result<Prepared, Vec<Problem>>> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let each = values.len().div_ceil(cores).max(1);
     if values.len() < 64 {
@@ -99,6 +130,6 @@ pub fn prepare_all(values: Vec<(Value, String, Option<String>)>) -> Vec<Result<P
     })
 }
 
-fn prepare_one((value, path, location): (Value, String, Option<String>)) -> Result<Prepared, Vec<Problem>> {
-    prepare_at(value, &path, location.as_deref())
+fn prepare_one((value, path, place): (Value, String, Option<Place>)) -> Result<Prepared, Vec<Problem>> {
+    prepare_from(value, &path, place.as_ref())
 }

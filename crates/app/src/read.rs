@@ -4,12 +4,14 @@
 //! others.
 
 use crate::files::{self, FileEntry, LARGEST};
-use crate::prepare::{Prepared, prepare_all};
+use crate::placeholders::{Contents, Unfilled, fill};
+use crate::prepare::{self, Prepared, prepare_all};
 use loggia_model::canonical::hex;
+use loggia_model::placeholder::placeholders;
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// One file of a source.
@@ -43,8 +45,23 @@ pub struct Reading {
 /// How the place of a file is written in the annotations of the catalog, such as `url:https://…/` or `file:/…/`.
 pub type Place<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
-/// Reads the documents of a source.
+/// What is known beside the files of a source.
+#[derive(Debug, Default)]
+pub struct Outside {
+    /// The place that was registered; that of the file when absent.
+    pub origin: Option<String>,
+    /// The content of addresses that documents point to. Without it the address itself stands for the content.
+    pub contents: Option<Contents>,
+}
+
+/// Reads the documents of a source, without looking anywhere else.
 pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
+    read_from(source, place, &Outside::default())
+}
+
+/// Reads the documents of a source.
+pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> Reading {
+    let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();
     let mut reading = Reading { files: source.len(), ..Reading::default() };
     let texts = texts(source, &mut reading);
     let parsed = parse(&texts);
@@ -56,19 +73,31 @@ pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
         }
         for (index, document) in documents {
             match document {
-                Ok(value) if is_ours(&value) => values.push((value, format!("{}#{index}", file.path))),
+                Ok(mut value) if is_ours(&value) => {
+                    let at = format!("{}#{index}", file.path);
+                    let unfilled = fill(&mut value, |target| content(&by_path, file.path, target, outside));
+                    if unfilled.is_empty() {
+                        values.push((value, at));
+                    } else {
+                        reading.locate(&texts, &at, unfilled.into_iter().map(Unfilled::problem).collect());
+                    }
+                }
                 Ok(_) => {}
                 Err(problem) => reading.wrong(file.path, problem),
             }
         }
     }
     let placed = |(value, at): (Value, String)| {
-        let place = place(split_at(&at).0);
+        let location = place(split_at(&at).0);
+        let place = location.map(|location| prepare::Place {
+            origin: outside.origin.clone().unwrap_or_else(|| location.clone()),
+            location,
+        });
         (value, at, place)
     };
     let values: Vec<_> = values.into_iter().map(placed).collect();
-    let places: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
-    for (result, at) in prepare_all(values).into_iter().zip(places) {
+    let at: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
+    for (result, at) in prepare_all(values).into_iter().zip(at) {
         match result {
             Ok(prepared) => reading.prepared.push(prepared),
             Err(problems) => reading.locate(&texts, &at, problems),
@@ -76,6 +105,36 @@ pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
     }
     reading.attach(source);
     reading
+}
+
+/// What a placeholder of a file points to.
+fn content(
+    files: &HashMap<&str, &SourceFile>,
+    file: &str,
+    target: &str,
+    outside: &Outside,
+) -> Result<Arc<[u8]>, String> {
+    if target.contains("://") {
+        return match &outside.contents {
+            Some(contents) => contents.get(target).cloned().unwrap_or_else(|| Err("Invalid URL".to_owned())),
+            None => Ok(target.as_bytes().into()),
+        };
+    }
+    let found = beside(file, target).and_then(|path| files.get(path.as_str()));
+    found.map(|file| Arc::clone(&file.bytes)).ok_or_else(|| format!("there is no file {target} beside it"))
+}
+
+/// The addresses that placeholders of a source point to, each once.
+pub fn addresses(source: &[SourceFile]) -> BTreeSet<String> {
+    let may = |file: &&SourceFile| {
+        let document = file.path.ends_with(".yaml") || file.path.ends_with(".yml");
+        document && file.bytes.windows(2).any(|pair| pair[0] == b'$' && pair[1].is_ascii_lowercase())
+    };
+    let texts = source.iter().filter(may).filter_map(|file| std::str::from_utf8(&file.bytes).ok());
+    let texts = texts.filter(|text| text.contains("://"));
+    let documents = texts.flat_map(yaml::parse).filter_map(|parsed| parsed.document.ok());
+    let targets = documents.filter(is_ours).flat_map(|document| placeholders(&document)).map(|one| one.target);
+    targets.filter(|target| target.contains("://")).collect()
 }
 
 /// A text file with a name that may hold documents.

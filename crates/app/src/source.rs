@@ -8,8 +8,11 @@ use crate::caller::{Caller, Door};
 use crate::catalog::Catalogs;
 use crate::driver::Failure;
 use crate::error::{Error, Result};
+use crate::fetch::{Fetch, Nowhere, raw};
+use crate::placeholders::Contents;
+use crate::places::Places;
 use crate::policy::{Action, Subject};
-use crate::read::{Reading, SourceFile, read};
+use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
 use loggia_model::{Problem, Ref};
@@ -94,6 +97,8 @@ pub struct Sources {
     reader: Arc<dyn Reader>,
     locations: Vec<String>,
     catalogs: Option<Arc<Catalogs>>,
+    /// Places that people registered.
+    pub places: Places,
     /// One synchronisation at a time: they would only wait for each other at the writer.
     pub(crate) turn: Mutex<()>,
     /// Records that were changed on a page, with the repository and the commit that is not read yet.
@@ -109,15 +114,24 @@ pub fn origin(location: &str) -> String {
 impl Sources {
     /// For the repositories that the operator named, in order.
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
+        let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
         Sources {
             app,
             reader,
             locations,
             catalogs: None,
+            places,
             turn: Mutex::new(()),
             waiting: std::sync::Mutex::default(),
             wake: Notify::new(),
         }
+    }
+
+    /// With a way to read addresses: registered places, and what documents point to.
+    #[must_use]
+    pub fn reading_with(mut self, fetch: Arc<dyn Fetch>) -> Sources {
+        self.places = Places::new(Arc::clone(&self.app), fetch);
+        self
     }
 
     /// With the catalogs that are followed beside them.
@@ -128,6 +142,8 @@ impl Sources {
 
     /// Reads every source, again and again until `stop` turns true. `first` is told when each was read once, ever.
     pub async fn follow(self: Arc<Self>, first: impl FnOnce(), mut stop: watch::Receiver<bool>) {
+        let (this, until) = (Arc::clone(&self), stop.clone());
+        tokio::spawn(async move { this.places.follow(until).await });
         let mut first = Some(first);
         while !*stop.borrow() {
             self.round().await;
@@ -156,6 +172,29 @@ impl Sources {
     /// Looks at all sources now.
     pub fn refresh(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has a source read anew although nothing moved in it: something that it describes was taken away here.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn read_again(&self, origin: &str) -> Result<()> {
+        {
+            let _turn = self.turn.lock().await;
+            if let Some(row) = self.app.store.source(origin).await? {
+                self.app.store.put_source(&SourceRow { last_commit: None, ..row }).await?;
+            }
+        }
+        self.look(origin).await;
+        Ok(())
+    }
+
+    /// Looks at one source now.
+    pub async fn look(&self, origin: &str) {
+        if let Some(id) = origin.strip_prefix("location:").and_then(|id| id.parse().ok()) {
+            self.places.read_again(id).await;
+        }
+        self.refresh();
     }
 
     /// Whether every source was read at least once, ever.
@@ -247,13 +286,14 @@ impl Sources {
     }
 
     async fn take_over(&self, id: &str, tree: &Tree, confirmed: bool) -> Result<(SyncReport, usize)> {
-        let mut reading = self.read_tree(tree);
+        let contents = self.contents(tree).await;
+        let mut reading = self.read_tree(tree, contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
             }
         }
-        if let Some(location) = crate::location::of_tree(tree, &reading) {
+        if let Some(location) = crate::location::of_tree(tree) {
             reading.prepared.push(location);
         }
         let documents = reading.prepared.len();
@@ -274,12 +314,25 @@ impl Sources {
         Ok((report, documents))
     }
 
-    fn read_tree(&self, tree: &Tree) -> Reading {
-        let place = |path: &str| match tree.single {
-            true => Some(tree.place.clone()),
-            false => Some(format!("{}{path}", tree.place)),
+    /// What the documents of a source point to elsewhere.
+    async fn contents(&self, tree: &Tree) -> Contents {
+        let mut contents = Contents::new();
+        for address in addresses(&tree.files) {
+            let content = self.places.fetch().fetch(&raw(&address)).await.map_err(|failure| failure.message);
+            contents.insert(address, content);
+        }
+        contents
+    }
+
+    fn read_tree(&self, tree: &Tree, contents: Contents) -> Reading {
+        let origin = crate::location::target_of(tree).map(|(kind, target)| format!("{kind}:{target}"));
+        // The parts of a single file lie beside it.
+        let folder = match tree.single {
+            true => tree.place.rsplit_once('/').map_or("", |(folder, _)| &tree.place[..=folder.len()]),
+            false => tree.place.as_str(),
         };
-        read(&tree.files, &place)
+        let place = |path: &str| Some(format!("{folder}{path}"));
+        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents) })
     }
 
     /// The sources with what was found in them, in the operator's order.

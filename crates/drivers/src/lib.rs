@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod command;
 pub mod contract;
+mod fetch;
 mod gates;
 pub mod git;
 pub mod http;

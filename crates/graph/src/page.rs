@@ -76,6 +76,17 @@ impl Graph {
         self.selected(audience, predicate).len()
     }
 
+    /// Takes those records out of a list that do not meet the condition.
+    pub fn keep_matching(&self, audience: &Audience, predicate: &Predicate, records: &mut [Option<Arc<Record>>]) {
+        let set = self.selected(audience, predicate);
+        for slot in records {
+            let number = slot.as_ref().and_then(|record| self.nodes.of_uid(record.uid));
+            if !number.is_some_and(|number| set.contains(number)) {
+                *slot = None;
+            }
+        }
+    }
+
     /// For each key its values as written, in order of code points, with the number of records that have each.
     /// Values that can not be compared are not listed.
     pub fn facets(&self, audience: &Audience, predicate: &Predicate, keys: &[String]) -> Vec<Facet> {

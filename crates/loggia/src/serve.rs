@@ -11,6 +11,7 @@ use loggia_app::source::Sources;
 use loggia_app::{App, Parts, look, worker};
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
+use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::reader::SourceReader;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
@@ -114,7 +115,9 @@ impl Server {
         let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);
         let catalogs = Catalogs::new(Arc::clone(&app), catalog, settings.catalogs.clone());
         let sources = Sources::new(Arc::clone(&app), reader, settings.repositories.clone());
-        let sources = Arc::new(sources.with_catalogs(Arc::clone(&catalogs)));
+        let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
+        let sources = sources.with_catalogs(Arc::clone(&catalogs)).reading_with(Arc::new(GuardedClient::new(guard)?));
+        let sources = Arc::new(sources);
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
         let (told, ready) = watch::channel(false);
         let (flag, told) = (Arc::clone(&state.ready), Arc::new(told));

@@ -43,6 +43,9 @@ pub struct ServeArgs {
     /// Token for the catalogs.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_CATALOG_TOKEN", hide_env_values = true)]
     pub catalog_token: Option<String>,
+    /// Host of your own network whose files registered places may name, such as git.internal; several times too.
+    #[arg(long, value_name = "HOST", env = "LOGGIA_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
     /// Address under which people reach this server [default: http:// and the address it listens on].
     #[arg(long, value_name = "URL", env = "LOGGIA_PUBLIC_URL")]
     pub public_url: Option<String>,
@@ -75,6 +78,8 @@ pub struct ServeSettings {
     pub catalogs: Vec<String>,
     /// Token for the catalogs.
     pub catalog_token: Option<String>,
+    /// Hosts of the own network whose files may be read.
+    pub allow_hosts: Vec<String>,
     /// Address for people, without a slash at the end.
     pub public_url: String,
     /// Folder of driver programs.
@@ -104,6 +109,7 @@ impl ServeArgs {
             repository: list(self.repository, file.repository),
             catalog: list(self.catalog, file.catalog),
             catalog_token: self.catalog_token.or(file.catalog_token),
+            allow_host: list(self.allow_host, file.allow_host),
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
             admin_token: self.admin_token.or(file.admin_token),
@@ -123,6 +129,7 @@ impl ServeArgs {
             repositories: self.repository,
             catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             catalog_token: self.catalog_token,
+            allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers,
             admin_token: self.admin_token,

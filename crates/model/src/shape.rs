@@ -17,6 +17,8 @@ pub enum Shape {
     Word,
     /// A string or a boolean.
     TextOrBool,
+    /// A number.
+    Number,
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// An object whose values are all of one form.
@@ -97,6 +99,8 @@ pub fn check<'a>(shape: &Shape, value: &'a Value, path: &mut Vec<Step<'a>>, out:
         Shape::TextOrBool if value.is_string() || value.is_boolean() => {}
         Shape::TextOrBool => out.push(wrong_type(path, "string,boolean")),
         Shape::Choice(_) => text(shape, value, path, out),
+        Shape::Number if value.is_number() => {}
+        Shape::Number => out.push(wrong_type(path, "number")),
         Shape::MapOf(inner) => match value.as_object() {
             Some(map) => fields(map.iter().map(|(k, v)| (Step::Key(k), v)), inner, path, out),
             None => out.push(wrong_type(path, "object")),
@@ -231,6 +235,7 @@ pub fn schema(shape: &Shape) -> Value {
         Shape::Filled => json!({"type": "string", "minLength": 1}),
         Shape::Word => json!({"type": "string", "pattern": "^\\w+$"}),
         Shape::TextOrBool => json!({"type": ["string", "boolean"]}),
+        Shape::Number => json!({"type": "number"}),
         Shape::Choice(allowed) => json!({"type": "string", "enum": allowed}),
         Shape::MapOf(inner) => json!({"type": "object", "additionalProperties": schema(inner)}),
         Shape::List(inner) => json!({"type": "array", "items": schema(inner)}),

@@ -1,11 +1,232 @@
-//! Routes of this door.
+//! The Backstage catalog API, for clients that know it (docs/backstage.md).
+//!
+//! Paths are matched by hand: the peer takes words in any case, a slash too many at the front and one at the end, and
+//! answers nothing at all where no route is.
 
+mod analyze;
+mod body;
+mod by_query;
+mod cursor;
+mod entity;
 pub mod error;
+mod facets;
+mod fields;
+mod info;
+mod invalid;
+mod list;
+mod location_query;
+mod locations;
+mod openapi;
+mod params;
+mod predicate;
+mod reply;
+mod scope;
+mod status;
+mod syntax;
+mod validate;
 
+use crate::caller::By;
 use crate::state::WebState;
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use axum::routing::{any, get};
+use error::{Fault, MOUNT};
+use loggia_app::Caller;
+use loggia_app::policy::{Action, Subject};
+use loggia_graph::Graph;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
     Router::new()
+        .route("/.backstage/health/v1/readiness", get(ready))
+        .route("/api/catalog", any(door))
+        .route("/api/catalog/", any(door))
+        .route("/api/catalog/{*rest}", any(door))
+        .route("/catalog-info.yaml", get(info::answer))
+}
+
+/// One request, without its body.
+pub struct Call {
+    state: WebState,
+    caller: Caller,
+    graph: Arc<Graph>,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Call {
+    fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    /// Passes unless the operator keeps everything as it is.
+    fn writable(&self) -> Result<(), Fault> {
+        match self.state.app.settings.read_only {
+            true => Err(Fault::not_allowed("This server is read-only. Ask its operator.")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A place in the API, with the parts of the path that it takes.
+#[derive(Debug, PartialEq, Eq)]
+enum Place<'p> {
+    Analyze,
+    Ancestry(&'p str, &'p str, &'p str),
+    ByName(&'p str, &'p str, &'p str),
+    ByQuery,
+    ByRefs,
+    ByUid(&'p str),
+    Entities,
+    Facets,
+    Location(&'p str),
+    LocationByEntity(&'p str, &'p str, &'p str),
+    Locations,
+    OpenApi,
+    Refresh,
+    Validate,
+}
+
+/// Finds the place of a path below the mount; none where nothing is.
+fn find<'p>(words: &[&'p str]) -> Option<Place<'p>> {
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|given| given.eq_ignore_ascii_case(word));
+    Some(match words {
+        [_] if is(0, "entities") => Place::Entities,
+        [_] if is(0, "entity-facets") => Place::Facets,
+        [_] if is(0, "locations") => Place::Locations,
+        [_] if is(0, "refresh") => Place::Refresh,
+        [_] if is(0, "analyze-location") => Place::Analyze,
+        [_] if is(0, "validate-entity") => Place::Validate,
+        [_] if is(0, "openapi.json") => Place::OpenApi,
+        [_, _] if is(0, "entities") && is(1, "by-query") => Place::ByQuery,
+        [_, _] if is(0, "entities") && is(1, "by-refs") => Place::ByRefs,
+        [_, id] if is(0, "locations") => Place::Location(id),
+        [_, _, uid] if is(0, "entities") && is(1, "by-uid") => Place::ByUid(uid),
+        [_, _, kind, namespace, name] if is(0, "entities") && is(1, "by-name") => Place::ByName(kind, namespace, name),
+        [_, _, kind, namespace, name] if is(0, "locations") && is(1, "by-entity") => {
+            Place::LocationByEntity(kind, namespace, name)
+        }
+        [_, _, kind, namespace, name, _] if is(0, "entities") && is(1, "by-name") && is(5, "ancestry") => {
+            Place::Ancestry(kind, namespace, name)
+        }
+        _ => return None,
+    })
+}
+
+/// The methods of a place, as the peer lists them.
+fn methods(place: &Place<'_>) -> &'static str {
+    match place {
+        Place::Entities | Place::ByName(..) | Place::Ancestry(..) | Place::LocationByEntity(..) | Place::OpenApi => {
+            "GET,HEAD"
+        }
+        Place::ByUid(_) => "GET,HEAD,DELETE",
+        Place::ByQuery | Place::Facets => "GET,HEAD,POST",
+        Place::Locations => "POST,GET,HEAD",
+        Place::Location(id) if id.eq_ignore_ascii_case("by-query") => "POST,GET,HEAD,PUT,DELETE",
+        Place::Location(_) => "GET,HEAD,PUT,DELETE",
+        Place::ByRefs | Place::Refresh | Place::Analyze | Place::Validate => "POST",
+    }
+}
+
+/// Everything below the mount.
+async fn door(State(state): State<WebState>, mut request: Request) -> Response {
+    let caller = request.extensions_mut().remove::<Caller>();
+    let (head, body) = request.into_parts();
+    let method = head.method;
+    let path = head.uri.path().strip_prefix(MOUNT).unwrap_or_default();
+    let path = path.trim_start_matches('/');
+    let words: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let mut decoded = Vec::with_capacity(words.len());
+    for word in &words {
+        let Some(word) = params::percent(word) else {
+            let fault = Fault::input(format!("Failed to decode param '{word}'"));
+            return fault.answer(&method, &head.uri);
+        };
+        decoded.push(word);
+    }
+    let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
+    let place = find(&decoded).filter(|_| !words.contains(&""));
+    let Some(place) = place else { return reply::empty(StatusCode::NOT_FOUND) };
+    let method = if method == Method::HEAD { Method::GET } else { method };
+    let allowed = methods(&place);
+    if method == Method::OPTIONS {
+        return options(allowed);
+    }
+    if !allowed.split(',').any(|one| one == method.as_str()) {
+        return reply::empty(StatusCode::NOT_FOUND);
+    }
+    let Some(caller) = caller else { return reply::empty(StatusCode::NOT_FOUND) };
+    let graph = state.app.graph();
+    let call = Call { state, caller, graph, uri: head.uri.clone(), headers: head.headers };
+    match answer(&call, &method, place, body).await {
+        Ok(response) => response,
+        Err(fault) => fault.answer(&method, &head.uri),
+    }
+}
+
+fn options(allowed: &'static str) -> Response {
+    let mut response = Response::new(Body::from(allowed));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+async fn answer(call: &Call, method: &Method, place: Place<'_>, body: Body) -> Result<Response, Fault> {
+    if place != Place::OpenApi {
+        call.state.app.require(&call.caller, Action::Read, &Subject::default())?;
+    }
+    let is_post = method == Method::POST;
+    match place {
+        Place::Entities => list::answer(call),
+        Place::ByName(kind, namespace, name) => entity::by_name(call, kind, namespace, name),
+        Place::Ancestry(kind, namespace, name) => entity::ancestry(call, kind, namespace, name),
+        Place::ByUid(uid) if method == Method::DELETE => entity::delete(call, uid).await,
+        Place::ByUid(uid) => entity::by_uid(call, uid),
+        Place::ByRefs => entity::by_refs(call, body).await,
+        Place::ByQuery if is_post => by_query::post(call, body).await,
+        Place::ByQuery => by_query::get(call),
+        Place::Facets if is_post => facets::post(call, body).await,
+        Place::Facets => facets::get(call),
+        Place::Refresh => locations::refresh(call, body).await,
+        Place::Locations if is_post => locations::add(call, body).await,
+        Place::Locations => locations::list(call),
+        Place::Location(_) if is_post => location_query::answer(call, body).await,
+        Place::Location(id) if method == Method::PUT => locations::change(call, id, body).await,
+        Place::Location(id) if method == Method::DELETE => locations::remove(call, id).await,
+        Place::Location(id) => locations::get(call, id),
+        Place::LocationByEntity(kind, namespace, name) => locations::by_entity(call, kind, namespace, name),
+        Place::Analyze => analyze::answer(call, body).await,
+        Place::Validate => validate::answer(call, body).await,
+        Place::OpenApi => Ok(openapi::answer(&call.headers)),
+    }
+}
+
+/// What a Backstage tells of its own health, for tools that ask for it.
+async fn ready(State(state): State<WebState>, _: By) -> Response {
+    match state.ready.load(Ordering::Acquire) {
+        true => reply::tagged(StatusCode::OK, "{\"status\":\"ok\"}".into(), None),
+        false => {
+            let text = "{\"message\":\"Backend has not started yet\",\"status\":\"error\"}";
+            reply::json(StatusCode::SERVICE_UNAVAILABLE, text.into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_count_in_any_case() {
+        assert_eq!(find(&["ENTITIES", "By-Name", "A", "b", "C"]), Some(Place::ByName("A", "b", "C")));
+        assert_eq!(find(&["locations", "by-query"]), Some(Place::Location("by-query")));
+        for none in [&["entities", "nosuch"][..], &["entities", "by-name", "k", "ns"], &[""], &["nosuch"]] {
+            assert_eq!(find(none), None, "{none:?}");
+        }
+    }
 }

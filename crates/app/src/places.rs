@@ -1,0 +1,214 @@
+//! Reading registered places: a file at an address, with the files that its Locations name.
+
+use crate::App;
+use crate::caller::{Caller, Door};
+use crate::driver::Failure;
+use crate::error::Result;
+use crate::fetch::{Fetch, beside, raw};
+use crate::location::{self, NoteReading, Registered, TakeOver};
+use crate::placeholders;
+use crate::prepare::{Place, Prepared, prepare_from};
+use crate::sync::SyncSource;
+use loggia_graph::Audience;
+use loggia_model::canonical::hex;
+use loggia_model::{Document, Uid, yaml};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Notify, watch};
+
+/// How long a place that was read is left alone.
+const INTERVAL: Duration = Duration::from_secs(100);
+/// How often it is looked which places are due.
+const TICK: Duration = Duration::from_secs(5);
+/// Most files of one place.
+const MOST_FILES: usize = 1_000;
+
+/// What was read at a place.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Documents that are right by themselves, in the order in which they were met.
+    pub prepared: Vec<Prepared>,
+    /// What is wrong, in the words of Backstage.
+    pub errors: Vec<String>,
+    /// Files with a problem: what they described before stays.
+    pub broken: HashSet<String>,
+    /// Digest of everything that was read.
+    pub digest: String,
+}
+
+/// The registered places of this server.
+pub struct Places {
+    app: Arc<App>,
+    fetch: Arc<dyn Fetch>,
+    /// When each was read last, and what.
+    read: Mutex<HashMap<Uid, (Instant, String, String)>>,
+    wake: Notify,
+}
+
+impl Places {
+    /// For an application, with a way to read addresses.
+    pub fn new(app: Arc<App>, fetch: Arc<dyn Fetch>) -> Places {
+        Places { app, fetch, read: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// Reads addresses.
+    pub fn fetch(&self) -> &dyn Fetch {
+        &*self.fetch
+    }
+
+    /// Reads a place now, whether or not its time has come.
+    pub async fn read_again(&self, id: Uid) {
+        self.read.lock().await.remove(&id);
+        self.wake.notify_one();
+    }
+
+    /// Reads places again and again until `stop` turns true. They are read by themselves: a host that does not answer
+    /// holds no repository up.
+    pub async fn follow(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            self.round().await;
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = self.wake.notified() => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    /// Reads every place whose time has come.
+    async fn round(&self) {
+        for place in location::registered(&self.app.graph(), &Audience::All) {
+            let known = self.read.lock().await.get(&place.id).cloned();
+            let rested = known.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
+            let moved = known.as_ref().is_some_and(|(_, target, _)| *target != place.target);
+            if !(rested || moved) {
+                continue;
+            }
+            match self.take_over(&place, known.map(|(.., digest)| digest)).await {
+                Ok(digest) => {
+                    let now = (Instant::now(), place.target.clone(), digest);
+                    self.read.lock().await.insert(place.id, now);
+                }
+                Err(error) => tracing::warn!(target = %place.target, %error, "a place could not be taken over"),
+            }
+        }
+    }
+
+    /// Reads a place and takes over what changed; gives the digest of what was read.
+    async fn take_over(&self, place: &Registered, known: Option<String>) -> Result<String> {
+        let caller = Caller::system("sync", Door::Sync);
+        let gathered = match self.gather(&place.kind, &place.target).await {
+            Ok(gathered) => gathered,
+            Err(failure) => {
+                let failure = Some(failure.message);
+                self.app.run(&caller, NoteReading { id: place.id, failure }).await?;
+                return Ok(String::new());
+            }
+        };
+        if known.as_ref() == Some(&gathered.digest) {
+            return Ok(gathered.digest);
+        }
+        let sync = SyncSource {
+            origin: place.origin().into(),
+            prepared: gathered.prepared,
+            same: HashSet::new(),
+            broken: gathered.broken,
+            commit: gathered.digest.clone(),
+            // Nobody sits beside a registered place to confirm what leaves it.
+            confirmed: true,
+        };
+        self.app.run(&caller, TakeOver { place: place.clone(), sync }).await?;
+        let failure = (!gathered.errors.is_empty()).then(|| gathered.errors.join("\n"));
+        let read = NoteReading { id: place.id, failure: None };
+        self.app.run(&caller, read).await?;
+        if failure.is_some() {
+            self.app.run(&caller, NoteReading { id: place.id, failure }).await?;
+        }
+        Ok(gathered.digest)
+    }
+
+    /// Reads a place with all that it leads to, and changes nothing.
+    ///
+    /// # Errors
+    /// When the place itself cannot be read.
+    pub async fn gather(&self, kind: &str, target: &str) -> Result<Gathered, Failure> {
+        let mut gathered = Gathered::default();
+        let mut digest = Sha256::new();
+        let mut waiting = VecDeque::from([target.to_owned()]);
+        let mut met = HashSet::from([target.to_owned()]);
+        while let Some(url) = waiting.pop_front() {
+            let bytes = match self.fetch.fetch(&raw(&url)).await {
+                Ok(bytes) => bytes,
+                Err(failure) if url == target => return Err(failure),
+                Err(failure) => {
+                    gathered.broken.insert(url.clone());
+                    gathered.errors.push(format!("Unable to read url, {}", failure.message));
+                    continue;
+                }
+            };
+            digest.update(&bytes);
+            let place = Place { location: format!("{kind}:{url}"), origin: format!("{kind}:{target}") };
+            for next in self.file(&url, &bytes, &place, &mut gathered).await {
+                if met.len() < MOST_FILES && met.insert(next.clone()) {
+                    waiting.push_back(next);
+                }
+            }
+        }
+        gathered.digest = hex(&digest.finalize());
+        Ok(gathered)
+    }
+
+    /// Takes in the documents of one file, and gives the addresses that its Locations name.
+    async fn file(&self, url: &str, bytes: &[u8], place: &Place, gathered: &mut Gathered) -> Vec<String> {
+        let mut next = Vec::new();
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            gathered.wrong(url, format!("{url} is not UTF-8"));
+            return next;
+        };
+        for parsed in yaml::parse(text) {
+            match parsed.document {
+                Ok(value) => next.extend(self.document(url, parsed.index, value, place, gathered).await),
+                Err(problem) => gathered.wrong(url, format!("YAML error at {url}, {}", problem.message)),
+            }
+        }
+        next
+    }
+
+    async fn document(
+        &self,
+        url: &str,
+        at: usize,
+        mut value: Value,
+        place: &Place,
+        gathered: &mut Gathered,
+    ) -> Vec<String> {
+        let unfilled = placeholders::fetch_and_fill(&mut value, url, &*self.fetch).await;
+        if let Some(one) = unfilled.into_iter().next() {
+            gathered.wrong(url, one.message);
+            return Vec::new();
+        }
+        let location = Document(value.clone());
+        let leads = location.kind() == "Location" && ["", "url"].contains(&location.spec_text("type"));
+        match prepare_from(value, &format!("{url}#{at}"), Some(place)) {
+            Ok(prepared) => gathered.prepared.push(prepared),
+            Err(problems) => {
+                gathered.wrong(url, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+                return Vec::new();
+            }
+        }
+        match leads {
+            true => location::targets(&location).filter_map(|target| beside(url, target)).collect(),
+            false => Vec::new(),
+        }
+    }
+}
+
+impl Gathered {
+    fn wrong(&mut self, url: &str, message: String) {
+        self.broken.insert(url.to_owned());
+        self.errors.push(message);
+    }
+}

@@ -1,0 +1,164 @@
+//! `GET /catalog-info.yaml`: offerings and instances for an existing Backstage, in kinds that it knows.
+//!
+//! An offering is a Component of type `platform-offering`; an instance is a Resource of type `platform-instance` that
+//! depends on it. They lie in a namespace of their own, so that they clash with nothing.
+
+use super::params::{Form, Params, Rules};
+use crate::caller::By;
+use crate::error::Reply;
+use crate::state::WebState;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use loggia_app::policy::{Action, Subject};
+use loggia_app::{Caller, Door, Error};
+use loggia_graph::Graph;
+use loggia_model::canonical::{etag, to_string};
+use loggia_model::{Document, Record, Ref};
+use serde_json::{Value, json};
+
+/// The namespace of everything in the file.
+const NAMESPACE: &str = "loggia";
+/// Longest name of an entity.
+const LONGEST: usize = 63;
+
+const RULES: Rules = &[("token", Form::Text)];
+
+/// Answers with the file. A Backstage that reads an address sends no header, so the token may stand in the address.
+pub async fn answer(
+    State(state): State<WebState>,
+    RawQuery(query): RawQuery,
+    By(caller): By,
+) -> Result<Response, Reply> {
+    let caller = identified(&state, query.as_deref(), caller).await?;
+    state.app.require(&caller, Action::Read, &Subject::default())?;
+    let text = file(&state.app.graph(), &caller, &state.app.settings.public_url);
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml; charset=utf-8"));
+    // The address may hold a token: no cache beside the reader's own may keep what it led to.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}
+
+async fn identified(state: &WebState, query: Option<&str>, caller: Caller) -> Result<Caller, Reply> {
+    let params = Params::read(query, RULES);
+    let params = params.map_err(|fault| Error::invalid("query", "token", fault.message, "Write ?token=… once."))?;
+    match params.text("token") {
+        Some(token) if !caller.is_signed_in() => {
+            Ok(crate::caller::by_token(state, token, Door::Backstage, &caller.request_id).await?)
+        }
+        _ => Ok(caller),
+    }
+}
+
+/// The documents, each as JSON, which is YAML too.
+fn file(graph: &Graph, caller: &Caller, url: &str) -> String {
+    let mut documents = vec![signpost(url)];
+    documents.extend(graph.of_kind(&caller.audience, "offering").map(|record| offering(&record, url)));
+    documents.extend(graph.of_kind(&caller.audience, "instance").filter_map(|record| instance(&record, url)));
+    documents.iter().map(|document| format!("---\n{}\n", to_string(document))).collect()
+}
+
+/// The Location that says where all this comes from.
+fn signpost(url: &str) -> Value {
+    json!({
+        "apiVersion": "backstage.io/v1alpha1",
+        "kind": "Location",
+        "metadata": {
+            "name": NAMESPACE, "namespace": NAMESPACE, "title": "Platform",
+            "description": "Offerings of the platform, and what runs of them.",
+            "links": [{"url": url, "title": "Open the platform"}],
+        },
+        "spec": {"type": "url", "targets": []},
+    })
+}
+
+/// What offerings and instances have in common.
+fn entity(record: &Record, document: &Document, kind: &str, name: &str, link: &str, spec: &Value) -> Value {
+    let mut metadata = json!({
+        "name": name, "namespace": NAMESPACE, "title": document.title(),
+        "annotations": {"backstage.io/view-url": link, "loggia.dev/ref": record.reference},
+        "links": [{"url": link, "title": "Open in the platform"}],
+    });
+    for field in ["description", "tags", "labels"] {
+        if let Some(value) = document.meta(field) {
+            metadata[field] = value.clone();
+        }
+    }
+    json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+}
+
+fn offering(record: &Record, url: &str) -> Value {
+    let document = record.parse();
+    let lifecycle = match document.spec_text("stage") {
+        "experimental" | "preview" => "experimental",
+        _ => "production",
+    };
+    let spec = json!({
+        "type": "platform-offering", "lifecycle": lifecycle,
+        "owner": group(document.spec_text("owner"), document.namespace()),
+    });
+    let link = format!("{url}/get/{}", record.reference.name());
+    let mut entity = entity(record, &document, "Component", &offering_name(record.reference.name()), &link, &spec);
+    if entity["metadata"].get("description").is_none() {
+        entity["metadata"]["description"] = document.spec_text("promise").into();
+    }
+    entity
+}
+
+/// An instance; none when it is gone.
+fn instance(record: &Record, url: &str) -> Option<Value> {
+    let (document, status) = (record.parse(), record.parse_status());
+    if status.get("phase").and_then(Value::as_str) == Some("gone") {
+        return None;
+    }
+    let (namespace, name) = (record.reference.namespace(), record.reference.name());
+    let offering = document.spec_text("offering").to_lowercase();
+    let mut spec = json!({
+        "type": "platform-instance",
+        "owner": group(document.spec_text("team"), namespace),
+        "dependsOn": [format!("component:{NAMESPACE}/{}", offering_name(&offering))],
+    });
+    if let Ok(component) = Ref::parse(document.spec_text("component"), Some("component"), namespace) {
+        spec["dependencyOf"] = json!([component]);
+    }
+    let link = format!("{url}/instances/{namespace}/{name}");
+    let full = bounded(format!("{namespace}.{name}"));
+    let mut entity = entity(record, &document, "Resource", &full, &link, &spec);
+    entity["metadata"]["labels"]["loggia.dev/environment"] = document.spec_text("environment").into();
+    entity["metadata"]["labels"]["loggia.dev/offering"] = offering.into();
+    Some(entity)
+}
+
+fn offering_name(name: &str) -> String {
+    bounded(name.to_owned())
+}
+
+/// A name that is not too long; the end of one that is becomes a digest of it.
+fn bounded(name: String) -> String {
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let kept: String = name.chars().take(LONGEST - 9).collect();
+    format!("{}-{}", kept.trim_end_matches(['-', '_', '.']), &etag(&name)[..8])
+}
+
+/// A group as a complete name, since the file has a namespace of its own.
+fn group(text: &str, namespace: &str) -> String {
+    Ref::parse(text, Some("group"), namespace).map_or_else(|_| text.to_owned(), |group| group.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_stay_apart() {
+        let name = |end: &str| bounded(format!("{}{end}", "a".repeat(80)));
+        assert_eq!(name("b").len(), LONGEST);
+        assert_ne!(name("b"), name("c"));
+        assert_eq!(bounded("short".into()), "short");
+        assert_eq!(group("booking", "default"), "group:default/booking");
+    }
+}

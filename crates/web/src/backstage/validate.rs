@@ -1,0 +1,68 @@
+//! `POST /validate-entity`: the verdict on a document, with the words of Backstage.
+
+use super::Call;
+use super::body::{self, Wanted};
+use super::error::Fault;
+use super::params::Params;
+use super::reply;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::response::Response;
+use loggia_app::{fetch, location, placeholders};
+use loggia_model::Document;
+use loggia_model::backstage::{self, BackstageError};
+use loggia_model::shape::{self, Rest, Shape};
+use serde_json::{Value, json};
+
+/// The body.
+pub static BODY: Wanted = Wanted {
+    shape: Shape::Object(&shape::Fields {
+        required: &["location", "entity"],
+        known: &[("location", Shape::Text), ("entity", shape::OPEN)],
+        rest: Rest::Any,
+    }),
+    required: true,
+};
+
+/// Answers with nothing when the document is right, else with what is wrong.
+pub async fn answer(call: &Call, body: Body) -> Result<Response, Fault> {
+    Params::read(call.query(), &[])?;
+    let body = body::read(&call.headers, body, &BODY).await?.unwrap_or_default();
+    let entity = body.get("entity").cloned().unwrap_or_default();
+    let place = body.get("location").and_then(Value::as_str).unwrap_or_default();
+    let errors = match verdict(call, entity, place).await {
+        Ok(errors) => errors,
+        Err(error) => vec![error],
+    };
+    if errors.is_empty() {
+        return Ok(reply::empty(StatusCode::OK));
+    }
+    let text = json!({"errors": errors}).to_string();
+    Ok(reply::tagged(StatusCode::BAD_REQUEST, text, None))
+}
+
+async fn verdict(call: &Call, mut entity: Value, place: &str) -> Result<Vec<BackstageError>, BackstageError> {
+    backstage::envelope(&entity)?;
+    let target = backstage::location(place)?;
+    let fetch = call.state.sources.places.fetch();
+    let unfilled = placeholders::fetch_and_fill(&mut entity, target, fetch).await;
+    if let Some(one) = unfilled.into_iter().next() {
+        let cause = BackstageError::new("Error", one.message);
+        let message = "Processor PlaceholderProcessor threw an error while preprocessing";
+        return Err(BackstageError::caused("InputError", message, cause));
+    }
+    backstage::process(&entity)?;
+    let document = Document(entity);
+    let mut errors = Vec::new();
+    if document.kind() != "Location" || document.spec_text("presence") == "optional" {
+        return Ok(errors);
+    }
+    for named in location::targets(&document) {
+        let read = match fetch::beside(target, named) {
+            Some(url) => fetch.fetch(&fetch::raw(&url)).await.map(drop).map_err(|failure| failure.message),
+            None => Err("Invalid URL".to_owned()),
+        };
+        errors.extend(read.err().map(|why| BackstageError::new("Error", format!("Unable to read url, {why}"))));
+    }
+    Ok(errors)
+}
