@@ -116,7 +116,7 @@ impl Sources {
         // Owning the new text is not enough, and giving it away needs the right too.
         self.app.require(caller, Action::Apply, &subject_of(&prepared.document))?;
         immutable(&found.record, &prepared)?;
-        let problems = missing_references(&self.app.graph(), std::slice::from_ref(&prepared));
+        let problems = missing_references(&self.app.graph(), &caller.audience, std::slice::from_ref(&prepared));
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(located(text, problems))) }
     }
 }

@@ -4,6 +4,7 @@
 //! whose audience bounds what they see.
 
 pub mod app;
+pub mod audit;
 pub mod availability;
 pub mod caller;
 pub mod catalog;
@@ -11,13 +12,18 @@ pub mod changes;
 pub mod check;
 pub mod clock;
 pub mod command;
+pub mod diff;
 pub mod driver;
 pub mod edit;
 pub mod error;
 pub mod estate;
 pub mod fetch;
 pub mod files;
+pub mod form;
+pub mod git_http;
 pub mod history;
+pub mod idempotency;
+mod known;
 pub mod location;
 pub mod login;
 pub mod look;
