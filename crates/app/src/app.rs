@@ -62,6 +62,8 @@ pub struct App {
     pub(crate) commits: AtomicU64,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
+    /// What drivers said about the environments.
+    pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
 
 /// Figures for whoever operates a server.
@@ -105,6 +107,7 @@ impl App {
             settings: parts.settings,
             work: Notify::new(),
             progress: broadcast::channel(1024).0,
+            probed: ArcSwap::default(),
             known: Known::default(),
             commits: AtomicU64::new(0),
             sightings: ArcSwap::from_pointee(

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod availability;
 pub mod caller;
 pub mod catalog;
 pub mod changes;
@@ -13,12 +14,14 @@ pub mod clock;
 pub mod command;
 pub mod diff;
 pub mod driver;
+pub mod edit;
 pub mod error;
 pub mod estate;
 pub mod fetch;
 pub mod files;
 pub mod form;
 pub mod git_http;
+pub mod history;
 pub mod idempotency;
 mod known;
 pub mod location;

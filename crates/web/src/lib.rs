@@ -42,7 +42,7 @@ pub fn router(state: WebState) -> Router {
         .merge(auth::routes())
         .merge(backstage::routes())
         .merge(operating::closed_routes())
-        .merge(pages::routes())
+        .merge(pages::routes(&state))
         .layer(timeout)
         // These two have limits of their own: streams, and repositories of any size.
         .merge(api::routes())

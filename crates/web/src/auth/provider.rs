@@ -2,9 +2,10 @@
 
 use super::login::{Back, show};
 use super::session::{agent, begun, cookie as make_cookie, set};
-use crate::caller::{By, cookie};
+use crate::caller::cookie;
+use crate::pages::visit::Visit;
 use crate::state::WebState;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::future::BoxFuture;
@@ -274,10 +275,10 @@ fn not_proved(text: &str) -> Error {
 }
 
 /// Sends the browser to the provider.
-pub async fn begin(State(state): State<WebState>, Query(back): Query<Back>) -> Response {
-    match start(&state, back.path()).await {
+pub async fn begin(visit: Visit, Query(back): Query<Back>) -> Response {
+    match start(&visit.state, back.path()).await {
         Ok(response) => response,
-        Err(error) => wrong(&state, back.path(), &error),
+        Err(error) => wrong(&visit, back.path(), &error),
     }
 }
 
@@ -306,17 +307,12 @@ pub struct Callback {
 }
 
 /// Takes the browser back from the provider.
-pub async fn callback(
-    State(state): State<WebState>,
-    By(caller): By,
-    headers: HeaderMap,
-    Query(said): Query<Callback>,
-) -> Response {
-    let mut response = match come_back(&state, &headers, &said, &caller.request_id).await {
+pub async fn callback(visit: Visit, headers: HeaderMap, Query(said): Query<Callback>) -> Response {
+    let mut response = match come_back(&visit.state, &headers, &said, &visit.caller.request_id).await {
         Ok(response) => response,
-        Err(error) => wrong(&state, "/", &error),
+        Err(error) => wrong(&visit, "/", &error),
     };
-    set(&mut response, &make_cookie(&state, COOKIE, "", 0));
+    set(&mut response, &make_cookie(&visit.state, COOKIE, "", 0));
     response
 }
 
@@ -335,6 +331,6 @@ async fn come_back(state: &WebState, headers: &HeaderMap, said: &Callback, id: &
     Ok(begun(state, &token, &back))
 }
 
-fn wrong(state: &WebState, back: &str, error: &Error) -> Response {
-    show(state, crate::error::status(error), back, "", &crate::error::public_text(error))
+fn wrong(visit: &Visit, back: &str, error: &Error) -> Response {
+    show(visit, crate::error::status(error), back, "", &crate::error::public_text(error))
 }
