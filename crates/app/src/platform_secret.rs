@@ -27,10 +27,13 @@ impl Command for SetSecret {
 
     fn decide(&self, _: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Administer, &Subject::default())?;
+        let edge = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric());
         let fits = (1..=63).contains(&self.name.len())
+            && edge(self.name.bytes().next())
+            && edge(self.name.bytes().last())
             && self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if !fits {
-            let mend = "Use letters, digits, dots, hyphens and underscores, at most 63.";
+            let mend = "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter or digit at both ends.";
             return Err(Error::invalid("secret.name", "name", format!("{:?} is not a name", self.name), mend));
         }
         let mut changes = Changes::answer(json!({"name": self.name}));

@@ -12,7 +12,7 @@ use loggia_app::{App, Caller, Error, Outcome};
 use loggia_model::{Kind, Ref, Uid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Header that tells the position of a write, and that a read may send to see at least that.
 pub const POSITION: HeaderName = HeaderName::from_static("loggia-position");
@@ -82,8 +82,17 @@ impl Call {
     /// # Errors
     /// 400 when it does not fit all the same.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
-        let text: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
-        serde_json::from_slice(text).map_err(|error| wrong_body(&error).into())
+        let mut value = if self.body.is_empty() { Value::Object(Map::new()) } else { self.value()? };
+        integral(&mut value);
+        serde_json::from_value(value).map_err(|error| wrong_body(&error).into())
+    }
+
+    /// The body as it is.
+    ///
+    /// # Errors
+    /// 400 when it is no JSON.
+    pub fn value(&self) -> Result<Value, Fault> {
+        serde_json::from_slice(&self.body).map_err(|error| wrong_body(&error).into())
     }
 
     /// The tag that the request expects, without quotes; `*` for any.
@@ -100,6 +109,24 @@ impl Call {
         let text = self.headers.get(name)?.to_str().ok()?.trim();
         let text = text.strip_prefix("W/").unwrap_or(text);
         Some(text.trim_matches('"').to_owned())
+    }
+}
+
+/// Writes whole numbers as such: to JSON Schema `1.0` is an integer, to types it is not.
+pub fn integral(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            // Up to here every whole number is exact.
+            const EXACT: f64 = 9_007_199_254_740_992.0;
+            let float = number.as_f64().filter(|f| !number.is_i64() && !number.is_u64() && f.fract() == 0.0);
+            if let Some(float) = float.filter(|f| f.abs() <= EXACT) {
+                let whole: Result<i64, _> = format!("{float:.0}").parse();
+                *value = whole.map_or(Value::Null, Value::from);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(integral),
+        Value::Object(map) => map.values_mut().for_each(integral),
+        _ => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use super::address::{Found, find};
 use super::call::{Call, POSITION};
 use super::fault::Fault;
-use super::parameter::{Form, Given, Param, Place};
+use super::parameter::{Form, Given, Param, Place, check_headers};
 use super::route::{Access, Handled, Media, Route};
 use super::{cloudevents, idempotency, registry, schema};
 use crate::state::WebState;
@@ -62,6 +62,8 @@ async fn answer(
     let caller = caller.ok_or_else(|| Error::Internal("a route without the caller layer".into()))?;
     enter(route, &caller)?;
     let given = read_query(route, &parts)?;
+    let key = route.takes_key().then_some(&idempotency::KEY);
+    check_headers(&parts.headers, route.params.iter().chain(key))?;
     let position = given.number(AT_LEAST.name).or_else(|| number(&parts.headers, POSITION));
     if let Some(position) = position.filter(|_| route.method == Method::GET) {
         state.app.wait_for(position).await?;

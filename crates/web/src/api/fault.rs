@@ -17,8 +17,31 @@ pub const MEDIA: &str = "application/problem+json";
 /// Rules about things that a request names and that are not there: 404, however many fields of the request are right.
 const NOT_THERE: &[&str] =
     &["order.offering", "order.team", "order.environment", "order.release", "order.plan", "reference.missing"];
-/// Rules about names that are taken: 409.
-const TAKEN: &[&str] = &["name.taken"];
+/// Rules that no schema can say: names that are taken, fields that contradict each other or the rules of their kind:
+/// 409. What the published schema says is 400.
+const CONTRADICTS: &[&str] = &[
+    "environment.name",
+    "environment.promotes-to",
+    "field-case",
+    "instance.constraint",
+    "instance.name",
+    "instance.namespace",
+    "name.taken",
+    "namespace",
+    "offering.match",
+    "offering.plan-default",
+    "offering.plan-name",
+    "offering.until",
+    "product.administrator",
+    "product.link",
+    "reference",
+    "release.contract",
+    "release.default-from",
+    "release.name",
+    "release.version",
+    "release.versioning",
+    "visibility",
+];
 
 /// Why a request was not answered as it wished.
 #[derive(Debug)]
@@ -86,9 +109,9 @@ pub struct ProblemDocument {
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         match self {
+            Fault::App(error @ Error::Invalid(_)) => invalid(&error),
             Fault::App(error) => {
-                let special = special_status(&error);
-                let mut response = Reply(error).into_response_with(special);
+                let mut response = Reply(error).into_response();
                 response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
                 response
             }
@@ -114,25 +137,36 @@ impl IntoResponse for Fault {
 /// Another status than the usual one of the error.
 fn special_status(error: &Error) -> Option<StatusCode> {
     let Error::Invalid(problems) = error else { return None };
-    let all = |rules: &[&str]| !problems.is_empty() && problems.iter().all(|p| rules.contains(&p.rule.as_str()));
-    if all(NOT_THERE) {
+    let all = |lists: &[&[&str]]| {
+        let known = |problem: &Problem| lists.iter().any(|rules| rules.contains(&problem.rule.as_str()));
+        !problems.is_empty() && problems.iter().all(known)
+    };
+    if all(&[NOT_THERE]) {
         Some(StatusCode::NOT_FOUND)
-    } else if all(TAKEN) {
+    } else if all(&[NOT_THERE, CONTRADICTS]) {
         Some(StatusCode::CONFLICT)
     } else {
         None
     }
 }
 
-impl Reply {
-    /// As an answer, with another status when one is given.
-    fn into_response_with(self, special: Option<StatusCode>) -> Response {
-        let Some(special) = special else { return self.into_response() };
-        let mut body = problem(&self.0);
-        body["status"] = json!(special.as_u16());
-        body["title"] = json!(special.canonical_reason().unwrap_or("Error"));
-        debug_assert_ne!(status(&self.0), special);
-        answer(special, body)
+/// What is wrong with an input; the status says whether its form, what it names, or what it says.
+fn invalid(error: &Error) -> Response {
+    let status = special_status(error).unwrap_or_else(|| status(error));
+    let mut body = problem(error);
+    body["status"] = json!(status.as_u16());
+    body["title"] = json!(status.canonical_reason().unwrap_or("Error"));
+    legible(&mut body);
+    answer(status, body)
+}
+
+/// Takes characters out that nobody can read and that inputs may have brought along.
+fn legible(value: &mut Value) {
+    match value {
+        Value::String(text) => text.retain(|c| c == '\n' || !c.is_control()),
+        Value::Array(items) => items.iter_mut().for_each(legible),
+        Value::Object(map) => map.values_mut().for_each(legible),
+        _ => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::fault::Fault;
+use super::parameter::Param;
 use super::route::Handled;
 use crate::state::WebState;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -11,17 +12,15 @@ use loggia_app::idempotency::{Earlier, request_digest};
 use std::sync::PoisonError;
 
 /// The header of the key.
-pub const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const KEY: Param =
+    Param::header("Idempotency-Key", "The same request under the same key is done once, for a day.");
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Runs a call, or gives the answer that it got before.
 pub async fn run(call: Call, target: &str) -> Handled {
-    let key = call.headers.get(&KEY).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let key = call.headers.get(KEY.name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|_| call.route.takes_key()) else { return (call.route.handler)(call).await };
-    if !(1..=300).contains(&key.len()) {
-        return Err(Fault::http(StatusCode::BAD_REQUEST, "An Idempotency-Key has 1 to 300 characters."));
-    }
     let digest = request_digest(call.route.method.as_str(), target, &call.body);
     let (state, caller) = (call.state.clone(), call.caller.clone());
     let _turn = Turn::take(&state, format!("{} {key}", caller.name()))?;

@@ -3,7 +3,7 @@
 use super::call::{Call, json_text};
 use super::fault::{MEDIA, ProblemDocument};
 use super::parameter::{PLAIN, Place};
-use super::registry;
+use super::{idempotency, registry};
 use super::route::{Access, Handled, Route, Shape, shape};
 use super::schema::sharpen;
 use axum::http::{Method, StatusCode};
@@ -11,6 +11,7 @@ use loggia_model::Kind;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 /// Names of the catalog.
@@ -54,9 +55,31 @@ pub fn build() -> Value {
         },
         "security": [{"token": []}, {"session": []}],
     });
-    sharpen(&mut document["components"]["schemas"]);
     sharpen_bodies(&mut document["paths"]);
+    let mut asked = BTreeSet::new();
+    let bodies = document["paths"].as_object().into_iter().flat_map(Map::values);
+    for operation in bodies.filter_map(Value::as_object).flat_map(Map::values) {
+        references(&operation["requestBody"], &document["components"]["schemas"], &mut asked);
+    }
+    for name in &asked {
+        sharpen(&mut document["components"]["schemas"][name.as_str()]);
+    }
     document
+}
+
+/// The names of the schemas that a schema leads to: those of bodies are checked before anything is done.
+fn references(schema: &Value, all: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            let name = map.get("$ref").and_then(Value::as_str).and_then(|text| text.rsplit('/').next());
+            if let Some(name) = name.filter(|name| found.insert((*name).to_owned())) {
+                references(&all[name], all, found);
+            }
+            map.values().for_each(|value| references(value, all, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, all, found)),
+        _ => {}
+    }
 }
 
 /// Schemas of bodies that stand in the paths themselves.
@@ -99,15 +122,10 @@ fn parameters(route: &Route) -> Vec<Value> {
         .path_names()
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": path_schema(name)}))
         .collect();
-    for param in &route.params {
+    for param in route.params.iter().chain(route.takes_key().then_some(&idempotency::KEY)) {
         let place = if param.place == Place::Query { "query" } else { "header" };
         let required = param.name == "offering" && route.id == "whoRunsOffering";
         list.push(json!({"name": param.name, "in": place, "required": required, "description": param.about, "schema": param.schema()}));
-    }
-    if route.takes_key() {
-        let about = "The same request under the same key is done once.";
-        let schema = json!({"type": "string", "minLength": 1, "maxLength": 300, "pattern": r"^[!-~]+$"});
-        list.push(json!({"name": "Idempotency-Key", "in": "header", "required": false, "description": about, "schema": schema}));
     }
     list
 }

@@ -1,5 +1,6 @@
 //! Parameters of queries and headers: what they may be, read strictly.
 
+use axum::http::{HeaderMap, HeaderValue};
 use loggia_app::Error;
 use loggia_model::{Micros, Problem};
 use serde_json::{Value, json};
@@ -73,7 +74,7 @@ impl Param {
             Form::Time => json!({"type": "string", "format": "date-time"}),
             Form::Word(words) => json!({"type": "string", "enum": words}),
         };
-        if self.many { json!({"type": "array", "items": one, "maxItems": 20}) } else { one }
+        if self.many { json!({"type": "array", "items": one, "maxItems": MOST}) } else { one }
     }
 
     /// What is wrong with a value; nothing when it is right.
@@ -101,6 +102,8 @@ impl Param {
     }
 }
 
+/// How often a parameter may come that may come several times.
+const MOST: usize = 20;
 /// Texts without control characters.
 pub const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 /// What headers may hold.
@@ -130,6 +133,10 @@ impl Given {
                 problems.push(unknown(name, known));
                 continue;
             };
+            if values.len() > MOST {
+                let message = format!("{name} is given {} times", values.len());
+                problems.push(Problem::new("parameter.repeated", name, message, format!("Give it at most {MOST} times.")));
+            }
             if values.len() > 1 && !param.many {
                 let message = format!("{name} is given {} times", values.len());
                 problems.push(Problem::new("parameter.repeated", name, message, "Give it once."));
@@ -170,6 +177,24 @@ impl Given {
     pub fn time(&self, name: &str) -> Option<Micros> {
         Micros::parse(self.text(name)?)
     }
+}
+
+/// Checks the headers that a route declares.
+///
+/// # Errors
+/// [`Error::Invalid`] names every header whose value does not fit.
+pub fn check_headers<'a>(headers: &HeaderMap, known: impl Iterator<Item = &'a Param>) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    for param in known.filter(|param| param.place == Place::Header) {
+        let wrong = |value: &HeaderValue| match value.to_str() {
+            Ok(text) => param.fault(text),
+            Err(_) => Some("Write visible characters.".to_owned()),
+        };
+        for mend in headers.get_all(param.name).iter().filter_map(wrong) {
+            problems.push(Problem::new("header.value", param.name, "The value does not fit", mend));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
 }
 
 fn unknown(name: &str, known: &[Param]) -> Problem {

@@ -261,8 +261,8 @@ fn using() -> Vec<Route> {
             .body_as("application/json", usage::readings)
             .body_as("application/x-ndjson", schema::any_text)
             .body_as("application/jsonl", schema::any_text)
-            .body_as("application/cloudevents+json", observe::event)
-            .body_as("application/cloudevents-batch+json", observe::batch)
+            .body_as("application/cloudevents+json", usage::event)
+            .body_as("application/cloudevents-batch+json", usage::events)
             .up_to(20_000_000)
             .gives::<usage::Taken>(200, "How many were new."),
         get("/api/v1/usage", "listUsage", Action::Read, by!(usage::list))

@@ -1,6 +1,6 @@
 //! Use: taking readings in, and telling who uses what.
 
-use super::call::{Call, json, wrong_body};
+use super::call::{Call, integral, json, wrong_body};
 use super::cloudevents::{self, CloudEvent};
 use super::fault::Fault;
 use super::route::Handled;
@@ -10,7 +10,7 @@ use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json as value};
 
 /// How many readings were new.
 #[derive(Serialize, JsonSchema)]
@@ -67,6 +67,74 @@ pub fn readings(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": 10_000}]})
 }
 
+/// A reading of which the event says id, source and time.
+#[derive(JsonSchema)]
+#[schemars(extend("anyOf" = [
+    {"required": ["team"], "properties": {"team": {"type": "string"}}},
+    {"required": ["principal"], "properties": {"principal": {"type": "string"}}},
+]))]
+#[expect(dead_code, reason = "only its schema is used; what it describes is read as a reading")]
+struct EventReading {
+    /// Identity within the source; that of the event when absent.
+    #[schemars(length(min = 1))]
+    id: Option<String>,
+    /// Who measured it; the source of the event when absent.
+    source: Option<String>,
+    /// When; the time of the event when absent.
+    time: Option<Micros>,
+    /// The team.
+    team: Option<String>,
+    /// The person or service.
+    principal: Option<String>,
+    /// Name of the offering.
+    #[schemars(length(min = 1))]
+    offering: String,
+    /// Name of the release.
+    release: Option<String>,
+    /// The feature.
+    feature: Option<String>,
+    /// Name of the instance.
+    instance: Option<String>,
+    /// How it was used.
+    #[schemars(length(min = 1))]
+    channel: String,
+    /// How often; once when absent.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    count: i64,
+    /// `ok` or `error`; ok when absent.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^(ok|error)$"))]
+    outcome: String,
+    /// Whether a rule made the team use it.
+    #[serde(default)]
+    mandated: bool,
+}
+
+/// A CloudEvent whose data is a reading; the event gives id, source and time where the data does not.
+pub fn event(generator: &mut SchemaGenerator) -> Schema {
+    let reading = generator.subschema_for::<EventReading>();
+    let text = value!({"type": "string", "minLength": 1});
+    json_schema!({
+        "type": "object",
+        "required": ["specversion", "id", "source", "type", "time", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": text,
+            "source": text,
+            "type": text,
+            "time": {"type": "string", "format": "date-time"},
+            "data": reading,
+        },
+    })
+}
+
+/// Many such events.
+pub fn events(generator: &mut SchemaGenerator) -> Schema {
+    let one = event(generator);
+    json_schema!({"type": "array", "items": one, "maxItems": 10_000})
+}
+
 /// Takes readings in.
 pub async fn report(call: Call) -> Handled {
     let readings = read(&call)?;
@@ -96,7 +164,11 @@ fn one(value: Value) -> Result<UsageReading, Fault> {
 fn lines(body: &[u8]) -> Result<Vec<UsageReading>, Fault> {
     let (mut readings, mut problems) = (Vec::new(), Vec::new());
     for (at, line) in body.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
-        match serde_json::from_slice(line) {
+        let reading = serde_json::from_slice(line).and_then(|mut value| {
+            integral(&mut value);
+            serde_json::from_value(value)
+        });
+        match reading {
             Ok(reading) => readings.push(reading),
             Err(error) => {
                 let mut problem = Problem::new("usage.line", "", error.to_string(), "Write one JSON object on a line.");
@@ -114,6 +186,7 @@ fn of_event(at: usize, event: &CloudEvent) -> Result<UsageReading, Fault> {
     let mut data = event.data.clone();
     let wrong = |message: &str| Error::invalid("usage.event", format!("{at}.data"), message, "Send a reading as data.");
     let map = data.as_object_mut().ok_or_else(|| wrong("It is no object"))?;
+    map.retain(|_, value| !value.is_null());
     map.entry("id").or_insert_with(|| event.id.clone().into());
     map.entry("source").or_insert_with(|| event.source.clone().into());
     if let Some(time) = event.time {

@@ -1,6 +1,6 @@
 //! Writing records: one at its address, or many at once.
 
-use super::call::{Call, outcome};
+use super::call::{Call, integral, outcome};
 use super::fault::Fault;
 use super::route::Handled;
 use axum::http::StatusCode;
@@ -62,7 +62,7 @@ pub fn documents(generator: &mut SchemaGenerator) -> Schema {
 fn one_kind(kind: &loggia_model::Kind) -> Value {
     json!({
         "type": "object",
-        "required": ["apiVersion", "kind", "metadata"],
+        "required": ["apiVersion", "kind", "metadata", "spec"],
         "properties": {
             "apiVersion": {"enum": kind.api_versions},
             "kind": {"const": kind.name},
@@ -155,13 +155,15 @@ fn one_document(call: &Call) -> Result<Value, Fault> {
 
 /// The documents of a body, JSON or YAML.
 fn read(call: &Call) -> Result<Vec<Value>, Fault> {
-    if call.media == "application/json" {
-        return Ok(match call.json()? {
-            Value::Array(items) => items,
-            one => vec![one],
-        });
-    }
-    let text = std::str::from_utf8(&call.body);
+    let mut values = if call.media == "application/json" { flat(vec![call.value()?]) } else { yaml(&call.body)? };
+    // Ours have types; those of the catalog are kept as they are written.
+    let ours = |value: &Value| value["apiVersion"].as_str().is_some_and(|version| version.starts_with("loggia.dev/"));
+    values.iter_mut().filter(|value| ours(value)).for_each(integral);
+    Ok(values)
+}
+
+fn yaml(body: &[u8]) -> Result<Vec<Value>, Fault> {
+    let text = std::str::from_utf8(body);
     let text = text.map_err(|_| Error::invalid("body", "", "The body is not UTF-8", "Send it as UTF-8."))?;
     let (mut values, mut problems) = (Vec::new(), Vec::new());
     for parsed in yaml::parse(text) {
@@ -170,7 +172,16 @@ fn read(call: &Call) -> Result<Vec<Value>, Fault> {
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(values) } else { Err(Error::Invalid(problems).into()) }
+    if problems.is_empty() { Ok(flat(values)) } else { Err(Error::Invalid(problems).into()) }
+}
+
+/// Lists of documents as their documents.
+fn flat(values: Vec<Value>) -> Vec<Value> {
+    let one = |value| match value {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    values.into_iter().flat_map(one).collect()
 }
 
 /// A conflict where a tag was expected is a failed precondition; what differs is told.
