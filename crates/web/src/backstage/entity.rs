@@ -86,7 +86,7 @@ pub async fn delete(call: &Call, uid: &str) -> Result<Response, Fault> {
     if let Some(record) = find_uid(call, uid) {
         let command = location::Forget { uid: record.uid };
         call.state.app.run(&call.caller, command).await?;
-        call.state.sources.read_again(&record.source.origin).await?;
+        call.state.sources.read_again(&record).await?;
     }
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }
