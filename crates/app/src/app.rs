@@ -4,6 +4,7 @@ use crate::caller::{Caller, Door};
 use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::error::{Error, Result};
+use crate::known::Known;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
@@ -54,6 +55,8 @@ pub struct App {
     pub(crate) work: Notify,
     /// Tells who watches that an operation has moved.
     pub(crate) progress: broadcast::Sender<Uid>,
+    /// Callers that were recognised a moment ago.
+    pub(crate) known: Known,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
 }
@@ -84,6 +87,7 @@ impl App {
             settings: parts.settings,
             work: Notify::new(),
             progress: broadcast::channel(1024).0,
+            known: Known::default(),
             sightings: ArcSwap::from_pointee(
                 sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
             ),

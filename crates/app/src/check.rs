@@ -3,7 +3,7 @@
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::{Micros, Problem, Record, Ref, Source, Uid, version};
 use schemars::JsonSchema;
@@ -28,7 +28,7 @@ pub fn check(source: &[SourceFile]) -> CheckReport {
     let nowhere: Place<'_> = &|_| None;
     let mut reading = read(source, nowhere);
     let mut later = duplicates(&reading);
-    later.extend(missing_references(&graph_of(&reading), &reading.prepared));
+    later.extend(missing_references(&graph_of(&reading), &Audience::All, &reading.prepared));
     later.extend(releases(&reading));
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);

@@ -24,16 +24,22 @@ use serde_json::{Map, Value, json};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Observed {
     /// What the reporter calls it; the rules of the offerings say what it is.
+    #[schemars(length(min = 1, max = 200))]
     pub offering: String,
     /// Version of what runs.
     #[serde(default)]
     pub version: String,
     /// Name of the environment.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_]{0,18}[A-Za-z0-9])?$"))]
     pub environment: String,
     /// The team that runs it, as `booking` or `group:default/booking`.
+    #[schemars(regex(
+        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+    ))]
     pub team: String,
     /// Name within team and environment; the name of the offering when absent.
     #[serde(default)]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,38}[A-Za-z0-9])?$"))]
     pub name: Option<String>,
     /// What else the reporter knows, such as `image`, `chart` or `resource`.
     #[serde(default)]
@@ -97,9 +103,29 @@ fn team(seen: &Observed, ctx: &Ctx<'_>) -> Result<Ref> {
     Ok(team)
 }
 
+/// Names become part of the instance's name, so they follow its rules, whatever the way in.
+fn check_names(name: &str, environment: &str) -> Result<()> {
+    let fits = |text: &str, most: usize, more: &[u8]| {
+        let inner = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
+        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = text.as_bytes();
+        bytes.len() <= most && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
+    };
+    let mend = "Use letters, digits, hyphens and underscores, beginning and ending with a letter or digit.";
+    if !fits(environment, 20, b"-_") {
+        let message = format!("{environment:?} cannot be the name of an environment");
+        return Err(Error::invalid("observe.environment", "environment", message, mend));
+    }
+    if !fits(name, 40, b"-_.") {
+        return Err(Error::invalid("observe.name", "name", format!("{name:?} cannot be a name"), mend));
+    }
+    Ok(())
+}
+
 fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Match, ctx: &Ctx<'_>) -> Result<Value> {
     let team = team(seen, ctx)?;
     let name = seen.name.clone().unwrap_or_else(|| found.offering.clone());
+    check_names(&name, &seen.environment)?;
     let reference = Ref::new("instance", team.name(), &format!("{name}.{}", seen.environment));
     let time = seen.time.unwrap_or(ctx.now).min(ctx.now);
     changes.matched.push(key_of(seen, &team));

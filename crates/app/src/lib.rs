@@ -4,17 +4,23 @@
 //! whose audience bounds what they see.
 
 pub mod app;
+pub mod audit;
 pub mod caller;
 pub mod catalog;
 pub mod changes;
 pub mod check;
 pub mod clock;
 pub mod command;
+pub mod diff;
 pub mod driver;
 pub mod error;
 pub mod estate;
 pub mod fetch;
 pub mod files;
+pub mod form;
+pub mod git_http;
+pub mod idempotency;
+mod known;
 pub mod location;
 pub mod login;
 pub mod look;

@@ -10,7 +10,8 @@ use argon2::{Argon2, PasswordHash};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use loggia_model::canonical::hex;
 use loggia_model::{Micros, Ref};
-use loggia_store::{Login, Session, Token, TokenKind};
+use loggia_store::{Login, TokenKind};
+pub use loggia_store::{Session, Token};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -133,11 +134,18 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn session_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
-        let row = self.store.session(&digest(token)).await?;
-        let Some(row) = row.filter(|row| row.expires_at > self.now()) else { return Ok(None) };
-        let (graph, user) = (self.graph(), row.principal.parse::<Ref>());
-        let known = user.ok().filter(|user| graph.get(user).is_some());
-        Ok(known.map(|user| Caller::person(&graph, user, door, request_id)))
+        let (hash, graph, now) = (digest(token), self.graph(), self.now());
+        if let Some(caller) = self.known.get(&hash, graph.position(), now, door, request_id) {
+            return Ok(Some(caller));
+        }
+        let row = self.store.session(&hash).await?;
+        let Some(row) = row.filter(|row| row.expires_at > now) else { return Ok(None) };
+        let user = row.principal.parse::<Ref>().ok().filter(|user| graph.get(user).is_some());
+        let Some(user) = user else { return Ok(None) };
+        let caller = Caller::person(&graph, user, door, request_id);
+        self.known.put(&hash, graph.position(), now, Some(row.expires_at), &caller);
+        self.seen_session(row, now);
+        Ok(Some(caller))
     }
 
     /// Ends a session.
@@ -145,7 +153,9 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn sign_out(&self, token: &str) -> Result<()> {
-        self.store.delete_session(&digest(token)).await?;
+        let hash = digest(token);
+        self.known.forget(&hash);
+        self.store.delete_session(&hash).await?;
         Ok(())
     }
 
@@ -167,6 +177,7 @@ impl App {
         if !mine.iter().any(|row| row.hash == hash) {
             return Err(Error::NotFound("You have no such session.".into()));
         }
+        self.known.forget(hash);
         self.store.delete_session(hash).await?;
         Ok(())
     }
@@ -210,20 +221,26 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn token_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
-        let now = self.now();
-        let Some(row) = self.store.token(&digest(token)).await? else { return Ok(None) };
+        let (hash, graph, now) = (digest(token), self.graph(), self.now());
+        if let Some(caller) = self.known.get(&hash, graph.position(), now, door, request_id) {
+            return Ok(Some(caller));
+        }
+        let Some(row) = self.store.token(&hash).await? else { return Ok(None) };
         if row.revoked_at.is_some() || row.expires_at.is_some_and(|at| at <= now) {
             return Ok(None);
         }
         self.used(&row, now);
         let limits = limits(&row.scopes);
-        if row.kind == TokenKind::Service {
-            return Ok(Some(Caller::service(&row.principal, limits, door, request_id)));
-        }
-        let graph = self.graph();
-        let Ok(user) = row.principal.parse::<Ref>() else { return Ok(None) };
-        let known = graph.get(&user).is_some();
-        Ok(known.then(|| Caller { limits, ..Caller::person(&graph, user, door, request_id) }))
+        let caller = match row.kind {
+            TokenKind::Service => Caller::service(&row.principal, limits, door, request_id),
+            TokenKind::Personal => {
+                let user = row.principal.parse::<Ref>().ok().filter(|user| graph.get(user).is_some());
+                let Some(user) = user else { return Ok(None) };
+                Caller { limits, ..Caller::person(&graph, user, door, request_id) }
+            }
+        };
+        self.known.put(&hash, graph.position(), now, row.expires_at, &caller);
+        Ok(Some(caller))
     }
 
     /// The tokens of the caller; all service tokens too, for an administrator.
@@ -247,11 +264,24 @@ impl App {
     /// [`Error::NotFound`] when it is not among them.
     pub async fn revoke_token(&self, caller: &Caller, id: loggia_model::Uid) -> Result<()> {
         let mine = self.my_tokens(caller).await?;
-        if !mine.iter().any(|row| row.id == id) {
+        let Some(row) = mine.iter().find(|row| row.id == id) else {
             return Err(Error::NotFound("You have no such token.".into()));
-        }
+        };
+        self.known.forget(&row.hash);
         self.store.revoke_token(id, self.now()).await?;
         Ok(())
+    }
+
+    /// Notes the use of a session; written once a minute, not at each request.
+    fn seen_session(&self, row: Session, now: Micros) {
+        if now.0 - row.last_used_at.0 > 60 * loggia_model::time::SECOND {
+            let store = self.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.touch_sessions(&[(row.hash, now)]).await {
+                    tracing::debug!(%error, "cannot note the use of a session");
+                }
+            });
+        }
     }
 
     /// Notes the use of a token; written once a minute, not at each call.

@@ -16,6 +16,7 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::{Record, Ref, Uid};
+pub use loggia_store::LogLine;
 use serde_json::{Value, json};
 
 /// How an operation ended, as a worker found it.
@@ -277,7 +278,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn log_lines(&self, operation: Uid, after: i64) -> Result<Vec<loggia_store::LogLine>> {
+    pub async fn log_lines(&self, operation: Uid, after: i64) -> Result<Vec<LogLine>> {
         Ok(self.store.log_lines(operation, after, 10_000).await?)
     }
 

@@ -40,6 +40,7 @@ pub struct OrderInput {
     /// The team, as `booking` or `group:default/booking`.
     pub team: String,
     /// Name within team and environment: lower-case letters, digits and hyphens, at most 40.
+    #[schemars(regex(pattern = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"))]
     pub name: String,
     /// Inputs, as the contract of the release wants them.
     #[serde(default)]

@@ -161,12 +161,35 @@ pub struct RoleTable;
 
 impl Policy for RoleTable {
     fn allows(&self, caller: &Caller, action: Action, subject: &Subject) -> bool {
-        let within = match &caller.limits {
-            Limits::None => true,
-            Limits::Only(scopes) => scopes.contains(action.scope()),
-        };
-        within && roles(caller, subject).into_iter().any(|role| allows(role, action))
+        within(caller, action) && roles(caller, subject).into_iter().any(|role| allows(role, action))
     }
+}
+
+/// Whether the token of a caller is good for an action; callers without a token are not limited.
+pub fn within(caller: &Caller, action: Action) -> bool {
+    match &caller.limits {
+        Limits::None => true,
+        Limits::Only(scopes) => scopes.contains(action.scope()),
+    }
+}
+
+/// Passes when somebody is signed in and their token is good for the action: what can be said before it is known what
+/// the request is about.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] for a token without the scope.
+pub fn admit(caller: &Caller, action: Action) -> Result<()> {
+    if !caller.is_signed_in() {
+        return Err(Error::Unauthenticated("Sign in first, or send a token.".into()));
+    }
+    if !within(caller, action) {
+        return Err(missing_scope(action));
+    }
+    Ok(())
+}
+
+fn missing_scope(action: Action) -> Error {
+    Error::Forbidden(format!("This token may not do that. It needs the scope \"{}\".", action.scope()))
 }
 
 /// The roles of a caller, seen from a subject.
@@ -203,9 +226,8 @@ pub fn require(policy: &dyn Policy, caller: &Caller, action: Action, subject: &S
     if !caller.is_signed_in() {
         return Err(Error::Unauthenticated("Sign in first, or send a token.".into()));
     }
-    if let Limits::Only(_) = caller.limits {
-        let scope = action.scope();
-        return Err(Error::Forbidden(format!("This token may not do that. It needs the scope \"{scope}\".")));
+    if !within(caller, action) {
+        return Err(missing_scope(action));
     }
     Err(Error::Forbidden(who_may(action, subject)))
 }

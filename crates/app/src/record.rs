@@ -4,6 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
+use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::policy::{Action, Subject};
@@ -50,13 +51,15 @@ impl Command for Apply {
         let mut seen = graph.clone();
         for prepared in &self.prepared {
             let before = seen.get(&prepared.reference).cloned();
-            let what = self.decide_one(&mut changes, before.as_deref(), prepared, ctx)?;
-            answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag}));
+            let what = self.decide_one(&mut changes, &seen, before.as_deref(), prepared, ctx)?;
+            let old = before.as_deref().map_or(Value::Null, |before| before.parse().0);
+            let diff = if what == "unchanged" { Vec::new() } else { differences(&old, &prepared.document.0) };
+            answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag, "diff": diff}));
             if let Some(change) = changes.entries.last().and_then(|entry| entry.as_graph_change(ctx.now)) {
                 seen.apply(&[change]);
             }
         }
-        let problems = missing_references(&seen, &self.prepared);
+        let problems = missing_references(&seen, &ctx.caller.audience, &self.prepared);
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
@@ -72,6 +75,7 @@ impl Apply {
     fn decide_one(
         &self,
         changes: &mut Changes,
+        graph: &Graph,
         before: Option<&Record>,
         prepared: &Prepared,
         ctx: &Ctx<'_>,
@@ -85,6 +89,10 @@ impl Apply {
             changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
             return Ok("created");
         };
+        if !graph.visible(&ctx.caller.audience, before) {
+            // The same words whatever it is and whose: what may not be seen is not told.
+            return Err(Error::Conflict(format!("The name {} cannot be used. Choose another.", prepared.reference)));
+        }
         // Owning the new text is not enough: it must have been theirs before.
         ctx.require(Action::Apply, &subject_of(&before.parse()))?;
         if self.if_match.as_deref().is_some_and(|tag| tag != &*before.etag) {
@@ -193,7 +201,8 @@ pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
 }
 
 /// References of our own kinds that lead nowhere. Those of the catalog may dangle, as in Backstage.
-pub fn missing_references(graph: &Graph, prepared: &[Prepared]) -> Vec<Problem> {
+/// What the audience may not see counts as missing, so that nobody can find it out by naming it.
+pub fn missing_references(graph: &Graph, audience: &Audience, prepared: &[Prepared]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|k| k.api_versions.iter().any(|v| v.starts_with("loggia.dev/")))
@@ -201,7 +210,7 @@ pub fn missing_references(graph: &Graph, prepared: &[Prepared]) -> Vec<Problem> 
             continue;
         };
         for relation in (kind.relations)(&one.document) {
-            if graph.get(&relation.target).is_none() {
+            if !graph.get(&relation.target).is_some_and(|record| graph.visible(audience, record)) {
                 let message = format!("{} names {}, which does not exist", one.reference, relation.target);
                 let mend = format!("Add {}, or correct the name.", relation.target);
                 let mut problem =
@@ -255,10 +264,13 @@ impl Command for Delete {
             ));
         }
         owned_here(&record)?;
-        if let Some(user) = live_dependants(graph, &record.reference).first() {
+        let users = live_dependants(graph, &record.reference);
+        if !users.is_empty() {
+            let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());
+            let by = named.map(|user| format!(", by {user} for one")).unwrap_or_default();
             return Err(Error::refused(
                 "record.in-use",
-                format!("{} is still used, by {user} for one.", self.reference),
+                format!("{} is still used{by}.", self.reference),
                 "Take away what uses it first.",
             ));
         }

@@ -224,7 +224,7 @@ impl Deciding<'_> {
         let now = self.ctx.now;
         let changes: Vec<_> = self.changes.entries.iter().filter_map(|entry| entry.as_graph_change(now)).collect();
         after.apply(&changes);
-        self.report.problems.extend(missing_references(&after, prepared));
+        self.report.problems.extend(missing_references(&after, &Audience::All, prepared));
     }
 
     fn problem(&mut self, rule: &str, path: &str, at: &Prepared, message: String, mend: &str) {

@@ -4,9 +4,12 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
+use crate::record::visible;
+use loggia_graph::Graph;
+use loggia_model::Micros;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Problem, Ref};
-use loggia_store::{UsageFilter, Use};
+pub use loggia_store::{UsageFilter, Use};
 
 /// How many readings one call may bring.
 pub const MOST: usize = 10_000;
@@ -54,12 +57,35 @@ impl App {
         let graph = self.graph();
         let rows = self.store.uses(filter).await?;
         // Use of what the caller may not see is not told either.
-        let seen = |row: &Use| {
-            let offering = graph.get(&Ref::new("offering", "default", &row.offering));
-            offering.is_some_and(|record| graph.visible(&caller.audience, record))
-        };
-        Ok(rows.into_iter().filter(seen).collect())
+        Ok(rows.into_iter().filter(|row| may_see(&graph, caller, &row.offering, &row.instance)).collect())
     }
+
+    /// The readings behind the numbers of an offering, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an offering that the caller may not see.
+    pub async fn usage_rows(
+        &self,
+        caller: &Caller,
+        offering: &str,
+        (from, until): (Micros, Micros),
+        limit: i64,
+    ) -> Result<Vec<UsageReading>> {
+        self.require(caller, Action::Read, &Subject::default())?;
+        let graph = self.graph();
+        let offering = visible(&graph, &caller.audience, &Ref::new("offering", "default", offering))?;
+        let rows = self.store.usage_rows(offering.reference.name(), from, until, limit).await?;
+        let instance = |row: &UsageReading| row.instance.clone().unwrap_or_default();
+        Ok(rows.into_iter().filter(|row| may_see(&graph, caller, &row.offering, &instance(row))).collect())
+    }
+}
+
+/// Whether the caller may see both the offering and the instance of a reading; an instance that is no more does not
+/// matter.
+fn may_see(graph: &Graph, caller: &Caller, offering: &str, instance: &str) -> bool {
+    let instance = instance.parse::<Ref>().ok().and_then(|name| graph.get(&name).cloned());
+    visible(graph, &caller.audience, &Ref::new("offering", "default", offering)).is_ok()
+        && instance.is_none_or(|record| graph.visible(&caller.audience, &record))
 }
 
 fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {

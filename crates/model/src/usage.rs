@@ -6,11 +6,16 @@ use serde::{Deserialize, Serialize};
 
 /// One reading of use. Kept once per `(source, id)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [
+    {"required": ["team"], "properties": {"team": {"type": "string"}}},
+    {"required": ["principal"], "properties": {"principal": {"type": "string"}}},
+]))]
 pub struct UsageReading {
     /// Who measured it: a driver, a door of Loggia, or a reporter. With `id` it is the key.
     #[serde(default)]
     pub source: String,
     /// Identity within the source.
+    #[schemars(length(min = 1))]
     pub id: String,
     /// When the use happened.
     pub time: Micros,
@@ -21,6 +26,7 @@ pub struct UsageReading {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// Name of the offering.
+    #[schemars(length(min = 1))]
     pub offering: String,
     /// Name of the release, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,12 +38,15 @@ pub struct UsageReading {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     /// How it was used: `connection`, `push`, `request`, `order`, …
+    #[schemars(length(min = 1))]
     pub channel: String,
     /// How often, at least 0.
     #[serde(default = "one")]
+    #[schemars(range(min = 0))]
     pub count: i64,
     /// Whether it worked: `ok` or `error`.
     #[serde(default = "ok")]
+    #[schemars(regex(pattern = r"^(ok|error)$"))]
     pub outcome: String,
     /// Whether a rule made the team use it.
     #[serde(default)]

@@ -20,6 +20,7 @@ pub mod state;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use std::sync::Arc;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use state::WebState;
@@ -51,5 +52,11 @@ pub async fn run(
     state: WebState,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let stopping = Arc::clone(&state.stopping);
+    let ended = async move {
+        ended.await;
+        // Streams that would never end by themselves.
+        stopping.send_replace(true);
+    };
     axum::serve(listener, router(state)).with_graceful_shutdown(ended).await
 }

@@ -2,8 +2,10 @@
 
 use loggia_app::App;
 use loggia_app::login::digest;
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use tokio::sync::watch;
 
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]
@@ -16,12 +18,23 @@ pub struct WebState {
     pub ready: Arc<AtomicBool>,
     /// Keeps sources in step; asked by pages that show or refresh them.
     pub sources: Arc<loggia_app::source::Sources>,
+    /// Turns true when the server stops, so that streams end.
+    pub stopping: Arc<watch::Sender<bool>>,
+    /// Idempotency keys that are at work now.
+    pub keys: Arc<Mutex<HashSet<String>>>,
 }
 
 impl WebState {
     /// For an application, with the bootstrap token as the operator gave it.
     pub fn new(app: Arc<App>, admin_token: Option<&str>, sources: Arc<loggia_app::source::Sources>) -> WebState {
         let admin_token = admin_token.filter(|token| !token.is_empty()).map(|token| digest(token).into());
-        WebState { app, admin_token, ready: Arc::new(AtomicBool::new(false)), sources }
+        WebState {
+            app,
+            admin_token,
+            ready: Arc::new(AtomicBool::new(false)),
+            sources,
+            stopping: Arc::new(watch::channel(false).0),
+            keys: Arc::default(),
+        }
     }
 }

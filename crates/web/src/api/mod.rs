@@ -1,9 +1,45 @@
-//! Routes of this door.
+//! The JSON API, `/api/v1`. Routes are declared once, in [`registry`]; routing, the OpenAPI document and the table of who
+//! may follow from that.
+
+mod address;
+mod call;
+mod cloudevents;
+mod dispatch;
+mod events;
+mod fault;
+mod forms;
+mod idempotency;
+mod instances;
+mod logins;
+mod me;
+mod observe;
+mod openapi;
+mod operations;
+mod orders;
+mod parameter;
+mod records;
+pub mod registry;
+mod route;
+mod schema;
+mod search;
+mod secrets;
+mod sessions;
+mod sources;
+mod stream;
+mod tokens;
+mod usage;
+mod view;
+mod who_runs;
+mod write;
 
 use crate::state::WebState;
 use axum::Router;
+use axum::routing::any;
+
+pub use dispatch::MatchedRoute;
+pub use route::{Access, Route};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new()
+    Router::new().route("/api/v1", any(dispatch::dispatch)).route("/api/v1/{*rest}", any(dispatch::dispatch))
 }

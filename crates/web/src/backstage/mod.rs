@@ -37,6 +37,7 @@ use error::{Fault, MOUNT};
 use loggia_app::Caller;
 use loggia_app::policy::{Action, Subject};
 use loggia_graph::Graph;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -94,6 +95,9 @@ enum Place<'p> {
 
 /// Finds the place of a path below the mount; none where nothing is.
 fn find<'p>(words: &[&'p str]) -> Option<Place<'p>> {
+    if words.contains(&"") {
+        return None;
+    }
     let is = |at: usize, word: &str| words.get(at).is_some_and(|given| given.eq_ignore_ascii_case(word));
     Some(match words {
         [_] if is(0, "entities") => Place::Entities,
@@ -141,17 +145,12 @@ async fn door(State(state): State<WebState>, mut request: Request) -> Response {
     let path = head.uri.path().strip_prefix(MOUNT).unwrap_or_default();
     let path = path.trim_start_matches('/');
     let words: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
-    let mut decoded = Vec::with_capacity(words.len());
-    for word in &words {
-        let Some(word) = params::percent(word) else {
-            let fault = Fault::input(format!("Failed to decode param '{word}'"));
-            return fault.answer(&method, &head.uri);
-        };
-        decoded.push(word);
-    }
-    let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    let place = find(&decoded).filter(|_| !words.contains(&""));
-    let Some(place) = place else { return reply::empty(StatusCode::NOT_FOUND) };
+    let decoded = match decoded(&words) {
+        Ok(decoded) => decoded,
+        Err(fault) => return fault.answer(&method, &head.uri),
+    };
+    let words: Vec<&str> = decoded.iter().map(|word| &**word).collect();
+    let Some(place) = find(&words) else { return reply::empty(StatusCode::NOT_FOUND) };
     let method = if method == Method::HEAD { Method::GET } else { method };
     let allowed = methods(&place);
     if method == Method::OPTIONS {
@@ -167,6 +166,16 @@ async fn door(State(state): State<WebState>, mut request: Request) -> Response {
         Ok(response) => response,
         Err(fault) => fault.answer(&method, &head.uri),
     }
+}
+
+/// The parts of a path without their encoding. An empty part leads nowhere.
+fn decoded<'p>(words: &[&'p str]) -> Result<Vec<Cow<'p, str>>, Fault> {
+    let decode = |word: &&'p str| match word.contains('%') {
+        true => params::percent(word).map(Cow::Owned),
+        false => Some(Cow::Borrowed(*word)),
+    };
+    let wrong = |word: &str| Fault::input(format!("Failed to decode param '{word}'"));
+    words.iter().map(|word| decode(word).ok_or_else(|| wrong(word))).collect()
 }
 
 fn options(allowed: &'static str) -> Response {

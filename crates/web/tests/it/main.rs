@@ -1,5 +1,10 @@
-//! Tests of the doors over a whole application.
+//! Tests of the doors over a whole application, on SQLite and, where a server is given, on PostgreSQL.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audience;
 mod catalog;
+mod records;
+mod roles;
+mod running;
+mod world;

@@ -1,0 +1,189 @@
+//! Audit: the revisions of one thing with what each changed, and the events of everything.
+
+use crate::App;
+use crate::caller::Caller;
+use crate::diff::{Difference, differences};
+use crate::error::Result;
+use crate::policy::{Action, Subject};
+use crate::record::visible;
+use loggia_graph::{Audience, Graph};
+use loggia_model::{Actor, Event, Micros, Ref, Uid};
+use loggia_store::{EventFilter, RevisionRow};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// One revision, with who made it and what it changed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    /// Number, from 1.
+    pub revision: i64,
+    /// Place in the history of everything.
+    pub position: i64,
+    /// When.
+    pub time: Micros,
+    /// The name at this time.
+    #[serde(rename = "ref")]
+    pub reference: Ref,
+    /// Type of the event that wrote it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who did it.
+    pub principal: String,
+    /// For whom, when somebody acted for another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// The way in.
+    pub door: String,
+    /// Why, in the words of the actor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it was taken away by this revision.
+    pub removed: bool,
+    /// What differs from the revision before, in the text and below `status`.
+    pub changes: Vec<Difference>,
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// About this.
+    pub subject: Option<Ref>,
+    /// Of one of these types; all when empty.
+    pub types: Vec<String>,
+    /// By this person or service, or on behalf of it.
+    pub principal: Option<String>,
+    /// Only later positions; the answer is then oldest first.
+    pub after: Option<i64>,
+    /// Only earlier positions.
+    pub before: Option<i64>,
+    /// Not earlier than.
+    pub since: Option<Micros>,
+    /// Earlier than.
+    pub until: Option<Micros>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Default)]
+pub struct AuditPage {
+    /// The events that the caller may see.
+    pub events: Vec<Event>,
+    /// Position of the last one that was looked at, when there may be more.
+    pub next: Option<i64>,
+}
+
+impl App {
+    /// The revisions of something that the caller may see, newest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`], the same whether it does not exist or may not be seen.
+    pub async fn revisions(
+        &self,
+        caller: &Caller,
+        reference: &Ref,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Revision>> {
+        let uid = visible(&self.graph(), &caller.audience, reference)?.uid;
+        // One more than asked for: the oldest is only there to compare with.
+        let rows = self.store.history(uid, before, limit + 1).await?;
+        let actors = self.actors(uid, &rows).await?;
+        let wanted = usize::try_from(limit).unwrap_or(0);
+        let shown = rows.iter().take(wanted).enumerate();
+        Ok(shown.map(|(at, row)| revision(row, rows.get(at + 1), actors.get(&row.position))).collect())
+    }
+
+    async fn actors(&self, uid: Uid, rows: &[RevisionRow]) -> Result<HashMap<i64, Event>> {
+        let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else { return Ok(HashMap::new()) };
+        let filter = EventFilter {
+            subject: Some(uid),
+            after: Some(oldest.position - 1),
+            before: Some(newest.position + 1),
+            limit: 10_000,
+            ..EventFilter::default()
+        };
+        let events = self.store.events(&filter).await?;
+        Ok(events.into_iter().map(|event| (event.position, event)).collect())
+    }
+
+    /// The events of everything: newest first, or oldest first after a position.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`] unless the caller is of the product team.
+    pub async fn events(&self, caller: &Caller, query: AuditQuery) -> Result<AuditPage> {
+        self.require(caller, Action::Audit, &Subject::default())?;
+        let graph = self.graph();
+        let subject = match &query.subject {
+            Some(reference) => Some(visible(&graph, &caller.audience, reference)?.uid),
+            None => None,
+        };
+        let filter = EventFilter {
+            subject,
+            types: query.types,
+            principal: query.principal,
+            after: query.after,
+            before: query.before,
+            since: query.since,
+            until: query.until,
+            limit: query.limit,
+        };
+        let found = self.store.events(&filter).await?;
+        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == query.limit;
+        let next = found.last().filter(|_| full).map(|event| event.position);
+        let mut events = Vec::with_capacity(found.len());
+        for event in found {
+            if self.may_see(&graph, &caller.audience, &event).await? {
+                events.push(event);
+            }
+        }
+        Ok(AuditPage { events, next })
+    }
+
+    /// Whether an event is about something that the audience may see. What is no more is judged by its last text.
+    async fn may_see(&self, graph: &Graph, audience: &Audience, event: &Event) -> Result<bool> {
+        let (false, Some(uid)) = (*audience == Audience::All, event.subject) else { return Ok(true) };
+        if let Some(record) = graph.by_uid(uid) {
+            return Ok(graph.visible(audience, record));
+        }
+        let last = self.store.history(uid, None, 2).await?.into_iter().find_map(RevisionRow::record);
+        Ok(last.is_some_and(|record| graph.visible(audience, &record)))
+    }
+}
+
+fn revision(row: &RevisionRow, before: Option<&RevisionRow>, event: Option<&Event>) -> Revision {
+    let nobody = Actor {
+        principal: String::new(),
+        on_behalf_of: None,
+        organisation: String::new(),
+        door: String::new(),
+        request_id: String::new(),
+    };
+    let actor = event.map_or(nobody, |event| event.actor.clone());
+    Revision {
+        revision: row.revision,
+        position: row.position,
+        time: row.time,
+        reference: row.reference.clone(),
+        kind: event.map(|event| event.kind.clone()).unwrap_or_default(),
+        principal: actor.principal,
+        on_behalf_of: actor.on_behalf_of,
+        door: actor.door,
+        reason: event.and_then(|event| event.reason.clone()),
+        removed: row.document.is_none(),
+        changes: before.map(|before| differences(&whole(before), &whole(row))).unwrap_or_default(),
+    }
+}
+
+/// The text with the status in one value.
+fn whole(row: &RevisionRow) -> Value {
+    let read = |text: &Option<std::sync::Arc<str>>| text.as_deref().and_then(|t| serde_json::from_str(t).ok());
+    let mut value: Value = read(&row.document).unwrap_or(Value::Null);
+    if let (Some(map), Some(status)) = (value.as_object_mut(), read(&row.status)) {
+        map.insert("status".to_owned(), status);
+    }
+    value
+}

@@ -1,0 +1,200 @@
+//! CloudEvents 1.0 over HTTP (structured, batched, binary), and CDEvents in them.
+//!
+//! CDEvents say which service runs in which environment as which artifact. They do not say whose it is and which version
+//! it has: `customData.team` says whose, else the first part of the subject's id before a slash; the version is that of
+//! the artifact's package address, else `customData.version`.
+
+use super::call::{Call, wrong_body};
+use super::fault::Fault;
+use axum::http::HeaderMap;
+use loggia_app::Error;
+use loggia_app::estate::Observed;
+use loggia_model::{Micros, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// One event.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CloudEvent {
+    /// Always `1.0`.
+    #[schemars(regex(pattern = r"^1\.0$"))]
+    pub specversion: String,
+    /// Identity within the source.
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// Who sent it.
+    #[schemars(length(min = 1))]
+    pub source: String,
+    /// What happened, such as `dev.cdevents.service.deployed.0.3.0`.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1))]
+    pub kind: String,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub subject: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Micros")]
+    pub time: Option<Micros>,
+    /// What it says.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// Whether a request carries an event with its attributes in headers.
+pub fn is_binary(headers: &HeaderMap) -> bool {
+    headers.contains_key("ce-specversion")
+}
+
+/// The events of a request.
+///
+/// # Errors
+/// 400 when an attribute is missing or wrong.
+pub fn read(call: &Call) -> Result<Vec<CloudEvent>, Fault> {
+    if is_binary(&call.headers) {
+        return Ok(vec![binary(call)?]);
+    }
+    match call.media.as_str() {
+        "application/cloudevents-batch+json" => call.json(),
+        _ => Ok(vec![call.json()?]),
+    }
+}
+
+fn binary(call: &Call) -> Result<CloudEvent, Fault> {
+    let header = |name: &str| call.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let needed = |name: &str| {
+        let missing = || Error::invalid("cloudevents", name, format!("The header {name} is missing"), "Send it.");
+        header(name).filter(|text| !text.is_empty()).ok_or_else(missing)
+    };
+    let time = match header("ce-time") {
+        None => None,
+        Some(text) => Some(Micros::parse(&text).ok_or_else(|| {
+            Error::invalid("cloudevents", "ce-time", "This is not a time", "Write it like 2026-01-31T12:00:00Z.")
+        })?),
+    };
+    Ok(CloudEvent {
+        specversion: needed("ce-specversion")?,
+        id: needed("ce-id")?,
+        source: needed("ce-source")?,
+        kind: needed("ce-type")?,
+        subject: header("ce-subject"),
+        time,
+        data: serde_json::from_slice(&call.body).map_err(|error| wrong_body(&error))?,
+    })
+}
+
+/// What an event says about something that runs; `Ok(Err(why))` for events that say nothing about that.
+///
+/// # Errors
+/// What is wrong with an event that should.
+pub fn observed(event: &CloudEvent) -> Result<Result<Observed, String>, Box<Problem>> {
+    // The full CDEvent is in the data; its context says more exactly what it is.
+    let kind = text(&event.data, "/context/type").unwrap_or(&event.kind);
+    let Some(rest) = kind.strip_prefix("dev.cdevents.service.") else {
+        return Ok(Err(format!("{kind} says nothing about what runs.")));
+    };
+    let predicate = rest.split('.').next().unwrap_or_default();
+    if !["deployed", "upgraded", "rolledback", "removed", "published"].contains(&predicate) {
+        return Ok(Err(format!("{kind} says nothing about what runs.")));
+    }
+    let id = text(&event.data, "/subject/id").or(event.subject.as_deref()).unwrap_or_default();
+    if id.is_empty() {
+        return Err(missing("data.subject.id", "Name the service."));
+    }
+    let (owner, service) = id.rsplit_once('/').map_or((None, id), |(front, name)| (front.rsplit('/').next(), name));
+    let own = |key: &str| text(&event.data, &format!("/customData/{key}")).map(str::to_owned);
+    let content = |key: &str| text(&event.data, &format!("/subject/content/{key}"));
+    let environment = content("environment/id").map(|id| id.rsplit('/').next().unwrap_or(id).to_owned());
+    let environment = own("environment").or(environment);
+    let Some(environment) = environment else {
+        return Ok(Err(format!("{kind} does not say in which environment.")));
+    };
+    let Some(team) = own("team").or_else(|| owner.map(str::to_owned)) else {
+        return Ok(Err("It does not say whose it is: give customData.team, or a subject like team/service.".into()));
+    };
+    let artifact = content("artifactId").map(str::to_owned);
+    let version = own("version").or_else(|| artifact.as_deref().and_then(version_of)).unwrap_or_default();
+    let time = text(&event.data, "/context/timestamp").and_then(Micros::parse).or(event.time);
+    Ok(Ok(Observed {
+        offering: own("offering").unwrap_or_else(|| service.to_owned()),
+        version,
+        environment,
+        team,
+        name: Some(own("name").unwrap_or_else(|| service.to_owned())),
+        attributes: attributes(event, id, artifact),
+        time,
+        since: time.filter(|_| predicate != "published"),
+        how: Some("cdevents".into()),
+        removed: predicate == "removed",
+    }))
+}
+
+fn attributes(event: &CloudEvent, id: &str, artifact: Option<String>) -> Map<String, Value> {
+    let mut attributes = Map::new();
+    attributes.insert("service".into(), json!(id));
+    attributes.insert("source".into(), json!(text(&event.data, "/context/source").unwrap_or(&event.source)));
+    if let Some(artifact) = artifact {
+        attributes.insert("artifact".into(), json!(artifact));
+    }
+    attributes
+}
+
+/// The version in a package address, `pkg:type/name@version?…`: that of a tag rather than that of a digest.
+fn version_of(artifact: &str) -> Option<String> {
+    let tag =
+        artifact.split_once('?').and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("tag=")));
+    let plain = artifact.split(['?', '#']).next()?.rsplit_once('@').map(|(_, version)| version);
+    let version = tag.or(plain.filter(|version| !version.starts_with("sha256")))?;
+    Some(version.replace("%2B", "+").replace("%2b", "+"))
+}
+
+fn text<'a>(data: &'a Value, pointer: &str) -> Option<&'a str> {
+    data.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+}
+
+fn missing(path: &str, mend: &str) -> Box<Problem> {
+    Box::new(Problem::new("cdevents", path, "It is missing", mend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, data: Value) -> CloudEvent {
+        CloudEvent {
+            specversion: "1.0".into(),
+            id: "1".into(),
+            source: "ci".into(),
+            kind: kind.into(),
+            subject: None,
+            time: None,
+            data,
+        }
+    }
+
+    #[test]
+    fn reads_what_a_service_event_says() {
+        let data = json!({
+            "context": {"type": "dev.cdevents.service.deployed.0.3.0", "timestamp": "2026-03-20T14:27:05Z", "source": "/ci"},
+            "subject": {"id": "booking/orders", "content": {"environment": {"id": "dev"},
+                "artifactId": "pkg:oci/postgres@sha256%3Aabc?tag=16.4"}},
+        });
+        let seen = observed(&event("dev.cdevents.service.deployed.0.3.0", data)).unwrap().unwrap();
+        assert_eq!((seen.team.as_str(), seen.offering.as_str(), seen.version.as_str()), ("booking", "orders", "16.4"));
+        assert_eq!((seen.environment.as_str(), seen.removed), ("dev", false));
+        assert_eq!(seen.attributes["artifact"], "pkg:oci/postgres@sha256%3Aabc?tag=16.4");
+        assert!(seen.time.is_some());
+    }
+
+    #[test]
+    fn other_events_say_nothing_and_broken_ones_say_where() {
+        assert!(observed(&event("dev.cdevents.build.started.0.2.0", json!({}))).unwrap().is_err());
+        assert!(observed(&event("dev.cdevents.service.deployed.0.2.0", json!({}))).is_err());
+        let data = json!({"subject": {"id": "orders", "content": {"environment": {"id": "dev"}}}});
+        assert!(observed(&event("dev.cdevents.service.removed.0.2.0", data)).unwrap().unwrap_err().contains("whose"));
+        assert_eq!(version_of("pkg:deb/x@1.2%2B3"), Some("1.2+3".into()));
+        assert_eq!(version_of("pkg:oci/x@sha256%3Aabc"), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! Errors of this door as problem documents (RFC 9457).
+
+use crate::error::{Reply, problem, status};
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use loggia_app::Error;
+use loggia_app::diff::Difference;
+use loggia_model::{Problem, Refusal};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The media type of problem documents.
+pub const MEDIA: &str = "application/problem+json";
+
+/// Rules about things that a request names and that are not there: 404, however many fields of the request are right.
+const NOT_THERE: &[&str] =
+    &["order.offering", "order.team", "order.environment", "order.release", "order.plan", "reference.missing"];
+/// Rules about names that are taken: 409.
+const TAKEN: &[&str] = &["name.taken"];
+
+/// Why a request was not answered as it wished.
+#[derive(Debug)]
+pub enum Fault {
+    /// The application says so.
+    App(Error),
+    /// The tag that the request expects is not that of now; what differs is told.
+    Stale {
+        /// What happened.
+        message: String,
+        /// The tag of now.
+        etag: String,
+        /// What differs between now and what was sent.
+        diff: Vec<Difference>,
+    },
+    /// HTTP says so.
+    Http(StatusCode, String, Vec<(HeaderName, String)>),
+}
+
+impl Fault {
+    /// A fault of HTTP without further headers.
+    pub fn http(status: StatusCode, message: impl Into<String>) -> Fault {
+        Fault::Http(status, message.into(), Vec::new())
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::App(error)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Fault {
+        Fault::App(error.into())
+    }
+}
+
+/// The body of an error.
+#[derive(Serialize, JsonSchema)]
+pub struct ProblemDocument {
+    /// Always `about:blank`: the status says what kind it is, and `refusal.rule` or `problems` say which.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The words of the status.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What happened and what to do, for people.
+    pub detail: String,
+    /// What is wrong with the input, field by field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problems: Option<Vec<Problem>>,
+    /// The rule that says no, and what would pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+    /// The tag of now, when another one was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// What differs between now and what was sent, when another tag was expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Vec<Difference>>,
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        match self {
+            Fault::App(error) => {
+                let special = special_status(&error);
+                let mut response = Reply(error).into_response_with(special);
+                response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response
+            }
+            Fault::Stale { message, etag, diff } => {
+                let mut body = plain(StatusCode::PRECONDITION_FAILED, &message);
+                body["etag"] = json!(etag);
+                body["diff"] = json!(diff);
+                answer(StatusCode::PRECONDITION_FAILED, body)
+            }
+            Fault::Http(status, message, headers) => {
+                let mut response = answer(status, plain(status, &message));
+                for (name, value) in headers {
+                    if let Ok(value) = HeaderValue::from_str(&value) {
+                        response.headers_mut().insert(name, value);
+                    }
+                }
+                response
+            }
+        }
+    }
+}
+
+/// Another status than the usual one of the error.
+fn special_status(error: &Error) -> Option<StatusCode> {
+    let Error::Invalid(problems) = error else { return None };
+    let all = |rules: &[&str]| !problems.is_empty() && problems.iter().all(|p| rules.contains(&p.rule.as_str()));
+    if all(NOT_THERE) {
+        Some(StatusCode::NOT_FOUND)
+    } else if all(TAKEN) {
+        Some(StatusCode::CONFLICT)
+    } else {
+        None
+    }
+}
+
+impl Reply {
+    /// As an answer, with another status when one is given.
+    fn into_response_with(self, special: Option<StatusCode>) -> Response {
+        let Some(special) = special else { return self.into_response() };
+        let mut body = problem(&self.0);
+        body["status"] = json!(special.as_u16());
+        body["title"] = json!(special.canonical_reason().unwrap_or("Error"));
+        debug_assert_ne!(status(&self.0), special);
+        answer(special, body)
+    }
+}
+
+fn plain(status: StatusCode, detail: &str) -> Value {
+    json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": detail,
+    })
+}
+
+fn answer(status: StatusCode, body: Value) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA))], Json(body)).into_response()
+}

@@ -1,0 +1,103 @@
+//! What is done to instances: enrolling and withdrawing, destroying, doing again, looking, and seeing secrets.
+
+use super::call::{Call, json, outcome};
+use super::route::Handled;
+use axum::http::StatusCode;
+use loggia_app::Error;
+use loggia_app::estate::Enrol;
+use loggia_app::operation::Operate;
+use loggia_model::Ref;
+use loggia_model::instance::Step;
+use loggia_model::operation::{Operation, Verb};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// On which step an instance stands now.
+#[derive(Serialize, JsonSchema)]
+pub struct Stepped {
+    /// The instance.
+    pub instance: Ref,
+    /// The step.
+    pub step: Step,
+}
+
+/// What is said when something is destroyed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DestroyInput {
+    /// You know that data is lost.
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// A secret, for whoever asked for it.
+#[derive(Serialize, JsonSchema)]
+pub struct Revealed {
+    /// Name of the output.
+    pub name: String,
+    /// The secret itself.
+    pub value: String,
+}
+
+/// Operations of an instance.
+#[derive(Serialize, JsonSchema)]
+pub struct Operations {
+    /// Newest first.
+    pub items: Vec<Operation>,
+}
+
+/// Its owner confirms it.
+pub async fn enrol(call: Call) -> Handled {
+    step(&call, false).await
+}
+
+/// Back to observed.
+pub async fn withdraw(call: Call) -> Handled {
+    step(&call, true).await
+}
+
+async fn step(call: &Call, withdraw: bool) -> Handled {
+    let done = call.app().run(&call.caller, Enrol { instance: call.reference()?, withdraw }).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::OK, &done, body))
+}
+
+/// Destroys it.
+pub async fn destroy(call: Call) -> Handled {
+    let input: DestroyInput = call.json()?;
+    operate(&call, Verb::Destroy, input.confirmed).await
+}
+
+/// Does again what failed.
+pub async fn retry(call: Call) -> Handled {
+    operate(&call, Verb::Apply, false).await
+}
+
+/// Looks at it now.
+pub async fn look(call: Call) -> Handled {
+    operate(&call, Verb::Observe, false).await
+}
+
+async fn operate(call: &Call, verb: Verb, confirmed: bool) -> Handled {
+    let done = call.app().run(&call.caller, Operate { instance: call.reference()?, verb, confirmed }).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::ACCEPTED, &done, body))
+}
+
+/// Its operations.
+pub async fn operations(call: Call) -> Handled {
+    let record = call.app().record(&call.caller, &call.reference()?)?;
+    let items = call.app().operations_of(record.uid, call.given.number("limit").unwrap_or(20)).await?;
+    json(&Operations { items })
+}
+
+/// Shows a secret to its team; each look is noted.
+pub async fn reveal(call: Call) -> Handled {
+    let name = call.segment("output").to_owned();
+    if name.chars().any(char::is_control) {
+        return Err(Error::NotFound("There is no such secret.".into()).into());
+    }
+    let secret = call.app().reveal(&call.caller, &call.reference()?, &name).await?;
+    // Showing it is what this address is for.
+    json(&Revealed { name, value: secret.reveal().to_owned() })
+}

@@ -1,0 +1,54 @@
+//! Ordering.
+
+use super::call::{Call, outcome};
+use super::route::Handled;
+use axum::http::{HeaderValue, StatusCode, header};
+use loggia_app::order::OrderInput;
+use loggia_model::{Ref, Uid};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What was ordered.
+#[derive(Serialize, JsonSchema)]
+pub struct Ordered {
+    /// The instance.
+    pub instance: Ref,
+    /// Its identity for life.
+    pub uid: Uid,
+    /// The operation that makes it.
+    pub operation: Uid,
+}
+
+/// What an order would get.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WouldGet {
+    /// The instance.
+    pub instance: Ref,
+    /// The release.
+    pub release: String,
+    /// The plan, as it would be kept.
+    pub plan: Option<loggia_model::kinds::instance::FrozenPlan>,
+    /// All inputs, with the usual values filled in.
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// The driver.
+    pub driver: String,
+    /// Always true.
+    pub dry_run: bool,
+}
+
+/// Orders an instance.
+pub async fn order(call: Call) -> Handled {
+    let input: OrderInput = call.json()?;
+    let dry_run = input.dry_run;
+    let done = call.app().order(&call.caller, input).await?;
+    let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let operation = done.answer.get("operation").and_then(|id| id.as_str()).map(str::to_owned);
+    let body = done.answer.clone();
+    let mut response = outcome(status, &done, body);
+    let location = operation.and_then(|id| HeaderValue::from_str(&format!("/api/v1/operations/{id}")).ok());
+    if let Some(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}

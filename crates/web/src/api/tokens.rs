@@ -1,0 +1,120 @@
+//! Tokens: personal ones, and those of services.
+
+use super::call::{Call, json, json_with, nothing};
+use super::route::Handled;
+use axum::http::StatusCode;
+use loggia_app::login::{Token, TokenWish};
+use loggia_model::{Micros, Uid};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What kind of token is wanted.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenInput {
+    /// What it is called.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// The service that it is for; a personal one when absent.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    pub service: Option<String>,
+    /// What it is good for; all that its owner may do when empty.
+    #[serde(default)]
+    pub scopes: Vec<ScopeName>,
+    /// Days until it expires; never when absent.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 3650))]
+    pub days: Option<i64>,
+}
+
+/// What a token may be good for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct ScopeName(#[schemars(extend("enum" = scope_names()))] pub String);
+
+/// All scopes, each once.
+fn scope_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = loggia_app::policy::Action::ALL.iter().map(|action| action.scope()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A token, without its secret.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenView {
+    /// Identity.
+    pub id: Uid,
+    /// What it is called.
+    pub name: String,
+    /// Who acts with it.
+    pub principal: String,
+    /// `personal` or `service`.
+    pub kind: String,
+    /// What it is good for; all that its owner may do when empty.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Micros,
+    /// When it expires; never when absent.
+    pub expires_at: Option<Micros>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Micros>,
+    /// When it was revoked.
+    pub revoked_at: Option<Micros>,
+}
+
+/// A new token.
+#[derive(Serialize, JsonSchema)]
+pub struct NewToken {
+    /// The secret. It is shown this once.
+    pub token: String,
+    /// What is kept about it.
+    pub about: TokenView,
+}
+
+/// Tokens.
+#[derive(Serialize, JsonSchema)]
+pub struct Tokens {
+    /// Oldest first.
+    pub items: Vec<TokenView>,
+}
+
+impl From<Token> for TokenView {
+    fn from(token: Token) -> TokenView {
+        TokenView {
+            id: token.id,
+            name: token.name,
+            principal: token.principal,
+            kind: token.kind.to_string(),
+            scopes: token.scopes,
+            created_at: token.created_at,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
+            revoked_at: token.revoked_at,
+        }
+    }
+}
+
+/// Your tokens; those of services too for an administrator.
+pub async fn list(call: Call) -> Handled {
+    let rows = call.app().my_tokens(&call.caller).await?;
+    json(&Tokens { items: rows.into_iter().map(TokenView::from).collect() })
+}
+
+/// Makes a token.
+pub async fn create(call: Call) -> Handled {
+    let input: TokenInput = call.json()?;
+    let scopes = input.scopes.into_iter().map(|scope| scope.0).collect();
+    let wish = TokenWish { name: input.name, service: input.service, scopes, days: input.days };
+    let (row, secret) = call.app().create_token(&call.caller, wish).await?;
+    // This once it is shown.
+    json_with(StatusCode::CREATED, &NewToken { token: secret.reveal().to_owned(), about: row.into() })
+}
+
+/// Revokes a token.
+pub async fn revoke(call: Call) -> Handled {
+    call.app().revoke_token(&call.caller, call.uid("id")?).await?;
+    Ok(nothing())
+}

@@ -1,0 +1,159 @@
+//! Use: taking readings in, and telling who uses what.
+
+use super::call::{Call, json, wrong_body};
+use super::cloudevents::{self, CloudEvent};
+use super::fault::Fault;
+use super::route::Handled;
+use loggia_app::Error;
+use loggia_app::usage::UsageFilter;
+use loggia_model::usage::UsageReading;
+use loggia_model::{Micros, Problem};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Value;
+
+/// How many readings were new.
+#[derive(Serialize, JsonSchema)]
+pub struct Taken {
+    /// How many came.
+    pub received: usize,
+    /// How many of them were not known yet.
+    pub new: i64,
+}
+
+/// Readings behind the numbers.
+#[derive(Serialize, JsonSchema)]
+pub struct Readings {
+    /// Newest first.
+    pub items: Vec<UsageReading>,
+}
+
+/// Who uses something.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UseView {
+    /// Name of the offering.
+    pub offering: String,
+    /// Name of the release; empty when not known.
+    pub release: String,
+    /// The team; empty when not known.
+    pub team: String,
+    /// The person or service, where no team is known.
+    pub principal: String,
+    /// The instance; empty when not known.
+    pub instance: String,
+    /// First use.
+    pub since: Micros,
+    /// Last use.
+    pub last_seen: Micros,
+    /// How often by choice.
+    pub by_choice: i64,
+    /// How often because of a rule.
+    pub mandated: i64,
+    /// How often it failed.
+    pub errors: i64,
+}
+
+/// Who uses what.
+#[derive(Serialize, JsonSchema)]
+pub struct Uses {
+    /// By offering, release, team and instance.
+    pub items: Vec<UseView>,
+}
+
+/// One reading or many.
+pub fn readings(generator: &mut SchemaGenerator) -> Schema {
+    let one = generator.subschema_for::<UsageReading>();
+    json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": 10_000}]})
+}
+
+/// Takes readings in.
+pub async fn report(call: Call) -> Handled {
+    let readings = read(&call)?;
+    let received = readings.len();
+    let new = call.app().report_usage(&call.caller, readings).await?;
+    json(&Taken { received, new })
+}
+
+fn read(call: &Call) -> Result<Vec<UsageReading>, Fault> {
+    if call.media.starts_with("application/cloudevents") || cloudevents::is_binary(&call.headers) {
+        return cloudevents::read(call)?.iter().enumerate().map(|(at, event)| of_event(at, event)).collect();
+    }
+    if call.media == "application/json" {
+        return match call.json()? {
+            Value::Array(items) => items.into_iter().map(one).collect(),
+            item => Ok(vec![one(item)?]),
+        };
+    }
+    lines(&call.body)
+}
+
+fn one(value: Value) -> Result<UsageReading, Fault> {
+    serde_json::from_value(value).map_err(|error| wrong_body(&error).into())
+}
+
+/// One reading on each line; blank lines do not count.
+fn lines(body: &[u8]) -> Result<Vec<UsageReading>, Fault> {
+    let (mut readings, mut problems) = (Vec::new(), Vec::new());
+    for (at, line) in body.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        match serde_json::from_slice(line) {
+            Ok(reading) => readings.push(reading),
+            Err(error) => {
+                let mut problem = Problem::new("usage.line", "", error.to_string(), "Write one JSON object on a line.");
+                problem.line = u32::try_from(at + 1).ok();
+                problem.file = Some("body".into());
+                problems.push(problem);
+            }
+        }
+    }
+    if problems.is_empty() { Ok(readings) } else { Err(Error::Invalid(problems).into()) }
+}
+
+/// The data of an event is a reading; the event gives what the data does not say.
+fn of_event(at: usize, event: &CloudEvent) -> Result<UsageReading, Fault> {
+    let mut data = event.data.clone();
+    let wrong = |message: &str| Error::invalid("usage.event", format!("{at}.data"), message, "Send a reading as data.");
+    let map = data.as_object_mut().ok_or_else(|| wrong("It is no object"))?;
+    map.entry("id").or_insert_with(|| event.id.clone().into());
+    map.entry("source").or_insert_with(|| event.source.clone().into());
+    if let Some(time) = event.time {
+        map.entry("time").or_insert_with(|| time.to_string().into());
+    }
+    serde_json::from_value(data).map_err(|error| wrong(&error.to_string()).into())
+}
+
+/// The readings of an offering.
+pub async fn list(call: Call) -> Handled {
+    let from = call.given.time("from").unwrap_or(Micros(0));
+    let until = call.given.time("until").unwrap_or(Micros(i64::MAX));
+    let limit = call.given.number("limit").unwrap_or(100);
+    let offering = call.given.text("offering");
+    let offering = offering.ok_or_else(|| Error::NotFound("Name the offering: ?offering=postgres.".into()))?;
+    json(&Readings { items: call.app().usage_rows(&call.caller, offering, (from, until), limit).await? })
+}
+
+/// Who uses what.
+pub async fn uses(call: Call) -> Handled {
+    let filter = UsageFilter {
+        offering: call.given.owned("offering"),
+        release: call.given.owned("release"),
+        team: call.given.owned("team"),
+        instance: call.given.owned("instance"),
+        from_day: call.given.time("from").map(Micros::day),
+        to_day: call.given.time("until").map(Micros::day),
+    };
+    let rows = call.app().uses(&call.caller, &filter).await?;
+    let view = |row: loggia_app::usage::Use| UseView {
+        offering: row.offering,
+        release: row.release,
+        team: row.team,
+        principal: row.principal,
+        instance: row.instance,
+        since: row.since,
+        last_seen: row.last_seen,
+        by_choice: row.by_choice,
+        mandated: row.mandated,
+        errors: row.errors,
+    };
+    json(&Uses { items: rows.into_iter().map(view).collect() })
+}

@@ -1,0 +1,78 @@
+//! Who runs what, and what was reported and belongs to nothing.
+
+use super::call::{Call, json};
+use super::route::Handled;
+use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_model::Micros;
+use loggia_model::instance::Step;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Who runs it.
+#[derive(Serialize, JsonSchema)]
+pub struct WhoRuns {
+    /// By team, environment and name.
+    pub items: Vec<WhoRunsRow>,
+    /// How many there are.
+    pub total: usize,
+}
+
+/// What belongs to nothing that is offered.
+#[derive(Serialize, JsonSchema)]
+pub struct Unmatched {
+    /// The newest sighting first.
+    pub items: Vec<UnmatchedView>,
+}
+
+/// One thing that belongs to nothing that is offered.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnmatchedView {
+    /// What makes it the same thing when it is seen again.
+    pub key: String,
+    /// What the reporter said.
+    pub reported: Map<String, Value>,
+    /// Why it belongs to nothing.
+    pub why: String,
+    /// When it was seen first.
+    pub first_seen: Micros,
+    /// When it was seen last.
+    pub last_seen: Micros,
+    /// How often.
+    pub count: i64,
+}
+
+/// Who runs an offering.
+pub async fn who_runs(call: Call) -> Handled {
+    let named = call.segment("offering");
+    let query = WhoRunsQuery {
+        offering: if named.is_empty() { call.given.owned("offering").unwrap_or_default() } else { named.to_owned() },
+        below: call.given.owned("below"),
+        version: call.given.owned("version"),
+        environment: call.given.owned("environment"),
+        team: call.given.owned("team"),
+        step: match call.given.text("step") {
+            Some("observed") => Some(Step::Observed),
+            Some("enrolled") => Some(Step::Enrolled),
+            Some("managed") => Some(Step::Managed),
+            _ => None,
+        },
+    };
+    let items = call.app().who_runs(&call.caller, &query)?;
+    json(&WhoRuns { total: items.len(), items })
+}
+
+/// What was reported and belongs to nothing.
+pub async fn unmatched(call: Call) -> Handled {
+    let rows = call.app().unmatched(&call.caller).await?;
+    let view = rows.into_iter().map(|row| UnmatchedView {
+        key: row.key,
+        reported: row.attributes.as_object().cloned().unwrap_or_default(),
+        why: row.why,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        count: row.count,
+    });
+    json(&Unmatched { items: view.collect() })
+}

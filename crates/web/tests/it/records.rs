@@ -1,0 +1,126 @@
+//! Reading and writing records over the API.
+
+use crate::world::on_both;
+use axum::http::{Request, StatusCode, header};
+use serde_json::json;
+
+fn component(name: &str, title: &str) -> serde_json::Value {
+    json!({"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "metadata": {"name": name, "title": title},
+        "spec": {"type": "service", "lifecycle": "production", "owner": "data"}})
+}
+
+#[tokio::test]
+async fn a_record_is_written_read_changed_and_taken_away() {
+    on_both("records", async |world| {
+        let path = "/api/v1/components/default/web";
+        let made = world.json("owner", "PUT", path, &component("web", "Web")).await;
+        assert_eq!((made.status, made.json()["result"].as_str()), (StatusCode::CREATED, Some("created")));
+        let position = made.headers["loggia-position"].to_str().unwrap().to_owned();
+        let read = world.get("other", &format!("{path}?position={position}")).await;
+        assert_eq!(read.json()["document"]["metadata"]["title"], "Web");
+        assert!(read.json()["relations"].as_array().unwrap().iter().any(|r| r["type"] == "ownedBy"));
+        let tag = read.headers[header::ETAG].clone();
+        let same = world.send("other", Request::get(path).header(header::IF_NONE_MATCH, &tag), "").await;
+        assert_eq!((same.status, same.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+
+        let put = || Request::put(path).header(header::CONTENT_TYPE, "application/json");
+        let text = component("web", "Webb").to_string();
+        let changed = world.send("owner", put().header(header::IF_MATCH, &tag), text.clone()).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+        let diff = changed.json()["diff"].clone();
+        assert_eq!(diff, json!([{"path": "metadata.title", "before": "Web", "after": "Webb"}]));
+        let stale = world.send("owner", put().header(header::IF_MATCH, &tag), component("web", "W").to_string()).await;
+        assert_eq!(stale.status, StatusCode::PRECONDITION_FAILED);
+        assert_eq!(stale.json()["diff"][0]["before"], "Webb");
+
+        let history = world.get("other", &format!("{path}/history")).await.json();
+        assert_eq!(history["items"][0]["changes"][0]["after"], "Webb");
+        assert_eq!(history["items"][1]["principal"], "user:default/olga");
+        let first = history["items"][1]["time"].as_str().unwrap().to_owned();
+        let then = world.get("other", &format!("{path}?at={first}")).await;
+        assert_eq!(then.json()["document"]["metadata"]["title"], "Web");
+
+        let dry = world.json("owner", "DELETE", &format!("{path}?dryRun=true"), &json!({})).await;
+        assert_eq!(dry.status, StatusCode::OK);
+        assert_eq!(world.get("other", path).await.status, StatusCode::OK);
+        assert_eq!(world.json("owner", "DELETE", path, &json!({})).await.status, StatusCode::OK);
+        assert_eq!(world.get("other", path).await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_documents_come_as_yaml_or_json_and_all_or_none_are_written() {
+    on_both("apply", async |world| {
+        let yaml = Request::post("/api/v1/records:apply").header(header::CONTENT_TYPE, "application/yaml");
+        let text = format!("{}\n---\n{}\n", component("one", "One"), component("two", "Two"));
+        let said = world.send("owner", yaml, text).await;
+        assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        assert_eq!(said.json()["results"][1]["result"], "created");
+        let mut broken = component("four", "");
+        broken["spec"]["type"] = json!(7);
+        let said = world.post("owner", "/api/v1/records:apply", &json!([component("three", "x"), broken])).await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST);
+        assert_eq!(world.get("owner", "/api/v1/components/default/three").await.status, StatusCode::NOT_FOUND);
+        let said = world.post("owner", "/api/v1/records:apply?dryRun=true", &component("five", "Five")).await;
+        assert_eq!((said.status, said.json()["dryRun"].as_bool()), (StatusCode::OK, Some(true)));
+        assert_eq!(world.get("owner", "/api/v1/components/default/five").await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_filter_order_and_turn_pages() {
+    on_both("lists", async |world| {
+        for at in 0..7 {
+            let path = format!("/api/v1/components/default/c{at}");
+            world.json("owner", "PUT", &path, &component(&format!("c{at}"), &format!("T{}", 9 - at))).await;
+        }
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!(
+                "/api/v1/components?filter=spec.owner=data&order=-metadata.title&limit=3&fields=document.metadata.name{cursor}"
+            );
+            let said = world.get("member", &path).await;
+            assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+            let page = said.json();
+            assert_eq!(page["total"], 7);
+            names.extend(page["items"].as_array().unwrap().iter().map(|i| i["document"]["metadata"]["name"].clone()));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(names, ["c0", "c1", "c2", "c3", "c4", "c5", "c6"]);
+        let found = world.get("member", "/api/v1/components?q=taKes").await.json();
+        assert_eq!((found["total"].as_i64(), found["items"][0]["ref"].as_str()), (Some(1), Some("component:default/orders")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_requests_are_told_what_would_be_right() {
+    on_both("wrong", async |world| {
+        let said = world.get("member", "/api/v1/components?limt=3").await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST);
+        assert_eq!(said.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert!(said.json()["problems"][0]["mend"].as_str().unwrap().contains("limit"), "{}", said.text);
+        assert_eq!(world.get("member", "/api/v1/components?limit=0").await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(world.get("member", "/api/v1/nothings").await.status, StatusCode::NOT_FOUND);
+        let said = world.json("member", "PATCH", "/api/v1/orders", &json!({})).await;
+        assert_eq!(
+            (said.status, said.headers[header::ALLOW].as_bytes()),
+            (StatusCode::METHOD_NOT_ALLOWED, &b"POST"[..])
+        );
+        let said = world.send("member", Request::post("/api/v1/orders"), "x=1").await;
+        assert_eq!(said.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let long = "x".repeat(1_000_001);
+        let request = Request::post("/api/v1/orders").header(header::CONTENT_TYPE, "application/json");
+        assert_eq!(world.send("member", request, long).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+        let said = world.post("member", "/api/v1/orders", &json!({"offering": "postgres", "oops": 1})).await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST);
+        assert!(said.text.contains("oops") && said.text.contains("environment"), "{}", said.text);
+        assert_eq!(world.get("member", "/api/v1/me?position=99999999").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    })
+    .await;
+}

@@ -1,0 +1,171 @@
+//! Getting things, what runs, who uses what.
+
+use crate::world::on_both;
+use axum::http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+
+fn order(name: &str) -> Value {
+    json!({"offering": "postgres", "environment": "dev", "team": "booking", "name": name, "inputs": {"seed": "hidden-seed"}})
+}
+
+#[tokio::test]
+async fn an_order_is_taken_once_under_a_key_and_its_secret_is_nowhere() {
+    on_both("orders", async |world| {
+        let post = || {
+            let request = Request::post("/api/v1/orders").header(header::CONTENT_TYPE, "application/json");
+            request.header("idempotency-key", "k-1")
+        };
+        let first = world.send("member", post(), order("fresh").to_string()).await;
+        assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
+        let again = world.send("member", post(), order("fresh").to_string()).await;
+        assert_eq!((again.status, again.json()), (StatusCode::ACCEPTED, first.json()));
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        let other = world.send("member", post(), order("second").to_string()).await;
+        assert_eq!(other.status, StatusCode::CONFLICT);
+        let taken = world.post("member", "/api/v1/orders", &order("fresh")).await;
+        assert_eq!((taken.status, taken.json()["problems"][0]["path"].as_str()), (StatusCode::CONFLICT, Some("name")));
+
+        let id = first.json()["operation"].as_str().unwrap().to_owned();
+        let operation = world.get("member", &format!("/api/v1/operations/{id}")).await.json();
+        assert_eq!((operation["state"].as_str(), operation["verb"].as_str()), (Some("queued"), Some("apply")));
+        for path in
+            ["/api/v1/instances/booking/fresh.dev", "/api/v1/events", "/api/v1/instances/booking/fresh.dev/history"]
+        {
+            let said = world.get("admin", path).await;
+            assert_eq!(said.status, StatusCode::OK);
+            assert!(!said.text.contains("hidden-seed"), "{path}");
+        }
+        let form = world.get("member", "/api/v1/forms/postgres").await.json();
+        assert_eq!(form["defaults"]["inputs.purpose"]["why"], "as in fresh.dev, the last time");
+        assert_eq!(form["defaults"]["team"]["value"], "booking");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_tells_an_operation_and_ends_with_the_server() {
+    on_both("stream", async |world| {
+        let id = world.post("member", "/api/v1/orders", &order("watched")).await.json()["operation"].clone();
+        let stopping = world.state.stopping.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            stopping.send_replace(true);
+        });
+        let said = world.get("member", &format!("/api/v1/operations/{}/events", id.as_str().unwrap())).await;
+        assert_eq!(said.headers[header::CONTENT_TYPE], "text/event-stream");
+        assert!(said.text.contains("event: operation") && said.text.contains("\"state\":\"queued\""), "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_makes_an_instance_that_its_owner_enrols() {
+    on_both("observe", async |world| {
+        let seen = json!({"offering": "postgres", "version": "1.0.0", "environment": "dev", "team": "booking", "name": "seen"});
+        let said = world.post("reporter", "/api/v1/observe", &seen).await;
+        assert_eq!((said.status, said.json()["results"][0]["result"].as_str()), (StatusCode::OK, Some("created")));
+        let odd = json!([{"offering": "unheard-of", "environment": "dev", "team": "booking"}]);
+        let said = world.post("reporter", "/api/v1/observe", &odd).await.json();
+        assert_eq!(said["results"][0]["result"], "unmatched");
+        assert_eq!(world.get("product", "/api/v1/unmatched").await.json()["items"].as_array().unwrap().len(), 1);
+        let said = world.post("member", "/api/v1/instances/booking/seen.dev:enrol", &json!({})).await;
+        assert_eq!((said.status, said.json()["step"].as_str()), (StatusCode::OK, Some("enrolled")));
+        let rows = world.get("other", "/api/v1/who-runs/postgres?below=2").await.json();
+        let row = rows["items"].as_array().unwrap().iter().find(|row| row["name"] == "seen").cloned().unwrap();
+        assert_eq!((row["version"].as_str(), row["step"].as_str()), (Some("1.0.0"), Some("enrolled")));
+        assert_eq!(row["contact"], "user:default/amara");
+        let rows = world.get("other", "/api/v1/who-runs?offering=postgres&below=1.0").await.json();
+        assert!(rows["items"].as_array().unwrap().iter().all(|row| row["name"] != "seen"));
+        assert_eq!(world.get("other", "/api/v1/who-runs/nothing").await.status, StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cdevents_come_structured_batched_and_binary() {
+    on_both("cdevents", async |world| {
+        let data = |service: &str, kind: &str| {
+            json!({"context": {"type": format!("dev.cdevents.service.{kind}.0.3.0"), "timestamp": "2026-03-20T14:27:05Z"},
+                "subject": {"id": format!("booking/{service}"), "content": {"environment": {"id": "dev"},
+                    "artifactId": "pkg:deb/postgresql@15.4"}}, "customData": {"offering": "postgres"}})
+        };
+        let event = |service: &str, kind: &str| {
+            json!({"specversion": "1.0", "id": service, "source": "ci", "type": format!("dev.cdevents.service.{kind}.0.3.0"),
+                "data": data(service, kind)})
+        };
+        let send = async |media: &str, body: &Value| {
+            let request = Request::post("/api/v1/observe").header(header::CONTENT_TYPE, media);
+            world.send("reporter", request, body.to_string()).await
+        };
+        let said = send("application/cloudevents+json", &event("a", "deployed")).await;
+        assert_eq!((said.status, said.json()["results"][0]["result"].as_str()), (StatusCode::OK, Some("created")));
+        let batch = json!([event("b", "upgraded"), event("a", "removed"), event("c", "started")]);
+        let said = send("application/cloudevents-batch+json", &batch).await.json();
+        let results: Vec<&str> = said["results"].as_array().unwrap().iter().filter_map(|r| r["result"].as_str()).collect();
+        assert_eq!(results, ["created", "gone", "ignored"]);
+        let request = Request::post("/api/v1/observe")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("ce-specversion", "1.0")
+            .header("ce-id", "9")
+            .header("ce-source", "ci")
+            .header("ce-type", "dev.cdevents.service.rolledback.0.3.0");
+        let said = world.send("reporter", request, data("b", "rolledback").to_string()).await;
+        assert_eq!((said.status, said.json()["results"][0]["result"].as_str()), (StatusCode::OK, Some("seen")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn use_counts_once_by_source_and_id() {
+    on_both("usage", async |world| {
+        let reading = |id: &str| json!({"id": id, "time": "2026-03-20T14:27:05Z", "team": "booking", "offering": "postgres", "channel": "request"});
+        let said = world.post("reporter", "/api/v1/usage", &json!([reading("1"), reading("2")])).await;
+        assert_eq!((said.status, said.json()["new"].as_i64()), (StatusCode::OK, Some(2)), "{}", said.text);
+        let lines = format!("{}\n\n{}\n", reading("2"), reading("3"));
+        let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, "application/x-ndjson");
+        let said = world.send("reporter", request, lines).await;
+        assert_eq!((said.json()["received"].as_i64(), said.json()["new"].as_i64()), (Some(2), Some(1)));
+        let event = json!([{"specversion": "1.0", "id": "4", "source": "gateway", "type": "use", "time": "2026-03-20T14:27:05Z",
+            "data": {"team": "booking", "offering": "postgres", "channel": "request", "count": 5}}]);
+        let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, "application/cloudevents-batch+json");
+        assert_eq!(world.send("reporter", request, event.to_string()).await.json()["new"], 1);
+        let uses = world.get("other", "/api/v1/uses?offering=postgres").await.json();
+        assert_eq!((uses["items"][0]["byChoice"].as_i64(), uses["items"][0]["team"].as_str()), (Some(8), Some("group:default/booking")));
+        let rows = world.get("other", "/api/v1/usage?offering=postgres").await.json();
+        assert_eq!(rows["items"].as_array().unwrap().len(), 4);
+        let wrong = world.post("reporter", "/api/v1/usage", &json!({"id": "", "time": "now"})).await;
+        assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_shown_once_and_good_for_nothing_after_revoking() {
+    on_both("tokens", async |world| {
+        let said = world.post("member", "/api/v1/tokens", &json!({"name": "laptop", "scopes": ["read"]})).await;
+        assert_eq!(said.status, StatusCode::CREATED, "{}", said.text);
+        let token = said.json()["token"].as_str().unwrap().to_owned();
+        let id = said.json()["about"]["id"].as_str().unwrap().to_owned();
+        let me = || Request::get("/api/v1/me").header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let said = world.send("nobody", me(), "").await;
+        assert_eq!(
+            (said.json()["principal"].as_str(), said.json()["scopes"][0].as_str()),
+            (Some("user:default/amara"), Some("read"))
+        );
+        assert!(!world.get("member", "/api/v1/tokens").await.text.contains(&token));
+        assert_eq!(
+            world.json("other", "DELETE", &format!("/api/v1/tokens/{id}"), &json!({})).await.status,
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            world.json("member", "DELETE", &format!("/api/v1/tokens/{id}"), &json!({})).await.status,
+            StatusCode::NO_CONTENT
+        );
+        assert_eq!(world.send("nobody", me(), "").await.status, StatusCode::UNAUTHORIZED);
+        let said = world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"value": "very secret"})).await;
+        assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        assert_eq!(world.get("admin", "/api/v1/secrets").await.json()["items"], json!(["pg-admin"]));
+        assert!(!world.get("admin", "/api/v1/events").await.text.contains("very secret"));
+    })
+    .await;
+}
