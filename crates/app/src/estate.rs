@@ -14,7 +14,7 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Micros, Record, Ref, Source, Uid};
-use loggia_store::Unmatched as UnmatchedRow;
+pub use loggia_store::Unmatched as UnmatchedThing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -218,7 +218,7 @@ fn key_of(seen: &Observed, team: &Ref) -> String {
 fn unmatched(changes: &mut Changes, seen: &Observed, why: &Unmatched, ctx: &Ctx<'_>) -> Result<Value> {
     let team = team(seen, ctx)?;
     let time = seen.time.unwrap_or(ctx.now).min(ctx.now);
-    changes.unmatched.push(UnmatchedRow {
+    changes.unmatched.push(UnmatchedThing {
         key: key_of(seen, &team),
         attributes: serde_json::to_value(seen)?,
         why: why.to_string(),
@@ -291,7 +291,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`] unless the caller is of the product team.
-    pub async fn unmatched(&self, caller: &Caller) -> Result<Vec<UnmatchedRow>> {
+    pub async fn unmatched(&self, caller: &Caller) -> Result<Vec<UnmatchedThing>> {
         self.require(caller, Action::Sync, &Subject::default())?;
         Ok(self.store.unmatched(10_000).await?)
     }

@@ -2,7 +2,11 @@
 //!
 //! Their bytes are blobs, found by digest; the record's status lists them. A published release keeps its files.
 
-use loggia_model::Record;
+use crate::App;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use loggia_model::{Record, Ref};
+pub use loggia_store::Blob;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,4 +43,26 @@ pub fn wanted(document: &loggia_model::Document) -> Vec<String> {
         _ => Vec::new(),
     };
     names.into_iter().flatten().filter(|name| !name.is_empty()).collect()
+}
+
+impl App {
+    /// A file of a record that the caller may see, with its digest.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none, or the caller may not see the record.
+    pub async fn file(&self, caller: &Caller, reference: &Ref, path: &str) -> Result<(FileEntry, Blob)> {
+        let record = self.record(caller, reference)?;
+        self.file_of(&record, path).await
+    }
+
+    /// A file of a record that was found already.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn file_of(&self, record: &Record, path: &str) -> Result<(FileEntry, Blob)> {
+        let missing = || Error::NotFound(format!("{} has no file {path}.", record.reference.name()));
+        let entry = of(record).into_iter().find(|entry| entry.path == path).ok_or_else(missing)?;
+        let blob = self.store.blob(&entry.sha256).await?.ok_or_else(missing)?;
+        Ok((entry, blob))
+    }
 }

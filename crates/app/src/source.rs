@@ -16,11 +16,11 @@ use crate::policy::{Action, Subject};
 use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
-use loggia_model::{Problem, Record};
+use loggia_model::{Problem, Record, Ref};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -94,14 +94,16 @@ pub struct SourceView {
 
 /// The sources of this server.
 pub struct Sources {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     reader: Arc<dyn Reader>,
     locations: Vec<String>,
     catalogs: Option<Arc<Catalogs>>,
     /// Places that people registered.
     pub places: Places,
     /// One synchronisation at a time: they would only wait for each other at the writer.
-    turn: Mutex<()>,
+    pub(crate) turn: Mutex<()>,
+    /// Records that were changed on a page, with the repository and the commit that is not read yet.
+    waiting: std::sync::Mutex<HashMap<Ref, (String, String)>>,
     wake: Notify,
 }
 
@@ -114,7 +116,16 @@ impl Sources {
     /// For the repositories that the operator named, in order.
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
-        Sources { app, reader, locations, catalogs: None, places, turn: Mutex::new(()), wake: Notify::new() }
+        Sources {
+            app,
+            reader,
+            locations,
+            catalogs: None,
+            places,
+            turn: Mutex::new(()),
+            waiting: std::sync::Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -233,6 +244,7 @@ impl Sources {
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
         let report = self.take_over(&id, &tree, confirmed).await?;
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (from, _)| from != location);
         let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
         let now = self.app.now();
         let row = SourceRow {
@@ -355,6 +367,28 @@ impl Sources {
         let commit = commit.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
         self.refresh();
         Ok(commit)
+    }
+}
+
+impl Sources {
+    /// The commit that a record waits for, after it was changed on a page.
+    pub fn waiting(&self, reference: &Ref) -> Option<String> {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.get(reference).map(|(_, commit)| commit.clone())
+    }
+
+    pub(crate) fn wait_for(&self, reference: &Ref, location: &str, commit: &str) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(reference.clone(), (location.to_owned(), commit.to_owned()));
+    }
+
+    /// The newest files of a source; `None` for one that is not of this server.
+    pub(crate) async fn tree(&self, location: &str) -> Result<Option<Tree>> {
+        if !self.locations.iter().any(|known| known == location) {
+            return Ok(None);
+        }
+        let tree = self.reader.read(location, None).await;
+        tree.map_err(|failure| Error::Unavailable(format!("{} {}", failure.message, failure.mend)))
     }
 }
 

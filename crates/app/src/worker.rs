@@ -29,6 +29,7 @@ pub type Drivers = HashMap<String, Arc<dyn Driver>>;
 
 /// Starts workers; they end, after what they have in hand, when `stop` turns true.
 pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch::Receiver<bool>) -> Workers {
+    tokio::spawn(crate::availability::follow(Arc::clone(app), Arc::clone(drivers), stop.clone()));
     let spawn = |number| {
         let name = format!("{}-{number}", app.ids.uid(app.now()));
         let worker = Worker { app: Arc::clone(app), drivers: Arc::clone(drivers), name };

@@ -157,6 +157,11 @@ async fn uid_of_ref_at(conn: &mut Conn<'_>, name: &Ref, time: Micros) -> Result<
     Ok(conn.first(statement.bind(name).bind(time)).await?.map(|(uid,)| uid))
 }
 
+async fn last_uid_of_ref(conn: &mut Conn<'_>, name: &Ref) -> Result<Option<Uid>, StoreError> {
+    let statement = sql("select r.uid from revisions r where r.ref = $1 order by r.position desc limit 1");
+    Ok(conn.first(statement.bind(name)).await?.map(|(uid,)| uid))
+}
+
 reads! {
     /// The revisions of a record, newest first, below a position when one is given.
     fn history(uid: Uid, before_position: Option<i64>, limit: i64) -> Vec<RevisionRow>;
@@ -168,4 +173,6 @@ reads! {
     fn heads_at(time: Micros) -> Vec<Record>;
     /// Which record had this name at a time.
     fn uid_of_ref_at(name: &Ref, time: Micros) -> Option<Uid>;
+    /// Which record had this name last, whether it is still there or not.
+    fn last_uid_of_ref(name: &Ref) -> Option<Uid>;
 }

@@ -92,7 +92,7 @@ impl Reply {
     pub fn into_response_for(self, door: Door, request: &Request) -> Response {
         match door {
             Door::Backstage => crate::backstage::error::answer(&self.0, request.method(), request.uri()),
-            Door::Page => crate::pages::error::answer(&self.0),
+            Door::Page => crate::pages::error::answer(&self.0, request.uri()),
             _ => self.into_response(),
         }
     }

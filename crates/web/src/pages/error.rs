@@ -1,12 +1,115 @@
-//! Errors as pages.
+//! Errors as pages: what happened, why, who can fix it, what to do now.
 
+use super::visit::{self, Visit};
+use crate::design::Fault;
+use crate::shell::Shell;
+use crate::state::WebState;
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use loggia_app::Error;
+use loggia_app::{Caller, Door, Error};
 
-/// A page that says what happened and what to do; whoever is not signed in is led to signing in.
-pub fn answer(error: &Error) -> Response {
-    if matches!(error, Error::Unauthenticated(_)) {
-        return Redirect::to("/login").into_response();
+/// Why a page is not shown.
+#[derive(Clone, Debug)]
+pub enum Wrong {
+    /// Something is not as it should be.
+    Error(Error),
+    /// It is at another address now.
+    Moved(String),
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Wrong {
+        Wrong::Error(error)
     }
-    (crate::error::status(error), Html(crate::error::public_text(error))).into_response()
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        match self {
+            Wrong::Moved(address) => Redirect::permanent(&address).into_response(),
+            // The layer around all pages draws it: only that knows who looks.
+            Wrong::Error(error) => {
+                let mut response = crate::error::status(&error).into_response();
+                response.extensions_mut().insert(error);
+                response
+            }
+        }
+    }
+}
+
+/// The page of an error.
+#[derive(Template)]
+#[template(path = "error/page.html")]
+struct ErrorPage {
+    shell: Shell,
+    fault: Fault,
+}
+
+/// Draws errors of all pages, and says to browsers what every page says.
+pub async fn show(State(state): State<WebState>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_else(|| Caller::nobody(Door::Page, ""));
+    let visit = Visit::new(&state, caller, &parts);
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        response = draw(&error, visit.shell(None), visit.address());
+    }
+    visit::headers(&mut response);
+    response
+}
+
+/// A page for an error of a request whose caller is not known.
+pub fn answer(error: &Error, uri: &Uri) -> Response {
+    let shell = Shell {
+        product_title: "Loggia".into(),
+        asset_version: crate::assets::version().to_owned(),
+        ..Shell::default()
+    };
+    let mut response = draw(error, shell, uri.path_and_query().map_or("/", |whole| whole.as_str()));
+    visit::headers(&mut response);
+    response
+}
+
+/// What is at no address: a page for people, a problem document for programs.
+pub async fn not_found(uri: Uri) -> Response {
+    let error = Error::NotFound(format!("There is nothing at {}.", uri.path()));
+    match crate::error::door_of(uri.path()) {
+        Door::Page => Wrong::Error(error).into_response(),
+        _ => crate::error::Reply(error).into_response(),
+    }
+}
+
+fn draw(error: &Error, shell: Shell, address: &str) -> Response {
+    if matches!(error, Error::Unauthenticated(_)) && shell.person.is_none() {
+        let back: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+        return Redirect::to(&format!("/login?return_to={back}")).into_response();
+    }
+    let fault = Fault { id: shell.request_id.clone(), ..fault(error) };
+    let status = crate::error::status(error);
+    match (ErrorPage { shell, fault }).render() {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown.").into_response(),
+    }
+}
+
+/// An error in the words of a page.
+pub fn fault(error: &Error) -> Fault {
+    let (what, who, mend) = match error {
+        Error::NotFound(_) => ("This is not here", "You", "Check the address, or search for it above."),
+        Error::Conflict(_) => ("Somebody was faster", "You", "Go back, look at the newest state, and do it again."),
+        Error::Refused(_) => ("This is not done", "You", ""),
+        Error::Invalid(_) => ("Something in it is not right", "You", "Go back and correct it."),
+        Error::Unauthenticated(_) => ("Who are you?", "You", "Sign in, or use another token."),
+        Error::Forbidden(_) => ("This is not for you to do", "Somebody of the team it belongs to", "Ask one of them."),
+        Error::Unavailable(_) => ("It does not work right now", "We", "Try again in a moment; nothing was lost."),
+        Error::Internal(_) => ("Something broke on our side", "We", "Try again. If it stays, tell us the id below."),
+    };
+    let (why, mend) = match error {
+        Error::Refused(refusal) => (refusal.message.clone(), refusal.mend.clone()),
+        other => (crate::error::public_text(other), mend.to_owned()),
+    };
+    Fault { what: what.into(), why, who: who.into(), mend, id: String::new() }
 }

@@ -1,12 +1,60 @@
-//! Routes of this door.
+//! Pages, for people: struct, template and handler of each noun in a file of its own.
 
 pub mod asset;
+pub mod brand;
+pub mod changes;
+pub mod design;
+pub mod docs;
+pub mod edit;
+pub mod entity;
 pub mod error;
+pub mod files;
+pub mod form;
+pub mod get;
+pub mod help;
+pub mod home;
+pub mod instance;
+pub mod instance_view;
+pub mod markdown;
+pub mod me;
+pub mod offer;
+pub mod offering;
+pub mod operation;
+pub mod order;
+pub mod order_form;
+pub mod picture;
+pub mod search;
+pub mod source;
+pub mod team;
+pub mod visit;
+pub mod who_runs;
+pub mod words;
 
 use crate::state::WebState;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 
 /// The routes.
-pub fn routes() -> Router<WebState> {
+pub fn routes(state: &WebState) -> Router<WebState> {
     Router::new()
+        .merge(brand::routes())
+        .merge(design::routes())
+        .merge(docs::routes())
+        .merge(edit::routes())
+        .merge(entity::routes())
+        .merge(files::routes())
+        .merge(get::routes())
+        .merge(help::routes())
+        .merge(home::routes())
+        .merge(instance::routes())
+        .merge(me::routes())
+        .merge(offering::routes())
+        .merge(operation::routes())
+        .merge(order::routes())
+        .merge(search::routes())
+        .merge(source::routes())
+        .merge(team::routes())
+        .merge(who_runs::routes())
+        .fallback(error::not_found)
+        .layer(from_fn_with_state(state.clone(), error::show))
 }

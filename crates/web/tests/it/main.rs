@@ -4,7 +4,10 @@
 
 mod audience;
 mod catalog;
+mod git;
+mod provider;
 mod records;
 mod roles;
 mod running;
+mod signing;
 mod world;

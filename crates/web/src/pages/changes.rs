@@ -1,0 +1,144 @@
+//! What happened to a record, in words, and what differs between two of its texts.
+
+use super::visit::Visit;
+use super::words::{self, When};
+use loggia_app::history::Past;
+use loggia_model::{Event, Ref};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// One entry of the past.
+pub struct Happened {
+    /// When.
+    pub when: When,
+    /// Who, by name.
+    pub who: String,
+    /// What, in words.
+    pub what: String,
+    /// Why, in the words of who did it.
+    pub why: String,
+    /// The revision that it made; none when nothing was changed.
+    pub revision: Option<i64>,
+    /// What it consisted of: field, before, after.
+    pub details: String,
+}
+
+/// The past of a record, the newest first.
+pub fn happened(visit: &Visit, past: &Past) -> Vec<Happened> {
+    past.events.iter().map(|event| one(visit, event)).collect()
+}
+
+fn one(visit: &Visit, event: &Event) -> Happened {
+    let text = |name: &str| event.data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let details = match (text("from"), text("to"), text("message")) {
+        ("", "", message) => message.to_owned(),
+        (from, to, _) => format!("{from} → {to}"),
+    };
+    Happened {
+        when: When::ago(visit.app().now(), Some(event.time)),
+        who: who(visit, event.actor.on_behalf_of.as_deref().unwrap_or(&event.actor.principal)),
+        what: what(&event.kind),
+        why: event.reason.clone().unwrap_or_default(),
+        revision: event.revision,
+        details,
+    }
+}
+
+/// A principal as a name that people know.
+pub fn who(visit: &Visit, principal: &str) -> String {
+    match principal.split_once(':') {
+        Some(("user", _)) => {
+            let user = principal.parse::<Ref>().ok();
+            let record = user.as_ref().and_then(|user| visit.graph.get(user));
+            let short = user.as_ref().map_or(principal, |user| user.name()).to_owned();
+            record.map_or(short, |record| super::entity::title(record))
+        }
+        Some(("system", "sync")) => "the repository".to_owned(),
+        Some(("system", _)) => "the platform".to_owned(),
+        Some(("service", name)) => format!("the service {name}"),
+        _ => principal.to_owned(),
+    }
+}
+
+/// The type of an event in words.
+fn what(kind: &str) -> String {
+    let inner = kind.strip_prefix("dev.loggia.").unwrap_or(kind);
+    let inner = inner.rsplit_once(".v").map_or(inner, |(inner, _)| inner);
+    let words = match inner {
+        "instance.ordered" => "Ordered",
+        "instance.ready" => "Made, and seen to be there",
+        "instance.failed" => "Failed",
+        "instance.observed" => "Seen",
+        "instance.destroying" => "Destroying was asked for",
+        "instance.retried" => "Tried again",
+        "instance.gone" => "Gone: it was looked for, and is not there any more",
+        "instance.enrolled" => "Confirmed by its team",
+        "instance.withdrawn" => "Only observed again",
+        "secret.revealed" => "A secret was shown",
+        other => match other.rsplit_once('.') {
+            Some((_, "applied")) => "Written",
+            Some((_, verb)) => return words::capital(&words::spaced(verb)),
+            None => return words::capital(&words::spaced(other)),
+        },
+    };
+    words.to_owned()
+}
+
+/// One field that differs.
+pub struct Difference {
+    /// The field, dotted.
+    pub field: String,
+    /// Its text before; empty when it was not there.
+    pub before: String,
+    /// Its text after; empty when it is not there any more.
+    pub after: String,
+}
+
+/// What differs between two documents, in order of fields.
+pub fn differences(before: &Value, after: &Value) -> Vec<Difference> {
+    let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
+    leaves(before, String::new(), &mut old);
+    leaves(after, String::new(), &mut new);
+    let mut fields: Vec<&String> = old.keys().chain(new.keys()).collect();
+    fields.sort();
+    fields.dedup();
+    let text = |map: &BTreeMap<String, String>, field: &String| map.get(field).cloned().unwrap_or_default();
+    let all = fields.into_iter().map(|f| Difference { field: f.clone(), before: text(&old, f), after: text(&new, f) });
+    all.filter(|difference| difference.before != difference.after).collect()
+}
+
+fn leaves(value: &Value, at: String, out: &mut BTreeMap<String, String>) {
+    let below = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(name, value)| leaves(value, below(name), out)),
+        Value::Array(list) if list.iter().any(|v| v.is_object() || v.is_array()) => {
+            list.iter().enumerate().for_each(|(n, value)| leaves(value, below(&(n + 1).to_string()), out));
+        }
+        Value::Null => {}
+        other => {
+            out.insert(at, words::plain(other));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_what_differs() {
+        let before = json!({"spec": {"promise": "slow", "plans": [{"name": "a"}], "tags": ["x", "y"]}});
+        let after = json!({"spec": {"promise": "fast", "plans": [{"name": "a"}, {"name": "b"}], "tags": ["x"]}});
+        let all = differences(&before, &after);
+        let lines: Vec<String> = all.iter().map(|d| format!("{}: {} → {}", d.field, d.before, d.after)).collect();
+        assert_eq!(lines, ["spec.plans.2.name:  → b", "spec.promise: slow → fast", "spec.tags: x, y → x"]);
+    }
+
+    #[test]
+    fn events_are_words() {
+        assert_eq!(what("dev.loggia.instance.ordered.v1"), "Ordered");
+        assert_eq!(what("dev.loggia.offering.applied.v1"), "Written");
+        assert_eq!(what("dev.loggia.component.created.v1"), "Created");
+    }
+}

@@ -1,0 +1,152 @@
+//! Changing a record on a page: a commit in the author's name, or a new text for what the server keeps itself.
+
+use super::entity;
+use super::form::Form;
+use super::visit::{Answer, Visit};
+use crate::design::{Field, Input};
+use crate::shell::{Link, Shell};
+use crate::state::WebState;
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+use loggia_app::edit::digest;
+use loggia_app::record::Apply;
+use loggia_app::{Error, prepare};
+use loggia_model::{Problem, Record, Ref, yaml};
+
+/// The routes.
+pub fn routes() -> Router<WebState> {
+    Router::new().route("/catalog/{kind}/{namespace}/{name}/edit", get(form).post(save))
+}
+
+/// Where the text of a record is kept, in words.
+pub fn place(record: &Record) -> String {
+    let origin = &*record.source.origin;
+    let path = record.source.path.split('#').next().unwrap_or_default();
+    match origin.split_once(':') {
+        None => "this server".to_owned(),
+        Some((_, location)) if path.is_empty() => location.to_owned(),
+        Some((_, location)) => format!("{location}, file {path}"),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "entity/edit.html")]
+struct EditPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    title: String,
+    heading: String,
+    lede: String,
+    href: String,
+    action: String,
+    repository: bool,
+    seen: String,
+    text: Field,
+    why: Field,
+    refused: Vec<String>,
+}
+
+type At = Path<(String, String, String)>;
+
+async fn form(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
+    let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
+    let (text, seen) = begin(&visit, &record).await?;
+    show(&visit, &record, text, seen, "", &[])
+}
+
+/// The text to begin with, and what tells it from another.
+async fn begin(visit: &Visit, record: &Record) -> Result<(String, String), Error> {
+    if record.source.is_server() {
+        let text = serde_json::to_string_pretty(&record.parse().0)?;
+        return Ok((text, record.etag.to_string()));
+    }
+    let draft = visit.state.sources.draft(&visit.caller, &record.reference).await?;
+    let seen = digest(&draft.text);
+    Ok((draft.text, seen))
+}
+
+async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> Answer {
+    let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
+    let form = Form::read(&body);
+    let (text, seen, why) = (form.exact("text"), form.one("seen"), form.one("why"));
+    let done = if record.source.is_server() {
+        apply(&visit, &record, seen, text).await.map(|()| "saved")
+    } else {
+        let sources = &visit.state.sources;
+        sources.change(&visit.caller, &record.reference, seen, text, why).await.map(|_| "committed")
+    };
+    let problems = match done {
+        Ok(done) => {
+            return Ok(Redirect::to(&format!("{}?done={done}", entity::page(&record.reference))).into_response());
+        }
+        Err(Error::Invalid(problems)) => problems,
+        Err(Error::Refused(refusal)) => vec![Problem::new(&refusal.rule, "", refusal.message, refusal.mend)],
+        Err(Error::Conflict(text)) => {
+            vec![Problem::new("conflict", "", text, "Copy what you wrote, then begin again.")]
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut answer = show(&visit, &record, text.to_owned(), seen.to_owned(), why, &problems)?;
+    *answer.status_mut() = StatusCode::BAD_REQUEST;
+    Ok(answer)
+}
+
+/// Writes what the server keeps itself.
+async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result<(), Error> {
+    let parsed = yaml::parse(text).into_iter().next();
+    let value = match parsed.map(|parsed| parsed.document) {
+        Some(Ok(value)) => value,
+        Some(Err(problem)) => return Err(Error::Invalid(vec![problem])),
+        None => return Err(Error::invalid("edit.one", "", "There is no document", "Write one.")),
+    };
+    let mut prepared = prepare::prepare(value, "").map_err(|mut problems| {
+        yaml::place(text, 0, &mut problems);
+        Error::Invalid(problems)
+    })?;
+    prepared.files = loggia_app::files::of(record);
+    if prepared.reference != record.reference {
+        let message = format!("It would become {}", prepared.reference);
+        return Err(Error::invalid("edit.name", "", message, "Keep kind, namespace and name."));
+    }
+    let command = Apply { prepared: vec![prepared], if_match: Some(seen.to_owned()), dry_run: false };
+    visit.app().run(&visit.caller, command).await.map(drop)
+}
+
+fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, problems: &[Problem]) -> Answer {
+    let reference = &record.reference;
+    let said = problems.iter().map(|problem| {
+        let at = problem.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        format!("{at}{}. {}", problem.message.trim_end_matches('.'), problem.mend)
+    });
+    let field = |id: &str, label: &str, input| Field {
+        id: id.into(),
+        name: id.into(),
+        label: label.into(),
+        input,
+        ..Field::default()
+    };
+    let repository = !record.source.is_server();
+    visit.page(&EditPage {
+        shell: Shell { command: format!("loggia apply -f {}.yaml", reference.name()), ..visit.shell(None) },
+        crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],
+        heading: format!("Change {}", entity::title(record)),
+        lede: format!("Kept in {}.", place(record)),
+        title: entity::title(record),
+        href: entity::page(reference),
+        action: format!("{}/edit", entity::page(reference)),
+        repository,
+        seen,
+        text: Field { value: text, required: true, ..field("text", "Text", Input::Area) },
+        why: Field {
+            value: why.to_owned(),
+            help: "One line. It becomes the message of the commit.".into(),
+            ..field("why", "Why", Input::Text)
+        },
+        refused: said.collect(),
+    })
+}

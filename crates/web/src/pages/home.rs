@@ -1,0 +1,188 @@
+//! Home: what concerns me, what is new, and for newcomers how to begin.
+
+use super::offer::{self, Offer};
+use super::team::{self, RunRow};
+use super::visit::{Answer, Visit};
+use super::{me, words};
+use crate::design::OfferingCard;
+use crate::shell::{Place, Shell};
+use crate::state::WebState;
+use askama::Template;
+use axum::Router;
+use axum::routing::get;
+use loggia_app::who_runs::WhoRunsRow;
+use loggia_graph::Predicate;
+use loggia_model::instance::{Phase, Step};
+use loggia_model::kinds::product::ProductSpec;
+
+/// The routes.
+pub fn routes() -> Router<WebState> {
+    Router::new().route("/", get(home))
+}
+
+/// How many lines concern me at most; the rest is one click away.
+const LINES: usize = 3;
+/// How many offerings are shown as new.
+const NEW: usize = 3;
+
+#[derive(Template)]
+#[template(path = "home/index.html")]
+struct Home {
+    shell: Shell,
+    greeting: String,
+    tagline: String,
+    lines: Vec<Line>,
+    more: usize,
+    /// Steps of a newcomer; empty for everybody else.
+    start: Vec<StartStep>,
+    runs: Vec<RunRow>,
+    runs_total: usize,
+    newest: Vec<OfferingCard>,
+    has_team: bool,
+}
+
+/// One line for me.
+struct Line {
+    state: &'static str,
+    word: String,
+    title: String,
+    href: String,
+    text: String,
+}
+
+/// One step of the start.
+struct StartStep {
+    title: String,
+    href: String,
+    text: String,
+    done: bool,
+}
+
+async fn home(visit: Visit) -> Answer {
+    visit.signed_in()?;
+    let teams = visit.my_teams();
+    let rows: Vec<WhoRunsRow> =
+        teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
+    let mut lines: Vec<Line> = rows.iter().filter_map(line).collect();
+    lines.extend(product_lines(&visit).await);
+    let more = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    let product = super::visit::product(&visit.graph);
+    let spec = product.and_then(|record| record.spec::<ProductSpec>().ok());
+    let shell = Shell { command: "loggia get instances".into(), ..visit.shell(Some(Place::Home)) };
+    let name = shell.person.as_ref().map(|p| p.name.split([',', ' ']).next().unwrap_or_default().to_owned());
+    let offers = offer::all(&visit);
+    let start = start(&visit, &rows, &offers).await?;
+    visit.page(&Home {
+        greeting: name
+            .filter(|name| !name.is_empty())
+            .map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
+        tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
+        runs: rows.iter().filter(|row| row.step == Step::Managed).take(5).map(|row| RunRow::of(&visit, row)).collect(),
+        runs_total: rows.len(),
+        newest: newest(offers),
+        has_team: !teams.is_empty(),
+        start,
+        lines,
+        more,
+        shell,
+    })
+}
+
+/// What runs and needs somebody.
+fn line(row: &WhoRunsRow) -> Option<Line> {
+    let text = match row.phase {
+        Phase::Ready | Phase::Gone => return None,
+        Phase::Failed => "failed; its page says why and what to do now.",
+        Phase::Unknown => "was not seen for too long; nobody knows whether it still runs.",
+        Phase::Pending | Phase::Progressing => "is being made; watch each step.",
+        Phase::Deleting => "is being destroyed.",
+    };
+    let (state, word) = words::phase(row.phase, row.step);
+    Some(Line {
+        state,
+        word: word.to_owned(),
+        title: row.name.clone(),
+        href: super::instance::href(&row.instance),
+        text: format!("in {} {text}", row.environment),
+    })
+}
+
+/// What waits for the product team.
+async fn product_lines(visit: &Visit) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if !(visit.caller.product_team || visit.caller.administrator) {
+        return lines;
+    }
+    let mut add = |state, word: &str, title: String, href: &str, text: &str| {
+        lines.push(Line { state, word: word.to_owned(), title, href: href.to_owned(), text: text.to_owned() });
+    };
+    let sources = visit.state.sources.list(&visit.caller).await.unwrap_or_default();
+    let problems: usize = sources.iter().map(|source| source.state.report.problems.len()).sum();
+    if problems > 0 {
+        add("bad", "to mend", words::count(problems, "problem"), "/sources", "in what was read from the repositories.");
+    }
+    let held: usize = sources.iter().map(|source| source.state.report.held.len()).sum();
+    if held > 0 {
+        add("warn", "held", words::count(held, "removal"), "/sources", "will be done when somebody confirms them.");
+    }
+    let unmatched = visit.app().unmatched(&visit.caller).await.map_or(0, |rows| rows.len());
+    if unmatched > 0 {
+        let title = words::count(unmatched, "running thing");
+        add("unknown", "unmatched", title, "/who-runs/unmatched", "match nothing that is offered; the list says why.");
+    }
+    lines
+}
+
+/// The steps of somebody who has got nothing here yet; none for others. What is done is seen, not ticked.
+async fn start(visit: &Visit, rows: &[WhoRunsRow], offers: &[Offer]) -> Result<Vec<StartStep>, loggia_app::Error> {
+    let Some(user) = visit.caller.user() else { return Ok(Vec::new()) };
+    let mine = Predicate::equals("kind", "instance").and(Predicate::equals("spec.contact", user.as_str()));
+    let mine = visit.graph.select(visit.audience(), &mine);
+    let got = |category: &str| {
+        let names: Vec<&str> = offers.iter().filter(|o| o.spec.category == category).map(Offer::name).collect();
+        mine.iter().any(|record| names.contains(&record.parse().spec_text("offering")))
+    };
+    let (path, data) = (got("path"), got("data"));
+    let first = |category: &str| {
+        let found = offers.iter().find(|o| o.spec.category == category && o.can_be_got());
+        found.map_or_else(|| format!("/get?category={category}"), Offer::href)
+    };
+    let token = !visit.app().my_tokens(&visit.caller).await?.is_empty();
+    let mut steps = vec![
+        step("Get a repository", first("path"), "It builds, tests and reports its health from the first minute.", path),
+        step("Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),
+        step(
+            "Clone it and push",
+            newest_of(&mine, offers, "path"),
+            "The address stands on the page of your repository.",
+            false,
+        ),
+        step("Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
+        step("See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
+    ];
+    // Who has both knows the way. A push cannot be seen from here, so it is not asked for.
+    let knows = path && data && token;
+    if knows || (mine.is_empty() && rows.is_empty() && visit.my_teams().is_empty()) {
+        steps.clear();
+    }
+    Ok(steps)
+}
+
+fn step(title: &str, href: String, text: &str, done: bool) -> StartStep {
+    StartStep { title: title.to_owned(), href, text: text.to_owned(), done }
+}
+
+/// The newest thing of mine of a category; the shop without one.
+fn newest_of(mine: &[std::sync::Arc<loggia_model::Record>], offers: &[Offer], category: &str) -> String {
+    let of = |name: &str| offers.iter().any(|o| o.spec.category == category && o.name() == name);
+    let found = mine.iter().filter(|r| of(r.parse().spec_text("offering"))).max_by_key(|r| r.created_at);
+    found.map_or_else(|| format!("/get?category={category}"), |record| team::instance_href(record))
+}
+
+/// The offerings that came last, of those that can be got somewhere.
+fn newest(mut offers: Vec<Offer>) -> Vec<OfferingCard> {
+    offers.retain(|offer| !offer.places.is_empty());
+    offers.sort_by_key(|offer| std::cmp::Reverse(offer.release.as_ref().map(|(record, _)| record.created_at)));
+    offers.iter().take(NEW).map(Offer::card).collect()
+}

@@ -1,0 +1,259 @@
+//! My sessions and tokens.
+
+use super::form::Form;
+use super::visit::{Answer, Visit};
+use super::words::{self, When};
+use crate::caller::{COOKIE, cookie};
+use crate::design::{Choice, Field, Input};
+use crate::shell::Shell;
+use crate::state::WebState;
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use loggia_app::Error;
+use loggia_app::login::{Session, Token, TokenWish, digest};
+use loggia_app::policy::Action;
+use loggia_model::Problem;
+use std::collections::BTreeSet;
+
+/// The part of the page where tokens are made.
+pub const TOKENS: &str = "/me#tokens";
+
+/// The routes.
+pub fn routes() -> Router<WebState> {
+    Router::new()
+        .route("/me", get(show))
+        .route("/me/tokens", post(create))
+        .route("/me/tokens/{id}/revoke", post(revoke))
+        .route("/me/sessions/{hash}/end", post(end))
+}
+
+#[derive(Template)]
+#[template(path = "me/page.html")]
+struct MePage {
+    shell: Shell,
+    who: String,
+    teams: Vec<String>,
+    sessions: Vec<SessionLine>,
+    tokens: Vec<TokenLine>,
+    fields: Vec<Field>,
+    refused: Vec<String>,
+    /// The token that was just made; it is never shown again.
+    fresh: String,
+    server: String,
+    personal: bool,
+}
+
+/// One session.
+struct SessionLine {
+    hash: String,
+    agent: String,
+    here: bool,
+    since: When,
+    used: When,
+    until: String,
+}
+
+/// One token.
+struct TokenLine {
+    id: String,
+    name: String,
+    scopes: String,
+    made: When,
+    used: When,
+    expires: String,
+    state: &'static str,
+    word: &'static str,
+}
+
+async fn show(visit: Visit, headers: HeaderMap) -> Answer {
+    visit.signed_in()?;
+    page(&visit, &headers, &Form::default(), &[], String::new()).await
+}
+
+async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
+    visit.signed_in()?;
+    let form = Form::read(&body);
+    let wish = TokenWish {
+        name: form.one("name").to_owned(),
+        service: None,
+        scopes: form.all("scopes"),
+        days: form.one("days").parse().ok(),
+    };
+    let made = if wish.name.is_empty() {
+        Err(Error::invalid(
+            "token.name",
+            "name",
+            "It has no name",
+            "Say where it will be used, so that you know it again.",
+        ))
+    } else {
+        visit.app().create_token(&visit.caller, wish).await
+    };
+    match made {
+        // Shown once, here, to the person who asked for it; only its digest is kept.
+        Ok((_, token)) => {
+            let mut answer = page(&visit, &headers, &Form::default(), &[], token.reveal().to_owned()).await?;
+            answer.headers_mut().remove(header::ETAG);
+            answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            Ok(answer)
+        }
+        Err(Error::Invalid(problems)) => {
+            let mut answer = page(&visit, &headers, &form, &problems, String::new()).await?;
+            *answer.status_mut() = StatusCode::BAD_REQUEST;
+            Ok(answer)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn revoke(visit: Visit, Path(id): Path<String>) -> Answer {
+    visit.signed_in()?;
+    let id = id.parse().map_err(|_| Error::NotFound("You have no such token.".into()))?;
+    visit.app().revoke_token(&visit.caller, id).await?;
+    Ok(Redirect::to("/me?done=revoked#tokens").into_response())
+}
+
+async fn end(visit: Visit, Path(hash): Path<String>) -> Answer {
+    visit.signed_in()?;
+    visit.app().end_session(&visit.caller, &hash).await?;
+    Ok(Redirect::to("/me?done=ended").into_response())
+}
+
+async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Problem], fresh: String) -> Answer {
+    let here = cookie(headers, COOKIE).map(digest).unwrap_or_default();
+    let sessions = visit.app().my_sessions(&visit.caller).await?;
+    let tokens = visit.app().my_tokens(&visit.caller).await?;
+    let mut fields = fields(form);
+    let mut refused = Vec::new();
+    for problem in problems {
+        let text = format!("{}. {}", problem.message, problem.mend);
+        match fields.iter_mut().find(|field| field.name == problem.path) {
+            Some(field) => field.error = text,
+            None => refused.push(text),
+        }
+    }
+    let shell = visit.shell(None);
+    visit.page(&MePage {
+        who: shell.person.as_ref().map(|person| person.name.clone()).unwrap_or_default(),
+        shell,
+        teams: visit.my_teams().iter().map(|team| super::entity::title(team)).collect(),
+        sessions: sessions.iter().map(|session| session_line(visit, session, &here)).collect(),
+        tokens: tokens.iter().map(|token| token_line(visit, token)).collect(),
+        fields,
+        refused,
+        fresh,
+        server: visit.app().settings.public_url.clone(),
+        personal: visit.caller.user().is_some(),
+    })
+}
+
+fn session_line(visit: &Visit, session: &Session, here: &str) -> SessionLine {
+    let now = visit.app().now();
+    SessionLine {
+        here: session.hash == here,
+        agent: browser(&session.user_agent),
+        since: When::ago(now, Some(session.created_at)),
+        used: When::ago(now, Some(session.last_used_at)),
+        until: words::day(session.expires_at),
+        hash: session.hash.clone(),
+    }
+}
+
+/// A browser as people call it.
+fn browser(agent: &str) -> String {
+    let known =
+        [("Firefox", "Firefox"), ("Edg/", "Edge"), ("Chrome", "Chrome"), ("Safari", "Safari"), ("curl", "curl")];
+    let systems =
+        [("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")];
+    let find =
+        |list: &[(&str, &'static str)]| list.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, word)| *word);
+    match (find(&known), find(&systems)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(browser), None) => browser.to_owned(),
+        _ => "a program".to_owned(),
+    }
+}
+
+fn token_line(visit: &Visit, token: &Token) -> TokenLine {
+    let now = visit.app().now();
+    let (state, word) = match (token.revoked_at, token.expires_at) {
+        (Some(_), _) => ("off", "revoked"),
+        (None, Some(at)) if at <= now => ("off", "expired"),
+        _ => ("ok", "valid"),
+    };
+    TokenLine {
+        id: token.id.to_string(),
+        name: token.name.clone(),
+        scopes: if token.scopes.is_empty() { "everything you may".to_owned() } else { token.scopes.join(", ") },
+        made: When::ago(now, Some(token.created_at)),
+        used: When::ago(now, token.last_used_at),
+        expires: token.expires_at.map_or_else(|| "never".to_owned(), words::day),
+        state,
+        word,
+    }
+}
+
+fn fields(form: &Form) -> Vec<Field> {
+    let scopes: BTreeSet<&str> = Action::ALL.iter().map(|action| action.scope()).collect();
+    let chosen = form.all("scopes");
+    let scope = |scope: &str| Choice {
+        value: scope.to_owned(),
+        title: scope_words(scope).to_owned(),
+        chosen: chosen.iter().any(|c| c == scope),
+        ..Choice::default()
+    };
+    let days = if form.is_empty() { "90" } else { form.one("days") };
+    let day = |(value, title): (&str, &str)| Choice {
+        value: value.into(),
+        title: title.into(),
+        chosen: value == days,
+        ..Choice::default()
+    };
+    let field = |name: &str, label: &str, input| Field {
+        id: format!("f-{name}"),
+        name: name.into(),
+        label: label.into(),
+        input,
+        ..Field::default()
+    };
+    vec![
+        Field {
+            value: form.one("name").to_owned(),
+            required: true,
+            help: "Where it will be used, such as “laptop” or “pipeline of booking”.".into(),
+            autocomplete: "off".into(),
+            ..field("name", "Name", Input::Text)
+        },
+        Field {
+            options: [("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "for ever")].map(day).to_vec(),
+            required: true,
+            ..field("days", "Valid for", Input::Select)
+        },
+        Field {
+            options: scopes.into_iter().filter(|scope| *scope != "admin").map(scope).collect(),
+            help: "With none of them ticked it may do everything that you may.".into(),
+            ..field("scopes", "It may only", Input::Choices)
+        },
+    ]
+}
+
+fn scope_words(scope: &str) -> &str {
+    match scope {
+        "read" => "look",
+        "write" => "write records",
+        "order" => "get, change and destroy things",
+        "reveal" => "see secrets",
+        "observe" => "report what runs",
+        "usage" => "report use",
+        "sync" => "confirm and ask for synchronisation",
+        "audit" => "read the whole history",
+        "git:read" => "clone and pull",
+        "git:write" => "push",
+        other => other,
+    }
+}

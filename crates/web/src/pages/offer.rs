@@ -1,0 +1,127 @@
+//! What an offering says, gathered once for the shop, the page of the offering and the form.
+
+use super::visit::Visit;
+use super::{files, words};
+use crate::design::{Fact, OfferingCard};
+use loggia_app::availability::Availability;
+use loggia_app::offering::release_for;
+use loggia_graph::Predicate;
+use loggia_model::Record;
+use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use std::sync::Arc;
+
+/// An offering with what is known about it now.
+pub struct Offer {
+    /// Its record.
+    pub record: Arc<Record>,
+    /// What it promises.
+    pub spec: OfferingSpec,
+    /// Its title.
+    pub title: String,
+    /// The release that one gets; none when it cannot be got.
+    pub release: Option<(Arc<Record>, ReleaseSpec)>,
+    /// Where it can be got, or why not.
+    pub places: Vec<Availability>,
+    /// How many teams run it.
+    pub teams: usize,
+}
+
+impl Offer {
+    /// Reads an offering; none for a text that does not fit the type.
+    pub fn read(visit: &Visit, record: &Arc<Record>) -> Option<Offer> {
+        let spec: OfferingSpec = record.spec().ok()?;
+        let name = record.reference.name();
+        let release = release_for(&visit.graph, visit.audience(), name, None).ok();
+        Some(Offer {
+            title: record.parse().title().to_owned(),
+            release: release.and_then(|record| Some((record.clone(), record.spec().ok()?))),
+            places: visit.app().availability(&visit.caller, name).unwrap_or_default(),
+            teams: teams(visit, name),
+            record: record.clone(),
+            spec,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.record.reference.name()
+    }
+
+    /// Its page.
+    pub fn href(&self) -> String {
+        href(self.name())
+    }
+
+    /// The version that one gets; empty when there is none.
+    pub fn version(&self) -> &str {
+        self.release.as_ref().map_or("", |(_, spec)| spec.version.as_str())
+    }
+
+    /// Whether it can be got somewhere now.
+    pub fn can_be_got(&self) -> bool {
+        self.release.is_some() && self.places.iter().any(|place| place.why_not.is_empty())
+    }
+
+    /// Why it cannot be got; empty when it can.
+    pub fn why_not(&self) -> String {
+        if self.can_be_got() {
+            return String::new();
+        }
+        match (&self.release, self.places.first()) {
+            (None, _) => "It has no version to get yet.".to_owned(),
+            (_, None) => "It is not offered in any environment any more.".to_owned(),
+            (_, Some(place)) => format!("Not here and now: {}", place.why_not),
+        }
+    }
+
+    /// The shape of its badge, and its words.
+    pub fn badge(&self) -> (&'static str, &'static str) {
+        if self.release.is_some() && self.places.is_empty() {
+            return ("off", "no longer offered");
+        }
+        words::stage(self.spec.stage)
+    }
+
+    /// As the shop shows it.
+    pub fn card(&self) -> OfferingCard {
+        let (state, stability) = self.badge();
+        let support = self.spec.support.as_deref().map(words::spaced).unwrap_or_default();
+        let mut facts = vec![Fact::new("Price", words::price_from(&self.spec))];
+        if !support.is_empty() {
+            facts.push(Fact::new("Support", support));
+        }
+        facts.push(Fact::new("Used by", words::count(self.teams, "team")));
+        OfferingCard {
+            href: self.href(),
+            title: self.title.clone(),
+            logo: files::logo(&self.record),
+            category: words::spaced(&self.spec.category),
+            version: self.version().to_owned(),
+            promise: self.spec.promise.clone(),
+            state,
+            stability: stability.to_owned(),
+            facts,
+            unavailable: self.why_not(),
+        }
+    }
+}
+
+/// The page of an offering.
+pub fn href(name: &str) -> String {
+    format!("/get/{name}")
+}
+
+/// Everything that is offered, in order of titles.
+pub fn all(visit: &Visit) -> Vec<Offer> {
+    let records = loggia_app::offering::offerings(&visit.graph, visit.audience());
+    let mut offers: Vec<Offer> = records.iter().filter_map(|record| Offer::read(visit, record)).collect();
+    offers.sort_by_cached_key(|offer| offer.title.to_lowercase());
+    offers
+}
+
+/// How many teams run an offering: counted from what runs.
+fn teams(visit: &Visit, offering: &str) -> usize {
+    let runs = Predicate::equals("kind", "instance").and(Predicate::equals("spec.offering", offering));
+    visit.graph.facets(visit.audience(), &runs, &["spec.team".to_owned()]).first().map_or(0, Vec::len)
+}

@@ -1,0 +1,186 @@
+//! The page of one offering.
+
+use super::offer::Offer;
+use super::visit::{Answer, Visit};
+use super::words::{self, When};
+use super::{docs, files, markdown, offer};
+use crate::design::Fact;
+use crate::shell::{Link, Place, Shell};
+use crate::state::WebState;
+use askama::Template;
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use loggia_app::offering::{publication, releases};
+use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_model::kinds::offering::Alternative;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::{Record, Ref};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The routes.
+pub fn routes() -> Router<WebState> {
+    Router::new().route("/get/{name}", get(offering))
+}
+
+#[derive(Template)]
+#[template(path = "offering/page.html")]
+struct OfferingPage {
+    shell: Shell,
+    crumbs: Vec<Link>,
+    offer: Offer,
+    logo: String,
+    badge: (&'static str, &'static str),
+    description: String,
+    facts: Vec<Fact>,
+    plans: Vec<PlanRow>,
+    alternatives: Vec<(Alternative, String)>,
+    releases: Vec<ReleaseView>,
+    docs: Vec<Link>,
+    use_rows: Vec<UseRow>,
+    runs: usize,
+    mandatory: String,
+}
+
+/// One plan.
+struct PlanRow {
+    title: String,
+    limits: String,
+    price: String,
+    default: bool,
+}
+
+/// One version.
+struct ReleaseView {
+    version: String,
+    upstream: String,
+    notes: String,
+    upgrade: String,
+    /// Draft, candidate or yanked; empty when published.
+    publication: String,
+    used: usize,
+    since: When,
+}
+
+/// One team that uses it.
+struct UseRow {
+    team: String,
+    href: String,
+    places: String,
+    versions: String,
+}
+
+async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
+    let record = visit.record(&Ref::new("offering", "default", &name), |now| offer::href(now.name()))?;
+    let Some(offer) = Offer::read(&visit, &record) else {
+        return Err(loggia_app::Error::Internal(format!("{name} does not fit its type")).into());
+    };
+    let query = WhoRunsQuery { offering: name.clone(), ..WhoRunsQuery::default() };
+    let rows = visit.app().who_runs(&visit.caller, &query)?;
+    let shell = Shell {
+        command: format!("loggia new {}", offer.name()),
+        json_twin: format!("/api/v1/records/offering/default/{}", offer.name()),
+        ..visit.shell(Some(Place::Get))
+    };
+    visit.page(&OfferingPage {
+        crumbs: vec![Link::new("Get", "/get")],
+        logo: files::logo(&record),
+        badge: offer.badge(),
+        description: record.parse().meta_text("description").to_owned(),
+        facts: facts(&visit, &offer, rows.len()),
+        plans: offer.spec.plans.iter().map(plan).collect(),
+        alternatives: offer.spec.alternatives.iter().map(|a| (a.clone(), alternative_href(&visit, &a.name))).collect(),
+        releases: releases(&visit.graph, visit.audience(), &name)
+            .iter()
+            .filter_map(|r| release(&visit, r, &rows))
+            .collect(),
+        docs: docs::pages(&visit, &record).await.into_iter().map(|page| Link::new(page.title, page.href)).collect(),
+        use_rows: used_by(&rows),
+        runs: rows.len(),
+        mandatory: mandatory(&offer),
+        shell,
+        offer,
+    })
+}
+
+fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Ok(owner) = Ref::parse(&offer.spec.owner, Some("group"), "default") {
+        let title = visit.graph.get(&owner).map_or_else(|| owner.name().to_owned(), |r| r.parse().title().to_owned());
+        facts.push(Fact::link("Run by", title, super::entity::href(&owner)));
+    }
+    if let Some(support) = &offer.spec.support {
+        facts.push(Fact::new("Support", words::spaced(support)));
+    }
+    facts.push(Fact::new("Price", words::price_from(&offer.spec)));
+    if !offer.version().is_empty() {
+        facts.push(Fact::new("You get", format!("version {}", offer.version())));
+    }
+    let used = format!(
+        "{}, {}",
+        words::count(offer.teams, "team"),
+        words::count(runs, "running copy").replace("copys", "copies")
+    );
+    facts.push(Fact::link("Used by (measured)", used, super::who_runs::href(offer.name())));
+    facts
+}
+
+fn plan(plan: &loggia_model::kinds::offering::Plan) -> PlanRow {
+    PlanRow {
+        title: plan.title.clone().unwrap_or_else(|| words::capital(&plan.name)),
+        limits: words::limits(&plan.limits),
+        price: words::price(plan.price.as_ref()),
+        default: plan.default,
+    }
+}
+
+/// An alternative that is offered here leads to its page.
+fn alternative_href(visit: &Visit, name: &str) -> String {
+    let offered = loggia_app::offering::offerings(&visit.graph, visit.audience());
+    let found = offered.iter().find(|r| r.parse().title().eq_ignore_ascii_case(name) || r.reference.name() == name);
+    found.map(|record| offer::href(record.reference.name())).unwrap_or_default()
+}
+
+fn release(visit: &Visit, record: &Arc<Record>, rows: &[WhoRunsRow]) -> Option<ReleaseView> {
+    let spec: ReleaseSpec = record.spec().ok()?;
+    let publication = publication(record);
+    let upgrade = spec.upgrade.as_ref();
+    Some(ReleaseView {
+        upstream: spec.upstream.as_ref().map(|up| format!("{} {}", up.name, up.version)).unwrap_or_default(),
+        notes: markdown::render(spec.notes.as_deref().unwrap_or_default(), |_| None).html,
+        upgrade: upgrade
+            .map(|up| format!("{}; {}", words::upgrade(up.strategy), words::rollback(up.rollback)))
+            .unwrap_or_default(),
+        publication: if publication == "published" { String::new() } else { publication },
+        used: rows.iter().filter(|row| row.release == record.reference.name()).count(),
+        since: When::ago(visit.app().now(), Some(record.created_at)),
+        version: spec.version,
+    })
+}
+
+/// Teams with where and in which versions they run it.
+fn used_by(rows: &[WhoRunsRow]) -> Vec<UseRow> {
+    let mut by_team: BTreeMap<&str, Vec<&WhoRunsRow>> = BTreeMap::new();
+    for row in rows {
+        by_team.entry(&row.team_title).or_default().push(row);
+    }
+    let distinct = |mut list: Vec<String>| {
+        list.retain(|text| !text.is_empty());
+        list.sort();
+        list.dedup();
+        list.join(", ")
+    };
+    let one = |(team, rows): (&str, Vec<&WhoRunsRow>)| UseRow {
+        team: team.to_owned(),
+        href: rows.first().map(|row| super::team::href(&row.team)).unwrap_or_default(),
+        places: distinct(rows.iter().map(|row| row.environment.clone()).collect()),
+        versions: distinct(rows.iter().map(|row| row.version.clone()).collect()),
+    };
+    by_team.into_iter().map(one).collect()
+}
+
+fn mandatory(offer: &Offer) -> String {
+    let Some(duty) = &offer.spec.mandatory else { return String::new() };
+    format!("{} By {}.", duty.rule, duty.until)
+}

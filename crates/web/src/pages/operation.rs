@@ -1,0 +1,207 @@
+//! Operations: their steps for people, and the stream that says when they have moved.
+
+use super::visit::{Answer, Visit};
+use super::words;
+use crate::design::{StepLine, StepState};
+use crate::state::WebState;
+use axum::Router;
+use axum::extract::Path;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+use futures_util::stream;
+use loggia_app::{App, Caller, Error};
+use loggia_model::Ref;
+use loggia_model::operation::{Operation, OperationStep, State, Verb};
+use loggia_model::{Micros, Uid};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// The routes.
+pub fn routes() -> Router<WebState> {
+    Router::new().route("/operations/{id}", get(page)).route("/operations/{id}/events", get(events))
+}
+
+/// How long to wait for news before looking again: another server may carry the operation out.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// An operation is shown on the page of its instance.
+async fn page(visit: Visit, Path(id): Path<String>) -> Answer {
+    visit.signed_in()?;
+    let operation = visit.app().operation(&visit.caller, read(&id)?).await?;
+    let instance: Ref =
+        operation.instance_ref.parse().map_err(|_| Error::Internal("an operation without an instance".into()))?;
+    Ok(Redirect::to(&super::instance::href(&instance)).into_response())
+}
+
+fn read(id: &str) -> Result<Uid, Error> {
+    id.parse().map_err(|_| Error::NotFound("There is no such operation, or you may not see it.".into()))
+}
+
+/// The stream of one operation: `changed` when it has moved, `end` when it has ended.
+async fn events(visit: Visit, Path(id): Path<String>) -> Answer {
+    visit.signed_in()?;
+    let id = read(&id)?;
+    let receiver = visit.app().progress();
+    visit.app().operation(&visit.caller, id).await?;
+    let watch =
+        Watch { app: Arc::clone(visit.app()), caller: visit.caller.clone(), id, receiver, last: None, ended: false };
+    let events = stream::unfold(watch, |mut watch| async move {
+        let event = watch.next().await?;
+        Some((Ok::<_, Infallible>(event), watch))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Somebody who watches an operation.
+struct Watch {
+    app: Arc<App>,
+    caller: Caller,
+    id: Uid,
+    receiver: broadcast::Receiver<Uid>,
+    last: Option<Operation>,
+    ended: bool,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Event> {
+        while !self.ended {
+            // What may be seen can change while somebody watches; then the stream ends.
+            let operation = self.app.operation(&self.caller, self.id).await.ok()?;
+            if operation.state.is_end() {
+                self.ended = true;
+                return Some(Event::default().event("end").data(operation.state.to_string()));
+            }
+            if self.last.as_ref() != Some(&operation) {
+                let state = operation.state.to_string();
+                self.last = Some(operation);
+                return Some(Event::default().event("changed").data(state));
+            }
+            self.moved().await;
+        }
+        None
+    }
+
+    /// Waits until this operation may have moved.
+    async fn moved(&mut self) {
+        let mine = async {
+            while let Ok(id) = self.receiver.recv().await {
+                if id == self.id {
+                    return;
+                }
+            }
+            // Too much happened, or the server stops: look again at the usual pace.
+            std::future::pending::<()>().await;
+        };
+        let _ = tokio::time::timeout(LOOK, mine).await;
+    }
+}
+
+/// The steps that an operation takes, in order, also those to come.
+pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<StepLine> {
+    let names: &[&str] = match operation.verb {
+        Verb::Apply => &["probe", "plan", "apply", "observe"],
+        Verb::Observe => &["probe", "observe"],
+        Verb::Destroy => &["probe", "destroy", "observe"],
+    };
+    let over = operation.state.is_end();
+    let mut steps: Vec<StepLine> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| match operation.steps.get(at) {
+            Some(step) => step_line(step, now),
+            None if over => StepLine { title: title(name), state: StepState::Skipped, ..StepLine::default() },
+            None => StepLine { title: title(name), ..StepLine::default() },
+        })
+        .collect();
+    let last = operation.steps.len().clamp(1, steps.len()) - 1;
+    if let Some(step) = steps.get_mut(last) {
+        step.lines = lines;
+        if operation.state == State::Waiting {
+            step.note = format!("{} It is tried again by itself.", step.note);
+        }
+    }
+    steps
+}
+
+fn step_line(step: &OperationStep, now: Micros) -> StepLine {
+    let took = step.started_at.map(|from| words::took(from, step.ended_at.unwrap_or(now))).unwrap_or_default();
+    StepLine {
+        title: title(&step.name),
+        state: match step.state {
+            State::Queued | State::Waiting => StepState::Waiting,
+            State::Running => StepState::Running,
+            State::Succeeded => StepState::Done,
+            State::Failed => StepState::Failed,
+            State::Cancelled => StepState::Skipped,
+        },
+        took,
+        note: step.message.clone(),
+        lines: Vec::new(),
+    }
+}
+
+fn title(name: &str) -> String {
+    match name {
+        "probe" => "Ask the backend".to_owned(),
+        "plan" => "Plan".to_owned(),
+        "apply" => "Make it".to_owned(),
+        "destroy" => "Take it away".to_owned(),
+        "observe" => "Look whether it is so".to_owned(),
+        other => words::capital(&words::spaced(other)),
+    }
+}
+
+/// The operation in one sentence.
+pub fn sentence(operation: &Operation) -> &'static str {
+    match (operation.verb, operation.state) {
+        (Verb::Apply, State::Succeeded) => "It is ready.",
+        (Verb::Apply, State::Failed) => "It could not be made.",
+        (Verb::Apply, _) => "It is being made. You may leave this page.",
+        (Verb::Destroy, State::Succeeded) => "It is gone: we looked, and it is not there any more.",
+        (Verb::Destroy, State::Failed) => "It could not be destroyed.",
+        (Verb::Destroy, _) => "It is being destroyed. You may leave this page.",
+        (Verb::Observe, State::Succeeded) => "We looked at it.",
+        (Verb::Observe, State::Failed) => "It could not be looked at.",
+        (Verb::Observe, _) => "We are looking at it.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loggia_model::Micros;
+
+    #[test]
+    fn shows_the_steps_to_come() {
+        let id = Uid(uuid::Uuid::nil());
+        let done = OperationStep {
+            name: "probe".into(),
+            state: State::Succeeded,
+            message: "The backend answers.".into(),
+            started_at: Some(Micros(0)),
+            ended_at: Some(Micros(1_200_000)),
+        };
+        let operation = Operation {
+            id,
+            instance: id,
+            instance_ref: "instance:booking/orders.dev".into(),
+            verb: Verb::Apply,
+            driver: "postgres".into(),
+            state: State::Running,
+            steps: vec![done],
+            attempt: 1,
+            requested_by: "user:default/amara".into(),
+            created_at: Micros(0),
+            ended_at: None,
+            message: String::new(),
+            mend: String::new(),
+        };
+        let steps = steps(&operation, vec!["a line".into()], Micros(5_000_000));
+        let states: Vec<_> = steps.iter().map(|step| step.state).collect();
+        assert_eq!(states, [StepState::Done, StepState::Waiting, StepState::Waiting, StepState::Waiting]);
+        assert_eq!((steps[0].took.as_str(), steps[0].lines.len()), ("1.2 s", 1));
+    }
+}
