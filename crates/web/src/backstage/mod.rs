@@ -193,7 +193,7 @@ async fn answer(call: &Call, method: &Method, place: Place<'_>, body: Body) -> R
         call.state.app.require(&call.caller, Action::Read, &Subject::default())?;
     }
     match *method {
-        Method::GET => read(call, place),
+        Method::GET => read(call, &place),
         Method::DELETE => Box::pin(delete(call, place)).await,
         // The state of these is large; a read shall not have to carry it.
         _ => Box::pin(write(call, method, place, body)).await,
@@ -201,7 +201,7 @@ async fn answer(call: &Call, method: &Method, place: Place<'_>, body: Body) -> R
 }
 
 /// What a GET answers, from the snapshot and without waiting for anything.
-fn read(call: &Call, place: Place<'_>) -> Result<Response, Fault> {
+fn read(call: &Call, place: &Place<'_>) -> Result<Response, Fault> {
     match place {
         Place::Entities => list::answer(call),
         Place::ByName(kind, namespace, name) => entity::by_name(call, kind, namespace, name),
