@@ -9,6 +9,10 @@ mod settings;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+/// Requests allocate much and briefly, on all cores; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs an internal platform as a product: who runs what, moves them, proves that the old is gone.
 #[derive(Parser)]
 #[command(name = "loggia", version, about)]

@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use loggia_app::Error;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Path below which the catalog API lies.
 pub const MOUNT: &str = "/api/catalog";
@@ -49,14 +49,18 @@ impl Fault {
 
     /// The answer to a request.
     pub fn answer(&self, method: &Method, uri: &Uri) -> Response {
+        reply::tagged(self.status, self.body(method, uri).to_string(), None)
+    }
+
+    /// What is told of it.
+    pub fn body(&self, method: &Method, uri: &Uri) -> Value {
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         let below = path.strip_prefix(MOUNT).unwrap_or(path);
-        let body = json!({
+        json!({
             "error": {"name": self.name, "message": self.message},
             "request": {"method": method.as_str(), "url": below},
             "response": {"statusCode": self.status.as_u16()},
-        });
-        reply::tagged(self.status, body.to_string(), None)
+        })
     }
 }
 

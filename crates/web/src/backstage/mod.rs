@@ -163,8 +163,10 @@ async fn door(State(state): State<WebState>, mut request: Request) -> Response {
     let Some(caller) = caller else { return reply::empty(StatusCode::NOT_FOUND) };
     let graph = state.app.graph();
     let call = Call { state, caller, graph, uri: head.uri.clone(), headers: head.headers };
+    let is_verdict = place == Place::Validate;
     match answer(&call, &method, place, body).await {
         Ok(response) => response,
+        Err(fault) if is_verdict => validate::refused(&fault, &method, &head.uri),
         Err(fault) => fault.answer(&method, &head.uri),
     }
 }

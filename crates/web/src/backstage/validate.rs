@@ -6,7 +6,7 @@ use super::error::Fault;
 use super::params::Params;
 use super::reply;
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use loggia_app::{fetch, location, placeholders};
 use loggia_model::Document;
@@ -23,6 +23,16 @@ pub static BODY: Wanted = Wanted {
     }),
     required: true,
 };
+
+/// A request that is wrong itself, also in the shape of a verdict: that is the only one that clients read.
+pub fn refused(fault: &Fault, method: &Method, uri: &Uri) -> Response {
+    if fault.status != StatusCode::BAD_REQUEST {
+        return fault.answer(method, uri);
+    }
+    let mut body = fault.body(method, uri);
+    body["errors"] = json!([{"name": fault.name, "message": fault.message}]);
+    reply::tagged(fault.status, body.to_string(), None)
+}
 
 /// Answers with nothing when the document is right, else with what is wrong.
 pub async fn answer(call: &Call, body: Body) -> Result<Response, Fault> {
