@@ -98,10 +98,9 @@ async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> A
 
 /// Writes what the server keeps itself.
 async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result<(), Error> {
-    let parsed = yaml::parse(text).into_iter().next();
-    let value = match parsed.map(|parsed| parsed.document) {
-        Some(Ok(value)) => value,
-        Some(Err(problem)) => return Err(Error::Invalid(vec![problem])),
+    let value = match yaml::parse(text).into_iter().next() {
+        Some(yaml::Parsed { document: Ok(value), .. }) => value,
+        Some(yaml::Parsed { document: Err(problem), .. }) => return Err(Error::Invalid(vec![problem])),
         None => return Err(Error::invalid("edit.one", "", "There is no document", "Write one.")),
     };
     let mut prepared = prepare::prepare(value, "").map_err(|mut problems| {
