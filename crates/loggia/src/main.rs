@@ -22,7 +22,7 @@ enum Command {
     /// Runs the example platform, with everything in it.
     Demo(demo::DemoArgs),
     /// Runs the server.
-    Serve(settings::ServeArgs),
+    Serve(Box<settings::ServeArgs>),
 }
 
 fn main() -> Result<()> {
@@ -31,6 +31,6 @@ fn main() -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli.command {
         Command::Demo(args) => demo::run(args),
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
     }
 }
