@@ -98,11 +98,11 @@ async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> A
 
 /// Writes what the server keeps itself.
 async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result<(), Error> {
-    let value = match yaml::parse(text).into_iter().next() {
-        Some(yaml::Parsed { document: Ok(value), .. }) => value,
-        Some(yaml::Parsed { document: Err(problem), .. }) => return Err(Error::Invalid(vec![problem])),
-        None => return Err(Error::invalid("edit.one", "", "There is no document", "Write one.")),
+    let parsed = yaml::parse(text).into_iter().next();
+    let Some(parsed) = parsed else {
+        return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
+    let value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
     let mut prepared = prepare::prepare(value, "").map_err(|mut problems| {
         yaml::place(text, 0, &mut problems);
         Error::Invalid(problems)

@@ -3,7 +3,7 @@
 
 use loggia_graph::Picture;
 use loggia_model::{Ref, RelationType};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 const WIDTH: usize = 190;
@@ -51,13 +51,16 @@ pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) 
     let text = escape(title);
     let _ = write!(
         svg,
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-labelledby=\"p-title p-desc\">\
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"p-title p-desc\">\
          <title id=\"p-title\">{text}</title><desc id=\"p-desc\">{}</desc>",
         escape(&sentence(picture, &describe))
     );
-    for (from, quiet, to) in lines(picture) {
-        if let (Some(from), Some(to)) = (places.get(from), places.get(to)) {
-            edge(&mut svg, *from, *to, quiet);
+    for (from, relation, to) in &picture.edges {
+        // Both ends tell of the same relation; it is drawn once, from left to right.
+        if side(*relation) == 1
+            && let (Some(from), Some(to)) = (places.get(from), places.get(to))
+        {
+            edge(&mut svg, *from, *to, relation.name().starts_with("owner"));
         }
     }
     for (record, _) in &picture.nodes {
@@ -67,15 +70,6 @@ pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) 
     }
     svg.push_str("</svg>");
     Some(svg)
-}
-
-/// The lines to draw, from left to right. Both ends may tell of the same relation; it is drawn once.
-fn lines(picture: &Picture) -> BTreeSet<(&Ref, bool, &Ref)> {
-    let all = picture.edges.iter().map(|(from, relation, to)| {
-        let quiet = [RelationType::OWNER_OF, RelationType::OWNED_BY].contains(relation);
-        if side(*relation) == 1 { (from, quiet, to) } else { (to, quiet, from) }
-    });
-    all.collect()
 }
 
 type Place = (usize, usize);
@@ -175,9 +169,10 @@ mod tests {
     use loggia_model::{Document, Micros, Record, Source, Uid};
     use serde_json::json;
 
-    fn record(kind: &str, name: &str, spec: &serde_json::Value, number: u128) -> Record {
-        let document = Document(json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind,
-            "metadata": {"name": name}, "spec": spec}));
+    fn record(kind: &str, name: &str, spec: serde_json::Value, number: u128) -> Record {
+        let mut document = Document(json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind,
+            "metadata": {"name": name}}));
+        document.0["spec"] = spec;
         Record {
             uid: Uid(uuid::Uuid::from_u128(number)),
             reference: document.reference(),
@@ -196,9 +191,9 @@ mod tests {
     fn what_is_needed_stands_right_and_who_needs_it_left() {
         let spec = |depends: &[&str]| json!({"type": "service", "lifecycle": "production", "owner": "a", "dependsOn": depends});
         let records = vec![
-            record("Component", "shop", &spec(&["component:stock"]), 1),
-            record("Component", "stock", &spec(&["component:<store>"]), 2),
-            record("Component", "<store>", &spec(&[]), 3),
+            record("Component", "shop", spec(&["component:stock"]), 1),
+            record("Component", "stock", spec(&["component:<store>"]), 2),
+            record("Component", "<store>", spec(&[]), 3),
         ];
         let graph = Graph::load(records, Vec::new());
         let here = Ref::new("component", "default", "stock");
