@@ -98,7 +98,7 @@ impl App {
             title: offering.parse().title().to_owned(),
             release: release.reference.name().to_owned(),
             version: spec.version,
-            teams: caller.teams.iter().filter_map(|team| choice(graph.get(team)?)).collect(),
+            teams: crate::team::own(&graph, caller).iter().filter_map(choice).collect(),
             environments,
             plans: offered.plans,
             secrets: schema::secret_names(&schema),
@@ -127,7 +127,9 @@ struct Found<'a> {
 impl Found<'_> {
     /// The team that was named, else the first of the caller.
     fn team(&self) -> Result<Option<Ref>> {
-        let Some(text) = &self.query.team else { return Ok(self.caller.teams.first().cloned()) };
+        let Some(text) = &self.query.team else {
+            return Ok(crate::team::own(self.graph, self.caller).first().map(|team| team.reference.clone()));
+        };
         let missing = || Error::NotFound(format!("There is no team {text:?}."));
         let team = Ref::parse(text, Some("group"), "default").map_err(|_| missing())?;
         let record = visible(self.graph, &self.caller.audience, &team).map_err(|_| missing())?;
@@ -173,8 +175,11 @@ impl Found<'_> {
         }
         let last = team.and_then(|team| self.last(team));
         let as_last = last.as_ref().map(|(name, _)| format!("as in {name}, the last time")).unwrap_or_default();
+        let known = |name: &str| environments.iter().any(|choice| choice.name == name);
         if let Some(wish) = &self.query.environment {
             fill("environment".into(), json!(wish), "as you asked");
+        } else if let Some((_, spec)) = last.as_ref().filter(|(_, spec)| known(&spec.environment)) {
+            fill("environment".into(), json!(spec.environment), &as_last);
         } else if let Some(first) = environments.first() {
             fill("environment".into(), json!(first.name), "the first in the order of environments");
         }

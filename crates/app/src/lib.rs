@@ -45,6 +45,7 @@ pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod sync;
+pub mod team;
 pub mod usage;
 pub mod visibility;
 pub mod who_runs;

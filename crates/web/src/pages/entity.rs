@@ -223,7 +223,15 @@ fn source_gone(record: &Record) -> String {
 }
 
 /// Names of fields that the page shows in their own way.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 19] = [
+    "owner",
+    "system",
+    "domain",
+    "parent",
+    "memberOf",
+    "subcomponentOf",
+    "subdomainOf",
+    "members",
     "definition",
     "dependsOn",
     "dependencyOf",

@@ -24,6 +24,8 @@ struct Shop {
     tabs: Vec<Link>,
     active: String,
     shelves: Vec<Shelf>,
+    /// What cannot be got any more.
+    past: Vec<OfferingCard>,
 }
 
 /// The offerings of one need.
@@ -38,31 +40,35 @@ const ORDER: [&str; 6] = ["path", "data", "compute", "delivery", "observability"
 
 async fn shop(visit: Visit) -> Answer {
     visit.signed_in()?;
-    let offers = offer::all(&visit);
-    let mut by_category: BTreeMap<(usize, String), Vec<&Offer>> = BTreeMap::new();
-    for offer in &offers {
+    let (offered, past): (Vec<Offer>, Vec<Offer>) = offer::all(&visit).into_iter().partition(|o| !o.places.is_empty());
+    let mut by_category: BTreeMap<(usize, String), Vec<OfferingCard>> = BTreeMap::new();
+    for offer in &offered {
         let category = offer.spec.category.clone();
         let place = ORDER.iter().position(|known| *known == category).unwrap_or(ORDER.len());
-        by_category.entry((place, category)).or_default().push(offer);
+        by_category.entry((place, category)).or_default().push(offer.card());
     }
     let wanted = visit.param("category");
     let mut tabs = vec![Link::new("Everything", "/get")];
     tabs.extend(by_category.keys().map(|(_, name)| Link::new(words::need(name), address(name))));
-    let shelf = |((_, category), mut offers): ((usize, String), Vec<&Offer>)| {
-        // What cannot be got any more stands last.
-        offers.sort_by_key(|offer| offer.places.is_empty());
-        let cards = offers.iter().map(|offer| offer.card()).collect();
-        Shelf { id: format!("need-{category}"), need: words::need(&category), cards }
+    let shelf = |((_, category), cards): ((usize, String), Vec<OfferingCard>)| Shelf {
+        id: format!("need-{category}"),
+        need: words::need(&category),
+        cards,
     };
-    let shelves =
-        by_category.into_iter().filter(|((_, name), _)| wanted.is_empty() || name == wanted).map(shelf).collect();
-    let active = if wanted.is_empty() { "/get".to_owned() } else { address(wanted) };
+    let here = |name: &str| wanted.is_empty() || name == wanted;
+    let shelves = by_category.into_iter().filter(|((_, name), _)| here(name)).map(shelf).collect();
     let shell = Shell {
         command: "loggia get offerings".into(),
         json_twin: "/api/v1/offerings".into(),
         ..visit.shell(Some(Place::Get))
     };
-    visit.page(&Shop { shell, tabs, active, shelves })
+    visit.page(&Shop {
+        shell,
+        tabs,
+        active: if wanted.is_empty() { "/get".to_owned() } else { address(wanted) },
+        past: past.iter().filter(|offer| here(&offer.spec.category)).map(Offer::card).collect(),
+        shelves,
+    })
 }
 
 fn address(category: &str) -> String {

@@ -12,8 +12,10 @@ use axum::Router;
 use axum::routing::get;
 use loggia_app::who_runs::WhoRunsRow;
 use loggia_graph::Predicate;
-use loggia_model::instance::{Phase, Step};
+use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::product::ProductSpec;
+use loggia_model::{Record, time};
+use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -72,7 +74,7 @@ async fn home(visit: Visit) -> Answer {
     let shell = Shell { command: "loggia get instances".into(), ..visit.shell(Some(Place::Home)) };
     let name = shell.person.as_ref().map(|p| p.name.split([',', ' ']).next().unwrap_or_default().to_owned());
     let offers = offer::all(&visit);
-    let start = start(&visit, &rows, &offers).await?;
+    let start = start(&visit, &offers).await?;
     visit.page(&Home {
         greeting: name
             .filter(|name| !name.is_empty())
@@ -135,8 +137,8 @@ async fn product_lines(visit: &Visit) -> Vec<Line> {
 }
 
 /// The steps of somebody who has got nothing here yet; none for others. What is done is seen, not ticked.
-async fn start(visit: &Visit, rows: &[WhoRunsRow], offers: &[Offer]) -> Result<Vec<StartStep>, loggia_app::Error> {
-    let Some(user) = visit.caller.user() else { return Ok(Vec::new()) };
+async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia_app::Error> {
+    let Some(user) = visit.caller.user().filter(|_| !visit.caller.product_team) else { return Ok(Vec::new()) };
     let mine = Predicate::equals("kind", "instance").and(Predicate::equals("spec.contact", user.as_str()));
     let mine = visit.graph.select(visit.audience(), &mine);
     let got = |category: &str| {
@@ -163,10 +165,17 @@ async fn start(visit: &Visit, rows: &[WhoRunsRow], offers: &[Offer]) -> Result<V
     ];
     // Who has both knows the way. A push cannot be seen from here, so it is not asked for.
     let knows = path && data && token;
-    if knows || (mine.is_empty() && rows.is_empty() && visit.my_teams().is_empty()) {
+    let works_here = mine.iter().any(|record| has_run_for_a_week(visit, record));
+    if knows || works_here || visit.my_teams().is_empty() {
         steps.clear();
     }
     Ok(steps)
+}
+
+/// Whether something of mine is no news any more: then I know my way.
+fn has_run_for_a_week(visit: &Visit, record: &Record) -> bool {
+    let since = record.typed_status::<InstanceStatus>().ok().and_then(|status| status.since);
+    since.is_some_and(|since| visit.app().now().0 - since.0 > 7 * time::DAY)
 }
 
 fn step(title: &str, href: String, text: &str, done: bool) -> StartStep {
@@ -174,7 +183,7 @@ fn step(title: &str, href: String, text: &str, done: bool) -> StartStep {
 }
 
 /// The newest thing of mine of a category; the shop without one.
-fn newest_of(mine: &[std::sync::Arc<loggia_model::Record>], offers: &[Offer], category: &str) -> String {
+fn newest_of(mine: &[Arc<Record>], offers: &[Offer], category: &str) -> String {
     let of = |name: &str| offers.iter().any(|o| o.spec.category == category && o.name() == name);
     let found = mine.iter().filter(|r| of(r.parse().spec_text("offering"))).max_by_key(|r| r.created_at);
     found.map_or_else(|| format!("/get?category={category}"), |record| team::instance_href(record))

@@ -17,6 +17,7 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State};
 use loggia_model::{Record, Ref};
+use serde_json::Value;
 
 /// How many entries of the past are shown.
 const PAST: i64 = 20;
@@ -178,7 +179,8 @@ pub struct GonePage {
 }
 
 fn title_of(visit: &Visit, reference: &Ref) -> String {
-    visit.graph.get(reference).map_or_else(|| reference.name().to_owned(), |record| entity::title(record))
+    let seen = visit.graph.get(reference).filter(|record| visit.graph.visible(visit.audience(), record));
+    seen.map_or_else(|| reference.name().to_owned(), |record| entity::title(record))
 }
 
 /// "PostgreSQL in Development, for Booking."
@@ -221,12 +223,25 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
         facts.push(Fact::link("Contact", title_of(visit, &contact), entity::href(&contact)));
     }
     facts.push(Fact::new("How it is known", words::known_by(&status.known_by)));
-    for (name, value) in spec.inputs.iter().chain(&status.attributes) {
-        if !words::plain(value).is_empty() && !value.is_object() {
-            facts.push(Fact::new(words::capital(&words::spaced(name)), words::plain(value)));
-        }
-    }
+    facts.extend(spec.inputs.iter().chain(&status.attributes).filter_map(|(name, value)| said(visit, name, value)));
     facts
+}
+
+/// Something that was filled in or reported; the name of a known thing leads to it.
+fn said(visit: &Visit, name: &str, value: &Value) -> Option<Fact> {
+    let text = words::plain(value);
+    if text.is_empty() || value.is_object() {
+        return None;
+    }
+    let label = words::capital(&words::spaced(name));
+    let named = text
+        .parse::<Ref>()
+        .ok()
+        .filter(|named| visit.graph.get(named).is_some_and(|r| visit.graph.visible(visit.audience(), r)));
+    Some(match named {
+        Some(named) => Fact::link(label, title_of(visit, &named), entity::href(&named)),
+        None => Fact::new(label, text),
+    })
 }
 
 /// A version that is newer than the one that it has.

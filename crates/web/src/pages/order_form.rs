@@ -6,13 +6,12 @@ use super::visit::Visit;
 use super::words;
 use crate::design::{Choice, Field, Input};
 use loggia_app::availability::Availability;
+use loggia_app::form::{Filled, FormQuery};
 use loggia_app::order::OrderInput;
-use loggia_app::request::base_name;
-use loggia_graph::Predicate;
-use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::Plan;
 use loggia_model::{Record, Ref};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A field, and whether it is shown without a click.
@@ -34,38 +33,36 @@ pub struct Known {
     /// The properties of the contract, in order.
     properties: Vec<(String, Value)>,
     required: Vec<String>,
-    /// The newest instance of the same offering by the same team.
-    last: Option<InstanceSpec>,
-    /// Where the team ordered last, whatever it was.
-    last_place: Option<String>,
-    /// The person: name and mail.
-    person: (String, String),
-    /// The mail of the team.
-    team_mail: String,
+    /// What is filled in, and why, by the field.
+    defaults: BTreeMap<String, Filled>,
     name: String,
 }
 
 impl Known {
-    /// For an offering and the caller.
+    /// For an offering and the caller. The defaults are the same as those of the API and the command line.
     pub fn of(visit: &Visit, offer: &Offer) -> Known {
         let teams: Vec<Arc<Record>> = visit.my_teams();
-        let team = teams.first().map(|record| record.reference.clone());
-        let contract = offer.release.as_ref().map(|(_, spec)| spec.contract.inputs.clone()).unwrap_or_default();
-        let properties = contract.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-        let required = contract.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mine = team.as_ref().map(|team| instances(visit, team)).unwrap_or_default();
+        let query = FormQuery { offering: offer.name().to_owned(), team: visit.given("team"), ..FormQuery::default() };
+        let form = visit.app().form(&visit.caller, &query).ok();
+        let (schema, defaults) = form.map(|form| (form.schema, form.defaults)).unwrap_or_default();
+        let properties = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         Known {
             places: offer.places.iter().filter(|place| place.why_not.is_empty()).cloned().collect(),
             plans: offer.spec.plans.clone(),
             properties: properties.into_iter().collect(),
             required: required.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
-            last: mine.iter().map(|(_, spec)| spec).find(|spec| spec.offering == offer.name()).cloned(),
-            last_place: mine.first().map(|(_, spec)| spec.environment.clone()),
-            person: person(visit),
-            team_mail: teams.first().map(|record| mail(record)).unwrap_or_default(),
-            name: free_name(offer, &mine),
+            name: free_name(visit, offer, &teams),
             teams: teams.iter().map(|r| (r.reference.clone(), r.parse().title().to_owned())).collect(),
+            defaults,
         }
+    }
+
+    /// The default of a field as a text, with why; only one of the choices that there are.
+    fn text(&self, field: &str, fits: impl Fn(&str) -> bool) -> Option<(String, String)> {
+        let filled = self.defaults.get(field)?;
+        let value = filled.value.as_str().filter(|value| fits(value))?;
+        Some((value.to_owned(), because(&filled.why)))
     }
 
     /// The words for an input.
@@ -75,32 +72,23 @@ impl Known {
     }
 }
 
-/// What a team ordered and what it is known to run, the newest first.
-fn instances(visit: &Visit, team: &Ref) -> Vec<(Arc<Record>, InstanceSpec)> {
-    let runs = Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", team.as_str()));
-    let found = visit.graph.select(visit.audience(), &runs);
-    let mut all: Vec<_> = found.into_iter().filter_map(|r| Some((r.clone(), r.spec::<InstanceSpec>().ok()?))).collect();
-    all.sort_by_key(|(record, _)| std::cmp::Reverse((record.created_at, record.uid)));
-    all
+/// A reason as a sentence of its own; what everybody would take needs none.
+fn because(why: &str) -> String {
+    let usual = ["the usual plan", "the usual value", "the first in the order of environments", "your team"];
+    if usual.contains(&why) || why.is_empty() { String::new() } else { format!("{}.", words::capital(why)) }
 }
 
-fn person(visit: &Visit) -> (String, String) {
-    let record = visit.caller.user().and_then(|user| visit.graph.get(user));
-    record.map(|record| (record.parse().title().to_owned(), mail(record))).unwrap_or_default()
-}
-
-fn mail(record: &Record) -> String {
-    let document = record.parse();
-    let found = document.spec().and_then(|spec| spec.pointer("/profile/email")).and_then(Value::as_str);
-    found.unwrap_or_default().to_owned()
-}
-
-/// A name that the team has not given yet.
-fn free_name(offer: &Offer, mine: &[(Arc<Record>, InstanceSpec)]) -> String {
-    let taken: Vec<String> =
-        mine.iter().map(|(record, spec)| base_name(&record.reference, &spec.environment)).collect();
+/// A name that the first team has not given yet.
+fn free_name(visit: &Visit, offer: &Offer, teams: &[Arc<Record>]) -> String {
+    let taken = |name: &str| {
+        let of = |place: &Availability, team: &Record| {
+            Ref::new("instance", team.reference.name(), &format!("{name}.{}", place.environment))
+        };
+        let all = teams.iter().take(1).flat_map(|team| offer.places.iter().map(move |place| of(place, team)));
+        all.into_iter().any(|reference| visit.graph.get(&reference).is_some())
+    };
     let names = (1..1000).map(|n| if n == 1 { offer.name().to_owned() } else { format!("{}-{n}", offer.name()) });
-    names.into_iter().find(|name| !taken.contains(name)).unwrap_or_default()
+    names.into_iter().find(|name| !taken(name)).unwrap_or_default()
 }
 
 /// The fields, filled with what was sent, else with what is known.
@@ -132,7 +120,11 @@ fn name_field(known: &Known, form: &Form) -> Plain {
 
 fn team_field(known: &Known, form: &Form) -> Option<Plain> {
     let first = known.teams.first()?.0.to_string();
-    let value = sent(form, "team", &first);
+    let named = |name: &str| known.teams.iter().any(|(team, _)| team.name() == name);
+    let default = known.text("team", named).and_then(|(name, _)| {
+        known.teams.iter().find(|(team, _)| team.name() == name).map(|(team, _)| team.to_string())
+    });
+    let value = sent(form, "team", &default.unwrap_or(first));
     let options = known.teams.iter().map(|(team, title)| choice(team.as_str(), title, "", &value)).collect();
     let field = Field {
         options,
@@ -144,33 +136,22 @@ fn team_field(known: &Known, form: &Form) -> Option<Plain> {
 }
 
 fn environment_field(known: &Known, form: &Form) -> Plain {
-    let last = known.last.as_ref().map(|spec| spec.environment.clone()).or_else(|| known.last_place.clone());
-    let last = last.filter(|place| known.places.iter().any(|known| known.environment == *place));
+    let fits = |name: &str| known.places.iter().any(|place| place.environment == name);
     // Who has never ordered begins where nothing can break: in the first environment.
-    let default =
-        last.clone().or_else(|| known.places.first().map(|place| place.environment.clone())).unwrap_or_default();
+    let first = || known.places.first().map(|place| (place.environment.clone(), String::new()));
+    let (default, why) = known.text("environment", fits).or_else(first).unwrap_or_default();
     let value = sent(form, "environment", &default);
     let options = known.places.iter().map(|place| choice(&place.environment, &place.title, "", &value)).collect();
-    let why = match last {
-        Some(place) => format!("{}, because your team ordered there last.", title_of(known, &place)),
-        None => String::new(),
-    };
     let field = Field { options, required: true, why, ..field("environment", "Environment", Input::Select) };
     Plain { field, visible: true }
-}
-
-fn title_of(known: &Known, place: &str) -> String {
-    known.places.iter().find(|p| p.environment == place).map_or_else(|| place.to_owned(), |p| p.title.clone())
 }
 
 fn plan_field(known: &Known, form: &Form) -> Option<Plain> {
     if known.plans.len() < 2 {
         return None;
     }
-    let last = known.last.as_ref().and_then(|spec| spec.plan.as_ref()).map(|plan| plan.name.clone());
-    let last = last.filter(|name| known.plans.iter().any(|plan| plan.name == *name));
-    let usual = known.plans.iter().find(|plan| plan.default).or(known.plans.first());
-    let default = last.clone().or_else(|| usual.map(|plan| plan.name.clone())).unwrap_or_default();
+    let fits = |name: &str| known.plans.iter().any(|plan| plan.name == name);
+    let (default, why) = known.text("plan", fits).unwrap_or_default();
     let value = sent(form, "plan", &default);
     let option = |plan: &Plan| {
         let title = plan.title.clone().unwrap_or_else(|| words::capital(&plan.name));
@@ -179,20 +160,18 @@ fn plan_field(known: &Known, form: &Form) -> Option<Plain> {
         let note = if limits.is_empty() { price } else { format!("{limits} · {price}") };
         choice(&plan.name, &title, &note, &value)
     };
-    let field = Field {
-        options: known.plans.iter().map(option).collect(),
-        required: true,
-        why: if last.is_some() { "As your team took last time.".into() } else { String::new() },
-        ..field("plan", "Plan", Input::Radio)
-    };
+    let options = known.plans.iter().map(option).collect();
+    let field = Field { options, required: true, why, ..field("plan", "Plan", Input::Radio) };
     Some(Plain { field, visible: true })
 }
 
 /// One input of the contract.
 fn input_field(known: &Known, form: &Form, name: &str, property: &Value) -> Plain {
     let required = known.required.iter().any(|r| r == name);
-    let (default, why) = default_of(known, name, property);
     let key = format!("inputs.{name}");
+    let filled = known.defaults.get(&key);
+    let default = filled.map_or(Value::Null, |filled| filled.value.clone());
+    let why = filled.map(|filled| because(&filled.why)).unwrap_or_default();
     let secret = property.get("writeOnly").and_then(Value::as_bool).unwrap_or(false);
     let list = property.get("type").and_then(Value::as_str) == Some("array");
     let enumerated = property.get("enum").or_else(|| property.pointer("/items/enum")).and_then(Value::as_array);
@@ -242,29 +221,6 @@ fn control(property: &Value, secret: bool, choices: Option<usize>) -> Input {
         ("boolean", _) => Input::Check,
         ("integer", _) => Input::Number,
         _ => Input::Text,
-    }
-}
-
-/// The value to begin with, and why.
-fn default_of(known: &Known, name: &str, property: &Value) -> (Value, String) {
-    let own = property.get("default").cloned().unwrap_or(Value::Null);
-    let mail = property.get("format").and_then(Value::as_str) == Some("email");
-    let text = |text: &str| (!text.is_empty()).then(|| Value::String(text.to_owned()));
-    let (found, why) = match property.get("x-default-from").and_then(Value::as_str) {
-        Some("last") => {
-            let value = known.last.as_ref().and_then(|spec| spec.inputs.get(name)).cloned();
-            (value, "As your team had it last time.")
-        }
-        Some("person") => (text(if mail { &known.person.1 } else { &known.person.0 }), "From who you are."),
-        Some("team") => {
-            let title = known.teams.first().map(|(_, title)| title.as_str()).unwrap_or_default();
-            (text(if mail { &known.team_mail } else { title }), "From your team.")
-        }
-        _ => (None, ""),
-    };
-    match found {
-        Some(value) => (value, why.to_owned()),
-        None => (own, String::new()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a team runs, by environment, and what it owns.
 
-use super::visit::{Answer, Visit, is_team};
+use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{entity, instance};
 use crate::shell::{Link, Place, Shell};
@@ -150,8 +150,11 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
             runs: visit.graph.count(visit.audience(), &runs),
         }
     };
-    let groups: Vec<Arc<Record>> =
-        visit.graph.of_kind(visit.audience(), "group").filter(|group| is_team(group)).collect();
+    let groups: Vec<Arc<Record>> = visit
+        .graph
+        .of_kind(visit.audience(), "group")
+        .filter(|group| loggia_app::team::is_team(&visit.graph, &group.reference))
+        .collect();
     let mut teams: Vec<TeamLine> = groups.iter().map(line).collect();
     teams.sort_by_cached_key(|team| team.title.to_lowercase());
     let shell = Shell {

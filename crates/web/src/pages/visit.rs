@@ -118,16 +118,9 @@ impl Visit {
         }
     }
 
-    /// The groups that the caller belongs to directly, or any of their parents, in order of names.
+    /// The teams that the caller belongs to, in order of names.
     pub fn my_teams(&self) -> Vec<Arc<Record>> {
-        let visible = |team: &Ref| self.graph.get(team).filter(|r| self.graph.visible(self.audience(), r)).cloned();
-        let mut teams: Vec<Arc<Record>> = self.caller.teams.iter().filter_map(visible).collect();
-        // Departments and divisions run nothing themselves.
-        if teams.iter().any(|team| is_team(team)) {
-            teams.retain(|team| is_team(team));
-        }
-        teams.sort_by(|a, b| a.reference.cmp(&b.reference));
-        teams
+        loggia_app::team::own(&self.graph, &self.caller)
     }
 
     /// The shell of a page.
@@ -235,13 +228,6 @@ fn tag_of(text: &str) -> String {
 /// The pairs of a query or a form.
 pub fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(bytes).into_owned().collect()
-}
-
-/// Whether a group is a team, and not a department above it.
-pub fn is_team(record: &Record) -> bool {
-    let document = record.parse();
-    let kind = document.spec_text("type");
-    kind == "team" || document.spec_list("children").next().is_none()
 }
 
 fn theme(headers: &HeaderMap) -> Theme {

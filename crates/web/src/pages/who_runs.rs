@@ -174,7 +174,11 @@ fn fields(visit: &Visit, query: &WhoRunsQuery) -> Vec<Field> {
     let audience = visit.audience();
     let offerings = loggia_app::offering::offerings(&visit.graph, audience);
     let environments = loggia_app::availability::environments(&visit.graph, audience);
-    let teams: Vec<Arc<Record>> = visit.graph.of_kind(audience, "group").filter(|g| super::visit::is_team(g)).collect();
+    let teams: Vec<Arc<Record>> = visit
+        .graph
+        .of_kind(audience, "group")
+        .filter(|g| loggia_app::team::is_team(&visit.graph, &g.reference))
+        .collect();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let step = query.step.map(words::step).unwrap_or_default();
     let steps = [("", "any"), ("observed", "observed"), ("enrolled", "enrolled"), ("managed", "managed")];
@@ -190,7 +194,7 @@ fn fields(visit: &Visit, query: &WhoRunsQuery) -> Vec<Field> {
             required: true,
             ..field("offering", "What", Input::Select)
         },
-        Field { value: text(&query.below), ..field("below", "Below version", Input::Text) },
+        Field { value: text(&query.below), required: false, ..field("below", "Below version", Input::Text) },
         Field {
             options: choices(&environments, &text(&query.environment), "everywhere"),
             required: true,
