@@ -232,3 +232,11 @@ async fn ended(stop: watch::Sender<bool>) {
     }
     stop.send_replace(true);
 }
+
+/// Serves one empty answer until a signal ends the process.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn empty(listen: std::net::SocketAddr) -> Result<()> {
+    block_on(async { Ok(loggia_web::serve_empty(tokio::net::TcpListener::bind(listen).await?).await?) })
+}
