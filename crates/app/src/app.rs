@@ -14,6 +14,7 @@ use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
 use loggia_store::{Batch, Store};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 
@@ -57,10 +58,27 @@ pub struct App {
     pub(crate) progress: broadcast::Sender<Uid>,
     /// Callers that were recognised a moment ago.
     pub(crate) known: Known,
+    /// How many transactions the writer of this server has committed.
+    pub(crate) commits: AtomicU64,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::availability::Probed>,
+}
+
+/// Figures for whoever operates a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// How many records the graph holds.
+    pub records: usize,
+    /// Position of the log that the graph has taken in.
+    pub position: i64,
+    /// How many transactions this server has committed since it started.
+    pub commits: u64,
+    /// Pieces of work that have not ended, on all servers.
+    pub waiting: i64,
+    /// How many of them a worker holds.
+    pub held: i64,
 }
 
 /// First and last time, by instance.
@@ -91,6 +109,7 @@ impl App {
             progress: broadcast::channel(1024).0,
             probed: ArcSwap::default(),
             known: Known::default(),
+            commits: AtomicU64::new(0),
             sightings: ArcSwap::from_pointee(
                 sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
             ),
@@ -163,6 +182,17 @@ impl App {
         self.position.subscribe()
     }
 
+    /// Figures for whoever operates this server.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn figures(&self) -> Result<Figures> {
+        let (waiting, held) = self.store.work_counts(self.now()).await?;
+        let graph = self.graph();
+        let commits = self.commits.load(Ordering::Relaxed);
+        Ok(Figures { records: graph.len(), position: graph.position(), commits, waiting, held })
+    }
+
     /// A caller for a part of this server.
     pub fn system(&self, name: &'static str) -> Caller {
         Caller::system(name, Door::Worker)
@@ -187,6 +217,7 @@ impl App {
 
     /// Tells workers and watchers what was committed.
     pub(crate) fn committed(&self, batch: &Batch) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         if !batch.work.is_empty() {
             self.work.notify_waiters();
         }

@@ -1,9 +1,19 @@
 //! Git over HTTP, as the web door needs it. A driver implements it; no door starts programs.
 
+use crate::App;
+use crate::caller::Caller;
 use crate::driver::Failure;
+use crate::error::{Error, Result};
+use crate::policy::{Action, Subject};
+use crate::request::base_name;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use loggia_graph::{Predicate, Query};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::usage::UsageReading;
+use loggia_model::{Record, Ref};
+use std::sync::Arc;
 
 /// A stream of bytes from or to a client.
 pub type Body = BoxStream<'static, std::io::Result<Bytes>>;
@@ -62,4 +72,57 @@ pub trait GitBackend: Send + Sync {
     /// # Errors
     /// When Git cannot be run, with what to do.
     async fn serve(&self, request: GitRequest) -> Result<Option<GitAnswer>, Failure>;
+}
+
+impl App {
+    /// Passes when the caller may read or write a repository; gives the instance that it is. Who may not see the
+    /// instance does not learn that there is a repository.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unauthenticated`] or [`Error::Forbidden`].
+    pub fn git_access(&self, caller: &Caller, address: &GitAddress) -> Result<Arc<Record>> {
+        let action = if address.write { Action::GitWrite } else { Action::GitRead };
+        crate::policy::admit(caller, action)?;
+        let missing = || Error::NotFound(format!("There is no repository {}/{}.", address.team, address.name));
+        let graph = self.graph();
+        let predicate = Predicate::equals("kind", "instance")
+            .and(Predicate::equals("metadata.namespace", &*address.team))
+            .and(Predicate::prefix("metadata.name", format!("{}.", address.name)));
+        let found = graph.query(&caller.audience, &Query { predicate, ..Query::default() }).records;
+        let is_it = |record: &Arc<Record>| {
+            let spec: Option<InstanceSpec> = record.spec().ok();
+            spec.is_some_and(|spec| base_name(&record.reference, &spec.environment) == address.name)
+        };
+        let record = found.into_iter().find(is_it).ok_or_else(missing)?;
+        let spec: InstanceSpec = record.spec()?;
+        self.require(caller, action, &Subject { team: spec.team_ref(), owner: None })?;
+        Ok(record)
+    }
+
+    /// Notes that a repository was fetched. Pushes are counted where they happen, by the driver.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn note_fetch(&self, caller: &Caller, instance: &Record) -> Result<()> {
+        let spec: InstanceSpec = instance.spec()?;
+        let now = self.now();
+        let own = spec.team_ref().is_some_and(|team| caller.is_member(&team));
+        let reading = UsageReading {
+            source: "loggia".into(),
+            id: format!("fetch-{}", self.ids.uid(now)),
+            time: now,
+            team: own.then(|| spec.team_ref()).flatten().map(|team: Ref| team.to_string()),
+            principal: Some(caller.name()),
+            offering: spec.offering,
+            release: spec.target,
+            feature: None,
+            instance: Some(instance.reference.to_string()),
+            channel: "fetch".into(),
+            count: 1,
+            outcome: "ok".into(),
+            mandated: false,
+        };
+        self.store.ingest_usage(&[reading]).await?;
+        Ok(())
+    }
 }

@@ -36,6 +36,7 @@ pub mod places;
 pub mod platform_secret;
 pub mod policy;
 pub mod prepare;
+pub mod provider;
 pub mod read;
 pub mod record;
 pub mod request;

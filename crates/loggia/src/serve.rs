@@ -11,11 +11,13 @@ use loggia_app::source::Sources;
 use loggia_app::{App, Parts, look, worker};
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
+use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::reader::SourceReader;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
+use loggia_web::auth::provider::Provider;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -119,6 +121,11 @@ impl Server {
         let sources = sources.with_catalogs(Arc::clone(&catalogs)).reading_with(Arc::new(GuardedClient::new(guard)?));
         let sources = Arc::new(sources);
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
+        let repositories = GitDoor::new(settings.data.join("repositories"));
+        let mut state = state.with_git(Arc::new(repositories)).with_open_metrics(settings.open_metrics);
+        if let Some(oidc) = settings.oidc.clone() {
+            state = state.with_provider(Provider::new(oidc, &settings.public_url)?);
+        }
         let (told, ready) = watch::channel(false);
         let (flag, told) = (Arc::clone(&state.ready), Arc::new(told));
         let open = move || {

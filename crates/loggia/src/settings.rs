@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use loggia_app::driver::Secret;
+use loggia_web::auth::provider::ProviderSettings;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,21 @@ pub struct ServeArgs {
     /// Token with full rights, to begin with.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
+    /// Address of the OpenID Connect provider at which people of the company sign in.
+    #[arg(long, value_name = "URL", env = "LOGGIA_OIDC_ISSUER")]
+    pub oidc_issuer: Option<String>,
+    /// Who this server is at the provider. Its callback there is <public-url>/login/callback.
+    #[arg(long, value_name = "ID", env = "LOGGIA_OIDC_CLIENT_ID", requires = "oidc_issuer")]
+    pub oidc_client_id: Option<String>,
+    /// The secret of this server at the provider.
+    #[arg(long, value_name = "SECRET", env = "LOGGIA_OIDC_CLIENT_SECRET", hide_env_values = true)]
+    pub oidc_client_secret: Option<String>,
+    /// The claim that names the groups of a person [default: groups].
+    #[arg(long, value_name = "CLAIM", env = "LOGGIA_OIDC_GROUPS_CLAIM")]
+    pub oidc_groups_claim: Option<String>,
+    /// Everybody who reaches the server may read its figures at /metrics.
+    #[arg(long, env = "LOGGIA_OPEN_METRICS")]
+    pub open_metrics: bool,
     /// Nothing can be changed by people and programs.
     #[arg(long, env = "LOGGIA_READ_ONLY")]
     pub read_only: bool,
@@ -86,6 +103,10 @@ pub struct ServeSettings {
     pub drivers: Option<PathBuf>,
     /// Token with full rights.
     pub admin_token: Option<String>,
+    /// Where people of the company sign in.
+    pub oidc: Option<ProviderSettings>,
+    /// Whether everybody may read the figures.
+    pub open_metrics: bool,
     /// Whether nothing can be changed through the doors.
     pub read_only: bool,
     /// Form of the log.
@@ -113,6 +134,11 @@ impl ServeArgs {
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
             admin_token: self.admin_token.or(file.admin_token),
+            oidc_issuer: self.oidc_issuer.or(file.oidc_issuer),
+            oidc_client_id: self.oidc_client_id.or(file.oidc_client_id),
+            oidc_client_secret: self.oidc_client_secret.or(file.oidc_client_secret),
+            oidc_groups_claim: self.oidc_groups_claim.or(file.oidc_groups_claim),
+            open_metrics: self.open_metrics || file.open_metrics,
             read_only: self.read_only || file.read_only,
             log_format: self.log_format.or(file.log_format),
         })
@@ -122,6 +148,12 @@ impl ServeArgs {
     pub fn resolve(self) -> ServeSettings {
         let listen = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400)));
         let public_url = self.public_url.unwrap_or_else(|| format!("http://{listen}"));
+        let oidc = self.oidc_issuer.map(|issuer| ProviderSettings {
+            issuer,
+            client_id: self.oidc_client_id.unwrap_or_default(),
+            client_secret: self.oidc_client_secret.map(Secret::new),
+            groups_claim: self.oidc_groups_claim.unwrap_or_else(|| "groups".to_owned()),
+        });
         ServeSettings {
             listen,
             data: self.data.unwrap_or_else(|| PathBuf::from(".loggia")),
@@ -133,6 +165,8 @@ impl ServeArgs {
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers,
             admin_token: self.admin_token,
+            oidc,
+            open_metrics: self.open_metrics,
             read_only: self.read_only,
             log_format: self.log_format.unwrap_or_default(),
         }
@@ -153,6 +187,14 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     }
     for url in settings.catalogs.iter().filter(|url| !web(url)) {
         found.push(format!("catalog is {url:?}. Begin it with http:// or https://, and end it with /api/catalog."));
+    }
+    if let Some(oidc) = &settings.oidc {
+        if !web(&oidc.issuer) {
+            found.push(format!("oidc-issuer is {:?}. Begin it with https://.", oidc.issuer));
+        }
+        if oidc.client_id.is_empty() {
+            found.push("oidc-client-id is missing. Give the id that the provider gave this server.".to_owned());
+        }
     }
     if let Some(url) = &settings.database_url
         && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))

@@ -1,6 +1,10 @@
 //! What every handler shares.
 
+use crate::auth::Limiter;
+use crate::auth::provider::Provider;
+use crate::operating::Metrics;
 use loggia_app::App;
+use loggia_app::git_http::GitBackend;
 use loggia_app::login::digest;
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
@@ -22,6 +26,16 @@ pub struct WebState {
     pub stopping: Arc<watch::Sender<bool>>,
     /// Idempotency keys that are at work now.
     pub keys: Arc<Mutex<HashSet<String>>>,
+    /// Counts wrong passwords.
+    pub limiter: Arc<Limiter>,
+    /// Where people of the company sign in, when the operator named it.
+    pub provider: Option<Arc<Provider>>,
+    /// Serves Git repositories, when this server keeps any.
+    pub git: Option<Arc<dyn GitBackend>>,
+    /// Figures of this server.
+    pub metrics: Arc<Metrics>,
+    /// Whether everybody may see the figures.
+    pub open_metrics: bool,
 }
 
 impl WebState {
@@ -35,6 +49,32 @@ impl WebState {
             sources,
             stopping: Arc::new(watch::channel(false).0),
             keys: Arc::default(),
+            limiter: Arc::default(),
+            provider: None,
+            git: None,
+            metrics: Arc::default(),
+            open_metrics: false,
         }
+    }
+
+    /// With a provider at which people sign in.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Provider) -> WebState {
+        self.provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// With figures that everybody may see.
+    #[must_use]
+    pub fn with_open_metrics(mut self, open: bool) -> WebState {
+        self.open_metrics = open;
+        self
+    }
+
+    /// With Git repositories.
+    #[must_use]
+    pub fn with_git(mut self, git: Arc<dyn GitBackend>) -> WebState {
+        self.git = Some(git);
+        self
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod cli;
+mod door;
 mod driver;
 mod folder;
 mod import;
@@ -10,6 +11,7 @@ mod repository;
 mod scaffolder;
 pub mod source;
 
+pub use door::GitDoor;
 pub use driver::GitDriver;
 pub use folder::make_repository;
 pub use import::{NewFile, Signature, path_is_safe};

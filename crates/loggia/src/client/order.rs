@@ -151,11 +151,11 @@ async fn show(api: &Api, instance: &str, output: Output) -> Result<()> {
     let mut out = String::from("\nready\n");
     for (name, value) in found.pointer("/status/outputs").and_then(Value::as_object).into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        out.push_str(&format!("  {name:<14}{value}\n"));
+        out.push_str(&format!("  {name:<18}{value}\n"));
     }
     for name in found.pointer("/status/secretOutputs").and_then(Value::as_array).into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
-        out.push_str(&format!("  {name:<14}secret; loggia reveal {instance} {name}\n"));
+        out.push_str(&format!("  {name:<18}secret; loggia reveal {instance} {name}\n"));
     }
     print(&out)
 }

@@ -1,9 +1,129 @@
-//! Routes of this door.
+//! Git over HTTP: who may read or write a repository, and nothing else; Git itself is behind
+//! [`loggia_app::git_http::GitBackend`].
+//!
+//! Git clients send a name and a password: the password is a token, the name does not matter. A bearer token works too.
 
+use crate::caller::{By, by_token};
+use crate::error::{public_text, status};
 use crate::state::WebState;
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::TryStreamExt;
+use loggia_app::git_http::{GitAddress, GitRequest};
+use loggia_app::{Caller, Door, Error};
+use loggia_model::Record;
+use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new()
+    Router::new().route("/git/{*rest}", any(serve))
+}
+
+async fn serve(State(state): State<WebState>, By(caller): By, request: Request) -> Response {
+    match answer(&state, caller, request).await {
+        Ok(response) => response,
+        Err(error) => refuse(&error),
+    }
+}
+
+async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Response, Error> {
+    let missing = || Error::NotFound("There is no such repository.".into());
+    let caller = match password(request.headers()) {
+        Some(token) if !caller.is_signed_in() => by_token(state, &token, Door::Git, &caller.request_id).await?,
+        _ => caller,
+    };
+    let (parts, body) = request.into_parts();
+    let git = state.git.as_ref().ok_or_else(missing)?;
+    let path = parts.uri.path().strip_prefix("/git").unwrap_or_default();
+    let query = parts.uri.query().unwrap_or_default();
+    let Some(address) = git.address(parts.method.as_str(), path, query) else {
+        // Without a token the answer is the same for every address.
+        loggia_app::policy::admit(&caller, loggia_app::policy::Action::GitRead)?;
+        return Err(missing());
+    };
+    let instance = state.app.git_access(&caller, &address)?;
+    let text = |name: HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let request = GitRequest {
+        method: parts.method.to_string(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        content_type: text(header::CONTENT_TYPE),
+        content_encoding: text(header::CONTENT_ENCODING),
+        content_length: text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        protocol: text(HeaderName::from_static("git-protocol")),
+        user: caller.name(),
+        body: Box::pin(body.into_data_stream().map_err(std::io::Error::other)),
+    };
+    let reads = fetches(&address, &request.method);
+    let answer = git.serve(request).await.map_err(|failure| {
+        tracing::error!(message = %failure.message, "git cannot be served");
+        Error::Unavailable("Git cannot be served now. Try again in a moment.".into())
+    })?;
+    let answer = answer.ok_or_else(missing)?;
+    if reads && answer.status == 200 {
+        note(state, caller, instance);
+    }
+    let mut response = Response::new(Body::from_stream(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Whether a request takes something out of a repository.
+fn fetches(address: &GitAddress, method: &str) -> bool {
+    !address.write && method == "POST"
+}
+
+fn note(state: &WebState, caller: Caller, instance: Arc<Record>) {
+    let app = Arc::clone(&state.app);
+    tokio::spawn(async move {
+        if let Err(error) = app.note_fetch(&caller, &instance).await {
+            tracing::debug!(%error, "a fetch could not be counted");
+        }
+    });
+}
+
+/// The password of a Basic header.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let both = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok()).flatten()?;
+    let both = String::from_utf8(both).ok()?;
+    both.split_once(':').map(|(_, password)| password.to_owned()).filter(|password| !password.is_empty())
+}
+
+/// Errors as Git clients show them: plain text; 401 asks for a name and a password.
+fn refuse(error: &Error) -> Response {
+    let mut response = (status(error), public_text(error) + "\n").into_response();
+    if matches!(error, Error::Unauthenticated(_)) {
+        let ask = HeaderValue::from_static("Basic realm=\"Loggia\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_is_the_token_whatever_the_name() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(text).unwrap());
+            password(&headers)
+        };
+        assert_eq!(read("Basic YW1hcmE6bGd0X3g6eQ=="), Some("lgt_x:y".into()));
+        assert_eq!(read("Basic YW1hcmE6"), None);
+        assert_eq!(read("Bearer x"), None);
+        assert_eq!(read("Basic %%%"), None);
+    }
 }

@@ -1,4 +1,7 @@
-//! Health, readiness and metrics: for whoever operates the server.
+//! Health, readiness and figures: for whoever operates the server; and what every answer carries.
+
+pub mod layers;
+mod metrics;
 
 use crate::state::WebState;
 use axum::Router;
@@ -7,9 +10,16 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use std::sync::atomic::Ordering;
 
-/// The routes.
+pub use metrics::Metrics;
+
+/// The routes that everybody may ask, without a caller and without the database.
 pub fn routes() -> Router<WebState> {
     Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready))
+}
+
+/// The routes that need a caller.
+pub fn closed_routes() -> Router<WebState> {
+    Router::new().route("/metrics", get(metrics::show))
 }
 
 /// 200 when the graph is loaded and every repository was read once, ever.

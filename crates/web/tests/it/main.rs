@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod git;
+mod provider;
 mod records;
 mod roles;
 mod running;
+mod signing;
 mod world;

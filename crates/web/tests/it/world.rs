@@ -128,6 +128,12 @@ impl World {
         World { doors: router(state.clone()), state, tokens, _dir: dir }
     }
 
+    /// The same with other settings of the doors.
+    pub fn with(self, change: impl FnOnce(WebState) -> WebState) -> World {
+        let state = change(self.state);
+        World { doors: router(state.clone()), state, ..self }
+    }
+
     /// Sends a request as somebody.
     pub async fn send(&self, who: &str, request: Builder, body: impl Into<Body>) -> Said {
         let token = self.tokens.get(who).unwrap_or_else(|| panic!("nobody is called {who}"));

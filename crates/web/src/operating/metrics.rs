@@ -1,0 +1,113 @@
+//! Figures in the OpenMetrics text format.
+
+use crate::caller::By;
+use crate::error::Reply;
+use crate::state::WebState;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use loggia_app::policy::{Action, admit};
+use loggia_app::{Caller, Error, Principal};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use std::time::Duration;
+
+/// Upper ends of the buckets of durations, in seconds.
+const BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+/// Which requests are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    /// Path of the route, with its names; never what people sent.
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+/// Which requests are measured together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Timed {
+    route: String,
+}
+
+type Durations = Family<Timed, Histogram, fn() -> Histogram>;
+
+/// What this server counts.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Counter>,
+    durations: Durations,
+    commits: Gauge,
+    records: Gauge,
+    position: Gauge,
+    waiting: Gauge,
+    held: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::with_prefix("loggia");
+        let requests = Family::<Request, Counter>::default();
+        let durations = Durations::new_with_constructor(|| Histogram::new(BUCKETS));
+        registry.register("http_requests", "Requests by route, method and status", requests.clone());
+        registry.register("http_request_seconds", "Time until the answer began, by route", durations.clone());
+        let mut gauge = |name: &str, about: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, about, gauge.clone());
+            gauge
+        };
+        Metrics {
+            requests,
+            durations,
+            commits: gauge("commits", "Transactions of the writer since the start"),
+            records: gauge("records", "Records in memory"),
+            position: gauge("position", "Position of the history that is in memory"),
+            waiting: gauge("work_open", "Pieces of work that have not ended, on all servers"),
+            held: gauge("work_held", "Pieces of work that a worker holds, on all servers"),
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts one request.
+    pub fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
+        self.durations.get_or_create(&Timed { route: route.to_owned() }).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Request { route: route.to_owned(), method, status }).inc();
+    }
+}
+
+/// Who may see the figures: an administrator, or a service whose token may read; everybody when the operator says so.
+fn may(state: &WebState, caller: &Caller) -> Result<(), Error> {
+    if state.open_metrics {
+        return Ok(());
+    }
+    admit(caller, Action::Read)?;
+    match &caller.principal {
+        Principal::Service(_) => Ok(()),
+        _ if caller.administrator => Ok(()),
+        _ => Err(Error::Forbidden("Only an administrator or a service may see this.".into())),
+    }
+}
+
+/// The figures.
+pub async fn show(State(state): State<WebState>, By(caller): By) -> Result<Response, Reply> {
+    may(&state, &caller)?;
+    let figures = state.app.figures().await?;
+    let metrics = &state.metrics;
+    let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    metrics.commits.set(i64::try_from(figures.commits).unwrap_or(i64::MAX));
+    metrics.records.set(number(figures.records));
+    metrics.position.set(figures.position);
+    metrics.waiting.set(figures.waiting);
+    metrics.held.set(figures.held);
+    let mut text = String::new();
+    encode(&mut text, &metrics.registry).map_err(|error| Error::Internal(format!("cannot write figures: {error}")))?;
+    let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, media)], text).into_response())
+}
