@@ -180,3 +180,29 @@ fn completion(shell: Shell) -> Result<()> {
     clap_complete::generate(shell, &mut Cli::command(), "loggia", &mut out);
     output::print(&String::from_utf8_lossy(&out))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    fn texts(command: &mut clap::Command, path: &str, out: &mut String) {
+        let help = command.render_long_help().to_string();
+        out.push_str(&format!("### {path}\n\n{}\n\n", help.trim_end()));
+        for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set()) {
+            let path = format!("{path} {}", below.get_name());
+            texts(below, &path, out);
+        }
+    }
+
+    /// What every command says about itself. A change here is a change of what people rely on.
+    #[test]
+    fn all_help_texts() {
+        let mut out = String::new();
+        let mut command = Cli::command();
+        command.build();
+        texts(&mut command, "loggia", &mut out);
+        let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole system: the real binary, its database, its repositories and drivers, from outside.
+
+mod bad_input;
+mod catalog;
+mod check;
+mod demo;
+mod export;
+mod kill;
+mod platform;
+mod replicas;
+mod story;
+mod support;
