@@ -134,11 +134,10 @@ fn parse(text: &str) -> Result<Prepared> {
         return Err(Error::invalid("edit.one", "", message, "Keep exactly one."));
     };
     let parsed = yaml::parse_chunk(chunk, &yaml::Limits::default());
-    let value = match parsed.map(|parsed| parsed.document) {
-        Some(Ok(value)) => value,
-        Some(Err(problem)) => return Err(Error::Invalid(vec![problem])),
-        None => return Err(Error::invalid("edit.one", "", "There is no document", "Write one.")),
+    let Some(parsed) = parsed else {
+        return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
+    let value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
     prepare(value, "").map_err(|problems| Error::Invalid(located(text, problems)))
 }
 

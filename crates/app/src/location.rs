@@ -82,6 +82,12 @@ impl Registered {
         })
     }
 
+    /// The place at which a record is read: itself when it is a registered one, else where its text comes from.
+    pub fn reading(record: &Record) -> Option<Uid> {
+        let from = || record.source.origin.strip_prefix("location:")?.parse().ok();
+        Registered::of(record).map(|place| place.id).or_else(from)
+    }
+
     /// The origin of what is read there.
     pub fn origin(&self) -> String {
         format!("location:{}", self.id)
@@ -256,7 +262,9 @@ impl Command for TakeOver {
 pub struct NoteReading {
     /// Which.
     pub id: Uid,
-    /// Why it could not be read; none when it could.
+    /// Whether the place itself could be read.
+    pub read: bool,
+    /// Why it, or a part of it, could not be read; none when all could.
     pub failure: Option<String>,
 }
 
@@ -273,7 +281,7 @@ impl Command for NoteReading {
         let mut changes = Changes::default();
         let Some(before) = graph.by_uid(self.id) else { return Ok(changes) };
         let mut document = before.parse();
-        if self.failure.is_none()
+        if self.read
             && let Some(annotations) = document.0.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut)
         {
             annotations.remove(UNREAD);

@@ -104,7 +104,7 @@ impl Places {
             Ok(gathered) => gathered,
             Err(failure) => {
                 let failure = Some(failure.message);
-                self.app.run(&caller, NoteReading { id: place.id, failure }).await?;
+                self.app.run(&caller, NoteReading { id: place.id, read: false, failure }).await?;
                 return Ok(String::new());
             }
         };
@@ -122,11 +122,7 @@ impl Places {
         };
         self.app.run(&caller, TakeOver { place: place.clone(), sync }).await?;
         let failure = (!gathered.errors.is_empty()).then(|| gathered.errors.join("\n"));
-        let read = NoteReading { id: place.id, failure: None };
-        self.app.run(&caller, read).await?;
-        if failure.is_some() {
-            self.app.run(&caller, NoteReading { id: place.id, failure }).await?;
-        }
+        self.app.run(&caller, NoteReading { id: place.id, read: true, failure }).await?;
         Ok(gathered.digest)
     }
 

@@ -9,13 +9,14 @@ use crate::catalog::Catalogs;
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::fetch::{Fetch, Nowhere, raw};
+use crate::location::Registered;
 use crate::placeholders::Contents;
 use crate::places::Places;
 use crate::policy::{Action, Subject};
 use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
-use loggia_model::{Problem, Ref};
+use loggia_model::{Problem, Record, Ref};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -174,27 +175,27 @@ impl Sources {
         self.wake.notify_one();
     }
 
-    /// Has a source read anew although nothing moved in it: something that it describes was taken away here.
+    /// Has the source of a record read anew although nothing moved in it: the record was taken away here.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn read_again(&self, origin: &str) -> Result<()> {
+    pub async fn read_again(&self, record: &Record) -> Result<()> {
         {
             let _turn = self.turn.lock().await;
-            if let Some(row) = self.app.store.source(origin).await? {
+            if let Some(row) = self.app.store.source(&record.source.origin).await? {
                 self.app.store.put_source(&SourceRow { last_commit: None, ..row }).await?;
             }
         }
-        self.look(origin).await;
+        self.look(record).await;
         Ok(())
     }
 
-    /// Looks at one source now.
-    pub async fn look(&self, origin: &str) {
-        if let Some(id) = origin.strip_prefix("location:").and_then(|id| id.parse().ok()) {
-            self.places.read_again(id).await;
+    /// Looks at the source of a record now.
+    pub async fn look(&self, record: &Record) {
+        match Registered::reading(record) {
+            Some(place) => self.places.read_again(place).await,
+            None => self.refresh(),
         }
-        self.refresh();
     }
 
     /// Whether every source was read at least once, ever.

@@ -85,7 +85,7 @@ async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &str) -> 
         return by_token(state, token, door, id).await;
     }
     if let Some(token) = cookie(headers, COOKIE)
-        && let Some(caller) = state.app.session_caller(token, door, id).await?
+        && let Some(caller) = Box::pin(state.app.session_caller(token, door, id)).await?
     {
         return Ok(caller);
     }
@@ -102,7 +102,8 @@ pub async fn by_token(state: &WebState, token: &str, door: Door, id: &str) -> Re
     {
         return Ok(Caller::administrator("administrator", door, id));
     }
-    let found = state.app.token_caller(token, door, id).await?;
+    // Most of a request never comes here, so it shall not carry the state of this.
+    let found = Box::pin(state.app.token_caller(token, door, id)).await?;
     found.ok_or_else(|| Error::Unauthenticated("This token is not valid: unknown, expired or revoked.".into()))
 }
 

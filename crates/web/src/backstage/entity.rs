@@ -48,8 +48,12 @@ fn one(call: &Call, record: &Record) -> Response {
 
 /// The complete name in lower case.
 fn joined(kind: &str, namespace: &str, name: &str) -> String {
-    let text = format!("{kind}:{namespace}/{name}");
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.to_lowercase() }
+    let mut text = [kind, ":", namespace, "/", name].concat();
+    if !text.is_ascii() {
+        return text.to_lowercase();
+    }
+    text.make_ascii_lowercase();
+    text
 }
 
 /// The entity of a complete name in lower case, when this API shows it to the caller.
@@ -86,7 +90,7 @@ pub async fn delete(call: &Call, uid: &str) -> Result<Response, Fault> {
     if let Some(record) = find_uid(call, uid) {
         let command = location::Forget { uid: record.uid };
         call.state.app.run(&call.caller, command).await?;
-        call.state.sources.read_again(&record.source.origin).await?;
+        call.state.sources.read_again(&record).await?;
     }
     Ok(reply::empty(StatusCode::NO_CONTENT))
 }

@@ -134,7 +134,6 @@ async fn register(call: &Call, command: Register) -> Result<Registered, Fault> {
     let outcome = call.state.app.run(&call.caller, command).await?;
     let id: Uid = serde_json::from_value(outcome.answer).map_err(loggia_app::Error::from)?;
     call.state.sources.places.read_again(id).await;
-    call.state.sources.refresh();
     Ok(location::find(&call.state.app.graph(), &call.caller.audience, &id.to_string())?)
 }
 
@@ -216,6 +215,6 @@ pub async fn refresh(call: &Call, body: Body) -> Result<Response, Fault> {
     let name = body.get("entityRef").and_then(Value::as_str).unwrap_or_default();
     let found = entity::find(call, &name.to_lowercase());
     let record = found.ok_or_else(|| Fault::not_found(format!("Entity {name} not found")))?;
-    call.state.sources.look(&record.source.origin).await;
+    call.state.sources.look(&record).await;
     Ok(reply::empty(StatusCode::OK))
 }

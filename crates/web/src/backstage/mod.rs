@@ -37,6 +37,7 @@ use error::{Fault, MOUNT};
 use loggia_app::Caller;
 use loggia_app::policy::{Action, Subject};
 use loggia_graph::Graph;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -94,6 +95,9 @@ enum Place<'p> {
 
 /// Finds the place of a path below the mount; none where nothing is.
 fn find<'p>(words: &[&'p str]) -> Option<Place<'p>> {
+    if words.contains(&"") {
+        return None;
+    }
     let is = |at: usize, word: &str| words.get(at).is_some_and(|given| given.eq_ignore_ascii_case(word));
     Some(match words {
         [_] if is(0, "entities") => Place::Entities,
@@ -105,6 +109,7 @@ fn find<'p>(words: &[&'p str]) -> Option<Place<'p>> {
         [_] if is(0, "openapi.json") => Place::OpenApi,
         [_, _] if is(0, "entities") && is(1, "by-query") => Place::ByQuery,
         [_, _] if is(0, "entities") && is(1, "by-refs") => Place::ByRefs,
+        [_, _] if is(0, "locations") && is(1, "by-query") => Place::Location("by-query"),
         [_, id] if is(0, "locations") => Place::Location(id),
         [_, _, uid] if is(0, "entities") && is(1, "by-uid") => Place::ByUid(uid),
         [_, _, kind, namespace, name] if is(0, "entities") && is(1, "by-name") => Place::ByName(kind, namespace, name),
@@ -127,7 +132,7 @@ fn methods(place: &Place<'_>) -> &'static str {
         Place::ByUid(_) => "GET,HEAD,DELETE",
         Place::ByQuery | Place::Facets => "GET,HEAD,POST",
         Place::Locations => "POST,GET,HEAD",
-        Place::Location(id) if id.eq_ignore_ascii_case("by-query") => "POST,GET,HEAD,PUT,DELETE",
+        Place::Location("by-query") => "POST,GET,HEAD,PUT,DELETE",
         Place::Location(_) => "GET,HEAD,PUT,DELETE",
         Place::ByRefs | Place::Refresh | Place::Analyze | Place::Validate => "POST",
     }
@@ -141,17 +146,12 @@ async fn door(State(state): State<WebState>, mut request: Request) -> Response {
     let path = head.uri.path().strip_prefix(MOUNT).unwrap_or_default();
     let path = path.trim_start_matches('/');
     let words: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
-    let mut decoded = Vec::with_capacity(words.len());
-    for word in &words {
-        let Some(word) = params::percent(word) else {
-            let fault = Fault::input(format!("Failed to decode param '{word}'"));
-            return fault.answer(&method, &head.uri);
-        };
-        decoded.push(word);
-    }
-    let decoded: Vec<&str> = decoded.iter().map(String::as_str).collect();
-    let place = find(&decoded).filter(|_| !words.contains(&""));
-    let Some(place) = place else { return reply::empty(StatusCode::NOT_FOUND) };
+    let decoded = match decoded(&words) {
+        Ok(decoded) => decoded,
+        Err(fault) => return fault.answer(&method, &head.uri),
+    };
+    let words: Vec<&str> = decoded.iter().map(|word| &**word).collect();
+    let Some(place) = find(&words) else { return reply::empty(StatusCode::NOT_FOUND) };
     let method = if method == Method::HEAD { Method::GET } else { method };
     let allowed = methods(&place);
     if method == Method::OPTIONS {
@@ -169,6 +169,16 @@ async fn door(State(state): State<WebState>, mut request: Request) -> Response {
     }
 }
 
+/// The parts of a path without their encoding. An empty part leads nowhere.
+fn decoded<'p>(words: &[&'p str]) -> Result<Vec<Cow<'p, str>>, Fault> {
+    let decode = |word: &&'p str| match word.contains('%') {
+        true => params::percent(word).map(Cow::Owned),
+        false => Some(Cow::Borrowed(*word)),
+    };
+    let wrong = |word: &str| Fault::input(format!("Failed to decode param '{word}'"));
+    words.iter().map(|word| decode(word).ok_or_else(|| wrong(word))).collect()
+}
+
 fn options(allowed: &'static str) -> Response {
     let mut response = Response::new(Body::from(allowed));
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -180,29 +190,53 @@ async fn answer(call: &Call, method: &Method, place: Place<'_>, body: Body) -> R
     if place != Place::OpenApi {
         call.state.app.require(&call.caller, Action::Read, &Subject::default())?;
     }
-    let is_post = method == Method::POST;
+    match *method {
+        Method::GET => read(call, &place),
+        Method::DELETE => Box::pin(delete(call, place)).await,
+        // The state of these is large; a read shall not have to carry it.
+        _ => Box::pin(write(call, method, place, body)).await,
+    }
+}
+
+/// What a GET answers, from the snapshot and without waiting for anything.
+fn read(call: &Call, place: &Place<'_>) -> Result<Response, Fault> {
     match place {
         Place::Entities => list::answer(call),
         Place::ByName(kind, namespace, name) => entity::by_name(call, kind, namespace, name),
         Place::Ancestry(kind, namespace, name) => entity::ancestry(call, kind, namespace, name),
-        Place::ByUid(uid) if method == Method::DELETE => entity::delete(call, uid).await,
         Place::ByUid(uid) => entity::by_uid(call, uid),
-        Place::ByRefs => entity::by_refs(call, body).await,
-        Place::ByQuery if is_post => by_query::post(call, body).await,
         Place::ByQuery => by_query::get(call),
-        Place::Facets if is_post => facets::post(call, body).await,
         Place::Facets => facets::get(call),
-        Place::Refresh => locations::refresh(call, body).await,
-        Place::Locations if is_post => locations::add(call, body).await,
         Place::Locations => locations::list(call),
-        Place::Location(_) if is_post => location_query::answer(call, body).await,
-        Place::Location(id) if method == Method::PUT => locations::change(call, id, body).await,
-        Place::Location(id) if method == Method::DELETE => locations::remove(call, id).await,
         Place::Location(id) => locations::get(call, id),
         Place::LocationByEntity(kind, namespace, name) => locations::by_entity(call, kind, namespace, name),
+        Place::OpenApi => Ok(openapi::answer(&call.headers)),
+        Place::Analyze | Place::ByRefs | Place::Refresh | Place::Validate => Ok(reply::empty(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// What a DELETE does.
+async fn delete(call: &Call, place: Place<'_>) -> Result<Response, Fault> {
+    match place {
+        Place::ByUid(uid) => entity::delete(call, uid).await,
+        Place::Location(id) => locations::remove(call, id).await,
+        _ => Ok(reply::empty(StatusCode::NOT_FOUND)),
+    }
+}
+
+/// What a POST or PUT does.
+async fn write(call: &Call, method: &Method, place: Place<'_>, body: Body) -> Result<Response, Fault> {
+    match place {
+        Place::ByRefs => entity::by_refs(call, body).await,
+        Place::ByQuery => by_query::post(call, body).await,
+        Place::Facets => facets::post(call, body).await,
+        Place::Refresh => locations::refresh(call, body).await,
+        Place::Locations => locations::add(call, body).await,
+        Place::Location(id) if method == Method::PUT => locations::change(call, id, body).await,
+        Place::Location(_) => location_query::answer(call, body).await,
         Place::Analyze => analyze::answer(call, body).await,
         Place::Validate => validate::answer(call, body).await,
-        Place::OpenApi => Ok(openapi::answer(&call.headers)),
+        _ => Ok(reply::empty(StatusCode::NOT_FOUND)),
     }
 }
 

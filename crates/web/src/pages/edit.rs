@@ -99,11 +99,10 @@ async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> A
 /// Writes what the server keeps itself.
 async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result<(), Error> {
     let parsed = yaml::parse(text).into_iter().next();
-    let value = match parsed.map(|parsed| parsed.document) {
-        Some(Ok(value)) => value,
-        Some(Err(problem)) => return Err(Error::Invalid(vec![problem])),
-        None => return Err(Error::invalid("edit.one", "", "There is no document", "Write one.")),
+    let Some(parsed) = parsed else {
+        return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
+    let value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
     let mut prepared = prepare::prepare(value, "").map_err(|mut problems| {
         yaml::place(text, 0, &mut problems);
         Error::Invalid(problems)

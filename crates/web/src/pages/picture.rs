@@ -170,8 +170,9 @@ mod tests {
     use serde_json::json;
 
     fn record(kind: &str, name: &str, spec: serde_json::Value, number: u128) -> Record {
-        let document = Document(json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind,
-            "metadata": {"name": name}, "spec": spec}));
+        let mut document = Document(json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind,
+            "metadata": {"name": name}}));
+        document.0["spec"] = spec;
         Record {
             uid: Uid(uuid::Uuid::from_u128(number)),
             reference: document.reference(),

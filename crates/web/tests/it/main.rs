@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod catalog;
 mod git;
 mod provider;
 mod records;
