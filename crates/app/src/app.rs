@@ -133,6 +133,11 @@ impl App {
         self.clock.now()
     }
 
+    /// A new id that sorts after all before it: what a door gives what it names itself, such as a request.
+    pub fn new_id(&self) -> Uid {
+        self.ids.uid(self.now())
+    }
+
     /// Runs a command.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::usage::UsageReading;
+use loggia_model::version::Range;
 use loggia_model::{Document, Micros, Problem, Record, Ref, Source, Uid};
 use loggia_store::{NewWork, WorkClass};
 use schemars::JsonSchema;
@@ -137,7 +138,8 @@ impl Command for Order {
             step: Step::Managed,
             team: found.team.to_string(),
             environment: found.environment.clone(),
-            constraint: input.release.clone(),
+            // A release may be named too; what its team accepts later is then not limited.
+            constraint: input.release.clone().filter(|wish| Range::parse(wish).is_ok()),
             target: Some(found.release.reference.name().to_owned()),
             plan: found.plan.clone(),
             inputs,

@@ -33,7 +33,8 @@ impl Command for SetSecret {
             && edge(self.name.bytes().last())
             && self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if !fits {
-            let mend = "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter or digit at both ends.";
+            let mend =
+                "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter or digit at both ends.";
             return Err(Error::invalid("secret.name", "name", format!("{:?} is not a name", self.name), mend));
         }
         let mut changes = Changes::answer(json!({"name": self.name}));

@@ -180,8 +180,12 @@ async fn send(lines: &mpsc::Sender<String>, line: &mut Vec<u8>, count: usize) {
     }
 }
 
-/// Finds a program by name on the search path of this process.
+/// The folders that programs are looked for in: the search path of this process, or the usual folders without one.
+pub(crate) fn search_path() -> OsString {
+    std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
+}
+
+/// Finds a program by name on the search path.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&search_path()).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -1,7 +1,9 @@
 //! Reads the sources of records for the application: Git repositories, plain folders, single files.
 
 use crate::git::Signature;
-use crate::git::source::{Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions};
+use crate::git::source::{
+    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions, folder,
+};
 use async_trait::async_trait;
 use loggia_app::driver::Failure;
 use loggia_app::read::{SourceFile, beside};
@@ -53,12 +55,7 @@ impl Reader for SourceReader {
         let entries: Vec<Entry> =
             entries.into_iter().filter(|e| matches!(e.kind, EntryKind::File | EntryKind::Program)).collect();
         let contents = source.read(&entries).await.map_err(|error| unreadable(&error))?;
-        let files = entries.into_iter().zip(contents).map(|(entry, bytes)| SourceFile {
-            executable: entry.kind == EntryKind::Program,
-            size: usize::try_from(entry.size).unwrap_or(usize::MAX),
-            bytes: bytes.unwrap_or_default().into(),
-            path: entry.path,
-        });
+        let files = entries.into_iter().zip(contents).map(|(entry, bytes)| file(entry, bytes));
         Ok(Some(Tree { commit, files: files.collect(), place: place(location), single: false }))
     }
 
@@ -74,6 +71,33 @@ impl Reader for SourceReader {
             seen,
         };
         source.commit_edit(&git, true).await.map_err(|error| uncommitted(&error))
+    }
+}
+
+/// Reads the files of a folder as they are now, committed or not; or a single file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_folder(path: &Path) -> Result<Vec<SourceFile>, Failure> {
+    if path.is_file() {
+        return Ok(single(path, None)?.unwrap_or_default().files);
+    }
+    let wrong = |error: SourceError| Failure::yours(format!("{}: {error}.", path.display()), "Check the path.");
+    let entries = folder::walk(path).map_err(wrong)?;
+    let contents = folder::read(path, &entries).map_err(wrong)?;
+    let readable = entries
+        .into_iter()
+        .zip(contents)
+        .filter(|(entry, _)| matches!(entry.kind, EntryKind::File | EntryKind::Program));
+    Ok(readable.map(|(entry, bytes)| file(entry, bytes)).collect())
+}
+
+fn file(entry: Entry, bytes: Option<Vec<u8>>) -> SourceFile {
+    SourceFile {
+        executable: entry.kind == EntryKind::Program,
+        size: usize::try_from(entry.size).unwrap_or(usize::MAX),
+        bytes: bytes.unwrap_or_default().into(),
+        path: entry.path,
     }
 }
 

@@ -1,40 +1,30 @@
 //! The program: the server, the demo, and the command line.
 
+mod backup;
+mod check;
 mod client;
+mod command;
 mod demo;
+mod doctor;
+mod driver;
+mod exit;
 mod logs;
 mod serve;
 mod settings;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use std::process::ExitCode;
 
 /// Requests allocate much and briefly, on all cores; this allocator is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs an internal platform as a product: who runs what, moves them, proves that the old is gone.
-#[derive(Parser)]
-#[command(name = "loggia", version, about)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Runs the example platform, with everything in it.
-    Demo(demo::DemoArgs),
-    /// Runs the server.
-    Serve(Box<settings::ServeArgs>),
-}
-
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    let cli = command::Cli::parse();
     // The first thing of all: every TLS connection uses this provider. A second call is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match cli.command {
-        Command::Demo(args) => demo::run(args),
-        Command::Serve(args) => serve::run(*args),
+    match command::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::tell(&error),
     }
 }

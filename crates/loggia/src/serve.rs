@@ -1,5 +1,6 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
+use crate::exit::{PROBLEM, failure};
 use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
 use loggia_app::catalog::Catalogs;
@@ -18,6 +19,7 @@ use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use loggia_web::auth::provider::Provider;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -68,6 +70,8 @@ pub struct Server {
     stop: watch::Sender<bool>,
     listener: tokio::net::TcpListener,
     state: WebState,
+    /// Held as long as the server runs.
+    alone: Option<File>,
 }
 
 /// Where the data is.
@@ -79,11 +83,16 @@ pub fn target(database_url: Option<&str>, data: &Path) -> Target {
 }
 
 /// Opens the database and starts the application.
-async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store)> {
+async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store, Option<File>)> {
     let data = &settings.data;
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    let alone = if settings.database_url.is_none() { Some(alone(data)?) } else { None };
     let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
     let store = store.context("cannot open the database; loggia doctor says more")?;
+    if alone.is_some() {
+        // Whoever held work before on this file was cut off: it is taken up again at once.
+        store.end_leases().await?;
+    }
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
     let secrets = SecretBox::new(&secret_key(data, &*ids)?, Arc::clone(&ids));
     secrets.bind(&store).await?;
@@ -96,7 +105,16 @@ async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store)
     };
     let clock = Arc::new(SystemClock::default());
     let parts = Parts { store: store.clone(), clock, ids, policy: Arc::new(RoleTable), secrets, settings: own };
-    Ok((App::start(parts).await?, store))
+    Ok((App::start(parts).await?, store, alone))
+}
+
+/// Holds the folder for this process: SQLite has one server. The hold ends with the process, however that ends.
+fn alone(data: &Path) -> Result<File> {
+    let file = File::create(data.join("lock")).with_context(|| format!("cannot write in {}", data.display()))?;
+    let held = rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    let mend = "End it, or give another folder with --data.";
+    held.map_err(|_| failure(PROBLEM, format!("another Loggia runs with the folder {}. {mend}", data.display())))?;
+    Ok(file)
 }
 
 impl Server {
@@ -108,7 +126,7 @@ impl Server {
         if let Some(problem) = crate::settings::problems(&settings).first() {
             bail!("{problem}");
         }
-        let (app, store) = start(&settings, demo).await?;
+        let (app, store, alone) = start(&settings, demo).await?;
         let (stop, stopping) = watch::channel(false);
         let drivers = Arc::new(drivers(&settings)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
@@ -140,7 +158,7 @@ impl Server {
         let listener = tokio::net::TcpListener::bind(settings.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
         tracing::info!(listen = %listener.local_addr()?, "listening");
-        Ok(Server { app, store, ready, workers, stop, listener, state })
+        Ok(Server { app, store, ready, workers, stop, listener, state, alone })
     }
 
     /// Runs until a signal ends it; then open requests and operations finish.
@@ -163,6 +181,7 @@ impl Server {
             tracing::warn!("operations were left to be taken up again at the next start");
         }
         self.store.close().await;
+        drop(self.alone);
         tracing::info!("ended");
         Ok(())
     }
@@ -238,4 +257,12 @@ async fn ended(stop: watch::Sender<bool>) {
         () = terminate => {}
     }
     stop.send_replace(true);
+}
+
+/// Serves one empty answer until a signal ends the process.
+///
+/// # Errors
+/// When the address cannot be used.
+pub fn empty(listen: std::net::SocketAddr) -> Result<()> {
+    block_on(async { Ok(loggia_web::serve_empty(tokio::net::TcpListener::bind(listen).await?).await?) })
 }

@@ -254,6 +254,10 @@ async fn retry(conn: &mut Conn<'_>, id: Uid, fence: i64, not_before: Micros) -> 
     touched(conn.run(statement.bind(id).bind(fence).bind(not_before)).await?)
 }
 
+async fn end_leases(conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    conn.run(sql("update work set lease_until = 0 where lease_until > 0")).await.map(drop)
+}
+
 async fn drop_work(conn: &mut Conn<'_>, id: Uid) -> Result<bool, StoreError> {
     let statement = sql("delete from work where id = $1 and running is null").bind(id);
     Ok(conn.run(statement).await? > 0)
@@ -284,6 +288,8 @@ writes! {
     fn finish(id: Uid, fence: i64) -> ();
     /// Gives work back, to be tried again; [`StoreError::Conflict`] when it is no longer held with this fence.
     fn retry(id: Uid, fence: i64, not_before: Micros) -> ();
+    /// Ends all leases, for a process that is known to be the only one: who held them is gone.
+    fn end_leases() -> ();
     /// Takes work that nobody holds out of the queue; tells whether it did.
     fn drop_work(id: Uid) -> bool;
 }

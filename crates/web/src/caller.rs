@@ -34,7 +34,7 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
 
 /// Finds the caller and puts it where handlers take it from; refuses what is not closed to nobody.
 pub async fn identify(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+    let id = request_id(request.headers()).unwrap_or_else(|| state.app.new_id().0.simple().to_string());
     let door = door_of(request.uri().path());
     let caller = match caller(&state, request.headers(), door, &id).await {
         Ok(caller) => caller,
@@ -54,14 +54,11 @@ fn with_id(mut response: Response, id: &str) -> Response {
     response
 }
 
-/// The id that the caller brought along, or a new one. Only harmless characters are taken over.
-fn request_id(headers: &HeaderMap) -> String {
+/// The id that the caller brought along, when it has only harmless characters.
+fn request_id(headers: &HeaderMap) -> Option<String> {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if (8..=64).contains(&given.len()) && given.chars().all(harmless) {
-        return given.to_owned();
-    }
-    uuid::Uuid::now_v7().simple().to_string()
+    ((8..=64).contains(&given.len()) && given.chars().all(harmless)).then(|| given.to_owned())
 }
 
 /// The bearer token of a request. `None` without one; a Basic header is not for us.

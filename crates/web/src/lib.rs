@@ -80,3 +80,12 @@ pub async fn run(
     let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(ended).await
 }
+
+/// Serves one empty answer and nothing else: what a request costs without Loggia, as a measure.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_empty(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    let router = Router::new().route("/", axum::routing::get(|| async {}));
+    axum::serve(listener, router).await
+}

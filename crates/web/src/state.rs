@@ -25,7 +25,6 @@ impl Deref for WebState {
 }
 
 /// The parts of [`WebState`].
-#[derive(Clone)]
 pub struct Shared {
     /// The application.
     pub app: Arc<App>,
@@ -68,8 +67,6 @@ impl WebState {
             metrics: Arc::default(),
             open_metrics: false,
         }))
-<<<<<<< HEAD
-=======
     }
 
     /// Sets up what handlers will share; called before the state is handed to anybody.
@@ -78,42 +75,23 @@ impl WebState {
             set(shared);
         }
         self
->>>>>>> main
     }
 
     /// With a provider at which people sign in.
     #[must_use]
-<<<<<<< HEAD
-    pub fn with_provider(mut self, provider: Provider) -> WebState {
-        Arc::make_mut(&mut self.0).provider = Some(Arc::new(provider));
-        self
-=======
     pub fn with_provider(self, provider: Provider) -> WebState {
         self.shape(|shared| shared.provider = Some(Arc::new(provider)))
->>>>>>> main
     }
 
     /// With figures that everybody may see.
     #[must_use]
-<<<<<<< HEAD
-    pub fn with_open_metrics(mut self, open: bool) -> WebState {
-        Arc::make_mut(&mut self.0).open_metrics = open;
-        self
-=======
     pub fn with_open_metrics(self, open: bool) -> WebState {
         self.shape(|shared| shared.open_metrics = open)
->>>>>>> main
     }
 
     /// With Git repositories.
     #[must_use]
-<<<<<<< HEAD
-    pub fn with_git(mut self, git: Arc<dyn GitBackend>) -> WebState {
-        Arc::make_mut(&mut self.0).git = Some(git);
-        self
-=======
     pub fn with_git(self, git: Arc<dyn GitBackend>) -> WebState {
         self.shape(|shared| shared.git = Some(git))
->>>>>>> main
     }
 }

@@ -117,7 +117,7 @@ impl Git {
     /// The whole environment of git and of the programs that it starts.
     pub(crate) fn environment(&self, settings: &[(String, String)], local: bool) -> Vec<(OsString, OsString)> {
         let mut env: Vec<(OsString, OsString)> = [
-            ("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())),
+            ("PATH", process::search_path()),
             ("HOME", "/nonexistent".into()),
             ("LC_ALL", "C.UTF-8".into()),
             ("GIT_CONFIG_NOSYSTEM", "1".into()),

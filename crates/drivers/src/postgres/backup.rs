@@ -57,7 +57,7 @@ fn environment(place: &Place, password: Option<&str>, database: &str) -> Vec<(Os
     let admin = &place.admin;
     let host = admin.get_socket().map_or_else(|| admin.get_host().into(), |socket| socket.clone().into_os_string());
     let mut env: Vec<(OsString, OsString)> = vec![
-        ("PATH".into(), std::env::var_os("PATH").unwrap_or_default()),
+        ("PATH".into(), process::search_path()),
         ("LC_ALL".into(), "C.UTF-8".into()),
         ("PGHOST".into(), host),
         ("PGPORT".into(), admin.get_port().to_string().into()),

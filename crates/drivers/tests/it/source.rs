@@ -29,7 +29,7 @@ fn repository(folder: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repository_is_read_and_followed() {
     let folder = tempfile::tempdir().unwrap();
-    let (work, cache) = (folder.path().join("work"), folder.path().join("cache"));
+    let (work, cache) = (folder.path().join("checkout"), folder.path().join("cache"));
     repository(&work);
     let source = open(&work, &cache);
     assert!(!source.is_folder());
@@ -53,7 +53,7 @@ async fn a_repository_is_read_and_followed() {
     let wanted = [Change::Modified(modified), renamed, Change::Removed(removed), Change::Added(added)];
     assert_eq!(changes, wanted);
     assert_eq!(source.file_at(&second, "docs/c.md").await.unwrap(), b"# B\nline\nline\nline\n");
-    for path in ["../work/a.yaml", "/etc/passwd", "nothing", ".git/config"] {
+    for path in ["../checkout/a.yaml", "/etc/passwd", "nothing", ".git/config"] {
         assert!(matches!(source.file_at(&second, path).await, Err(SourceError::NotFound(_))), "{path}");
     }
 }
@@ -72,7 +72,7 @@ fn edit(path: &str, bytes: &str, seen: Option<&str>) -> Edit {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn edits_are_commits_of_their_authors() {
     let folder = tempfile::tempdir().unwrap();
-    let (work, cache) = (folder.path().join("work"), folder.path().join("cache"));
+    let (work, cache) = (folder.path().join("checkout"), folder.path().join("cache"));
     repository(&work);
     let source = open(&work, &cache);
     let commit = source.commit_edit(&edit("a.yaml", "kind: B\n", Some("kind: A\n")), true).await.unwrap();
@@ -129,7 +129,7 @@ async fn locations_that_run_programs_are_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_files_are_read_quickly() {
     let folder = tempfile::tempdir().unwrap();
-    let work = folder.path().join("work");
+    let work = folder.path().join("checkout");
     repository(&work);
     for number in 0..1000 {
         std::fs::write(work.join(format!("f{number}.yaml")), format!("kind: K{number}\n{}", "x: y\n".repeat(100)))

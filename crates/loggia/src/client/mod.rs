@@ -1,3 +1,24 @@
 //! Commands that ask a running server.
 
+pub mod access;
+pub mod apply;
 pub mod credentials;
+pub mod estate;
+pub mod export;
+mod follow;
+mod http;
+pub mod open;
+pub mod order;
+pub mod output;
+pub mod records;
+pub mod yaml;
+
+use anyhow::Result;
+
+/// Runs a command that asks a server.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(command: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

@@ -7,5 +7,4 @@ mod ledgers;
 mod log;
 mod people;
 mod queue;
-mod speed;
 mod support;

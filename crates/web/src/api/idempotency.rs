@@ -12,8 +12,7 @@ use loggia_app::idempotency::{Earlier, request_digest};
 use std::sync::PoisonError;
 
 /// The header of the key.
-pub const KEY: Param =
-    Param::header("Idempotency-Key", "The same request under the same key is done once, for a day.");
+pub const KEY: Param = Param::header("Idempotency-Key", "The same request under the same key is done once, for a day.");
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 

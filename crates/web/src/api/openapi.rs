@@ -3,9 +3,9 @@
 use super::call::{Call, json_text};
 use super::fault::{MEDIA, ProblemDocument};
 use super::parameter::{PLAIN, Place};
-use super::{idempotency, registry};
 use super::route::{Access, Handled, Route, Shape, shape};
 use super::schema::sharpen;
+use super::{idempotency, registry};
 use axum::http::{Method, StatusCode};
 use loggia_model::Kind;
 use schemars::SchemaGenerator;
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_route_has_its_own_name_a_sentence_and_an_answer() {
-        let mut names = std::collections::BTreeSet::new();
+        let mut names = BTreeSet::new();
         for route in registry::all() {
             assert!(names.insert(route.id), "{} twice", route.id);
             assert!(route.summary.ends_with('.'), "{}", route.id);

@@ -135,7 +135,12 @@ impl Given {
             };
             if values.len() > MOST {
                 let message = format!("{name} is given {} times", values.len());
-                problems.push(Problem::new("parameter.repeated", name, message, format!("Give it at most {MOST} times.")));
+                problems.push(Problem::new(
+                    "parameter.repeated",
+                    name,
+                    message,
+                    format!("Give it at most {MOST} times."),
+                ));
             }
             if values.len() > 1 && !param.many {
                 let message = format!("{name} is given {} times", values.len());

@@ -16,7 +16,7 @@ fn wrong(path: &Path, error: &std::io::Error) -> SourceError {
 }
 
 /// All entries in order of path.
-pub(super) fn walk(root: &Path) -> Result<Vec<Entry>, SourceError> {
+pub(crate) fn walk(root: &Path) -> Result<Vec<Entry>, SourceError> {
     let mut entries = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -79,7 +79,7 @@ pub(super) fn state(root: &Path) -> Result<String, SourceError> {
 }
 
 /// Reads the content of entries.
-pub(super) fn read(root: &Path, entries: &[Entry]) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
+pub(crate) fn read(root: &Path, entries: &[Entry]) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
     let readable = |entry: &Entry| matches!(entry.kind, EntryKind::File | EntryKind::Program);
     Ok(entries.iter().map(|entry| file(root, &entry.path).filter(|_| readable(entry))).collect())
 }

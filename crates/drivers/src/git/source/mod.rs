@@ -4,7 +4,7 @@
 //! links, submodules, settings) can act or point outside. A folder that is not a repository is walked.
 
 mod edit;
-mod folder;
+pub(crate) mod folder;
 mod objects;
 
 pub use edit::{Edit, EditError};

@@ -1,0 +1,256 @@
+//! Signing in, tokens, passwords, secrets of the platform.
+
+use super::credentials::{self, Credentials};
+use super::http::{Access, Api};
+use super::output::{Output, Table, day, items, print, text};
+use crate::exit::{USAGE, failure};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Arguments of `loggia login`.
+#[derive(Args, Debug)]
+pub struct LoginArgs {
+    /// Forgets the server instead.
+    #[arg(long)]
+    forget: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia login`
+///
+/// # Errors
+/// When the token is not valid, or the file cannot be written.
+pub async fn login(args: LoginArgs) -> Result<()> {
+    let mut known = Credentials::load()?;
+    let url = args.access.url.clone().or_else(|| known.current.clone());
+    let url = url.unwrap_or_else(|| credentials::DEFAULT_URL.to_owned()).trim_end_matches('/').to_owned();
+    if args.forget {
+        known.tokens.remove(&url);
+        known.current = known.current.filter(|current| *current != url);
+        known.save()?;
+        return print(&format!("{url} is forgotten\n"));
+    }
+    let token = match &args.access.token {
+        Some(token) => token.clone(),
+        None => ask(&format!("Token for {url} (make one at {url}/me/tokens): "))?,
+    };
+    let api = Api::new(url.clone(), Some(token.clone()))?;
+    let me = api.get("/api/v1/me", &[]).await?;
+    known.add(&url, &token);
+    known.current = Some(url.clone());
+    known.save()?;
+    print(&format!("You are {} at {url}\n", text(&me, "/title")))
+}
+
+/// Reads one line from the terminal or from standard input.
+fn ask(question: &str) -> Result<String> {
+    if std::io::stdin().is_terminal() {
+        eprint!("{question}");
+        std::io::stderr().flush()?;
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    match line.trim() {
+        "" => Err(failure(USAGE, "nothing was given.")),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// Arguments of `loggia whoami`.
+#[derive(Args, Debug)]
+pub struct WhoAmIArgs {
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia whoami`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn whoami(args: WhoAmIArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let me = api.get("/api/v1/me", &[]).await?;
+    let mut table = Table::new(&["YOU", "NAME", "TEAMS", "SERVER"]);
+    let teams = me["teams"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let teams = teams.map(|team| team.rsplit('/').next().unwrap_or(team)).collect::<Vec<_>>().join(", ");
+    table.rows.push(vec![text(&me, "/principal"), text(&me, "/title"), teams, api.url.clone()]);
+    args.output.print(&me, &[text(&me, "/principal")], &table)
+}
+
+/// Commands about tokens.
+#[derive(Subcommand, Debug)]
+pub enum TokenCommand {
+    /// Makes a token; it is shown this once.
+    Create(CreateArgs),
+    /// Lists your tokens; those of services too for an administrator.
+    List(ListArgs),
+    /// Revokes a token.
+    Revoke(RevokeArgs),
+}
+
+/// Arguments of `loggia token create`.
+#[derive(Args, Debug)]
+pub struct CreateArgs {
+    /// What it is called.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// For a service of this name, instead of for you (administrators only).
+    #[arg(long, value_name = "SERVICE")]
+    service: Option<String>,
+    /// What it is good for, such as read, order, observe, usage; everything that you may do when not given.
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    scope: Vec<String>,
+    /// Days until it expires; never when not given.
+    #[arg(long, value_name = "DAYS")]
+    days: Option<i64>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Arguments of `loggia token list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Arguments of `loggia token revoke`.
+#[derive(Args, Debug)]
+pub struct RevokeArgs {
+    /// Identity of the token; loggia token list shows it.
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia token`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn token(command: TokenCommand) -> Result<()> {
+    match command {
+        TokenCommand::Create(args) => create(args).await,
+        TokenCommand::List(args) => list(args).await,
+        TokenCommand::Revoke(args) => {
+            let api = args.access.api()?;
+            api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", args.id))).await?;
+            print(&format!("{} is revoked\n", args.id))
+        }
+    }
+}
+
+async fn create(args: CreateArgs) -> Result<()> {
+    let mut wish = json!({"name": args.name, "scopes": args.scope});
+    if let Some(service) = &args.service {
+        wish["service"] = json!(service);
+    }
+    if let Some(days) = args.days {
+        wish["days"] = json!(days);
+    }
+    let answer = args.access.api()?.post("/api/v1/tokens", &wish).await?;
+    match args.output {
+        // Only the token, so that it can be put into a file or a variable.
+        Output::Table | Output::Name | Output::Csv => print(&format!("{}\n", text(&answer, "/token"))),
+        output => output.print_value(&answer),
+    }
+}
+
+async fn list(args: ListArgs) -> Result<()> {
+    let answer = args.access.api()?.get("/api/v1/tokens", &[]).await?;
+    let mut table = Table::new(&["ID", "NAME", "FOR", "SCOPES", "MADE", "EXPIRES", "LAST USED", "REVOKED"]);
+    for one in items(&answer) {
+        let scopes =
+            one["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
+        let days = ["/createdAt", "/expiresAt", "/lastUsedAt", "/revokedAt"].map(|at| day(one, at));
+        let cells = [text(one, "/id"), text(one, "/name"), text(one, "/principal"), scopes];
+        table.rows.push(cells.into_iter().chain(days).collect());
+    }
+    let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
+    args.output.print(&answer, &names, &table)
+}
+
+/// Commands about people.
+#[derive(Subcommand, Debug)]
+pub enum UserCommand {
+    /// Sets the password of a person; it is asked for, or read from standard input.
+    SetPassword(PasswordArgs),
+}
+
+/// Arguments of `loggia user set-password`.
+#[derive(Args, Debug)]
+pub struct PasswordArgs {
+    /// Name of the person.
+    #[arg(value_name = "PERSON")]
+    person: String,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia user`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn user(command: UserCommand) -> Result<()> {
+    let UserCommand::SetPassword(args) = command;
+    let api = args.access.api()?;
+    let password = ask(&format!("New password of {} (it is seen as you type): ", args.person))?;
+    let request = api.request(Method::PUT, &format!("/api/v1/logins/{}", args.person));
+    api.send(request.json(&json!({"password": password}))).await?;
+    print(&format!("{} can sign in with it now\n", args.person))
+}
+
+/// Commands about secrets of the platform.
+#[derive(Subcommand, Debug)]
+pub enum SecretCommand {
+    /// Sets a secret that environments name by secretRef; it is asked for, or read from standard input.
+    Set(SecretArgs),
+    /// Lists their names.
+    List(ListArgs),
+}
+
+/// Arguments of `loggia secret set`.
+#[derive(Args, Debug)]
+pub struct SecretArgs {
+    /// Name of the secret.
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia secret`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn secret(command: SecretCommand) -> Result<()> {
+    match command {
+        SecretCommand::Set(args) => {
+            let api = args.access.api()?;
+            let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
+            let request = api.request(Method::PUT, &format!("/api/v1/secrets/{}", args.name));
+            api.send(request.json(&json!({"value": value}))).await?;
+            print(&format!("{} is set\n", args.name))
+        }
+        SecretCommand::List(args) => {
+            let answer = args.access.api()?.get("/api/v1/secrets", &[]).await?;
+            let names: Vec<String> = items(&answer).filter_map(Value::as_str).map(str::to_owned).collect();
+            let mut table = Table::new(&["NAME"]);
+            table.rows = names.iter().map(|name| vec![name.clone()]).collect();
+            args.output.print(&answer, &names, &table)
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Who runs what, and reporting it.
+
+use super::http::Access;
+use super::order::{instance, instance_path};
+use super::output::{Output, Table, day, items, minute, print, text};
+use crate::exit::{USAGE, failure, told};
+use anyhow::{Context, Result};
+use clap::Args;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::PathBuf;
+
+/// Arguments of `loggia who-runs`.
+#[derive(Args, Debug)]
+pub struct WhoRunsArgs {
+    /// Name of the offering.
+    #[arg(value_name = "OFFERING")]
+    offering: String,
+    /// Only versions below this one, such as 15.
+    #[arg(long, value_name = "VERSION")]
+    below: Option<String>,
+    /// Only versions in this range, such as ~2.1.
+    #[arg(long, value_name = "RANGE")]
+    version: Option<String>,
+    /// Only this environment.
+    #[arg(long, visible_alias = "env", value_name = "ENVIRONMENT")]
+    environment: Option<String>,
+    /// Only this team.
+    #[arg(long, value_name = "TEAM")]
+    team: Option<String>,
+    /// Only this step: observed, enrolled or managed.
+    #[arg(long, value_name = "STEP", value_parser = ["observed", "enrolled", "managed"])]
+    step: Option<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia who-runs`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let asked = [
+        ("below", &args.below),
+        ("version", &args.version),
+        ("environment", &args.environment),
+        ("team", &args.team),
+        ("step", &args.step),
+    ];
+    let query: Vec<(&str, String)> =
+        asked.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect();
+    let answer = api.get(&format!("/api/v1/who-runs/{}", args.offering), &query).await?;
+    let mut table = Table::new(&[
+        "TEAM",
+        "NAME",
+        "ENVIRONMENT",
+        "VERSION",
+        "SINCE",
+        "LAST SEEN",
+        "CONTACT",
+        "STEP",
+        "KNOWN BY",
+        "STATE",
+    ]);
+    for row in items(&answer) {
+        let team = text(row, "/team");
+        let contact = text(row, "/contact");
+        let version = Some(text(row, "/version")).filter(|version| !version.is_empty());
+        let mut cells = vec![
+            team.rsplit('/').next().unwrap_or(&team).to_owned(),
+            text(row, "/name"),
+            text(row, "/environment"),
+            version.unwrap_or_else(|| "unknown".to_owned()),
+        ];
+        cells.extend([day(row, "/since"), day(row, "/lastSeen"), contact.replace("user:default/", "")]);
+        cells.extend([text(row, "/step"), text(row, "/knownBy"), text(row, "/phase")]);
+        table.rows.push(cells);
+    }
+    let names: Vec<String> = items(&answer).map(|row| text(row, "/instance")).collect();
+    if args.output == Output::Table {
+        let count = table.rows.len();
+        return print(&format!("{}\n{count} running\n", table.text()));
+    }
+    args.output.print(&answer, &names, &table)
+}
+
+/// Arguments of `loggia observe`.
+#[derive(Args, Debug)]
+pub struct ObserveArgs {
+    /// What runs, as your pipeline calls it.
+    #[arg(long, value_name = "NAME")]
+    offering: String,
+    /// Its version.
+    #[arg(long, value_name = "VERSION", default_value = "")]
+    version: String,
+    /// Where it runs.
+    #[arg(long, visible_alias = "env", value_name = "ENVIRONMENT")]
+    environment: String,
+    /// Whose it is.
+    #[arg(long, value_name = "TEAM")]
+    team: String,
+    /// Its name within team and environment; the name of the offering when not given.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// What else is known, such as image=…; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    attribute: Vec<String>,
+    /// Who saw it.
+    #[arg(long, value_name = "WORD", default_value = "pipeline")]
+    how: String,
+    /// It was taken away.
+    #[arg(long)]
+    removed: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia observe`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn observe(args: ObserveArgs) -> Result<()> {
+    let mut attributes = Map::new();
+    for one in &args.attribute {
+        let wrong = || failure(USAGE, format!("{one:?} is no attribute. Write it as --attribute key=value."));
+        let (key, value) = one.split_once('=').ok_or_else(wrong)?;
+        attributes.insert(key.to_owned(), json!(value));
+    }
+    let mut report = json!({"offering": args.offering, "version": args.version, "environment": args.environment,
+        "team": args.team, "attributes": attributes, "how": args.how, "removed": args.removed});
+    if let Some(name) = &args.name {
+        report["name"] = json!(name);
+    }
+    let answer = args.access.api()?.post("/api/v1/observe", &report).await?;
+    let one = answer.pointer("/results/0").cloned().unwrap_or_default();
+    let why = text(&one, "/why");
+    let (name, result) = (text(&one, "/instance"), text(&one, "/result"));
+    let name = if name.is_empty() { args.offering.clone() } else { name };
+    print(&format!("{}\n", format!("{name} {result} {why}").trim_end()))
+}
+
+/// Arguments of `loggia enrol`.
+#[derive(Args, Debug)]
+pub struct EnrolArgs {
+    /// The instance, such as booking/archive.production.
+    #[arg(value_name = "INSTANCE")]
+    what: String,
+    /// Takes the confirmation back.
+    #[arg(long)]
+    withdraw: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia enrol`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn enrol(args: EnrolArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let verb = if args.withdraw { "withdraw" } else { "enrol" };
+    let path = format!("{}:{verb}", instance_path(&instance(&args.what)?));
+    let answer = api.json(api.request(Method::POST, &path)).await?;
+    print(&format!("{} is {}\n", text(&answer, "/instance"), text(&answer, "/step")))
+}
+
+/// Arguments of `loggia usage`.
+#[derive(Args, Debug)]
+pub struct UsageArgs {
+    /// File with one reading a line, as JSON; - reads standard input.
+    #[arg(long, short, value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia usage`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn usage(args: UsageArgs) -> Result<()> {
+    let mut text_of = String::new();
+    if args.file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text_of)?;
+    } else {
+        let read = std::fs::read_to_string(&args.file);
+        text_of = read.with_context(|| format!("cannot read {}", args.file.display()))?;
+    }
+    let api = args.access.api()?;
+    let lines: Vec<&str> = text_of.lines().filter(|line| !line.trim().is_empty()).collect();
+    let (mut received, mut new) = (0, 0);
+    for some in lines.chunks(loggia_app::usage::MOST) {
+        let request = api.request(Method::POST, "/api/v1/usage").header("content-type", "application/x-ndjson");
+        let answer = api.json(request.body(some.join("\n"))).await?;
+        received += answer["received"].as_u64().unwrap_or_default();
+        new += answer["new"].as_u64().unwrap_or_default();
+    }
+    print(&format!("{received} readings, {new} of them new\n"))
+}
+
+/// A question without arguments.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia unmatched`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn unmatched(args: ListArgs) -> Result<()> {
+    let answer = args.access.api()?.get("/api/v1/unmatched", &[]).await?;
+    let mut table = Table::new(&["REPORTED AS", "VERSION", "TEAM", "ENVIRONMENT", "LAST SEEN", "WHY"]);
+    for one in items(&answer) {
+        let reported = |name: &str| text(one, &format!("/reported/{name}"));
+        let last = day(one, "/lastSeen");
+        let cells = [reported("offering"), reported("version"), reported("team"), reported("environment"), last];
+        table.rows.push(cells.into_iter().chain([text(one, "/why")]).collect());
+    }
+    let names: Vec<String> = items(&answer).map(|one| text(one, "/key")).collect();
+    args.output.print(&answer, &names, &table)
+}
+
+/// `loggia sources`
+///
+/// # Errors
+/// With the words of the server; when a source has a problem, after all were listed.
+pub async fn sources(args: ListArgs) -> Result<()> {
+    let answer = args.access.api()?.get("/api/v1/sources", &[]).await?;
+    let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
+    let mut problems = String::new();
+    for one in items(&answer) {
+        let found = one.pointer("/report/problems").and_then(Value::as_array).cloned().unwrap_or_default();
+        let held = one.pointer("/report/held").and_then(Value::as_array).map_or(0, Vec::len);
+        let state = match (text(one, "/failure"), found.len(), held) {
+            (failure, _, _) if !failure.is_empty() => failure,
+            (_, 0, 0) => "in step".to_owned(),
+            (_, 0, held) => format!("{held} removals wait for a yes"),
+            (_, count, _) => format!("{count} problems"),
+        };
+        let cells =
+            [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), minute(one, "/lastOk"), state];
+        table.rows.push(cells.to_vec());
+        for problem in found {
+            if let Ok(problem) = serde_json::from_value::<loggia_model::Problem>(problem) {
+                problems.push_str(&format!("{problem}\n"));
+            }
+        }
+    }
+    let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
+    args.output.print(&answer, &names, &table)?;
+    if args.output == Output::Table && !problems.is_empty() {
+        print(&format!("\n{problems}"))?;
+    }
+    let good = table.rows.iter().all(|row| row[4] == "in step");
+    if good { Ok(()) } else { Err(told()) }
+}

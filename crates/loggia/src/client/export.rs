@@ -1,0 +1,174 @@
+//! `loggia export`: everything that you may see as a folder of files, which starts as a Loggia of its own.
+
+use super::http::{Access, Api};
+use super::output::{print, text};
+use super::yaml;
+use crate::exit::{USAGE, failure};
+use anyhow::{Context, Result};
+use clap::Args;
+use loggia_app::files::{FileEntry, wanted};
+use loggia_app::read::beside;
+use loggia_model::{Document, kinds};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Annotations that every reader of a source writes anew.
+const DERIVED: [&str; 2] = ["backstage.io/managed-by-location", "backstage.io/managed-by-origin-location"];
+
+/// Arguments of `loggia export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Folder to write to; it must be empty or new.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// One document on its way to a file.
+struct Exported {
+    document: Document,
+    /// The file, below the folder.
+    path: String,
+    /// Its place in the file.
+    index: usize,
+    files: Vec<FileEntry>,
+}
+
+/// `loggia export`
+///
+/// # Errors
+/// When the folder is not empty, or with the words of the server.
+pub async fn export(args: ExportArgs) -> Result<()> {
+    let folder = &args.folder;
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(failure(USAGE, format!("{} is not empty. Name a new folder.", folder.display())));
+    }
+    let api = args.access.api()?;
+    let mut all = Vec::new();
+    for kind in kinds::ALL {
+        all.extend(api.list(kind.plural, &[]).await?);
+    }
+    let origins = origins(&all);
+    let all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins)).collect();
+    for one in &all {
+        for file in &one.files {
+            fetch(&api, one, file, folder).await?;
+        }
+    }
+    let count = all.len();
+    write_documents(all, folder)?;
+    write(&folder.join("README.md"), readme(&api.url).as_bytes(), false)?;
+    print(&format!("{count} documents in {}\nloggia serve --repository {0}\n", folder.display()))
+}
+
+/// The folder of each repository; one alone needs none.
+fn origins(all: &[Value]) -> BTreeMap<String, String> {
+    let found: BTreeSet<String> =
+        all.iter().map(|one| text(one, "/source/origin")).filter(|origin| origin.starts_with("repository:")).collect();
+    let alone = found.len() == 1;
+    let name = |at: usize| if alone { String::new() } else { format!("repository-{}/", at + 1) };
+    found.into_iter().enumerate().map(|(at, origin)| (origin, name(at))).collect()
+}
+
+fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported> {
+    let mut document = Document(one.get("document")?.clone());
+    // Locations of sources are made by whoever reads the source.
+    if document.kind() == "Location" && document.name().starts_with("generated-") {
+        return None;
+    }
+    if let Some(annotations) = document.0.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        for name in DERIVED {
+            annotations.remove(name);
+        }
+        if annotations.is_empty() {
+            document.0["metadata"].as_object_mut()?.remove("annotations");
+        }
+    }
+    // What a driver of this server holds cannot be held by another server too.
+    if document.spec_text("step") == "managed" {
+        document.0["spec"]["step"] = json!("enrolled");
+    }
+    let files = one.pointer("/status/files").and_then(|files| serde_json::from_value(files.clone()).ok());
+    let (path, index) = place(one, origins);
+    Some(Exported { document, path, index, files: files.unwrap_or_default() })
+}
+
+/// Where it was kept in a repository; a file of its own for everything else.
+fn place(one: &Value, origins: &BTreeMap<String, String>) -> (String, usize) {
+    let name = text(one, "/ref").replace([':', '/'], "-");
+    let own = || (format!("kept-on-the-server/{name}.yaml"), 0);
+    let Some(folder) = origins.get(&text(one, "/source/origin")) else { return own() };
+    let at = text(one, "/source/path");
+    let (path, index) = at.rsplit_once('#').unwrap_or((&at, "0"));
+    let safe = !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !safe {
+        return own();
+    }
+    // The head of a Markdown file becomes a document of its own, with the text below it in a field.
+    let path = if path.ends_with(".md") { format!("{path}.yaml") } else { path.to_owned() };
+    (format!("{folder}{path}"), index.parse().unwrap_or(0))
+}
+
+/// Reads a file of something and writes it where its document names it.
+async fn fetch(api: &Api, one: &Exported, file: &FileEntry, folder: &Path) -> Result<()> {
+    let names = wanted(&one.document);
+    let plain = |name: &String| name.trim_start_matches("./") == file.path;
+    let single = names.iter().find(|name| plain(name));
+    // A file that is not named itself lies in the folder that is.
+    let below = || names.iter().find(|name| !name.rsplit('/').next().unwrap_or_default().contains(".svg"));
+    let Some(at) = single.or_else(below).and_then(|name| beside(&one.path, name)) else { return Ok(()) };
+    let at = if single.is_some() { at } else { format!("{at}/{}", file.path) };
+    let reference = one.document.reference();
+    let (kind, namespace, name) = (reference.kind(), reference.namespace(), reference.name());
+    let path = format!("/files/{kind}/{namespace}/{name}/{}", file.path);
+    let response = api.send(api.request(Method::GET, &path)).await?;
+    let bytes = response.bytes().await.with_context(|| format!("cannot read {path}"))?;
+    write(&folder.join(at), &bytes, file.executable)
+}
+
+fn write_documents(mut all: Vec<Exported>, folder: &Path) -> Result<()> {
+    all.sort_by(|a, b| (&a.path, a.index).cmp(&(&b.path, b.index)));
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for one in all {
+        let file = files.entry(one.path).or_default();
+        if !file.is_empty() {
+            file.push_str("---\n");
+        }
+        file.push_str(&yaml::write(&one.document.0));
+    }
+    for (path, text) in files {
+        write(&folder.join(path), text.as_bytes(), false)?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8], program: bool) -> Result<()> {
+    let place = || format!("cannot write {}", path.display());
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).with_context(place)?;
+    }
+    std::fs::write(path, bytes).with_context(place)?;
+    if program {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).with_context(place)?;
+    }
+    Ok(())
+}
+
+fn readme(url: &str) -> String {
+    format!(
+        "# Exported from {url}
+
+Everything that the exporting person or service could see, as files. It starts as a Loggia of its own:
+
+    loggia check .
+    loggia serve --repository .
+
+What ran there is written as *enrolled*: only that server's drivers hold it. Passwords, tokens, secrets, use and history
+are not in it; `loggia backup` has them.
+"
+    )
+}

@@ -1,0 +1,291 @@
+//! Reading what is known: lists, one thing, its history, search.
+
+use super::http::{Access, Api};
+use super::output::{Output, Table, day, items, minute, print, text};
+use super::yaml;
+use crate::exit::{USAGE, failure};
+use anyhow::Result;
+use clap::Args;
+use loggia_model::{Kind, Ref, kinds};
+use serde_json::{Value, json};
+
+/// Arguments of `loggia get`.
+#[derive(Args, Debug)]
+pub struct GetArgs {
+    /// A kind, such as offerings, or one thing, such as offering/postgres or instance/booking/orders.production.
+    #[arg(value_name = "KIND|KIND/NAME")]
+    what: String,
+    /// Only what fits, such as spec.owner=group:default/runtime-team; several filters mean any of them.
+    #[arg(long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// Only what has this text in its name, title or description.
+    #[arg(long, short, value_name = "TEXT")]
+    query: Option<String>,
+    /// As it was at this time, such as 2026-01-31T12:00:00Z (one thing only).
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// A thing that a command is about.
+#[derive(Args, Debug)]
+pub struct OneArgs {
+    /// The thing, such as offering/postgres, instance/booking/orders.production or instance:booking/orders.production.
+    #[arg(value_name = "KIND/NAME")]
+    pub what: String,
+    #[command(flatten)]
+    pub access: Access,
+}
+
+/// Arguments of `loggia history`.
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Arguments of `loggia search`.
+#[derive(Args, Debug)]
+pub struct SearchArgs {
+    /// Words; the last one may be incomplete.
+    #[arg(required = true)]
+    words: Vec<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Arguments of `loggia kinds`.
+#[derive(Args, Debug)]
+pub struct KindsArgs {
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// The kind of a name in singular or plural.
+fn kind_of(name: &str) -> Result<&'static Kind> {
+    let lower = name.to_ascii_lowercase();
+    let found = Kind::find(&lower).or_else(|| kinds::ALL.iter().copied().find(|kind| kind.plural == lower));
+    found.ok_or_else(|| {
+        let all = kinds::ALL.iter().map(|kind| kind.plural).collect::<Vec<_>>().join(", ");
+        failure(USAGE, format!("there is no kind {name:?}. Kinds are: {all}."))
+    })
+}
+
+/// Reads KIND/NAME, KIND/NAMESPACE/NAME or kind:namespace/name.
+///
+/// # Errors
+/// When it is none of them.
+pub fn reference(what: &str) -> Result<Ref> {
+    let wrong = || failure(USAGE, format!("{what:?} names nothing. Write it as offering/postgres."));
+    if what.contains(':') {
+        let parsed = Ref::parse(what, None, "default").map_err(|_| wrong())?;
+        return Ok(Ref::new(&kind_of(parsed.kind())?.lower(), parsed.namespace(), parsed.name()));
+    }
+    let (kind, rest) = what.split_once('/').ok_or_else(wrong)?;
+    let (namespace, name) = rest.split_once('/').unwrap_or(("default", rest));
+    let kind = kind_of(kind)?;
+    if kind.name == "Instance" && !rest.contains('/') {
+        return Err(failure(USAGE, format!("{what:?} lacks the team. Write it as instance/TEAM/{name}.")));
+    }
+    Ok(Ref::new(&kind.lower(), namespace, name))
+}
+
+/// The path of one thing.
+pub fn path(reference: &Ref) -> String {
+    format!("/api/v1/records/{}/{}/{}", reference.kind(), reference.namespace(), reference.name())
+}
+
+/// `loggia get`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn get(args: GetArgs) -> Result<()> {
+    let api = args.access.api()?;
+    if args.what.contains(['/', ':']) {
+        return get_one(&api, &args).await;
+    }
+    let kind = kind_of(&args.what)?;
+    let mut query: Vec<(&str, String)> = args.filter.iter().map(|filter| ("filter", filter.clone())).collect();
+    query.extend(args.query.clone().map(|words| ("q", words)));
+    let found = api.list(kind.plural, &query).await?;
+    let names: Vec<String> = found.iter().map(|one| text(one, "/ref")).collect();
+    let table = table_of(kind, &found);
+    args.output.print(&json!({"items": found}), &names, &table)
+}
+
+async fn get_one(api: &Api, args: &GetArgs) -> Result<()> {
+    let reference = reference(&args.what)?;
+    let query: Vec<(&str, String)> = args.at.iter().map(|at| ("at", at.clone())).collect();
+    let found = api.get(&path(&reference), &query).await?;
+    match args.output {
+        // What can be changed and applied again.
+        Output::Yaml => print(&yaml::write(found.get("document").unwrap_or(&Value::Null))),
+        output => {
+            let table = table_of(kind_of(reference.kind())?, std::slice::from_ref(&found));
+            output.print(&found, &[text(&found, "/ref")], &table)
+        }
+    }
+}
+
+/// The columns that people ask a kind for.
+fn table_of(kind: &Kind, found: &[Value]) -> Table {
+    type Columns = (&'static [&'static str], &'static [&'static str]);
+    let (headings, fields): Columns = match kind.name {
+        "Instance" => (
+            &["NAME", "TEAM", "OFFERING", "ENVIRONMENT", "VERSION", "STEP", "PHASE"],
+            &["/spec/team", "/spec/offering", "/spec/environment", "status/version", "/spec/step", "status/phase"],
+        ),
+        "Release" => (
+            &["NAME", "OFFERING", "VERSION", "STATE", "DRIVER"],
+            &["/spec/offering", "/spec/version", "status/publication", "/spec/recipe/driver"],
+        ),
+        "Offering" => (&["NAME", "TITLE", "OWNER", "CATEGORY"], &["/metadata/title", "/spec/owner", "/spec/category"]),
+        _ => (&["NAME", "TITLE", "TYPE", "OWNER"], &["/metadata/title", "/spec/type", "/spec/owner"]),
+    };
+    let mut table = Table::new(headings);
+    table.headings.push("CHANGED");
+    for one in found {
+        let name = text(one, "/ref");
+        let short = name.split_once(':').map_or(name.as_str(), |(_, rest)| rest);
+        let mut row = vec![short.strip_prefix("default/").unwrap_or(short).to_owned()];
+        for field in fields {
+            let at =
+                field.strip_prefix("status").map_or_else(|| format!("/document{field}"), |at| format!("/status{at}"));
+            let value = text(one, &at);
+            row.push(value.strip_prefix("group:default/").unwrap_or(&value).to_owned());
+        }
+        row.push(day(one, "/updatedAt"));
+        table.rows.push(row);
+    }
+    table
+}
+
+/// `loggia describe`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn describe(args: OneArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let found = api.get(&path(&reference(&args.what)?), &[]).await?;
+    let mut out = format!("{}\n\n", text(&found, "/ref"));
+    let kept = match text(&found, "/source/origin").as_str() {
+        "server" => "on this server".to_owned(),
+        origin => {
+            format!("{} {}", origin.split_once(':').map_or(origin, |(_, rest)| rest), text(&found, "/source/path"))
+        }
+    };
+    for (name, value) in [
+        ("kept", kept.trim().to_owned()),
+        ("made", minute(&found, "/createdAt")),
+        ("changed", format!("{} (revision {})", minute(&found, "/updatedAt"), text(&found, "/revision"))),
+    ] {
+        out.push_str(&format!("{name:<10}{value}\n"));
+    }
+    out.push('\n');
+    out.push_str(&yaml::write(found.get("document").unwrap_or(&Value::Null)));
+    if let Some(status) = found.get("status").filter(|status| !status.is_null()) {
+        out.push_str(&yaml::write(&json!({"status": status})));
+    }
+    let relations = found.get("relations").and_then(Value::as_array).into_iter().flatten();
+    let lines: Vec<String> =
+        relations.map(|one| format!("  {:<16}{}\n", text(one, "/type"), text(one, "/target"))).collect();
+    if !lines.is_empty() {
+        out.push_str(&format!("\nrelated\n{}", lines.concat()));
+    }
+    print(&out)
+}
+
+/// `loggia history`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn history(args: HistoryArgs) -> Result<()> {
+    let api = args.one.access.api()?;
+    let answer = api.get(&format!("{}/history", path(&reference(&args.one.what)?)), &[("limit", "500".into())]).await?;
+    let mut table = Table::new(&["REVISION", "TIME", "WHAT", "BY", "THROUGH", "CHANGED"]);
+    for one in items(&answer) {
+        let changes = one.get("changes").and_then(Value::as_array).into_iter().flatten();
+        let changed: Vec<String> = changes.map(|change| text(change, "/path")).collect();
+        let more = changed.len().saturating_sub(3);
+        let mut fields = changed.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            fields = format!("{fields} and {more} more");
+        }
+        let kind = text(one, "/type");
+        let what =
+            kind.strip_prefix("dev.loggia.").and_then(|kind| kind.strip_suffix(".v1")).unwrap_or(&kind).to_owned();
+        let by = text(one, "/principal");
+        table.rows.push(vec![text(one, "/revision"), minute(one, "/time"), what, by, text(one, "/door"), fields]);
+    }
+    let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
+    args.output.print(&answer, &names, &table)
+}
+
+/// `loggia search`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn search(args: SearchArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let answer = api.get("/api/v1/search", &[("q", args.words.join(" "))]).await?;
+    let mut table = Table::new(&["NAME", "TITLE", "DESCRIPTION"]);
+    for hit in items(&answer) {
+        let about: String = text(hit, "/description").chars().take(80).collect();
+        table.rows.push(vec![text(hit, "/ref"), text(hit, "/title"), about]);
+    }
+    let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
+    args.output.print(&answer, &names, &table)
+}
+
+/// `loggia kinds`
+///
+/// # Errors
+/// When it cannot be printed.
+pub fn kinds(args: &KindsArgs) -> Result<()> {
+    let mut table = Table::new(&["NAME", "PLURAL", "VERSIONS", "WHAT"]);
+    for kind in kinds::ALL {
+        let versions = kind.api_versions.join(", ");
+        table.rows.push(vec![kind.lower(), kind.plural.to_owned(), versions, kind.summary.to_owned()]);
+    }
+    let names: Vec<String> = kinds::ALL.iter().map(|kind| kind.lower()).collect();
+    let all: Vec<Value> = kinds::ALL
+        .iter()
+        .map(|kind| {
+            json!({"kind": kind.name, "plural": kind.plural, "apiVersions": kind.api_versions,
+            "summary": kind.summary, "schema": (kind.schema)()})
+        })
+        .collect();
+    args.output.print(&json!({"items": all}), &names, &table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reference;
+
+    #[test]
+    fn things_are_named_in_several_ways() {
+        for (text, name) in [
+            ("offering/postgres", "offering:default/postgres"),
+            ("Offerings/postgres", "offering:default/postgres"),
+            ("instance/booking/orders.production", "instance:booking/orders.production"),
+            ("instance:booking/orders.production", "instance:booking/orders.production"),
+            ("component:web", "component:default/web"),
+        ] {
+            assert_eq!(reference(text).unwrap().as_str(), name);
+        }
+        for text in ["postgres", "thing/x", "instance/orders.production"] {
+            assert!(reference(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! All commands, by name.
+
+use crate::client::{access, apply, estate, export, open, order, output, records, run as ask};
+use crate::settings::{ServeArgs, problems};
+use crate::{backup, check, demo, doctor, driver, exit, serve};
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::net::SocketAddr;
+
+/// Runs an internal platform as a product: who runs what, moves them, proves that the old is gone.
+#[derive(Parser)]
+#[command(name = "loggia", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    after_help = "Begin with: loggia demo\nExit codes: 0 well, 1 a problem or a refusal, 2 wrong use, 3 not reachable"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Runs the example platform, with everything in it
+    Demo(demo::DemoArgs),
+    /// Runs the server
+    Serve(Box<ServeArgs>),
+    /// Tells what is wrong with the files of a platform; needs no server
+    Check(check::CheckArgs),
+    /// Writes what files describe
+    Apply(apply::ApplyArgs),
+    /// Lists things of a kind, or shows one
+    Get(records::GetArgs),
+    /// Shows one thing with its state and what it is related to
+    Describe(records::OneArgs),
+    /// Takes something away; an instance is destroyed
+    Delete(order::DeleteArgs),
+    /// Tells what happened to one thing
+    History(records::HistoryArgs),
+    /// Writes everything that you may see into a folder, which starts as a Loggia of its own
+    Export(export::ExportArgs),
+    /// Gets something from the platform
+    New(order::NewArgs),
+    /// Shows a secret of an instance to its team; each look is noted
+    Reveal(order::RevealArgs),
+    /// Tells who runs an offering: team, environment, version, since, last seen, contact
+    WhoRuns(estate::WhoRunsArgs),
+    /// Reports something that runs; one line in a pipeline
+    Observe(estate::ObserveArgs),
+    /// Confirms that something which was observed is your team's
+    Enrol(estate::EnrolArgs),
+    /// Reports readings of use
+    Usage(estate::UsageArgs),
+    /// Lists what was reported and belongs to nothing that is offered
+    Unmatched(estate::ListArgs),
+    /// Lists repositories and catalogs, and what is wrong in them
+    Sources(estate::ListArgs),
+    /// Finds things by words
+    Search(records::SearchArgs),
+    /// Lists the kinds of things
+    Kinds(records::KindsArgs),
+    /// Shows the page of something in a browser
+    Open(open::OpenArgs),
+    /// Remembers a server and a token
+    Login(access::LoginArgs),
+    /// Tells who you are
+    Whoami(access::WhoAmIArgs),
+    /// Makes, lists and revokes tokens
+    #[command(subcommand)]
+    Token(access::TokenCommand),
+    /// Passwords of people
+    #[command(subcommand)]
+    User(access::UserCommand),
+    /// Secrets that environments name
+    #[command(subcommand)]
+    Secret(access::SecretCommand),
+    /// Tries a driver
+    #[command(subcommand)]
+    Driver(driver::DriverCommand),
+    /// Looks at everything that a server stands on, and says what to do
+    Doctor(Box<doctor::DoctorArgs>),
+    /// Writes the whole database into a file, while the server runs
+    Backup(backup::BackupArgs),
+    /// Fills an empty database from a backup
+    Restore(backup::BackupArgs),
+    /// Looks at settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Writes the completion of commands for a shell
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Serves one empty answer, as a measure
+    #[command(hide = true)]
+    BenchEmpty {
+        /// Address to listen on.
+        #[arg(long, value_name = "ADDR")]
+        listen: SocketAddr,
+    },
+}
+
+/// Commands about settings.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Tells what is wrong with flags, environment and file taken together
+    Check(Box<ServeArgs>),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Demo(args) => demo::run(args),
+        Command::Serve(args) => serve::run(*args),
+        Command::Check(args) => check::run(&args),
+        Command::Driver(command) => ask(driver::run(command)),
+        Command::Doctor(args) => ask(doctor::run(*args)),
+        Command::Backup(args) => ask(backup::backup(args)),
+        Command::Restore(args) => ask(backup::restore(args)),
+        Command::Config(ConfigCommand::Check(args)) => config(*args),
+        Command::Kinds(args) => records::kinds(&args),
+        Command::Open(args) => open::open(&args),
+        Command::Completion { shell } => completion(shell),
+        Command::BenchEmpty { listen } => serve::empty(listen),
+        other => client(other),
+    }
+}
+
+/// Commands that ask a server.
+fn client(command: Command) -> Result<()> {
+    match command {
+        Command::Apply(args) => ask(apply::apply(args)),
+        Command::Get(args) => ask(records::get(args)),
+        Command::Describe(args) => ask(records::describe(args)),
+        Command::Delete(args) => ask(order::delete(args)),
+        Command::History(args) => ask(records::history(args)),
+        Command::Export(args) => ask(export::export(args)),
+        Command::New(args) => ask(order::new(args)),
+        Command::Reveal(args) => ask(order::reveal(args)),
+        Command::WhoRuns(args) => ask(estate::who_runs(args)),
+        Command::Observe(args) => ask(estate::observe(args)),
+        Command::Enrol(args) => ask(estate::enrol(args)),
+        Command::Usage(args) => ask(estate::usage(args)),
+        Command::Unmatched(args) => ask(estate::unmatched(args)),
+        Command::Sources(args) => ask(estate::sources(args)),
+        Command::Search(args) => ask(records::search(args)),
+        Command::Login(args) => ask(access::login(args)),
+        Command::Whoami(args) => ask(access::whoami(args)),
+        Command::Token(command) => ask(access::token(command)),
+        Command::User(command) => ask(access::user(command)),
+        Command::Secret(command) => ask(access::secret(command)),
+        // All others are answered without a server.
+        _ => Ok(()),
+    }
+}
+
+fn config(args: ServeArgs) -> Result<()> {
+    let settings = args.with_file()?.resolve();
+    let found = problems(&settings);
+    let mut out: String = found.iter().map(|problem| format!("{problem}\n")).collect();
+    if found.is_empty() {
+        let database = if settings.database_url.is_some() { "PostgreSQL" } else { "SQLite" };
+        let (listen, data) = (settings.listen, settings.data.display());
+        out = format!(
+            "nothing wrong: listens on {listen}, keeps {database} and {data}, is reached at {}\n",
+            settings.public_url
+        );
+    }
+    output::print(&out)?;
+    if found.is_empty() { Ok(()) } else { Err(exit::told()) }
+}
+
+fn completion(shell: Shell) -> Result<()> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "loggia", &mut out);
+    output::print(&String::from_utf8_lossy(&out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    fn texts(command: &mut clap::Command, path: &str, out: &mut String) {
+        let help = command.render_long_help().to_string();
+        out.push_str(&format!("### {path}\n\n{}\n\n", help.trim_end()));
+        for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set()) {
+            let path = format!("{path} {}", below.get_name());
+            texts(below, &path, out);
+        }
+    }
+
+    /// What every command says about itself. A change here is a change of what people rely on.
+    #[test]
+    fn all_help_texts() {
+        let mut out = String::new();
+        let mut command = Cli::command();
+        command.build();
+        texts(&mut command, "loggia", &mut out);
+        let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+}

@@ -1,0 +1,262 @@
+//! `loggia doctor`: looks at everything that a server stands on, and says what to do.
+
+use crate::backup::DataArgs;
+use crate::client::output::print;
+use crate::demo::seed;
+use crate::exit::told;
+use crate::serve::{known_key, target};
+use crate::settings::{ServeArgs, ServeSettings, problems};
+use anyhow::Result;
+use clap::Args;
+use loggia_app::clock::SystemIds;
+use loggia_app::secret::SecretBox;
+use loggia_app::source::SourceState;
+use loggia_drivers::postgres::cluster;
+use loggia_model::Micros;
+use loggia_store::{Store, Target};
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Least free space for data, in bytes.
+const SPACE: u64 = 1 << 30;
+/// Largest difference between our clock and the database's, in seconds.
+const SKEW: u64 = 5;
+
+/// Arguments of `loggia doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    settings: ServeArgs,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found about one thing.
+struct Verdict {
+    what: &'static str,
+    /// `ok`, `note` (works without), or `bad`.
+    state: &'static str,
+    found: String,
+}
+
+fn ok(what: &'static str, found: impl Into<String>) -> Verdict {
+    Verdict { what, state: "ok", found: found.into() }
+}
+
+fn note(what: &'static str, found: impl Into<String>) -> Verdict {
+    Verdict { what, state: "note", found: found.into() }
+}
+
+fn bad(what: &'static str, found: impl Into<String>) -> Verdict {
+    Verdict { what, state: "bad", found: found.into() }
+}
+
+/// `loggia doctor`
+///
+/// # Errors
+/// When something is bad, after everything was told.
+pub async fn run(args: DoctorArgs) -> Result<()> {
+    let settings = args.settings.with_file()?.resolve();
+    let mut all = vec![configuration(&settings), space(&settings.data), data(&settings)];
+    match open(&settings).await {
+        Ok(store) => {
+            all.push(database(&settings));
+            all.push(key(&store, &settings).await);
+            all.push(queue(&store).await);
+            all.extend(sources(&store, &settings).await);
+            all.extend(demo(&store).await);
+            store.close().await;
+        }
+        Err(verdict) => all.push(verdict),
+    }
+    all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
+    show(&all, args.json)?;
+    if all.iter().any(|one| one.state == "bad") { Err(told()) } else { Ok(()) }
+}
+
+fn show(all: &[Verdict], as_json: bool) -> Result<()> {
+    if as_json {
+        let items: Vec<_> = all.iter().map(|v| json!({"what": v.what, "state": v.state, "found": v.found})).collect();
+        return print(&format!("{:#}\n", json!({"items": items})));
+    }
+    print(&all.iter().map(|v| format!("{:<5} {:<14} {}\n", v.state, v.what, v.found)).collect::<String>())
+}
+
+fn configuration(settings: &ServeSettings) -> Verdict {
+    match problems(settings).as_slice() {
+        [] => ok("settings", "fit together"),
+        found => bad("settings", found.join(" ")),
+    }
+}
+
+/// Opens a database that is there; SQLite is not made only to look at it.
+async fn open(settings: &ServeSettings) -> Result<Store, Verdict> {
+    let args = DataArgs { data: settings.data.clone(), database_url: settings.database_url.clone() };
+    if let Target::Sqlite(path) = target(args.database_url.as_deref(), &args.data)
+        && !path.exists()
+    {
+        return Err(note("database", format!("{} is not there yet; loggia serve makes it", path.display())));
+    }
+    let opening = tokio::time::timeout(Duration::from_secs(15), args.open()).await;
+    match opening {
+        Ok(Ok(store)) => match store.ping().await {
+            Ok(()) => Ok(store),
+            Err(error) => Err(bad("database", format!("does not answer: {error}. Start it, then look again."))),
+        },
+        Ok(Err(error)) => Err(bad("database", format!("{error:#}").replace(" loggia doctor says more.", ""))),
+        Err(_) => Err(bad("database", "does not answer within 15 seconds. Correct --database-url, or start it.")),
+    }
+}
+
+fn database(settings: &ServeSettings) -> Verdict {
+    match target(settings.database_url.as_deref(), &settings.data) {
+        Target::Sqlite(path) => {
+            let size = path.metadata().map_or(0, |facts| facts.len()) >> 20;
+            ok("database", format!("SQLite, {} ({size} MB)", path.display()))
+        }
+        Target::Postgres(_) => ok("database", "PostgreSQL answers"),
+    }
+}
+
+async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
+    let key = match known_key(&settings.data) {
+        Ok(Some(key)) => key,
+        Ok(None) => return note("secret key", "is not there yet; loggia serve makes it"),
+        Err(error) => return bad("secret key", format!("{error:#}. Give the key of this database.")),
+    };
+    match SecretBox::new(&key, Arc::new(SystemIds::default())).bind(store).await {
+        Ok(()) => ok("secret key", "fits the database"),
+        Err(error) => bad("secret key", error.to_string()),
+    }
+}
+
+async fn queue(store: &Store) -> Verdict {
+    let now = Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX));
+    match store.work_counts(now).await {
+        Ok((0, 0)) => ok("work", "nothing waits"),
+        Ok((ready, later)) => {
+            ok("work", format!("{ready} operations wait for a worker or run, {later} wait for later"))
+        }
+        Err(error) => bad("work", format!("cannot be read: {error}")),
+    }
+}
+
+async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
+    let rows = match store.sources().await {
+        Ok(rows) => rows,
+        Err(error) => return vec![bad("repositories", format!("cannot be read: {error}"))],
+    };
+    let wanted = settings.repositories.iter().chain(&settings.catalogs);
+    let unread: Vec<&String> = wanted.filter(|place| !rows.iter().any(|row| row.location == **place)).collect();
+    let mut found: Vec<Verdict> =
+        unread.into_iter().map(|p| note("repositories", format!("{p} was not read yet"))).collect();
+    for row in rows {
+        let state: SourceState = serde_json::from_value(row.state).unwrap_or_default();
+        let place = row.location;
+        found.push(match (state.failure.as_str(), state.report.problems.len(), state.report.held.len()) {
+            ("", 0, 0) => ok("repositories", format!("{place}: {} documents", state.documents)),
+            ("", 0, held) => note("repositories", format!("{place}: {held} removals wait for a yes on the sync page")),
+            ("", many, _) => note("repositories", format!("{place}: {many} problems; loggia sources lists them")),
+            (failure, _, _) => bad("repositories", format!("{place}: {failure}")),
+        });
+    }
+    found
+}
+
+/// How far a demo is with bringing today's state in.
+async fn demo(store: &Store) -> Option<Verdict> {
+    match store.meta(seed::PROGRESS).await {
+        Ok(Some(state)) if state == seed::DONE => Some(ok("demo", "shows today's state")),
+        Ok(Some(state)) => Some(note("demo", format!("is still beginning: {state}"))),
+        _ => None,
+    }
+}
+
+fn space(data: &Path) -> Verdict {
+    let there = data.ancestors().find(|folder| folder.exists()).filter(|folder| !folder.as_os_str().is_empty());
+    let folder = there.unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(folder) {
+        Ok(facts) => {
+            let free = facts.f_bavail.saturating_mul(facts.f_frsize);
+            let text = format!("{} MB free in {}", free >> 20, folder.display());
+            if free < SPACE { bad("disk", format!("{text}. Make room, or move --data.")) } else { ok("disk", text) }
+        }
+        Err(error) => bad("disk", format!("{} cannot be looked at: {error}", folder.display())),
+    }
+}
+
+/// The data folder can be written to; several servers on one database need the same one.
+fn data(settings: &ServeSettings) -> Verdict {
+    let folder = &settings.data;
+    if !folder.exists() {
+        return note("data folder", format!("{} is not there yet; loggia serve makes it", folder.display()));
+    }
+    match tempfile::NamedTempFile::new_in(folder) {
+        Err(error) => bad("data folder", format!("{} cannot be written to: {error}", folder.display())),
+        Ok(_) if settings.database_url.is_some() => {
+            ok("data folder", format!("{}; share it when several servers use this database", folder.display()))
+        }
+        Ok(_) => ok("data folder", folder.display().to_string()),
+    }
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A clock that was set back is seen by the file that was written last.
+fn clock() -> Verdict {
+    let written = tempfile::NamedTempFile::new().ok().and_then(|file| file.as_file().metadata().ok()?.modified().ok());
+    let off = written.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map(|time| time.abs_diff(now()).as_secs());
+    // 2025: no machine that runs this program is older.
+    if now().as_secs() < 1_735_689_600 {
+        return bad("clock", "says a year before 2025. Set it.");
+    }
+    match off {
+        Some(seconds) if seconds > SKEW => {
+            bad("clock", format!("differs by {seconds} s from that of the disk. Set it."))
+        }
+        _ => ok("clock", "runs"),
+    }
+}
+
+fn version(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("--version").output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
+}
+
+fn git() -> Verdict {
+    match version("git") {
+        Some(version) => ok("git", version),
+        None => bad("git", "is not installed. Install it: repositories and golden paths need it."),
+    }
+}
+
+fn sandbox() -> Verdict {
+    match version("bwrap") {
+        Some(version) => ok("sandbox", version),
+        None => note("sandbox", "bwrap is not installed; driver programs run without one (Debian: bubblewrap)"),
+    }
+}
+
+fn postgres() -> Verdict {
+    match cluster::programs() {
+        Some(folder) => ok("postgres", format!("{} (for the demo)", folder.display())),
+        None => note("postgres", "is not installed; the demo cannot give databases (Debian: postgresql)"),
+    }
+}
+
+fn public(settings: &ServeSettings) -> Verdict {
+    let own = settings.public_url.starts_with("http://127.") || settings.public_url.starts_with("http://localhost");
+    if !own && settings.public_url.starts_with("http://") {
+        return note("public-url", format!("{} is not encrypted. Put TLS before it.", settings.public_url));
+    }
+    if own && !settings.listen.ip().is_loopback() {
+        return note("public-url", "is an address of this machine only. Give the one that people use.");
+    }
+    ok("public-url", settings.public_url.clone())
+}

@@ -1,0 +1,69 @@
+//! A catalog that is followed: read, kept in step, away and back.
+
+use crate::platform::{commit, repository};
+use crate::support::{Database, Plan, Server, folder, until, write};
+use serde_json::json;
+
+fn component(name: &str, owner: &str) -> String {
+    format!(
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{name: {name}}}\nspec: {{type: service, lifecycle: production, owner: {owner}}}\n"
+    )
+}
+
+fn owner(server: &Server, name: &str) -> String {
+    let (status, body) = server.http("GET", &format!("/api/v1/components/default/{name}"), None);
+    if status == 200 {
+        body["document"]["spec"]["owner"].as_str().unwrap_or_default().to_owned()
+    } else {
+        format!("{status}")
+    }
+}
+
+#[test]
+fn a_catalog_is_followed_and_may_go_away() {
+    let folder = folder();
+    let root = repository(folder.path());
+    for at in 0..50 {
+        write(&root, &format!("many/{at}.yaml"), &component(&format!("many-{at}"), "red"));
+    }
+    commit(&root, "Many");
+    let source = Plan::new(folder.path(), "source", &Database::Sqlite, &[&root]).ready();
+    let catalog = format!("{}/api/catalog", source.url());
+    let follower = Plan::new(folder.path(), "follower", &Database::Sqlite, &[]).with("--catalog", &catalog).ready();
+    until("all is there", || owner(&follower, "many-49").contains("red"));
+    let record = follower.json(&["get", "component/many-1"]);
+    assert_eq!(record["source"]["origin"], format!("catalog:{catalog}"));
+    changes_are_seen(&source, &follower, &root);
+    is_read_only(&follower);
+    let plan = source.stop();
+    until("its absence is told", || follower.run(&["sources"]).status.code() == Some(1));
+    assert!(owner(&follower, "many-1").contains("red"), "what it gave stays");
+    let follower = follower.stop().ready();
+    assert!(owner(&follower, "many-1").contains("red"), "also over a restart");
+    write(&root, "many/1.yaml", &component("many-1", "yard-team"));
+    commit(&root, "While nobody was there");
+    let source = plan.ready();
+    until("it is followed again", || owner(&follower, "many-1").contains("yard-team"));
+    until("and this is told", || follower.run(&["sources"]).status.success());
+    source.stop();
+    follower.stop();
+}
+
+fn changes_are_seen(source: &Server, follower: &Server, root: &std::path::Path) {
+    let revision = |name: &str| follower.json(&["get", &format!("component/{name}")])["revision"].clone();
+    write(root, "many/2.yaml", &component("many-2", "yard-team"));
+    std::fs::remove_file(root.join("many/3.yaml")).unwrap();
+    write(root, "many/new.yaml", &component("many-new", "red"));
+    commit(root, "A change, a removal and a new one");
+    until("the source has it", || owner(source, "many-2").contains("yard-team"));
+    let time = until("the follower has it", || owner(follower, "many-2").contains("yard-team"));
+    println!("one change seen after {time:?}");
+    until("the new one too", || owner(follower, "many-new").contains("red"));
+    until("and the removal", || owner(follower, "many-3") == "404");
+    assert_eq!((revision("many-2"), revision("many-4")), (json!(2), json!(1)), "what is the same is not written");
+}
+
+fn is_read_only(follower: &Server) {
+    let (code, said) = follower.fails(&["delete", "component/many-1", "--yes"]);
+    assert!(code == 1 && said.contains("comes from the catalog"), "{said}");
+}

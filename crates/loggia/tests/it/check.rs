@@ -1,0 +1,98 @@
+//! `loggia check`, and what the command line says about itself.
+
+use crate::support::{BINARY, folder, text, write};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+fn check(path: &Path) -> (i32, String) {
+    let done = Command::new(BINARY).arg("check").arg(path).output().unwrap();
+    (done.status.code().unwrap(), text(&done.stdout) + &text(&done.stderr))
+}
+
+#[test]
+fn the_example_platform_has_no_problem() {
+    let (code, said) = check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fairway"));
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn every_problem_has_a_place_a_rule_and_a_mend() {
+    let folder = folder();
+    write(
+        folder.path(),
+        "a.yaml",
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: has spaces\nspec: {type: s, lifecycle: l, owner: o}\n",
+    );
+    write(folder.path(), "b.yaml", "kind: [\n");
+    let (code, said) = check(folder.path());
+    assert_eq!(code, 1);
+    assert!(said.contains("a.yaml:4:9: metadata.name"), "{said}");
+    assert!(said.contains("b.yaml:"), "{said}");
+    let done = Command::new(BINARY).arg("check").arg(folder.path()).args(["-o", "json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    for problem in report["problems"].as_array().unwrap() {
+        for field in ["file", "line", "column", "rule", "message", "mend"] {
+            assert!(!problem[field].is_null() && problem[field] != "", "{field} of {problem}");
+        }
+    }
+    assert_eq!(check(Path::new("/nowhere/at/all")).0, 2);
+}
+
+/// A thousand files under a second, in a release build.
+#[test]
+fn a_thousand_files_take_no_time() {
+    let folder = folder();
+    for at in 0..1_000 {
+        let text = format!(
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{name: c-{at}, description: One of many}}\nspec: {{type: service, lifecycle: production, owner: team-{}}}\n",
+            at % 30
+        );
+        write(folder.path(), &format!("{}/c-{at}.yaml", at % 40), &text);
+    }
+    let started = Instant::now();
+    let (code, said) = check(folder.path());
+    let time = started.elapsed();
+    println!("check of 1,000 files: {time:?}");
+    assert_eq!((code, said.as_str()), (0, "1000 files, 1000 documents, nothing wrong\n"));
+    assert!(cfg!(debug_assertions) || time.as_millis() < 1_000, "{time:?}");
+}
+
+#[test]
+fn nobody_there_is_exit_code_3_and_wrong_use_2() {
+    let ask = |args: &[&str]| {
+        let home = folder();
+        let mut command = Command::new(BINARY);
+        command.args(args).env("XDG_CONFIG_HOME", home.path()).env_remove("LOGGIA_TOKEN").env_remove("LOGGIA_URL");
+        let done = command.output().unwrap();
+        (done.status.code().unwrap(), text(&done.stderr))
+    };
+    let (code, said) = ask(&["get", "offerings", "--url", "http://127.0.0.1:9"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("cannot be reached") && said.contains("--url"), "{said}");
+    assert_eq!(ask(&["get", "unicorns"]).0, 2);
+    assert_eq!(ask(&["who-runs"]).0, 2);
+    assert_eq!(ask(&["get", "offerings", "--url", "ftp://x"]).0, 2);
+    let (code, said) = ask(&["config", "check", "--public-url", "example.org"]);
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(ask(&["completion", "bash"]).0, 0);
+}
+
+#[test]
+fn doctor_names_what_is_wrong() {
+    let folder = folder();
+    let doctor = |args: &[&str]| {
+        let done = Command::new(BINARY).arg("doctor").args(args).output().unwrap();
+        (done.status.code().unwrap(), text(&done.stdout))
+    };
+    let data = folder.path().join("data");
+    let (_, said) = doctor(&["--data", data.to_str().unwrap()]);
+    assert!(said.contains("note  database"), "{said}");
+    assert!(!data.exists(), "looking changes nothing");
+    let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--database-url", "postgres://x:y@127.0.0.1:9/z"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("bad   database"), "{said}");
+    let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--repository", "/nowhere/at/all"]);
+    assert!(code == 1 && said.contains("/nowhere/at/all"), "{said}");
+}

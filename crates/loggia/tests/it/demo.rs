@@ -1,0 +1,105 @@
+//! The demo, as a newcomer starts it.
+
+use crate::support::{BINARY, folder, free_port, http, text, until};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
+
+struct Demo {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // So that it stops its PostgreSQL; it may have ended already.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(folder: &Path) -> Demo {
+    let port = free_port();
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(folder.join("demo"));
+    command.env("XDG_CONFIG_HOME", folder.join("config")).stdin(Stdio::null());
+    let started = Instant::now();
+    let child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+    let demo = Demo { child, url: format!("http://127.0.0.1:{port}") };
+    until("the demo is ready", || http(&demo.url, "GET", "/readyz", None).0 == 200);
+    println!("demo ready after {:?}", started.elapsed());
+    demo
+}
+
+/// As the person whom the demo signed the command line in for.
+fn run(demo: &Demo, folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(BINARY);
+    command.args(args).args(["--url", &demo.url]).env("XDG_CONFIG_HOME", folder.join("config"));
+    command.env_remove("LOGGIA_TOKEN").env_remove("LOGGIA_URL").stdin(Stdio::null()).output().unwrap()
+}
+
+fn doctor(folder: &Path) -> String {
+    text(&Command::new(BINARY).args(["doctor", "--data"]).arg(folder.join("demo")).output().unwrap().stdout)
+}
+
+#[test]
+fn one_command_shows_a_whole_platform() {
+    let folder = folder();
+    let demo = start(folder.path());
+    until("today's state is shown", || doctor(folder.path()).contains("shows today's state"));
+    let asked = Instant::now();
+    let answer = run(&demo, folder.path(), &["who-runs", "postgres", "--below", "15", "-o", "json"]);
+    println!("who-runs answered after {:?}", asked.elapsed());
+    let answer: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let rows = answer["items"].as_array().unwrap();
+    assert!(rows.len() > 8, "{answer}");
+    for step in ["observed", "enrolled", "managed"] {
+        assert!(rows.iter().any(|row| row["step"] == step), "{step}");
+    }
+    let unknown = rows.iter().filter(|row| row["phase"] == "unknown").count();
+    assert!((1..rows.len()).contains(&unknown), "some were not seen for long");
+    steps_are_right(&demo, folder.path());
+    real_things(&demo, folder.path());
+    let count =
+        |demo: &Demo| text(&run(demo, folder.path(), &["get", "instances", "-o", "name"]).stdout).lines().count();
+    let before = count(&demo);
+    drop(demo);
+    let again = start(folder.path());
+    assert_eq!(count(&again), before, "starting again makes nothing twice");
+}
+
+fn steps_are_right(demo: &Demo, folder: &Path) {
+    let instances = run(demo, folder, &["get", "instances", "-o", "json"]);
+    let instances: Value = serde_json::from_slice(&instances.stdout).unwrap();
+    let all = instances["items"].as_array().unwrap();
+    let of = |step: &str| all.iter().filter(|one| one["document"]["spec"]["step"] == step).count();
+    assert_eq!((of("managed"), of("enrolled")), (140, 60));
+    assert!(of("observed") > 60, "{}", of("observed"));
+    let not_ready = all.iter().find(|one| one["status"]["phase"] != "ready");
+    assert!(not_ready.is_none(), "{not_ready:?}");
+    let (status, uses) = (0, run(demo, folder, &["get", "offerings", "-o", "name"]));
+    assert!(status == 0 && text(&uses.stdout).lines().count() == 13);
+}
+
+/// Where PostgreSQL is installed a database that is got can be used; elsewhere this is said before.
+fn real_things(demo: &Demo, folder: &Path) {
+    let path = run(demo, folder, &["whoami", "-o", "json"]);
+    let me: Value = serde_json::from_slice(&path.stdout).unwrap();
+    assert_eq!(me["user"], "user:default/tomasz");
+    let form =
+        run(demo, folder, &["new", "postgres", "trial", "--env", "dev", "--team", "platform-engineering", "--wait"]);
+    if !form.status.success() {
+        let said = text(&form.stderr);
+        println!("skipped: a real database: {said}");
+        assert!(!said.is_empty());
+        return;
+    }
+    let reveal = |name: &str| text(&run(demo, folder, &["reveal", "platform-engineering/trial.dev", name]).stdout);
+    let url = reveal("url");
+    let asked = Command::new("psql").args([url.trim(), "-Atc", "select 40 + 2"]).output().unwrap();
+    assert_eq!(text(&asked.stdout).trim(), "42", "{}", text(&asked.stderr));
+    let gone = run(demo, folder, &["delete", "instance/platform-engineering/trial.dev", "--yes"]);
+    assert!(gone.status.success(), "{}", text(&gone.stderr));
+}

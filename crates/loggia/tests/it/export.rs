@@ -1,0 +1,80 @@
+//! An export starts as its own Loggia and knows the same.
+
+use crate::platform::repository;
+use crate::support::{Database, Plan, Server, folder, write};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const ALL: [&str; 12] = [
+    "components",
+    "apis",
+    "resources",
+    "systems",
+    "domains",
+    "groups",
+    "users",
+    "templates",
+    "products",
+    "offerings",
+    "releases",
+    "environments",
+];
+
+/// Documents and files by name, without what each reader of a source writes itself.
+fn documents(server: &Server) -> BTreeMap<String, (Value, Value)> {
+    let mut all = BTreeMap::new();
+    for kind in ALL {
+        for one in server.json(&["get", kind])["items"].as_array().unwrap() {
+            let mut document = one["document"].clone();
+            if let Some(annotations) = document["metadata"]["annotations"].as_object_mut() {
+                annotations.retain(|name, _| !name.starts_with("backstage.io/managed-by"));
+            }
+            all.insert(one["ref"].as_str().unwrap().to_owned(), (document, one["status"]["files"].clone()));
+        }
+    }
+    all
+}
+
+#[test]
+fn an_export_starts_as_its_own_loggia() {
+    let folder = folder();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fairway");
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&example]).ready();
+    write(
+        folder.path(),
+        "own.yaml",
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: kept-here, description: \"a: b\\nc\"}\nspec: {type: website, lifecycle: production, owner: booking}\n",
+    );
+    server.ok(&["apply", "-f", folder.path().join("own.yaml").to_str().unwrap()]);
+    let exported = folder.path().join("exported");
+    let said = server.ok(&["export", exported.to_str().unwrap()]);
+    assert!(said.contains("loggia serve --repository"), "{said}");
+    assert_eq!(server.fails(&["export", exported.to_str().unwrap()]).0, 2, "what is there is not written over");
+    let before = documents(&server);
+    assert!(before.len() > 200, "{}", before.len());
+    server.stop();
+    let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
+    let after = documents(&again);
+    for (name, one) in &before {
+        assert_eq!(after.get(name), Some(one), "{name}");
+    }
+    assert_eq!(before.len(), after.len());
+    again.ok(&["check", exported.to_str().unwrap()]);
+    again.stop();
+}
+
+#[test]
+fn what_ran_is_exported_as_enrolled() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
+    server.ok(&["new", "cache", "fast", "--team", "red", "--env", "dev", "--wait"]);
+    let exported = folder.path().join("exported");
+    server.ok(&["export", exported.to_str().unwrap()]);
+    server.stop();
+    let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
+    let fast = again.json(&["get", "instance/red/fast.dev"]);
+    assert_eq!(fast["document"]["spec"]["step"], "enrolled");
+    assert_eq!(again.fails(&["delete", "instance/red/fast.dev", "--yes"]).0, 1, "another server's driver holds it");
+    again.stop();
+}

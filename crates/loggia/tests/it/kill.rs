@@ -1,0 +1,191 @@
+//! `kill -9` at random points: nothing lost, nothing doubled by outcome, nothing stuck.
+//!
+//! `LOGGIA_KILL_OPERATIONS` says how many operations (40 by default), `LOGGIA_KILL_SEED` repeats a run.
+
+use crate::platform::{drivers, repository};
+use crate::support::{Database, Plan, Server, folder, on_both, until};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+/// Offerings with their drivers' places, one for each driver.
+const OFFERINGS: [&str; 3] = ["cache", "path", "bucket"];
+/// How many orders are sent between two kills, at most.
+const BURST: usize = 8;
+
+/// Numbers that look random and are the same for the same seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % below
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn operations_survive_kill_9_at_any_point() {
+    on_both("kill", |database| {
+        let count = usize::try_from(number("LOGGIA_KILL_OPERATIONS", 40)).unwrap();
+        let seed = number("LOGGIA_KILL_SEED", u64::from(std::process::id()));
+        println!("LOGGIA_KILL_OPERATIONS={count} LOGGIA_KILL_SEED={seed}");
+        let folder = folder();
+        let root = repository(folder.path());
+        let programs = drivers(folder.path());
+        let plan = Plan::new(folder.path(), "data", database, &[&root]).with("--drivers", programs.to_str().unwrap());
+        let mut trial = Trial { dice: Dice(seed), server: Some(plan.ready()), kills: 0 };
+        let names: Vec<(usize, String)> = (0..count).map(|at| (at % 3, format!("k-{at}"))).collect();
+        trial.each(&names, order);
+        let made = trial.settle(&names);
+        audit(&made, &names, folder.path(), &plan.data);
+        trial.each(&names, destroy);
+        trial.gone(&names);
+        nothing_left(folder.path(), &plan.data);
+        println!("{} operations, {} kills", 2 * count, trial.kills);
+        trial.server.take().unwrap().stop();
+    });
+}
+
+struct Trial {
+    dice: Dice,
+    server: Option<Server>,
+    kills: usize,
+}
+
+/// Sends one request; tells whether it arrived, also when it had arrived before the last kill.
+type Send = fn(&Server, usize, &str) -> bool;
+
+fn order(server: &Server, offering: usize, name: &str) -> bool {
+    let order =
+        json!({"offering": OFFERINGS[offering], "environment": "dev", "team": "red", "name": name, "inputs": {}});
+    let (status, body) = server.http("POST", "/api/v1/orders", Some(&order));
+    assert!(matches!(status, 0 | 202 | 409 | 503), "{status} {body}");
+    matches!(status, 202 | 409)
+}
+
+fn destroy(server: &Server, _: usize, name: &str) -> bool {
+    let path = format!("/api/v1/instances/red/{name}.dev:destroy");
+    let (status, body) = server.http("POST", &path, Some(&json!({"confirmed": true})));
+    assert!(matches!(status, 0 | 202 | 404 | 503), "{status} {body}");
+    matches!(status, 202 | 404)
+}
+
+impl Trial {
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    /// Sends all requests, with kills at random points between and during them.
+    fn each(&mut self, names: &[(usize, String)], send: Send) {
+        let mut waiting: Vec<&(usize, String)> = names.iter().collect();
+        while !waiting.is_empty() {
+            let burst = waiting.len().min(1 + usize::try_from(self.dice.roll(BURST as u64)).unwrap());
+            let server = self.server();
+            waiting = waiting
+                .iter()
+                .enumerate()
+                .filter(|(at, (o, name))| *at >= burst || !send(server, *o, name))
+                .map(|(_, one)| *one)
+                .collect();
+            std::thread::sleep(Duration::from_millis(self.dice.roll(150)));
+            self.kill();
+        }
+    }
+
+    fn kill(&mut self) {
+        let plan = self.server.take().unwrap().kill();
+        self.kills += 1;
+        self.server = Some(plan.ready());
+    }
+
+    /// Waits until every instance is ready; gives them.
+    fn settle(&self, names: &[(usize, String)]) -> Vec<Value> {
+        let mut all = Vec::new();
+        until("every operation has ended well", || {
+            let (_, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
+            all = list["items"].as_array().cloned().unwrap_or_default();
+            let failed = all.iter().find(|one| one["status"]["phase"] == "failed");
+            assert!(failed.is_none(), "{}\n{}", failed.unwrap(), self.server().log());
+            all.len() == names.len() && all.iter().all(|one| one["status"]["phase"] == "ready")
+        });
+        for one in &all {
+            let path =
+                format!("/api/v1/instances/red/{}/operations", one["document"]["metadata"]["name"].as_str().unwrap());
+            let (_, operations) = self.server().http("GET", &path, None);
+            let operations = operations["items"].as_array().unwrap();
+            assert_eq!(operations.len(), 1, "one operation for {one}");
+            assert!(operations[0]["state"] == "succeeded" && !operations[0]["endedAt"].is_null(), "{operations:?}");
+        }
+        all
+    }
+
+    fn gone(&self, names: &[(usize, String)]) {
+        until("everything is gone", || {
+            let (status, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
+            status == 200 && list["total"] == 0
+        });
+        // Each was told once.
+        let (_, events) = self.server().http("GET", "/api/v1/events?type=instance.gone&limit=1000", None);
+        let (_, full) = self.server().http("GET", "/api/v1/events?type=dev.loggia.instance.gone.v1&limit=1000", None);
+        let count = |body: &Value| body["items"].as_array().map_or(0, Vec::len);
+        assert_eq!(count(&events).max(count(&full)), names.len(), "every instance has one end");
+    }
+}
+
+fn entries(folder: &Path) -> BTreeSet<String> {
+    let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// What each driver holds: keys for replay and command, names for git.
+fn held(folder: &Path, data: &Path) -> [BTreeSet<String>; 3] {
+    let replay = entries(&data.join("replay")).iter().map(|name| name.trim_end_matches(".json").to_owned()).collect();
+    let git =
+        entries(&data.join("repositories/red")).iter().map(|name| name.trim_end_matches(".git").to_owned()).collect();
+    [replay, git, entries(&folder.join("driver-state/bucket"))]
+}
+
+/// Every instance has exactly one resource, and there is none without an instance.
+fn audit(made: &[Value], names: &[(usize, String)], folder: &Path, data: &Path) {
+    let key = |offering: usize| {
+        let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == OFFERINGS[offering]);
+        mine.map(|one| one["uid"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
+    };
+    let [replay, git, bucket] = held(folder, data);
+    assert_eq!(replay, key(0));
+    assert_eq!(git, names.iter().filter(|(offering, _)| *offering == 1).map(|(_, name)| name.clone()).collect());
+    assert_eq!(bucket, key(2));
+}
+
+fn nothing_left(folder: &Path, data: &Path) {
+    for (what, left) in OFFERINGS.iter().zip(held(folder, data)) {
+        assert!(left.is_empty(), "left of {what}: {left:?}");
+    }
+}
+
+#[test]
+fn a_cut_off_operation_is_taken_up_at_once() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let programs = drivers(folder.path());
+    let slow =
+        std::fs::read_to_string(programs.join("bucket")).unwrap().replace("  apply)\n", "  apply)\n    sleep 2\n");
+    std::fs::write(programs.join("bucket"), slow).unwrap();
+    let plan =
+        Plan::new(folder.path(), "data", &Database::Sqlite, &[&root]).with("--drivers", programs.to_str().unwrap());
+    let server = plan.ready();
+    assert!(order(&server, 2, "slow"));
+    std::thread::sleep(Duration::from_millis(700));
+    let server = server.kill().ready();
+    let time = until("it is ready", || server.json(&["get", "instance/red/slow.dev"])["status"]["phase"] == "ready");
+    assert!(time < Duration::from_secs(10), "not only after the lease ran out: {time:?}");
+    server.stop();
+}

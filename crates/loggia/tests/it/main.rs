@@ -1,0 +1,14 @@
+//! The whole system: the real binary, its database, its repositories and drivers, from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod bad_input;
+mod catalog;
+mod check;
+mod demo;
+mod export;
+mod kill;
+mod platform;
+mod replicas;
+mod story;
+mod support;

@@ -1,0 +1,82 @@
+//! A small platform with one offering for each driver.
+
+use crate::support::{git, write};
+use std::path::{Path, PathBuf};
+
+const PEOPLE: &str = "
+apiVersion: loggia.dev/v1
+kind: Product
+metadata: {name: yard, title: Yard}
+spec: {team: yard-team}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: yard-team}
+spec: {type: team, children: [], profile: {email: yard@example.org}}
+---
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: {name: red, title: Red}
+spec: {type: team, children: [], profile: {email: red@example.org}}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: rosa}
+spec: {memberOf: [red]}
+---
+apiVersion: loggia.dev/v1
+kind: Environment
+metadata: {name: dev}
+spec:
+  product: yard
+  type: development
+  owner: yard-team
+  backends:
+    git: {driver: git}
+    replay: {driver: replay}
+    command: {driver: command, config: {program: bucket}}
+";
+
+/// An offering with its releases, all by one driver.
+fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
+    let mut text = format!(
+        "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata: {{name: {name}, title: {name}}}\nspec:\n  product: yard\n  \
+         owner: yard-team\n  category: data\n  promise: Ready in a minute.\n  versioning: semver\n  \
+         match:\n    - {{offering: \"old-{name}\"}}\n"
+    );
+    for version in versions {
+        text.push_str(&format!(
+            "---\napiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: {name}-{version}}}\nspec:\n  \
+             offering: {name}\n  version: \"{version}\"\n  recipe: {recipe}\n"
+        ));
+    }
+    text
+}
+
+/// Writes the platform as a Git repository.
+pub fn repository(folder: &Path) -> PathBuf {
+    let root = folder.join("platform");
+    write(&root, "people.yaml", PEOPLE);
+    write(&root, "cache.yaml", &offering("cache", &["1.0.0", "2.0.0"], "{driver: replay}"));
+    write(&root, "bucket.yaml", &offering("bucket", &["1.0.0"], "{driver: command, program: bucket}"));
+    write(&root, "path.yaml", &offering("path", &["1.0.0"], "{driver: git, template: template}"));
+    write(&root, "template/README.md", "# {{ name }} of {{ team }}\n");
+    git(&root, &["init", "-q"]);
+    commit(&root, "First");
+    root
+}
+
+/// Commits everything that changed.
+pub fn commit(root: &Path, message: &str) {
+    git(root, &["add", "-A"]);
+    git(root, &["commit", "-qm", message]);
+}
+
+/// The folder of driver programs of the examples, copied, so that their state is the test's own.
+pub fn drivers(folder: &Path) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/drivers/bucket");
+    let to = folder.join("drivers");
+    std::fs::create_dir_all(&to).unwrap();
+    std::fs::copy(from, to.join("bucket")).unwrap();
+    to
+}
