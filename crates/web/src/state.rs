@@ -24,7 +24,8 @@ impl Deref for WebState {
     }
 }
 
-/// The parts of [`WebState`].
+/// The parts of [`WebState`]. Everything that changes is behind a pointer of its own, so that copies stay one server.
+#[derive(Clone)]
 pub struct Shared {
     /// The application.
     pub app: Arc<App>,
@@ -69,29 +70,24 @@ impl WebState {
         }))
     }
 
-    /// Sets up what handlers will share; called before the state is handed to anybody.
-    fn shape(mut self, set: impl FnOnce(&mut Shared)) -> WebState {
-        if let Some(shared) = Arc::get_mut(&mut self.0) {
-            set(shared);
-        }
-        self
-    }
-
     /// With a provider at which people sign in.
     #[must_use]
-    pub fn with_provider(self, provider: Provider) -> WebState {
-        self.shape(|shared| shared.provider = Some(Arc::new(provider)))
+    pub fn with_provider(mut self, provider: Provider) -> WebState {
+        Arc::make_mut(&mut self.0).provider = Some(Arc::new(provider));
+        self
     }
 
     /// With figures that everybody may see.
     #[must_use]
-    pub fn with_open_metrics(self, open: bool) -> WebState {
-        self.shape(|shared| shared.open_metrics = open)
+    pub fn with_open_metrics(mut self, open: bool) -> WebState {
+        Arc::make_mut(&mut self.0).open_metrics = open;
+        self
     }
 
     /// With Git repositories.
     #[must_use]
-    pub fn with_git(self, git: Arc<dyn GitBackend>) -> WebState {
-        self.shape(|shared| shared.git = Some(git))
+    pub fn with_git(mut self, git: Arc<dyn GitBackend>) -> WebState {
+        Arc::make_mut(&mut self.0).git = Some(git);
+        self
     }
 }

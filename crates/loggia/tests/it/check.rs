@@ -28,7 +28,7 @@ fn every_problem_has_a_place_a_rule_and_a_mend() {
     write(folder.path(), "b.yaml", "kind: [\n");
     let (code, said) = check(folder.path());
     assert_eq!(code, 1);
-    assert!(said.contains("a.yaml:4:9: metadata.name"), "{said}");
+    assert!(said.contains("a.yaml:4:3: metadata.name"), "{said}");
     assert!(said.contains("b.yaml:"), "{said}");
     let done = Command::new(BINARY).arg("check").arg(folder.path()).args(["-o", "json"]).output().unwrap();
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();

@@ -26,8 +26,12 @@ fn documents(server: &Server) -> BTreeMap<String, (Value, Value)> {
     for kind in ALL {
         for one in server.json(&["get", kind])["items"].as_array().unwrap() {
             let mut document = one["document"].clone();
-            if let Some(annotations) = document["metadata"]["annotations"].as_object_mut() {
+            let metadata = document["metadata"].as_object_mut().unwrap();
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
                 annotations.retain(|name, _| !name.starts_with("backstage.io/managed-by"));
+                if annotations.is_empty() {
+                    metadata.remove("annotations");
+                }
             }
             all.insert(one["ref"].as_str().unwrap().to_owned(), (document, one["status"]["files"].clone()));
         }

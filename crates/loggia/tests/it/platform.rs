@@ -41,13 +41,13 @@ spec:
 fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
     let mut text = format!(
         "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata: {{name: {name}, title: {name}}}\nspec:\n  product: yard\n  \
-         owner: yard-team\n  category: data\n  promise: Ready in a minute.\n  versioning: semver\n  \
-         match:\n    - {{offering: \"old-{name}\"}}\n"
+         owner: yard-team\n  category: data\n  promise: Ready in a minute.\n  for: Everybody.\n  \
+         problem: Waiting.\n  versioning: semver\n  plans: [{{name: small}}]\n  match:\n    - {{offering: \"old-{name}\"}}\n"
     );
     for version in versions {
         text.push_str(&format!(
             "---\napiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: {name}-{version}}}\nspec:\n  \
-             offering: {name}\n  version: \"{version}\"\n  recipe: {recipe}\n"
+             offering: {name}\n  version: \"{version}\"\n  contract: {{inputs: {{type: object}}}}\n  recipe: {recipe}\n"
         ));
     }
     text

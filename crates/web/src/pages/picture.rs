@@ -3,7 +3,7 @@
 
 use loggia_graph::Picture;
 use loggia_model::{Ref, RelationType};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 const WIDTH: usize = 190;
@@ -55,12 +55,9 @@ pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) 
          <title id=\"p-title\">{text}</title><desc id=\"p-desc\">{}</desc>",
         escape(&sentence(picture, &describe))
     );
-    for (from, relation, to) in &picture.edges {
-        // Both ends tell of the same relation; it is drawn once, from left to right.
-        if side(*relation) == 1
-            && let (Some(from), Some(to)) = (places.get(from), places.get(to))
-        {
-            edge(&mut svg, *from, *to, relation.name().starts_with("owner"));
+    for (from, to, quiet) in lines(picture) {
+        if let (Some(from), Some(to)) = (places.get(from), places.get(to)) {
+            edge(&mut svg, *from, *to, quiet);
         }
     }
     for (record, _) in &picture.nodes {
@@ -70,6 +67,16 @@ pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) 
     }
     svg.push_str("</svg>");
     Some(svg)
+}
+
+/// The lines to draw, each from left to right, and whether it is a quiet one: ownership. Both ends may tell of the same
+/// relation, or only the end that was looked at; it is drawn once.
+fn lines(picture: &Picture) -> BTreeSet<(&Ref, &Ref, bool)> {
+    let directed = picture.edges.iter().map(|(from, relation, to)| {
+        let quiet = matches!(*relation, RelationType::OWNER_OF | RelationType::OWNED_BY);
+        if side(*relation) == 1 { (from, to, quiet) } else { (to, from, quiet) }
+    });
+    directed.collect()
 }
 
 type Place = (usize, usize);
