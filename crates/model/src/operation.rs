@@ -45,6 +45,7 @@ impl State {
 
 /// One step of an operation, in order: probe, plan, apply, observe (or probe, destroy, observe).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct OperationStep {
     /// Name of the step.
     pub name: String,
@@ -61,6 +62,7 @@ pub struct OperationStep {
 
 /// One durable run of a driver for one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Operation {
     /// Identity.
     pub id: Uid,

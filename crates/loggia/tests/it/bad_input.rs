@@ -157,7 +157,7 @@ fn drivers_that_hang_lie_or_die_end_their_operation_only() {
         Plan::new(folder.path(), "data", &Database::Sqlite, &[&root]).with("--drivers", programs.to_str().unwrap());
     let server = plan.ready();
     for (name, _) in cases {
-        let operation = order(&server, name, "strange");
+        let operation = order(&server, name, &format!("strange-{name}"));
         let state = operation["state"].as_str().unwrap();
         assert!(matches!(state, "failed" | "waiting"), "{name}: {operation}");
         assert!(!operation["message"].as_str().unwrap().is_empty(), "{name}: {operation}");
