@@ -29,6 +29,24 @@ async fn paths_are_read_generously() {
 }
 
 #[tokio::test]
+async fn what_is_nowhere_is_told_in_the_form_that_is_asked_for() {
+    let world = World::new(CATALOG).await;
+    for (path, accept, expected) in [
+        ("/api/nosuch/entities", "", None),
+        ("/entities", "", None),
+        ("/entities", "application/json", None),
+        ("/entities", "text/html,*/*;q=0.8", Some("text/html; charset=utf-8")),
+        ("/api/v1/nosuch", "", Some("application/problem+json")),
+    ] {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", super::world::TOKEN));
+        let said = world.raw(request.header(header::ACCEPT, accept).body(Body::empty()).unwrap()).await;
+        let form = said.headers.get(header::CONTENT_TYPE).map(|form| form.to_str().unwrap());
+        assert_eq!((said.status, form), (StatusCode::NOT_FOUND, expected), "{path} {accept}");
+        assert_eq!(said.text.is_empty(), expected.is_none(), "{path} {accept}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_sees_nothing() {
     let world = World::new(CATALOG).await;
     for token in ["", "Basic eDp5", "Bearer nonsense"] {
