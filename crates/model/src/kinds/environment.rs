@@ -12,7 +12,8 @@ use std::sync::LazyLock;
 
 /// `spec` of an Environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct EnvironmentSpec {
     /// Name of the product that it belongs to.
     #[schemars(length(min = 1))]
@@ -58,7 +59,8 @@ pub enum Purpose {
 
 /// What a driver works with in an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Backend {
     /// Name of the driver.
     #[schemars(length(min = 1))]

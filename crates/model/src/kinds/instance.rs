@@ -14,7 +14,8 @@ use std::sync::LazyLock;
 
 /// `spec` of an Instance. Its status is [`crate::instance::InstanceStatus`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct InstanceSpec {
     /// Name of the offering.
     #[schemars(length(min = 1))]
@@ -52,7 +53,8 @@ pub struct InstanceSpec {
 
 /// A plan as it was when it was chosen; later changes of the offering do not touch it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct FrozenPlan {
     /// The name.
     #[schemars(length(min = 1))]

@@ -13,7 +13,8 @@ use std::sync::LazyLock;
 
 /// `spec` of an Offering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct OfferingSpec {
     /// Name of the product that it belongs to.
     #[schemars(length(min = 1))]
@@ -78,7 +79,8 @@ pub enum Stage {
 
 /// Something to take instead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Alternative {
     /// What.
     #[schemars(length(min = 1))]
@@ -90,7 +92,8 @@ pub struct Alternative {
 
 /// A size with its limits and its price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Plan {
     /// The name, unique within the offering.
     #[schemars(length(min = 1))]
@@ -111,7 +114,8 @@ pub struct Plan {
 
 /// A price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Price {
     /// A decimal number as a text, such as `"12.50"`.
     #[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))]
@@ -137,7 +141,8 @@ pub enum Per {
 
 /// A duty to use an offering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Mandatory {
     /// The rule that demands it.
     #[schemars(length(min = 1))]
@@ -149,7 +154,8 @@ pub struct Mandatory {
 
 /// How an observed thing is recognised. What a rule does not say does not matter; a rule that says nothing fits nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct MatchRule {
     /// Pattern of the reported name, with `*` and `?`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,8 @@ pub const UNKNOWN_AFTER_DAYS: u32 = 14;
 
 /// `spec` of a Product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct ProductSpec {
     /// What it is, in a few words.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +39,8 @@ pub struct ProductSpec {
 
 /// How a product looks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Brand {
     /// Path of the logo in the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +59,8 @@ pub struct Brand {
 
 /// A link of a brand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct BrandLink {
     /// The words.
     #[schemars(length(min = 1))]

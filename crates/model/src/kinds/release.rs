@@ -12,7 +12,8 @@ use std::sync::LazyLock;
 
 /// `spec` of a Release.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct ReleaseSpec {
     /// Name of the offering.
     #[schemars(length(min = 1))]
@@ -37,7 +38,8 @@ pub struct ReleaseSpec {
 
 /// Inputs and outputs of a release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Contract {
     /// JSON Schema of an object: the form. A property may carry `x-default-from: person|team|last` and `writeOnly`.
     pub inputs: Map<String, Value>,
@@ -59,7 +61,8 @@ pub struct Recipe {
 
 /// What really runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Upstream {
     /// Its name, as endoflife.date has it.
     #[schemars(length(min = 1))]
@@ -71,7 +74,8 @@ pub struct Upstream {
 
 /// How an instance is upgraded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct Upgrade {
     /// The way; by hand when absent.
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! The contract of all kinds.
 
 use crate::examples;
-use loggia_model::kinds::{ALL, CATALOG, InstanceSpec, OfferingSpec};
+use loggia_model::kinds::{ALL, CATALOG, EnvironmentSpec, InstanceSpec, OfferingSpec, ProductSpec, ReleaseSpec};
 use loggia_model::{Document, Kind, Ref, Scope, canonical, kind};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -79,6 +79,24 @@ fn unknown_fields_are_refused_in_ours_and_taken_in_theirs() {
         let ours = document.api_version().starts_with("loggia.dev/");
         let expected: &[&str] = if ours { &["spec.surprise"] } else { &[] };
         assert_eq!(problems_at(&document), expected, "{}", document.kind());
+    }
+}
+
+/// A newer server beside this one may have stored fields that this one does not know (decision 15).
+#[test]
+fn a_field_of_a_newer_server_is_read_over() {
+    for document in examples::all().into_iter().filter(|document| document.api_version().starts_with("loggia.dev/")) {
+        let mut spec = document.spec().expect("spec").clone();
+        spec["fieldOfTomorrow"] = json!(true);
+        let read = match document.kind() {
+            "Environment" => serde_json::from_value::<EnvironmentSpec>(spec).err(),
+            "Instance" => serde_json::from_value::<InstanceSpec>(spec).err(),
+            "Offering" => serde_json::from_value::<OfferingSpec>(spec).err(),
+            "Product" => serde_json::from_value::<ProductSpec>(spec).err(),
+            "Release" => serde_json::from_value::<ReleaseSpec>(spec).err(),
+            kind => panic!("{kind} has no reader here"),
+        };
+        assert!(read.is_none(), "{}: {read:?}", document.kind());
     }
 }
 
