@@ -16,7 +16,7 @@ pub struct Draft {
     /// Address.
     pub reference: Ref,
     /// Canonical text.
-    pub document: String,
+    pub document: Arc<str>,
     /// Canonical text of the status.
     pub status: Option<String>,
     /// Tag of the text.
@@ -30,7 +30,7 @@ impl Draft {
     pub fn new(uid: Uid, document: &Document, source: Source) -> Draft {
         let text = document.canonical();
         let etag = canonical::etag(&text);
-        Draft { uid, reference: document.reference(), document: text, status: None, etag, source }
+        Draft { uid, reference: document.reference(), document: text.into(), status: None, etag, source }
     }
 
     /// Another status for an existing record; its text stays as it is.
@@ -38,7 +38,7 @@ impl Draft {
         Draft {
             uid: record.uid,
             reference: record.reference.clone(),
-            document: record.document.to_string(),
+            document: Arc::clone(&record.document),
             status: record.status.as_deref().map(str::to_owned),
             etag: record.etag.to_string(),
             source: record.source.clone(),
@@ -85,7 +85,7 @@ impl Entry {
             RecordChange::Put(draft) => Some(Change::Put(Arc::new(Record {
                 uid: draft.uid,
                 reference: draft.reference.clone(),
-                document: draft.document.as_str().into(),
+                document: Arc::clone(&draft.document),
                 status: draft.status.as_deref().map(Into::into),
                 etag: draft.etag.as_str().into(),
                 source: draft.source.clone(),

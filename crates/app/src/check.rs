@@ -3,13 +3,11 @@
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
-use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Micros, Problem, Record, Ref, Source, Uid, version};
+use loggia_model::{Problem, Ref, version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use uuid::Uuid;
+use std::collections::{HashMap, HashSet};
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +26,7 @@ pub fn check(source: &[SourceFile]) -> CheckReport {
     let nowhere: Place<'_> = &|_| None;
     let mut reading = read(source, nowhere);
     let mut later = duplicates(&reading);
-    later.extend(missing_references(&graph_of(&reading), &Audience::All, &reading.prepared));
+    later.extend(dangling(&reading));
     later.extend(releases(&reading));
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);
@@ -36,28 +34,10 @@ pub fn check(source: &[SourceFile]) -> CheckReport {
     CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later }
 }
 
-/// The records as they would be.
-pub fn graph_of(reading: &Reading) -> Graph {
-    let mut seen = HashMap::new();
-    for (at, prepared) in reading.prepared.iter().enumerate() {
-        seen.entry(&prepared.reference).or_insert(at);
-    }
-    let records = seen.into_values().map(|at| {
-        let prepared = &reading.prepared[at];
-        Record {
-            uid: Uid(Uuid::from_u128(at as u128 + 1)),
-            reference: prepared.reference.clone(),
-            document: prepared.text.as_str().into(),
-            status: None,
-            etag: prepared.etag.as_str().into(),
-            source: Source::at("check", &prepared.path),
-            revision: 1,
-            position: 1,
-            created_at: Micros(0),
-            updated_at: Micros(0),
-        }
-    });
-    Graph::load(records.collect(), Vec::new())
+/// References that lead nowhere.
+fn dangling(reading: &Reading) -> Vec<Problem> {
+    let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();
+    missing_references(&reading.prepared, |target| names.contains(target))
 }
 
 fn duplicates(reading: &Reading) -> Vec<Problem> {
@@ -88,8 +68,9 @@ fn releases(reading: &Reading) -> Vec<Problem> {
         .collect();
     let mut problems = Vec::new();
     for prepared in reading.prepared.iter().filter(|p| p.kind == "Release") {
-        let Some(offering) = offerings.get(prepared.document.spec_text("offering")) else { continue };
-        if let Err(message) = version::check(offering.versioning, prepared.document.spec_text("version")) {
+        let document = prepared.document();
+        let Some(offering) = offerings.get(document.spec_text("offering")) else { continue };
+        if let Err(message) = version::check(offering.versioning, document.spec_text("version")) {
             let mend = "Give it a number of that form, or change `versioning` of the offering.";
             let mut problem = Problem::new("release.versioning", "spec.version", message, mend);
             problem.file = Some(prepared.path.clone());
@@ -100,5 +81,5 @@ fn releases(reading: &Reading) -> Vec<Problem> {
 }
 
 fn spec(prepared: &Prepared) -> Option<OfferingSpec> {
-    serde_json::from_value(prepared.document.spec()?.clone()).ok()
+    serde_json::from_value(prepared.document().spec()?.clone()).ok()
 }

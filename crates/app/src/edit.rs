@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::policy::Action;
 use crate::prepare::{Prepared, prepare};
-use crate::record::{immutable, missing_references, subject_of};
+use crate::record::{immutable, is_seen, missing_references, subject_of};
 use crate::source::{Edit, Sources, Tree};
 use loggia_model::{Problem, Record, Ref, yaml};
 use std::sync::Arc;
@@ -114,9 +114,11 @@ impl Sources {
             ));
         }
         // Owning the new text is not enough, and giving it away needs the right too.
-        self.app.require(caller, Action::Apply, &subject_of(&prepared.document))?;
+        self.app.require(caller, Action::Apply, &subject_of(&prepared.document()))?;
         immutable(&found.record, &prepared)?;
-        let problems = missing_references(&self.app.graph(), &caller.audience, std::slice::from_ref(&prepared));
+        let problems = missing_references(std::slice::from_ref(&prepared), |target| {
+            is_seen(&self.app.graph(), &caller.audience, target)
+        });
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(located(text, problems))) }
     }
 }

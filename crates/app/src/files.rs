@@ -32,6 +32,9 @@ pub fn of(record: &Record) -> Vec<FileEntry> {
     status.get("files").and_then(|files| serde_json::from_value(files.clone()).ok()).unwrap_or_default()
 }
 
+/// The kinds whose documents may name files beside them.
+pub(crate) const HOLDERS: [&str; 3] = ["Release", "Offering", "Product"];
+
 /// The folder or file that a document names beside its own file: `spec.recipe.template` of a release, `spec.docs`
 /// and the annotation `loggia.dev/logo` of an offering, `spec.brand.logo` of a product.
 pub fn wanted(document: &loggia_model::Document) -> Vec<String> {

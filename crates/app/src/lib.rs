@@ -13,6 +13,7 @@ pub mod check;
 pub mod clock;
 pub mod command;
 pub mod diff;
+mod documents;
 pub mod driver;
 pub mod edit;
 pub mod error;

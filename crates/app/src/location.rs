@@ -209,7 +209,7 @@ impl Register {
         }
         let place = format!("{}:{}", self.kind, self.target);
         let prepared = prepare_at(document, "", Some(&place)).map_err(Error::Invalid)?;
-        Ok(Draft::new(uid, &prepared.document, Source::at("server", REGISTERED)))
+        Ok(Draft::new(uid, &prepared.document(), Source::at("server", REGISTERED)))
     }
 }
 

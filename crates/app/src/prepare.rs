@@ -7,6 +7,7 @@ use crate::files::FileEntry;
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
 use loggia_model::{Document, Kind, Problem, Ref, canonical, kind};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A document that is right by itself.
 #[derive(Clone, Debug)]
@@ -15,16 +16,22 @@ pub struct Prepared {
     pub reference: Ref,
     /// Its kind.
     pub kind: &'static str,
-    /// The document, in normal form.
-    pub document: Document,
-    /// Its canonical text.
-    pub text: String,
+    /// The canonical text of the document in normal form. Only the text is kept: a parsed document is many times as
+    /// large, and a source may have a hundred thousand.
+    pub text: Arc<str>,
     /// The tag of the text: what the document brought along, else a digest.
     pub etag: String,
     /// Where it came from: a path, and `#` with the number of the document in the file.
     pub path: String,
     /// Files that belong to it, found beside its own file.
     pub files: Vec<FileEntry>,
+}
+
+impl Prepared {
+    /// The document, in normal form.
+    pub fn document(&self) -> Document {
+        Document(serde_json::from_str(&self.text).unwrap_or(Value::Null))
+    }
 }
 
 /// Brings a document into normal form and checks it.
@@ -79,8 +86,7 @@ pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<P
     Ok(Prepared {
         reference: document.reference(),
         kind: kind.name,
-        document,
-        text,
+        text: text.into(),
         etag,
         path: path.to_owned(),
         files: Vec::new(),

@@ -72,7 +72,7 @@ impl Command for Arrive {
             let document = self.document(graph, &name, Map::new());
             let prepared = prepare(document, "").map_err(Error::Invalid)?;
             let mut changes = answer;
-            let draft = Draft::new(ctx.uid(), &prepared.document, Source::server());
+            let draft = Draft::new(ctx.uid(), &prepared.document(), Source::server());
             changes.put("user.arrived", draft, json!({"issuer": self.who.issuer}));
             return Ok(changes);
         };

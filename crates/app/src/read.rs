@@ -3,13 +3,13 @@
 //! Used alike by `loggia check`, by repository synchronisation and by `apply`, so that what passes the one passes the
 //! others.
 
+use crate::documents::{self, Outcome, Surroundings, Text, is_ours};
 use crate::files::{self, FileEntry, LARGEST};
-use crate::placeholders::{Contents, Unfilled, fill};
-use crate::prepare::{self, Prepared, prepare_all};
+use crate::placeholders::Contents;
+use crate::prepare::{self, Prepared};
 use loggia_model::canonical::hex;
 use loggia_model::placeholder::placeholders;
-use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
-use serde_json::{Map, Value, json};
+use loggia_model::{Problem, yaml};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -64,43 +64,23 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
     let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();
     let mut reading = Reading { files: source.len(), ..Reading::default() };
     let texts = texts(source, &mut reading);
-    let parsed = parse(&texts);
-    let skipped = folders_of_files(&parsed);
-    let mut values = Vec::new();
-    for (file, documents) in parsed {
-        if skipped.iter().any(|folder| file.path.starts_with(folder.as_str())) {
-            continue;
-        }
-        for (index, document) in documents {
-            match document {
-                Ok(mut value) if is_ours(&value) => {
-                    let at = format!("{}#{index}", file.path);
-                    let unfilled = fill(&mut value, |target| content(&by_path, file.path, target, outside));
-                    if unfilled.is_empty() {
-                        values.push((value, at));
-                    } else {
-                        reading.locate(&texts, &at, unfilled.into_iter().map(Unfilled::problem).collect());
-                    }
-                }
-                Ok(_) => {}
-                Err(problem) => reading.wrong(file.path, problem),
-            }
-        }
-    }
-    let placed = |(value, at): (Value, String)| {
-        let location = place(split_at(&at).0);
-        let place = location.map(|location| prepare::Place {
-            origin: outside.origin.clone().unwrap_or_else(|| location.clone()),
-            location,
-        });
-        (value, at, place)
+    let target = |file: &str, target: &str| content(&by_path, file, target, outside);
+    let from = |file: &str| {
+        let location = place(file)?;
+        Some(prepare::Place { origin: outside.origin.clone().unwrap_or_else(|| location.clone()), location })
     };
-    let values: Vec<_> = values.into_iter().map(placed).collect();
-    let at: Vec<String> = values.iter().map(|(_, at, _)| at.clone()).collect();
-    for (result, at) in prepare_all(values).into_iter().zip(at) {
-        match result {
-            Ok(prepared) => reading.prepared.push(prepared),
-            Err(problems) => reading.locate(&texts, &at, problems),
+    let found = documents::read_all(&texts, &Surroundings { target: &target, place: &from });
+    let folders: BTreeSet<&str> = found.iter().flat_map(|one| one.folders.iter().map(String::as_str)).collect();
+    let skipped: Vec<bool> =
+        texts.iter().map(|text| folders.iter().any(|folder| text.path.starts_with(folder))).collect();
+    drop(folders);
+    for one in found.into_iter().filter(|one| !skipped[one.text]) {
+        let text = &texts[one.text];
+        match one.outcome {
+            Outcome::Nothing => {}
+            Outcome::Right(prepared) => reading.prepared.push(*prepared),
+            Outcome::Unreadable(problem) => reading.wrong(text.path, *problem),
+            Outcome::Wrong(problems) => reading.locate(text, one.index, problems),
         }
     }
     reading.attach(source);
@@ -137,13 +117,6 @@ pub fn addresses(source: &[SourceFile]) -> BTreeSet<String> {
     targets.filter(|target| target.contains("://")).collect()
 }
 
-/// A text file with a name that may hold documents.
-struct Text<'a> {
-    path: &'a str,
-    text: &'a str,
-    markdown: bool,
-}
-
 fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
     let mut texts = Vec::new();
     for file in source {
@@ -168,90 +141,6 @@ fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
         }
     }
     texts
-}
-
-type Documents = Vec<(usize, Result<Value, Problem>)>;
-
-/// Parses on all cores; the order of files stays.
-fn parse<'t>(texts: &'t [Text<'t>]) -> Vec<(&'t Text<'t>, Documents)> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Large files are cut into their documents, so that one file of 10,000 uses all cores too.
-    let chunks: Vec<(usize, yaml::Chunk<'_>)> = texts
-        .iter()
-        .enumerate()
-        .filter(|(_, text)| !text.markdown)
-        .flat_map(|(at, text)| yaml::split(text.text).into_iter().map(move |chunk| (at, chunk)))
-        .collect();
-    let each = chunks.len().div_ceil(cores).max(1);
-    let results: Vec<(usize, Option<yaml::Parsed>)> = std::thread::scope(|scope| {
-        let parse = |part: &[(usize, yaml::Chunk<'_>)]| -> Vec<_> {
-            part.iter().map(|(at, chunk)| (*at, yaml::parse_chunk(chunk, &yaml::Limits::default()))).collect()
-        };
-        let running: Vec<_> = chunks.chunks(each).map(|part| scope.spawn(move || parse(part))).collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
-    });
-    let mut documents: Vec<Documents> = texts.iter().map(markdown).collect();
-    for (at, parsed) in results {
-        if let Some(parsed) = parsed {
-            documents[at].push((parsed.index, parsed.document));
-        }
-    }
-    texts.iter().zip(documents).collect()
-}
-
-/// The document in the head of a Markdown file; the text below it is its notes. A head that describes no record, or none at all, is just prose.
-fn markdown(text: &Text<'_>) -> Documents {
-    if !text.markdown {
-        return Vec::new();
-    }
-    match frontmatter::parse(text.text) {
-        Ok(Some(parsed)) if is_ours(&parsed.head) => {
-            let mut head = parsed.head;
-            if let Some(map) = head.as_object_mut() {
-                let spec = map.entry("spec").or_insert_with(|| Value::Object(Map::new()));
-                if let Some(spec) = spec.as_object_mut() {
-                    spec.entry("notes").or_insert_with(|| json!(parsed.body.trim()));
-                }
-            }
-            vec![(0, Ok(head))]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a document is meant for us: it says a kind, and a version of a group that we read.
-fn is_ours(value: &Value) -> bool {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let group = text("apiVersion").split('/').next().unwrap_or_default();
-    let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
-    ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
-}
-
-/// Folders whose files belong to a record and are no documents themselves: templates and docs.
-fn folders_of_files(parsed: &[(&Text<'_>, Documents)]) -> Vec<String> {
-    let mut folders = Vec::new();
-    for (file, documents) in parsed {
-        for (_, document) in documents {
-            let Ok(value) = document else { continue };
-            let document = Document(value.clone());
-            if document.kind() == "Release" || document.kind() == "Offering" {
-                folders.extend(
-                    files::wanted(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"),
-                );
-            }
-            if document.kind() == "Template" {
-                folders.extend(skeletons(&document).iter().filter_map(|name| beside(file.path, name)).map(|p| p + "/"));
-            }
-        }
-    }
-    folders
-}
-
-/// Folders that a Backstage template fetches from beside itself.
-fn skeletons(document: &Document) -> Vec<String> {
-    let steps = document.spec().and_then(|spec| spec.get("steps")).and_then(Value::as_array);
-    let urls = steps.into_iter().flatten().filter_map(|step| step.pointer("/input/url")?.as_str());
-    urls.filter(|url| url.starts_with("./")).map(str::to_owned).collect()
 }
 
 /// A path beside a file; none when it would leave the source.
@@ -283,13 +172,10 @@ impl Reading {
     }
 
     /// Gives the problems of one document their places.
-    fn locate(&mut self, texts: &[Text<'_>], at: &str, mut problems: Vec<Problem>) {
-        let (path, index) = split_at(at);
-        if let Some(text) = texts.iter().find(|text| text.path == path) {
-            yaml::place(text.text, index, &mut problems);
-        }
+    fn locate(&mut self, text: &Text<'_>, index: usize, mut problems: Vec<Problem>) {
+        yaml::place(text.text, index, &mut problems);
         for problem in problems {
-            self.wrong(path, problem);
+            self.wrong(text.path, problem);
         }
     }
 
@@ -313,8 +199,11 @@ impl Reading {
         let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();
         let mut found = Vec::new();
         for (at, prepared) in self.prepared.iter().enumerate() {
+            if !files::HOLDERS.contains(&prepared.kind) {
+                continue;
+            }
             let (own, _) = split_at(&prepared.path);
-            for name in files::wanted(&prepared.document) {
+            for name in files::wanted(&prepared.document()) {
                 match beside(own, &name).map(|path| matching(source, &by_path, &path, &name)) {
                     Some(files) if !files.is_empty() => found.push((at, Ok(files))),
                     _ => found.push((at, Err(missing(&name, &prepared.path)))),

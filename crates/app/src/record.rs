@@ -53,13 +53,13 @@ impl Command for Apply {
             let before = seen.get(&prepared.reference).cloned();
             let what = self.decide_one(&mut changes, &seen, before.as_deref(), prepared, ctx)?;
             let old = before.as_deref().map_or(Value::Null, |before| before.parse().0);
-            let diff = if what == "unchanged" { Vec::new() } else { differences(&old, &prepared.document.0) };
+            let diff = if what == "unchanged" { Vec::new() } else { differences(&old, &prepared.document().0) };
             answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag, "diff": diff}));
             if let Some(change) = changes.entries.last().and_then(|entry| entry.as_graph_change(ctx.now)) {
                 seen.apply(&[change]);
             }
         }
-        let problems = missing_references(&seen, &ctx.caller.audience, &self.prepared);
+        let problems = missing_references(&self.prepared, |target| is_seen(&seen, &ctx.caller.audience, target));
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
@@ -80,7 +80,7 @@ impl Apply {
         prepared: &Prepared,
         ctx: &Ctx<'_>,
     ) -> Result<&'static str> {
-        ctx.require(Action::Apply, &subject_of(&prepared.document))?;
+        ctx.require(Action::Apply, &subject_of(&prepared.document()))?;
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
@@ -101,7 +101,7 @@ impl Apply {
                 prepared.reference
             )));
         }
-        if *before.document == prepared.text {
+        if before.document == prepared.text {
             return Ok("unchanged");
         }
         owned_here(before)?;
@@ -115,7 +115,7 @@ impl Apply {
 /// A draft for a record that is new.
 pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft {
     let mut status = match prepared.kind {
-        "Release" => publication(&prepared.document),
+        "Release" => publication(&prepared.document()),
         _ => json!({}),
     };
     if !prepared.files.is_empty() {
@@ -126,7 +126,7 @@ pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft 
     Draft {
         uid,
         reference: prepared.reference.clone(),
-        document: prepared.text.clone(),
+        document: Arc::clone(&prepared.text),
         status,
         etag: prepared.etag.clone(),
         source,
@@ -147,7 +147,7 @@ pub(crate) fn changed_draft(before: &Record, prepared: &Prepared, source: Source
     Draft {
         status,
         reference: prepared.reference.clone(),
-        document: prepared.text.clone(),
+        document: Arc::clone(&prepared.text),
         etag: prepared.etag.clone(),
         source,
         ..draft
@@ -189,7 +189,7 @@ pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
         return Ok(());
     }
     let published = before.parse_status().get("publication").and_then(Value::as_str) == Some("published");
-    let same = before.parse().spec() == prepared.document.spec() && files::of(before) == prepared.files;
+    let same = before.parse().spec() == prepared.document().spec() && files::of(before) == prepared.files;
     if published && !same {
         return Err(Error::refused(
             "release.immutable",
@@ -201,26 +201,32 @@ pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
 }
 
 /// References of our own kinds that lead nowhere. Those of the catalog may dangle, as in Backstage.
-/// What the audience may not see counts as missing, so that nobody can find it out by naming it.
-pub fn missing_references(graph: &Graph, audience: &Audience, prepared: &[Prepared]) -> Vec<Problem> {
+pub fn missing_references(prepared: &[Prepared], is_there: impl Fn(&Ref) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|k| k.api_versions.iter().any(|v| v.starts_with("loggia.dev/")))
         else {
             continue;
         };
-        for relation in (kind.relations)(&one.document) {
-            if !graph.get(&relation.target).is_some_and(|record| graph.visible(audience, record)) {
+        let document = one.document();
+        for relation in (kind.relations)(&document) {
+            if !is_there(&relation.target) {
                 let message = format!("{} names {}, which does not exist", one.reference, relation.target);
                 let mend = format!("Add {}, or correct the name.", relation.target);
                 let mut problem =
-                    Problem::new("reference.missing", path_of(&one.document, &relation.target), message, mend);
+                    Problem::new("reference.missing", path_of(&document, &relation.target), message, mend);
                 problem.file = (!one.path.is_empty()).then(|| one.path.clone());
                 problems.push(problem);
             }
         }
     }
     problems
+}
+
+/// Whether a reference leads somewhere for an audience. What it may not see counts as missing, so that nobody can find
+/// it out by naming it.
+pub(crate) fn is_seen(graph: &Graph, audience: &Audience, target: &Ref) -> bool {
+    graph.get(target).is_some_and(|record| graph.visible(audience, record))
 }
 
 /// The field of `spec` that names a target: the first whose text ends with its name.

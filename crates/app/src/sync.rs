@@ -4,7 +4,7 @@
 //! decides the difference against what the source owned before, and writes it in one transaction. A document that is
 //! wrong never takes the others along, and what it described before stays as it was.
 
-use crate::changes::{Changes, Draft};
+use crate::changes::{Changes, Draft, RecordChange};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
 use crate::files;
@@ -20,6 +20,9 @@ use std::sync::Arc;
 
 /// The condition of a record whose text has left its source while something still stands on it.
 pub const SOURCE_GONE: &str = "SourceGone";
+
+/// The annotation that says what something was called before.
+const FORMERLY: &str = "loggia.dev/formerly";
 
 /// Takes over the documents of a source.
 pub struct SyncSource {
@@ -119,7 +122,7 @@ impl Deciding<'_> {
     }
 
     fn update(&mut self, before: &Record, prepared: &Prepared, source: Source) {
-        let same_text = *before.document == prepared.text && files::of(before) == prepared.files;
+        let same_text = before.document == prepared.text && files::of(before) == prepared.files;
         let gone = has_condition(before, SOURCE_GONE);
         if same_text && before.source == source && !gone {
             return;
@@ -158,11 +161,12 @@ impl Deciding<'_> {
 
     /// The record of this source that the document says it was called before.
     fn formerly(&self, prepared: &Prepared) -> Option<Arc<Record>> {
-        let name = prepared.document.annotation("loggia.dev/formerly");
-        if name.is_empty() {
+        // Most documents do not say it, and parsing each of them again would be felt.
+        if !prepared.text.contains(FORMERLY) {
             return None;
         }
-        let old = Ref::parse(name, Some(prepared.kind), prepared.document.namespace()).ok()?;
+        let document = prepared.document();
+        let old = Ref::parse(document.annotation(FORMERLY), Some(prepared.kind), document.namespace()).ok()?;
         self.left.get(&old).cloned()
     }
 
@@ -220,11 +224,19 @@ impl Deciding<'_> {
 
     /// References of our own kinds that lead nowhere: told, not refused, because the other end may come later.
     fn references(&mut self, prepared: &[Prepared]) {
-        let mut after = self.graph.clone();
-        let now = self.ctx.now;
-        let changes: Vec<_> = self.changes.entries.iter().filter_map(|entry| entry.as_graph_change(now)).collect();
-        after.apply(&changes);
-        self.report.problems.extend(missing_references(&after, &Audience::All, prepared));
+        let mut added = HashSet::new();
+        let mut removed = HashSet::new();
+        for change in self.changes.entries.iter().filter_map(|entry| entry.change.as_ref()) {
+            match change {
+                RecordChange::Put(draft) => drop(added.insert(&draft.reference)),
+                RecordChange::Remove(uid) => drop(removed.insert(*uid)),
+            }
+        }
+        let is_there = |target: &Ref| {
+            added.contains(target) || self.graph.get(target).is_some_and(|record| !removed.contains(&record.uid))
+        };
+        let problems = missing_references(prepared, is_there);
+        self.report.problems.extend(problems);
     }
 
     fn problem(&mut self, rule: &str, path: &str, at: &Prepared, message: String, mend: &str) {

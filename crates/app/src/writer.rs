@@ -271,7 +271,7 @@ impl Decided {
                 let record = Record {
                     uid: draft.uid,
                     reference: draft.reference,
-                    document: draft.document.into(),
+                    document: draft.document,
                     status: draft.status.map(Into::into),
                     etag: draft.etag.into(),
                     source: draft.source,

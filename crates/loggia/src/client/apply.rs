@@ -99,7 +99,7 @@ fn documents_of(path: &Path) -> Result<Vec<Value>> {
     if !problems.is_empty() {
         return Err(told());
     }
-    Ok(prepared.into_iter().map(|one| one.document.0).collect())
+    Ok(prepared.into_iter().map(|one| one.document().0).collect())
 }
 
 fn parse(text: &str) -> Result<Vec<Value>> {

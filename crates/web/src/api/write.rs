@@ -126,7 +126,7 @@ pub async fn put(call: Call) -> Handled {
         return Err(Fault::http(StatusCode::CONFLICT, message));
     }
     let prepared = prepare(value, "").map_err(Error::Invalid)?;
-    let wanted = prepared.document.0.clone();
+    let wanted = prepared.document().0;
     let (dry_run, if_match) = (call.given.flag("dryRun"), call.if_match());
     missing(&call, &reference, if_match.as_deref())?;
     let command = Apply { prepared: vec![prepared], if_match: if_match.clone().filter(|tag| tag != "*"), dry_run };

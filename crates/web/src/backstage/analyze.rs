@@ -54,7 +54,7 @@ async fn existing(call: &Call, url: &Url) -> Vec<Value> {
     let places = location::registered(&call.graph, &call.caller.audience);
     let registered = places.iter().any(|place| place.target == url.as_str());
     let shown = |document: &Value| json!({"location": {"type": "url", "target": url}, "isRegistered": registered, "entity": document});
-    gathered.prepared.iter().map(|prepared| shown(&prepared.document.0)).collect()
+    gathered.prepared.iter().map(|prepared| shown(&prepared.document().0)).collect()
 }
 
 /// A component with the name of the last part of the address.

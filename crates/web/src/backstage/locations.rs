@@ -154,7 +154,7 @@ async fn dry_run(call: &Call, kind: &str, target: &str) -> Result<Response, Faul
             return Err(Fault::input(format!("Error: Duplicate nested entity: {}", prepared.reference)));
         }
     }
-    let entities: Value = gathered.prepared.iter().map(|prepared| prepared.document.0.clone()).collect();
+    let entities: Value = gathered.prepared.iter().map(|prepared| prepared.document().0).collect();
     let places = location::registered(&call.graph, &call.caller.audience);
     let exists = places.iter().any(|place| place.kind == kind && place.target == target);
     let name = format!("location:default/{}", location::generated_name(kind, target));

@@ -1,0 +1,148 @@
+//! The documents of text files: parsed, filled, checked and brought into normal form, on all cores.
+//!
+//! Each document goes all the way in one go, so that only its canonical text is held and never all parsed documents of
+//! a source at once.
+
+use crate::files;
+use crate::placeholders::{Unfilled, fill};
+use crate::prepare::{Place, Prepared, prepare_from};
+use crate::read::beside;
+use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// A text file with a name that may hold documents.
+pub(crate) struct Text<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) markdown: bool,
+}
+
+/// Gives the content of what a file points to, or why there is none: path of the file, and the target in it.
+type Content<'a> = dyn Fn(&str, &str) -> Result<Arc<[u8]>, String> + Sync + 'a;
+
+/// What documents of a file may point to.
+pub(crate) struct Surroundings<'a> {
+    /// The content of the target of a placeholder, by the path of the file that has it.
+    pub(crate) target: &'a Content<'a>,
+    /// The place of a file, as the catalog's annotations name it.
+    pub(crate) place: &'a (dyn Fn(&str) -> Option<Place> + Sync),
+}
+
+/// What became of one document.
+pub(crate) struct Found {
+    /// Its file: place in the list of texts.
+    pub(crate) text: usize,
+    /// Its number in the file, from 0.
+    pub(crate) index: usize,
+    /// Folders that belong to it, whose files are no documents themselves.
+    pub(crate) folders: Vec<String>,
+    pub(crate) outcome: Outcome,
+}
+
+pub(crate) enum Outcome {
+    /// It is not meant for us.
+    Nothing,
+    /// It is right by itself.
+    Right(Box<Prepared>),
+    /// It is no YAML.
+    Unreadable(Box<Problem>),
+    /// It is wrong; the problems have no line yet.
+    Wrong(Vec<Problem>),
+}
+
+/// A part of a file that is read at once.
+enum Part<'a> {
+    Chunk(yaml::Chunk<'a>),
+    Markdown,
+}
+
+/// Reads all documents on all cores; the order of files stays. Large files are cut into their documents, so that one
+/// file of 10,000 uses all cores too.
+pub(crate) fn read_all(texts: &[Text<'_>], around: &Surroundings<'_>) -> Vec<Found> {
+    let mut parts: Vec<(usize, Part<'_>)> = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        match text.markdown {
+            true => parts.push((at, Part::Markdown)),
+            false => parts.extend(yaml::split(text.text).into_iter().map(|chunk| (at, Part::Chunk(chunk)))),
+        }
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let each = parts.len().div_ceil(cores).max(1);
+    let read = |parts: &[(usize, Part<'_>)]| -> Vec<Found> {
+        parts.iter().filter_map(|(at, part)| read_one(*at, &texts[*at], part, around)).collect()
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = parts.chunks(each).map(|some| scope.spawn(move || read(some))).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    })
+}
+
+fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'_>) -> Option<Found> {
+    let (index, document) = match part {
+        Part::Chunk(chunk) => {
+            let parsed = yaml::parse_chunk(chunk, &yaml::Limits::default())?;
+            (parsed.index, parsed.document)
+        }
+        Part::Markdown => (0, Ok(markdown(text.text)?)),
+    };
+    let found = |folders, outcome| Some(Found { text: at, index, folders, outcome });
+    let mut document = match document {
+        Ok(value) => Document(value),
+        Err(problem) => return found(Vec::new(), Outcome::Unreadable(Box::new(problem))),
+    };
+    let folders = folders(&document, text.path);
+    if !is_ours(&document.0) {
+        return found(folders, Outcome::Nothing);
+    }
+    let unfilled = fill(&mut document.0, |target| (around.target)(text.path, target));
+    if !unfilled.is_empty() {
+        return found(folders, Outcome::Wrong(unfilled.into_iter().map(Unfilled::problem).collect()));
+    }
+    let place = (around.place)(text.path);
+    let outcome = match prepare_from(document.0, &format!("{}#{index}", text.path), place.as_ref()) {
+        Ok(prepared) => Outcome::Right(Box::new(prepared)),
+        Err(problems) => Outcome::Wrong(problems),
+    };
+    found(folders, outcome)
+}
+
+/// The document in the head of a Markdown file; the text below it is its notes. A head that describes no record, or
+/// none at all, is just prose.
+fn markdown(text: &str) -> Option<Value> {
+    let parsed = frontmatter::parse(text).ok()??;
+    let mut head = parsed.head;
+    if !is_ours(&head) {
+        return None;
+    }
+    let spec = head.as_object_mut()?.entry("spec").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(spec) = spec.as_object_mut() {
+        spec.entry("notes").or_insert_with(|| json!(parsed.body.trim()));
+    }
+    Some(head)
+}
+
+/// Whether a document is meant for us: it says a kind, and a version of a group that we read.
+pub(crate) fn is_ours(value: &Value) -> bool {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let group = text("apiVersion").split('/').next().unwrap_or_default();
+    let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
+    ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
+}
+
+/// Folders whose files belong to a record and are no documents themselves: templates and docs.
+fn folders(document: &Document, path: &str) -> Vec<String> {
+    let names = match document.kind() {
+        "Release" | "Offering" => files::wanted(document),
+        "Template" => skeletons(document),
+        _ => return Vec::new(),
+    };
+    names.iter().filter_map(|name| beside(path, name)).map(|folder| folder + "/").collect()
+}
+
+/// Folders that a Backstage template fetches from beside itself.
+fn skeletons(document: &Document) -> Vec<String> {
+    let steps = document.spec().and_then(|spec| spec.get("steps")).and_then(Value::as_array);
+    let urls = steps.into_iter().flatten().filter_map(|step| step.pointer("/input/url")?.as_str());
+    urls.filter(|url| url.starts_with("./")).map(str::to_owned).collect()
+}
