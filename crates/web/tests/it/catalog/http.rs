@@ -22,6 +22,11 @@ async fn paths_are_read_generously() {
         let said = world.send(method, path, None).await;
         assert_eq!((said.status, said.text.as_str()), (StatusCode::NOT_FOUND, ""), "{path}");
     }
+    for probe in ["liveness", "readiness"] {
+        let request = Request::get(format!("/.backstage/health/v1/{probe}"));
+        let said = world.raw(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((said.status, said.text.as_str()), (StatusCode::OK, "{\"status\":\"ok\"}"), "{probe}");
+    }
     let options = world.send(Method::OPTIONS, "/entities", None).await;
     assert_eq!((options.text.as_str(), &options.headers[header::ALLOW]), ("GET,HEAD", &"GET,HEAD".parse().unwrap()));
     assert_eq!(world.get("/entities/by-name/a/b/%E0%A4%A").await.status, StatusCode::BAD_REQUEST);
