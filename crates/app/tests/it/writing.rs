@@ -86,12 +86,12 @@ fn document(kind: &str, name: &str, title: &str) -> Value {
         "spec": spec})
 }
 
-fn apply(value: Value, dry_run: bool) -> Apply {
+fn apply(value: &Value, dry_run: bool) -> Apply {
     let prepared = prepare(value.clone(), "").unwrap_or_else(|problems| panic!("{value}: {problems:?}"));
     Apply { prepared: vec![prepared], if_match: None, dry_run }
 }
 
-fn may<T>(done: Result<T, Error>) -> bool {
+fn may<T>(done: &Result<T, Error>) -> bool {
     !matches!(done, Err(Error::Forbidden(_) | Error::Unauthenticated(_) | Error::NotFound(_)))
 }
 
@@ -108,12 +108,12 @@ async fn row(world: &World, kind: &str, callers: &[(&str, Caller)]) -> String {
     let mut row = format!("{kind:<12}");
     for (_, caller) in callers {
         let mut cell = String::new();
-        let dry = |value| apply(value, true);
-        cell.push(if may(world.app.run(caller, dry(document(kind, &new, "New"))).await) { 'c' } else { '-' });
-        cell.push(if may(world.app.run(caller, dry(document(kind, &old, "Changed"))).await) { 'u' } else { '-' });
+        let dry = |value: Value| apply(&value, true);
+        cell.push(if may(&world.app.run(caller, dry(document(kind, &new, "New"))).await) { 'c' } else { '-' });
+        cell.push(if may(&world.app.run(caller, dry(document(kind, &old, "Changed"))).await) { 'u' } else { '-' });
         let reference = Document(document(kind, &old, "")).reference();
         let delete = Delete { reference, if_match: None, dry_run: true };
-        cell.push(if may(world.app.run(caller, delete).await) { 'd' } else { '-' });
+        cell.push(if may(&world.app.run(caller, delete).await) { 'd' } else { '-' });
         row.push_str(&format!("{cell:<9}"));
     }
     row.trim_end().to_owned()
@@ -143,7 +143,7 @@ fn every_kind_for_every_role() {
         assert_eq!(report.problems, []);
         let root = Caller::administrator("test", Door::Api, "r1");
         for kind in ALL {
-            world.app.run(&root, apply(document(kind.name, &names(kind.name).0, "Old"), false)).await.unwrap();
+            world.app.run(&root, apply(&document(kind.name, &names(kind.name).0, "Old"), false)).await.unwrap();
         }
         let limits = Limits::Only(["write".to_owned()].into());
         let callers = [
