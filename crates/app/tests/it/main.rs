@@ -8,3 +8,4 @@ mod harness;
 mod order;
 mod record;
 mod sync;
+mod usage;
