@@ -47,7 +47,7 @@ impl Command for Finish {
         "operation.finish"
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         vec![Need::Held { work: self.operation.id, subject: self.operation.instance, fence: self.fence }]
     }
 

@@ -8,4 +8,5 @@ mod harness;
 mod order;
 mod record;
 mod sync;
+mod usage;
 mod writing;
