@@ -8,6 +8,7 @@ use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
+use loggia_store::Tie;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
 pub struct Ctx<'a> {
@@ -52,6 +53,15 @@ pub enum Need {
         /// Number of the lease.
         fence: i64,
     },
+    /// Who is tied to whom: somebody at a provider, and a person here.
+    Ties {
+        /// Address of the provider.
+        issuer: String,
+        /// Identity there.
+        subject: String,
+        /// The person.
+        person: Option<Uid>,
+    },
 }
 
 /// The facts that a command asked for.
@@ -59,6 +69,8 @@ pub enum Need {
 pub struct Facts {
     /// Needs of type [`Need::Held`] that hold.
     pub held: Vec<Need>,
+    /// Ties of whom a need of type [`Need::Ties`] names.
+    pub ties: Vec<Tie>,
 }
 
 /// Something to be done. `decide` is a pure function of its arguments.
@@ -69,6 +81,11 @@ pub trait Command: Send + Sync + 'static {
     /// The facts outside the graph that it needs.
     fn needs(&self) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// Whether it is done on a server that is read-only for people, too.
+    fn in_read_only(&self) -> bool {
+        false
     }
 
     /// Decides: changes, or why not.

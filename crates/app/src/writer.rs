@@ -226,10 +226,19 @@ fn reply_result(pending: Vec<Pending>, answers: Result<Vec<Result<Outcome>>, Sto
 async fn read_facts(tx: &mut WriteTx, needs: &[Need]) -> Result<Facts, StoreError> {
     let mut facts = Facts::default();
     for need in needs {
-        let Need::Held { work, subject, fence } = need;
-        let rows = tx.work_of(*subject).await?;
-        if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
-            facts.held.push(need.clone());
+        match need {
+            Need::Held { work, subject, fence } => {
+                let rows = tx.work_of(*subject).await?;
+                if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
+                    facts.held.push(need.clone());
+                }
+            }
+            Need::Ties { issuer, subject, person } => {
+                facts.ties.extend(tx.tie(issuer, subject).await?);
+                if let Some(uid) = person {
+                    facts.ties.extend(tx.tie_of(issuer, *uid).await?);
+                }
+            }
         }
     }
     Ok(facts)
@@ -256,6 +265,7 @@ impl Decided {
         self.finished.extend(changes.finished);
         self.batch.secrets.extend(changes.secrets);
         self.batch.secret_removals.extend(changes.forgotten);
+        self.batch.credentials.extend(changes.credentials);
         self.batch.usage.extend(changes.usage);
         self.batch.unmatched.extend(changes.unmatched);
         self.batch.matched.extend(changes.matched);

@@ -7,4 +7,5 @@ mod estate;
 mod harness;
 mod order;
 mod record;
+mod signing;
 mod sync;
