@@ -7,7 +7,7 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::matching::{Match, Unmatched, match_offering};
-use crate::order::{component, document};
+use crate::order::{component, document, namespace_of};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::{Audience, Graph};
@@ -126,7 +126,8 @@ fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Ma
     let team = team(seen, ctx)?;
     let name = seen.name.clone().unwrap_or_else(|| found.offering.clone());
     check_names(&name, &seen.environment)?;
-    let reference = Ref::new("instance", team.name(), &format!("{name}.{}", seen.environment));
+    let namespace = namespace_of(graph, &team)?;
+    let reference = Ref::new("instance", &namespace, &format!("{name}.{}", seen.environment));
     let time = seen.time.unwrap_or(ctx.now).min(ctx.now);
     changes.matched.push(key_of(seen, &team));
     let answer = |what: &str| json!({"instance": reference, "result": what, "offering": found.offering, "release": found.release});
@@ -137,7 +138,7 @@ fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Ma
         let spec = observed_spec(seen, found, &team);
         let status = status_of(InstanceStatus::default(), seen, found, time);
         let uid = ctx.uid();
-        let document = document(team.name(), &name, &seen.environment, &spec)?;
+        let document = document(&namespace, &name, &seen.environment, &spec)?;
         let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
         changes.put("instance.observed", draft, json!({"how": status.known_by}));
         changes.saw(uid, time, &status.known_by);
@@ -159,7 +160,7 @@ fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Ma
         return Ok(answer("seen"));
     }
     let spec = InstanceSpec { target, ..spec };
-    let document = document(team.name(), &name, &seen.environment, &spec)?;
+    let document = document(&namespace, &name, &seen.environment, &spec)?;
     let draft = Draft::new(before.uid, &document, before.source.clone()).with_status(&serde_json::to_value(&status)?);
     changes.put("instance.observed", draft, json!({"from": old.version, "to": status.version}));
     Ok(answer("changed"))
@@ -244,7 +245,7 @@ impl Command for Enrol {
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
-        ctx.require(Action::Enrol, &crate::record::subject_of(&record.parse()))?;
+        ctx.require(Action::Enrol, &crate::writing::subject_of(&record.parse()))?;
         let spec: InstanceSpec = record.spec()?;
         let (from, to) =
             if self.withdraw { (Step::Enrolled, Step::Observed) } else { (Step::Observed, Step::Enrolled) };

@@ -9,3 +9,4 @@ mod order;
 mod record;
 mod signing;
 mod sync;
+mod writing;
