@@ -3,6 +3,7 @@
 //! A request carries a bearer token, or the cookie of a session. Nothing else identifies anybody. Changing requests
 //! that rest on a cookie must come from our own pages.
 
+use crate::address::{self, Address};
 use crate::error::{Reply, door_of};
 use crate::state::WebState;
 use axum::extract::{FromRequestParts, Request, State};
@@ -36,6 +37,8 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
 pub async fn identify(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers()).unwrap_or_else(|| state.app.new_id().0.simple().to_string());
     let door = door_of(request.uri().path());
+    let address = Address(address::find(request.extensions(), request.headers(), &state.proxies));
+    request.extensions_mut().insert(address);
     let caller = match caller(&state, request.headers(), door, &id).await {
         Ok(caller) => caller,
         Err(error) => return with_id(Reply(error).into_response_for(door, &request), &id),
