@@ -14,7 +14,6 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::estate::Enrol;
-use loggia_app::operation::Operate;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -76,7 +75,7 @@ async fn reveal(visit: Visit, Path((team, name)): At, body: Bytes) -> Answer {
 async fn operate(visit: &Visit, instance: Ref, verb: Verb, confirmed: bool) -> Answer {
     visit.signed_in()?;
     let to = href(&instance);
-    visit.app().run(&visit.caller, Operate { instance, verb, confirmed }).await?;
+    visit.app().operate(&visit.caller, instance, verb, confirmed).await?;
     Ok(Redirect::to(&to).into_response())
 }
 

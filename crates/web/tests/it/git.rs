@@ -21,6 +21,16 @@ impl GitBackend for Echo {
         Some(GitAddress { team: team.into(), name: name.into(), write })
     }
 
+    fn file_address(&self, path: &str) -> Option<GitAddress> {
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let (team, name) = (parts.next()?, parts.next()?);
+        (parts.next()? == "blob").then(|| GitAddress { team: team.into(), name: name.into(), write: false })
+    }
+
+    async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok((!path.ends_with("missing.yaml")).then(|| b"<script>kind: Component</script>".to_vec()))
+    }
+
     async fn serve(&self, request: GitRequest) -> Result<Option<GitAnswer>, Failure> {
         let text = format!("{} {} {}", request.user, request.method, request.path);
         let body = futures_util::stream::once(async { Ok(text.into()) });
@@ -74,6 +84,29 @@ async fn a_team_writes_its_own_repositories_and_others_read_what_they_see() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         panic!("the fetch was not counted");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_repository_is_shown_as_text_to_who_may_read_it() {
+    on_both("git_file", async |world| {
+        let world = world.with(|state| state.with_git(Arc::new(Echo)));
+        let (file, hidden) = ("/git/booking/main/blob/main/a.yaml", "/git/booking/ledger/blob/main/a.yaml");
+        let missing = "/git/booking/main/blob/main/missing.yaml";
+        for (who, rights) in [
+            ("nobody", [401, 401, 401]),
+            ("member", [200, 200, 404]),
+            ("other", [200, 404, 404]),
+            ("partner", [404, 404, 404]),
+        ] {
+            for (path, wanted) in [file, hidden, missing].into_iter().zip(rights) {
+                assert_eq!(status(&world, who, path).await, wanted, "{who} {path}");
+            }
+        }
+        let said = world.get("member", file).await;
+        assert_eq!(said.headers[header::CONTENT_TYPE], "text/plain; charset=utf-8");
+        assert_eq!(said.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     })
     .await;
 }
