@@ -27,7 +27,7 @@ fn a_golden_path_is_in_the_catalog_until_it_goes() {
         let component = || server.http("GET", "/api/v1/components/default/quotes", None);
         until("it is in the catalog", || component().0 == 200);
         let (_, body) = component();
-        assert_eq!(body["spec"]["owner"], "red", "{body}");
+        assert_eq!(body["document"]["spec"]["owner"], "red", "{body}");
         let intruder = server.http("GET", "/api/v1/users/default/intruder", None);
         assert_eq!(intruder.0, 404, "a team describes its own things, not people");
         assert_eq!(server.http("GET", "/git/red/quotes/blob/main/catalog-info.yaml", None).0, 200);
