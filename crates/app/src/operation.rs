@@ -10,10 +10,11 @@ use crate::followed;
 use crate::offering;
 use crate::order::start;
 use crate::policy::Action;
-use crate::record::{subject_of, visible};
+use crate::record::visible;
 use crate::secret::SecretBox;
 use crate::seen;
 use crate::writer::Outcome;
+use crate::writing::subject_of;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -60,7 +61,7 @@ impl Command for Finish {
         "operation.finish"
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         vec![Need::Held { work: self.operation.id, subject: self.operation.instance, fence: self.fence }]
     }
 

@@ -18,12 +18,9 @@ pub(crate) fn span(operation: &Operation, attempt: i64) -> Span {
 pub(crate) fn ended(operation: &Operation, failed: bool, now: Micros) {
     let Operation { id, instance_ref: instance, driver, attempt, requested_by, message, .. } = operation;
     let (verb, seconds) = (operation.verb, (now.0 - operation.created_at.0) / 1_000_000);
-    match failed {
-        false => {
-            tracing::info!(operation = %id, instance, %verb, driver, attempt, seconds, requested_by, "operation ended")
-        }
-        true => {
-            tracing::warn!(operation = %id, instance, %verb, driver, attempt, seconds, requested_by, why = message, "operation failed");
-        }
+    if failed {
+        tracing::warn!(operation = %id, instance, %verb, driver, attempt, seconds, requested_by, why = message, "operation failed");
+    } else {
+        tracing::info!(operation = %id, instance, %verb, driver, attempt, seconds, requested_by, "operation ended");
     }
 }

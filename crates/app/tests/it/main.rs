@@ -8,3 +8,5 @@ mod harness;
 mod order;
 mod record;
 mod sync;
+mod usage;
+mod writing;

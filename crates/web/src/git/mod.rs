@@ -46,7 +46,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         && let Some(address) = git.file_address(path)
     {
         state.app.git_access(&caller, &address)?;
-        let found = git.file(path).await.map_err(unserved)?;
+        let found = git.file(path).await.map_err(|failure| unserved(&failure))?;
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         return found.map(|bytes| ([kind], bytes).into_response()).ok_or_else(missing);
     }
@@ -69,7 +69,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         body: Box::pin(body.into_data_stream().map_err(std::io::Error::other)),
     };
     let reads = fetches(&address, &request.method);
-    let answer = git.serve(request).await.map_err(unserved)?;
+    let answer = git.serve(request).await.map_err(|failure| unserved(&failure))?;
     let answer = answer.ok_or_else(missing)?;
     if reads && answer.status == 200 {
         note(state, caller, instance);
@@ -84,7 +84,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
     Ok(response)
 }
 
-fn unserved(failure: Failure) -> Error {
+fn unserved(failure: &Failure) -> Error {
     tracing::error!(message = %failure.message, "git cannot be served");
     Error::Unavailable("Git cannot be served now. Try again in a moment.".into())
 }
