@@ -292,18 +292,15 @@ impl App {
         found().unwrap_or(false)
     }
 
-    /// An operation that the caller may see: that of an instance that they may see.
+    /// An operation that the caller may see: that of an instance that they may see, or could before it was gone.
     ///
     /// # Errors
     /// [`Error::NotFound`], the same whether it does not exist or may not be seen.
     pub async fn operation(&self, caller: &Caller, id: Uid) -> Result<Operation> {
         let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
         let operation = self.store.operation(id).await?.ok_or_else(missing)?;
-        let graph = self.graph();
-        let may = match graph.by_uid(operation.instance) {
-            Some(record) => graph.visible(&caller.audience, record),
-            None => caller.administrator || caller.product_team || operation.requested_by == caller.name(),
-        };
+        let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
+        let may = seen || operation.requested_by == caller.name();
         if may { Ok(operation) } else { Err(missing()) }
     }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const ENTRY: Entry<'_> = Entry { by: "password", agent: "Firefox", request_id: "test" };
 
-fn user(name: &str, profile: Value, annotations: Value) -> Value {
+fn user(name: &str, profile: &Value, annotations: &Value) -> Value {
     json!({"apiVersion": "backstage.io/v1alpha1", "kind": "User",
         "metadata": {"name": name, "annotations": annotations}, "spec": {"memberOf": [], "profile": profile}})
 }
@@ -41,7 +41,7 @@ async fn remove(app: &App, name: &str) {
 fn whoever_gets_a_name_later_gets_nothing_with_it() {
     on_each("whoever_gets_a_name_later", |world| async move {
         let app = &world.app;
-        apply(app, vec![user("ann", json!({}), json!({}))]).await;
+        apply(app, vec![user("ann", &json!({}), &json!({}))]).await;
         let ann = Ref::new("user", "default", "ann");
         app.set_login(&admin(), &ann, password(None, "correct horse battery")).await.unwrap();
         let secret = || Secret::new("correct horse battery");
@@ -49,7 +49,7 @@ fn whoever_gets_a_name_later_gets_nothing_with_it() {
         let wish = TokenWish { name: "laptop".into(), ..TokenWish::default() };
         let (_, token) = app.create_token(&world.person("ann"), wish).await.unwrap();
         remove(app, "ann").await;
-        apply(app, vec![user("ann", json!({}), json!({}))]).await;
+        apply(app, vec![user("ann", &json!({}), &json!({}))]).await;
         let by_session = app.session_caller(session.reveal(), Door::Page, "r").await.unwrap();
         let by_token = app.token_caller(token.reveal(), Door::Api, "r").await.unwrap();
         assert!(by_session.is_none() && by_token.is_none());
@@ -63,7 +63,7 @@ fn whoever_gets_a_name_later_gets_nothing_with_it() {
 fn another_password_needs_the_old_one_and_ends_other_sessions() {
     on_each("another_password_needs_the_old_one", |world| async move {
         let app = &world.app;
-        apply(app, vec![user("ann", json!({}), json!({})), user("bob", json!({}), json!({}))]).await;
+        apply(app, vec![user("ann", &json!({}), &json!({})), user("bob", &json!({}), &json!({}))]).await;
         let (ann, caller) = (Ref::new("user", "default", "ann"), world.person("ann"));
         app.set_login(&caller, &ann, password(None, "the first of them")).await.unwrap();
         let sign_in = async |text: &str| app.sign_in("ann", Secret::new(text), ENTRY).await.map(|(_, token)| token);
@@ -90,7 +90,7 @@ fn another_password_needs_the_old_one_and_ends_other_sessions() {
 fn every_change_of_what_people_prove_themselves_with_is_an_event_without_secrets() {
     on_each("credentials_are_events", |world| async move {
         let app = &world.app;
-        apply(app, vec![user("ann", json!({}), json!({}))]).await;
+        apply(app, vec![user("ann", &json!({}), &json!({}))]).await;
         let (ann, caller) = (Ref::new("user", "default", "ann"), world.person("ann"));
         app.set_login(&caller, &ann, password(None, "correct horse battery")).await.unwrap();
         let (_, session) = app.sign_in("ann", Secret::new("correct horse battery"), ENTRY).await.unwrap();
@@ -137,7 +137,7 @@ fn a_name_at_the_provider_makes_nobody_somebody_else() {
     on_each("a_name_at_the_provider", |world| async move {
         let group = json!({"apiVersion": "backstage.io/v1alpha1", "kind": "Group", "metadata": {"name": "gate"},
             "spec": {"type": "team", "children": [], "members": ["cleo"]}});
-        apply(&world.app, vec![user("ann", json!({}), json!({})), group]).await;
+        apply(&world.app, vec![user("ann", &json!({}), &json!({})), group]).await;
         let why = arrive(&world, identity("7", "ann", "someone@example.com")).await.unwrap_err();
         assert!(why.contains("loggia.dev/subject, value https://id.example#7"), "{why}");
         let why = arrive(&world, identity("8", "cleo", "")).await.unwrap_err();
@@ -153,11 +153,11 @@ fn a_checked_address_an_annotation_or_a_trusted_claim_says_who_somebody_is() {
     on_each("who_somebody_is", |world| async move {
         let named = json!({"loggia.dev/subject": "https://id.example#Ann"});
         let people = vec![
-            user("ann", json!({}), named),
-            user("bob", json!({"email": "Bob@example.com"}), json!({})),
-            user("cleo", json!({}), json!({})),
-            user("twin", json!({"email": "both@example.com"}), json!({})),
-            user("other", json!({"email": "both@example.com"}), json!({})),
+            user("ann", &json!({}), &named),
+            user("bob", &json!({"email": "Bob@example.com"}), &json!({})),
+            user("cleo", &json!({}), &json!({})),
+            user("twin", &json!({"email": "both@example.com"}), &json!({})),
+            user("other", &json!({"email": "both@example.com"}), &json!({})),
         ];
         apply(&world.app, people).await;
         assert_eq!(arrive(&world, identity("Ann", "x", "")).await.unwrap(), "user:default/ann");
@@ -170,10 +170,10 @@ fn a_checked_address_an_annotation_or_a_trusted_claim_says_who_somebody_is() {
         let trusted = Identity { trusted: "cleo".into(), ..identity("5", "whatever", "") };
         assert_eq!(arrive(&world, trusted).await.unwrap(), "user:default/cleo");
         // The tie stays when the address goes, and an annotation moves it.
-        apply(&world.app, vec![user("bob", json!({"email": "new@example.com"}), json!({}))]).await;
+        apply(&world.app, vec![user("bob", &json!({"email": "new@example.com"}), &json!({}))]).await;
         assert_eq!(arrive(&world, identity("2", "z", "")).await.unwrap(), "user:default/bob");
         let named = json!({"loggia.dev/subject": "https://id.example#3"});
-        apply(&world.app, vec![user("bob", json!({"email": "new@example.com"}), named)]).await;
+        apply(&world.app, vec![user("bob", &json!({"email": "new@example.com"}), &named)]).await;
         assert_eq!(arrive(&world, identity("3", "z", "")).await.unwrap(), "user:default/bob");
         assert_eq!(arrive(&world, identity("2", "zed", "new@example.com")).await.unwrap(), "user:default/zed");
     });
