@@ -162,7 +162,8 @@ impl App {
     /// # Errors
     /// As [`App::run`].
     pub async fn run_shared(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
-        if self.settings.read_only && !matches!(caller.door, Door::Worker | Door::Sync) {
+        let passes = matches!(caller.door, Door::Worker | Door::Sync) || command.in_read_only();
+        if self.settings.read_only && !passes {
             return Err(Error::Forbidden("This server is read-only for now. Try again later.".into()));
         }
         let span = tracing::info_span!(target: TRACES, "command", otel.name = command.name(), error.type = Empty);

@@ -141,6 +141,8 @@ impl Server {
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
         let repositories = GitDoor::new(settings.data.join("repositories"));
         let mut state = state.with_git(Arc::new(repositories)).with_open_metrics(settings.open_metrics);
+        // What is no address was refused above.
+        state = state.behind(settings.trusted_proxies.iter().filter_map(|text| text.parse().ok()).collect());
         if let Some(oidc) = settings.oidc.clone() {
             state = state.with_provider(Provider::new(oidc, &settings.public_url)?);
         }

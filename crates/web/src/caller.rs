@@ -3,6 +3,7 @@
 //! A request carries a bearer token, or the cookie of a session. Nothing else identifies anybody. Changing requests
 //! that rest on a cookie must come from our own pages.
 
+use crate::address::{self, Address};
 use crate::error::{Reply, door_of};
 use crate::state::WebState;
 use axum::Extension;
@@ -58,6 +59,8 @@ pub async fn identify(
     next: Next,
 ) -> Response {
     let door = door_of(request.uri().path());
+    let address = Address(address::find(request.extensions(), request.headers(), &state.proxies));
+    request.extensions_mut().insert(address);
     let caller = match caller(&state, request.headers(), door, &id).await {
         Ok(caller) => caller,
         Err(error) => return Reply(error).into_response_for(door, &request),

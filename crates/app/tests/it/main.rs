@@ -7,6 +7,7 @@ mod estate;
 mod harness;
 mod order;
 mod record;
+mod signing;
 mod sync;
 mod usage;
 mod writing;
