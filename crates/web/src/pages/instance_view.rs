@@ -36,6 +36,8 @@ pub struct InstancePage {
     step: &'static str,
     meaning: &'static str,
     facts: Vec<Fact>,
+    /// What was filled in, and what was reported with it.
+    said: Vec<Fact>,
     seen: When,
     since: When,
     /// Address of the stream while something is happening; empty otherwise.
@@ -132,6 +134,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         step: words::step(spec.step),
         meaning: words::step_meaning(spec.step),
         facts: facts(visit, &spec, &status, release.as_ref()),
+        said: spec.inputs.iter().chain(&status.attributes).filter_map(|(name, v)| said(visit, name, v)).collect(),
         seen: When::ago(app.now(), last),
         since: When::ago(app.now(), status.since.or(first)),
         live: newest
@@ -243,7 +246,6 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
         facts.push(Fact::link("Contact", title_of(visit, &contact), entity::href(&contact)));
     }
     facts.push(Fact::new("How it is known", words::known_by(&status.known_by)));
-    facts.extend(spec.inputs.iter().chain(&status.attributes).filter_map(|(name, value)| said(visit, name, value)));
     facts
 }
 
@@ -253,7 +255,7 @@ fn said(visit: &Visit, name: &str, value: &Value) -> Option<Fact> {
     if text.is_empty() || value.is_object() {
         return None;
     }
-    let label = words::capital(&words::spaced(name));
+    let label = words::label(name);
     let named = text
         .parse::<Ref>()
         .ok()
@@ -334,7 +336,7 @@ fn outputs(
 }
 
 fn output(name: &str, help: String, value: String, secret: bool, link: bool) -> Output {
-    let label = words::capital(&words::spaced(name));
+    let label = words::label(name);
     Output { label, name: name.to_owned(), help, value, secret, shown: !secret, link }
 }
 

@@ -245,16 +245,16 @@ fn fields(form: &Form) -> Vec<Field> {
 
 fn scope_words(scope: &str) -> &str {
     match scope {
-        "read" => "look",
-        "write" => "write records",
+        "read" => "see what you may see",
+        "write" => "change what the catalog says",
         "order" => "get, change and destroy things",
-        "reveal" => "see secrets",
+        "reveal" => "show passwords and other secrets",
         "observe" => "report what runs",
-        "usage" => "report use",
-        "sync" => "confirm and ask for synchronisation",
+        "usage" => "report what is used, and how often",
+        "sync" => "have repositories read, and confirm removals",
         "audit" => "read the whole history",
-        "git:read" => "clone and pull",
-        "git:write" => "push",
+        "git:read" => "clone and pull with Git",
+        "git:write" => "push with Git",
         other => other,
     }
 }
