@@ -84,7 +84,12 @@ async fn home(visit: Visit) -> Answer {
             .filter(|name| !name.is_empty())
             .map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
         tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
-        runs: rows.iter().filter(|row| row.step == Step::Managed).take(5).map(|row| RunRow::of(&visit, row, "")).collect(),
+        runs: rows
+            .iter()
+            .filter(|row| row.step == Step::Managed)
+            .take(5)
+            .map(|row| RunRow::of(&visit, row, ""))
+            .collect(),
         runs_total: rows.len(),
         newest: newest(offers),
         has_team: !teams.is_empty(),
