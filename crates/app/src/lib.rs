@@ -22,6 +22,7 @@ pub mod fetch;
 pub mod files;
 pub mod form;
 pub mod git_http;
+mod held;
 pub mod history;
 pub mod idempotency;
 mod known;

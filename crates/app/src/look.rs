@@ -85,7 +85,7 @@ impl Looker {
         self.looked.insert(uid, self.app.now().0);
         let Some(driver) = self.drivers.get(name).cloned() else { return Ok(()) };
         let operation = question(&self.app, uid, name);
-        let (request, _) = request::build(&self.app, &operation, false).await?;
+        let request = request::build(&self.app, &operation, false).await?.request;
         let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
         self.app.run(&self.app.system("look"), Look { uid, seen }).await.map(drop)
     }

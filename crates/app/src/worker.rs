@@ -7,8 +7,10 @@
 use crate::App;
 use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, RunLog, Secret, Whose};
 use crate::error::{Error, Result};
+use crate::held::Hold;
 use crate::operation::{Ending, Finish};
-use crate::request;
+use crate::request::{self, Prepared};
+use loggia_model::instance::HeldBackend;
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
 use loggia_model::{Micros, Uid};
 use loggia_store::{Claimed, WorkClass};
@@ -151,21 +153,24 @@ impl<'a> Run<'a> {
         let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, lines };
         let prepared = request::build(&worker.app, &run.operation, confirmed).await;
         match prepared {
-            Ok((request, release)) => {
+            Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
-                let result = run.steps(&request).await;
+                let result = run.steps(&request, hold).await;
                 run.end(result, release).await
             }
             // A fault of the platform's own data; the database being away is tried again by the lease.
             Err(Error::Unavailable(text)) => Err(Error::Unavailable(text)),
             Err(error) => {
-                let failure = Failure::ours(error.to_string(), "Ask the owner of the offering.");
+                let failure = match error {
+                    Error::Refused(refusal) => Failure::ours(refusal.message, refusal.mend),
+                    error => Failure::ours(error.to_string(), "Ask the owner of the offering."),
+                };
                 run.end(Err(failure), String::new()).await
             }
         }
     }
 
-    async fn steps(&mut self, request: &Request) -> Result<Ending, Failure> {
+    async fn steps(&mut self, request: &Request, hold: Option<HeldBackend>) -> Result<Ending, Failure> {
         let name = &self.operation.driver;
         let driver = self.worker.drivers.get(name).cloned().ok_or_else(|| {
             Failure::ours(
@@ -178,6 +183,7 @@ impl<'a> Run<'a> {
         match self.operation.verb {
             Verb::Apply => {
                 self.plan(driver, request).await?;
+                self.hold(hold).await?;
                 let log = Arc::clone(&self.lines);
                 let applied = self.step("apply", driver.apply(request, &*log), |_| "Done.".into()).await?;
                 let mut seen = self.observe(driver, request).await?;
@@ -233,6 +239,14 @@ impl<'a> Run<'a> {
         self.step("observe", driver.observe(request, &*log), tell).await
     }
 
+    /// Keeps where the instance is made, before anything is made.
+    async fn hold(&self, backend: Option<HeldBackend>) -> Result<(), Failure> {
+        let Some(backend) = backend else { return Ok(()) };
+        let app = &self.worker.app;
+        let hold = Hold { work: self.operation.id, fence: self.fence, instance: self.operation.instance, backend };
+        app.run(&app.system("worker"), hold).await.map(drop).map_err(|error| lost(&error))
+    }
+
     /// Runs one step and keeps what happened.
     async fn step<T>(
         &mut self,
@@ -264,17 +278,11 @@ impl<'a> Run<'a> {
     async fn save(&self) -> Result<(), Failure> {
         let lines = self.lines.lines.lock().map(|mut lines| std::mem::take(&mut *lines)).unwrap_or_default();
         let (store, now) = (&self.worker.app.store, self.worker.app.now());
-        let lost = |error: loggia_store::StoreError| Failure {
-            retry: true,
-            whose: Whose::Ours,
-            message: format!("Progress could not be kept: {error}"),
-            mend: "It is tried again by itself.".into(),
-        };
         if !lines.is_empty() {
             let lines: Vec<_> = lines.into_iter().map(|line| (now, line)).collect();
-            store.append_log(self.operation.id, &lines).await.map_err(lost)?;
+            store.append_log(self.operation.id, &lines).await.map_err(|error| lost(&error))?;
         }
-        store.save_progress(&self.operation, self.operation.id, self.fence).await.map_err(lost)?;
+        store.save_progress(&self.operation, self.operation.id, self.fence).await.map_err(|error| lost(&error))?;
         // Nobody watching is fine.
         let _ = self.worker.app.progress.send(self.operation.id);
         Ok(())
@@ -311,6 +319,15 @@ impl<'a> Run<'a> {
         self.operation.state = State::Waiting;
         self.save().await.map_err(|failure| Error::Unavailable(failure.message))?;
         Ok(self.worker.app.store.retry(self.operation.id, self.fence, later).await?)
+    }
+}
+
+fn lost(error: &impl std::fmt::Display) -> Failure {
+    Failure {
+        retry: true,
+        whose: Whose::Ours,
+        message: format!("Progress could not be kept: {error}"),
+        mend: "It is tried again by itself.".into(),
     }
 }
 
