@@ -182,7 +182,10 @@ impl Catalogs {
         known.problems.retain(|name, _| news.same.contains(name));
         let (prepared, broken) = prepare(news.entities, &mut tags, &mut known.problems);
         let commit = digest(&tags);
-        let command = SyncSource { origin: origin(url).into(), prepared, broken, same: news.same, commit, confirmed };
+        let (origin, same) = (origin(url).into(), news.same);
+        let (partial, returning) = (false, HashMap::new());
+        let command = SyncSource { origin, prepared, broken, partial, same, commit, confirmed, returning };
+        let command = command.remembering(&self.app).await?;
         // When it cannot be written, the next round reads everything again.
         let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;

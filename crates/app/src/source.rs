@@ -302,10 +302,13 @@ impl Sources {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            partial: false,
             same: HashSet::new(),
             commit: tree.commit.clone(),
             confirmed,
+            returning: HashMap::new(),
         };
+        let command = command.remembering(&self.app).await?;
         let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         reading.locate_later(&tree.files, &mut report.problems);

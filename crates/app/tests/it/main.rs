@@ -5,6 +5,7 @@
 
 mod estate;
 mod harness;
+mod kept;
 mod order;
 mod record;
 mod sync;
