@@ -73,6 +73,8 @@ impl Finish {
         let uid = record.uid;
         let mut status: InstanceStatus = record.typed_status()?;
         let before = status.clone();
+        // Another operation was asked for meanwhile: the phase is that of the newer one.
+        let newest = status.operation.is_none_or(|id| id == operation.id);
         let data = json!({"operation": operation.id, "message": operation.message});
         let event = match &self.ending {
             Ending::Gone => {
@@ -81,7 +83,7 @@ impl Finish {
                 return Ok(());
             }
             Ending::Failed => {
-                if operation.verb != Verb::Observe {
+                if operation.verb != Verb::Observe && newest {
                     status.phase = Phase::Failed;
                 }
                 set_condition(&mut status.conditions, failed(operation));
@@ -89,7 +91,9 @@ impl Finish {
             }
             Ending::Ready(seen) => {
                 status.applied.clone_from(&self.release);
-                status.phase = Phase::Ready;
+                if newest {
+                    status.phase = Phase::Ready;
+                }
                 take(&mut status, seen);
                 "instance.ready"
             }

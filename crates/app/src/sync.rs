@@ -332,7 +332,7 @@ impl Command for DropSource {
     }
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        ctx.require(Action::Register, &Subject::default())?;
+        ctx.require(Action::Sync, &Subject::default())?;
         let mut changes = Changes::default();
         let (removed, kept) = let_go(graph, &owned(graph, &self.origin), &mut changes);
         if !changes.entries.is_empty() {

@@ -32,12 +32,20 @@ pub type Drivers = HashMap<String, Arc<dyn Driver>>;
 /// Starts workers; they end, after what they have in hand, when `stop` turns true.
 pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch::Receiver<bool>) -> Workers {
     tokio::spawn(crate::availability::follow(Arc::clone(app), Arc::clone(drivers), stop.clone()));
-    let spawn = |number| {
-        let name = format!("{}-{number}", app.ids.uid(app.now()));
-        let worker = Worker { app: Arc::clone(app), drivers: Arc::clone(drivers), name };
-        tokio::spawn(worker.run(stop.clone()))
-    };
+    let spawn = |number| tokio::spawn(keep_one(Arc::clone(app), Arc::clone(drivers), number, stop.clone()));
     Workers((0..count).map(spawn).collect())
+}
+
+/// Keeps one worker at work: another takes the place of one that panicked.
+async fn keep_one(app: Arc<App>, drivers: Arc<Drivers>, number: usize, stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let name = format!("{}-{number}", app.ids.uid(app.now()));
+        let worker = Worker { app: Arc::clone(&app), drivers: Arc::clone(&drivers), name };
+        if let Err(error) = tokio::spawn(worker.run(stop.clone())).await {
+            tracing::error!(%error, "a worker broke down; another takes its place");
+            tokio::time::sleep(IDLE).await;
+        }
+    }
 }
 
 /// The workers of this server. They go on when this is dropped.
@@ -47,7 +55,7 @@ impl Workers {
     /// Waits until all have ended, after `stop` has turned true.
     pub async fn ended(self) {
         for worker in self.0 {
-            // A worker that panicked has ended too.
+            // Whatever became of it, it has ended.
             let _ = worker.await;
         }
     }

@@ -8,4 +8,5 @@ mod harness;
 mod kept;
 mod order;
 mod record;
+mod source;
 mod sync;
