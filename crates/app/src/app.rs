@@ -54,6 +54,8 @@ pub struct App {
     pub settings: Settings,
     /// Wakes workers when there is work.
     pub(crate) work: Notify,
+    /// Tells that an offering has changed.
+    pub(crate) offered: Notify,
     /// Tells who watches that an operation has moved.
     pub(crate) progress: broadcast::Sender<Uid>,
     /// Callers that were recognised a moment ago.
@@ -106,6 +108,7 @@ impl App {
             secrets: parts.secrets,
             settings: parts.settings,
             work: Notify::new(),
+            offered: Notify::new(),
             progress: broadcast::channel(1024).0,
             probed: ArcSwap::default(),
             known: Known::default(),
@@ -117,6 +120,7 @@ impl App {
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
         tokio::spawn(writer.run());
+        tokio::spawn(crate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
             tokio::spawn(follow(Arc::clone(&app)));
         }
@@ -225,6 +229,9 @@ impl App {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if !batch.work.is_empty() {
             self.work.notify_waiters();
+        }
+        if batch.puts.iter().any(|record| record.reference.kind() == "offering") {
+            self.offered.notify_one();
         }
         for operation in &batch.operations {
             // Nobody watching is fine.

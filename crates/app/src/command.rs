@@ -8,6 +8,7 @@ use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
+use std::collections::HashMap;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
 pub struct Ctx<'a> {
@@ -52,6 +53,8 @@ pub enum Need {
         /// Number of the lease.
         fence: i64,
     },
+    /// When an instance was last seen.
+    LastSeen(Uid),
 }
 
 /// The facts that a command asked for.
@@ -59,6 +62,8 @@ pub enum Need {
 pub struct Facts {
     /// Needs of type [`Need::Held`] that hold.
     pub held: Vec<Need>,
+    /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
+    pub seen: HashMap<Uid, Micros>,
 }
 
 /// Something to be done. `decide` is a pure function of its arguments.
@@ -67,7 +72,7 @@ pub trait Command: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The facts outside the graph that it needs.
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         Vec::new()
     }
 

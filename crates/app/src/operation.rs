@@ -8,8 +8,9 @@ use crate::driver::{Observation, Presence, Secret};
 use crate::error::{Error, Result};
 use crate::order::start;
 use crate::policy::Action;
-use crate::record::{subject_of, visible};
+use crate::record::visible;
 use crate::secret::SecretBox;
+use crate::writing::subject_of;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -46,7 +47,7 @@ impl Command for Finish {
         "operation.finish"
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         vec![Need::Held { work: self.operation.id, subject: self.operation.instance, fence: self.fence }]
     }
 

@@ -11,6 +11,7 @@ use loggia_app::settings::Settings;
 use loggia_app::sync::{SyncReport, SyncSource};
 use loggia_app::worker::{self, Drivers};
 use loggia_app::{App, Caller, Door, Parts};
+use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
 use std::collections::BTreeMap;
@@ -195,8 +196,27 @@ impl InMemory {
             conditions: Vec::new(),
             outputs,
             secret_outputs: Vec::new(),
-            readings: Vec::new(),
+            readings: if there { vec![reading(request)] } else { Vec::new() },
         }
+    }
+}
+
+/// A reading as drivers give it: with the plain name of the team, and without what they do not know.
+fn reading(request: &Request) -> UsageReading {
+    UsageReading {
+        source: "memory".into(),
+        id: format!("{}/connection", request.key),
+        time: START,
+        team: Some(request.team.clone()),
+        principal: None,
+        offering: request.offering.clone(),
+        release: None,
+        feature: None,
+        instance: Some(request.instance.clone()),
+        channel: "connection".into(),
+        count: 1,
+        outcome: "ok".into(),
+        mandated: false,
     }
 }
 

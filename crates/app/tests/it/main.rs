@@ -10,3 +10,5 @@ mod order;
 mod record;
 mod source;
 mod sync;
+mod usage;
+mod writing;

@@ -4,7 +4,7 @@ use super::call::{Call, json, outcome};
 use super::route::Handled;
 use axum::http::StatusCode;
 use loggia_app::Error;
-use loggia_app::estate::Enrol;
+use loggia_app::enrol::Enrol;
 use loggia_app::operation::Operate;
 use loggia_model::Ref;
 use loggia_model::instance::Step;

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
-use loggia_app::estate::Enrol;
+use loggia_app::enrol::Enrol;
 use loggia_app::operation::Operate;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
