@@ -1,6 +1,7 @@
 //! The backend that an instance was made on. It is kept before a driver begins to make anything, and every later
 //! operation goes there: elsewhere, absence would prove nothing.
 
+use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
@@ -62,7 +63,7 @@ impl Command for Hold {
         "instance.hold"
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         vec![Need::Held { work: self.work, subject: self.instance, fence: self.fence }]
     }
 

@@ -73,7 +73,7 @@ fn there(app: &loggia_app::App, name: &str) -> bool {
 }
 
 fn admin() -> Caller {
-    Caller::administrator("ines", Door::Pages, "r0")
+    Caller::administrator("ines", Door::Page, "r0")
 }
 
 async fn pause() {
@@ -85,11 +85,11 @@ fn removals_are_confirmed_as_they_were_shown_by_a_person() {
     on_each("removals_are_confirmed_as_they_were_shown_by_a_person", |world| async move {
         platform(&world).await;
         let reader = Arc::new(Repository::default());
-        reader.commit("c1", ["a", "b", "c"].into_iter().map(component).collect());
+        reader.commit("c1", ["a", "b", "c", "d"].into_iter().map(component).collect());
         let sources = sources(&world, &reader, &[PLACE]);
         follow(&world, &sources);
-        world.until("read", |app| there(app, "c")).await;
-        reader.commit("c2", vec![component("a")]);
+        world.until("read", |app| there(app, "d")).await;
+        reader.commit("c2", vec![component("a"), component("b")]);
         sources.refresh();
         for _ in 0..100 {
             pause().await;
@@ -105,8 +105,8 @@ fn removals_are_confirmed_as_they_were_shown_by_a_person() {
         reader.commit("c3", Vec::new());
         let stale = sources.confirm(&admin(), PLACE, "c2").await;
         assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
-        assert!(there(&world.app, "a") && there(&world.app, "b"));
-        reader.commit("c2", vec![component("a")]);
+        assert!(there(&world.app, "c") && there(&world.app, "d"));
+        reader.commit("c2", vec![component("a"), component("b")]);
         assert_eq!(sources.confirm(&admin(), PLACE, "c2").await.unwrap().removed, 2);
         let events = world.store.events(&EventFilter { limit: 3, ..EventFilter::default() }).await.unwrap();
         assert!(events.iter().all(|event| event.actor.principal.contains("ines")), "{events:?}");
@@ -201,4 +201,67 @@ impl Driver for Breaking {
 
     async fn observe(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
         self.inner.observe(request, log).await
-   
+    }
+
+    async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
+        self.inner.destroy(request, log).await
+    }
+}
+
+fn order() -> OrderInput {
+    OrderInput {
+        offering: "db".into(),
+        environment: "dev".into(),
+        team: "booking".into(),
+        name: "one".into(),
+        ..OrderInput::default()
+    }
+}
+
+fn phase(app: &loggia_app::App) -> String {
+    let graph = app.graph();
+    let record = graph.get_text("instance:booking/one.dev");
+    record.map_or("none".into(), |r| r.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_worker_that_breaks_down_is_replaced() {
+    on_each("a_worker_that_breaks_down_is_replaced", |world| async move {
+        platform(&world).await;
+        let driver: Arc<dyn Driver> = Arc::new(Breaking { left: AtomicUsize::new(2), inner: Arc::default() });
+        let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
+        drop(worker::start(&world.app, &drivers, 1, &world.stop.subscribe()));
+        world.app.order(&world.person("ann"), order()).await.unwrap();
+        for _ in 0..60 {
+            pause().await;
+            pass(&world, 5);
+            if phase(&world.app) == "ready" {
+                break;
+            }
+        }
+        assert_eq!(phase(&world.app), "ready");
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_is_to_go_is_not_called_ready_in_between() {
+    on_each("what_is_to_go_is_not_called_ready_in_between", |world| async move {
+        platform(&world).await;
+        let ann = world.person("ann");
+        world.app.order(&ann, order()).await.unwrap();
+        let uid = world.app.graph().get_text("instance:booking/one.dev").unwrap().uid;
+        let instance = "instance:booking/one.dev".parse().unwrap();
+        world.app.run(&ann, Operate { instance, verb: Verb::Destroy, confirmed: true }).await.unwrap();
+        world.work(&Arc::default());
+        world.until("gone", |app| phase(app) == "none").await;
+        let past = world.store.history(uid, None, 20).await.unwrap();
+        let phase = |row: loggia_store::RevisionRow| {
+            Some(row.record()?.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
+        };
+        let phases: Vec<String> = past.into_iter().rev().filter_map(phase).collect();
+        let after = phases.iter().skip_while(|phase| *phase != "deleting");
+        assert!(after.clone().count() > 1 && after.clone().all(|phase| phase == "deleting"), "{phases:?}");
+        world.stop.send_replace(true);
+    });
+}

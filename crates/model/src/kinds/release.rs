@@ -161,7 +161,8 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
 /// Whether something inside a property is `writeOnly`: only inputs at the top are sealed.
 fn hides_below(property: &Value) -> bool {
     let secret = |value: &Value| value.get("writeOnly") == Some(&Value::Bool(true));
-    let mut inside = property.as_object().into_iter().flat_map(Map::values).chain(property.as_array().into_iter().flatten());
+    let mut inside =
+        property.as_object().into_iter().flat_map(Map::values).chain(property.as_array().into_iter().flatten());
     inside.any(|value| secret(value) || hides_below(value))
 }
 
@@ -186,7 +187,12 @@ fn check_form(path: &str, form: &Map<String, Value>, out: &mut Vec<Problem>) {
         if hides_below(property) {
             let path = format!("{path}.properties.{name}");
             let mend = "Make the secret an input of its own.";
-            out.push(Problem::new("release.secret", path, "a secret stands below the top, and would not be sealed", mend));
+            out.push(Problem::new(
+                "release.secret",
+                path,
+                "a secret stands below the top, and would not be sealed",
+                mend,
+            ));
         }
     }
 }
