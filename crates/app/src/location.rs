@@ -193,6 +193,12 @@ impl Command for Register {
 }
 
 impl Register {
+    /// Adds it as a new place, for a command that has been allowed already.
+    pub(crate) fn add(&self, changes: &mut Changes, graph: &Graph, ctx: &Ctx<'_>) -> Result<()> {
+        changes.put("location.registered", self.draft(ctx.uid(), &self.free_name(graph), true)?, Value::Null);
+        Ok(())
+    }
+
     /// The generated name; another one when a place had this address before and still has the name.
     fn free_name(&self, graph: &Graph) -> String {
         let name = |number: usize| match number {
@@ -229,10 +235,15 @@ impl Command for Unregister {
         ctx.require(Action::Register, &Subject::default())?;
         let place = find(graph, &Audience::All, &self.id)?;
         let mut changes = Changes::answer(Value::Null);
-        let_go(graph, &owned(graph, &place.origin()), &mut changes);
-        changes.remove("location.unregistered", place.id, Value::Null);
+        take_out(&mut changes, graph, &place);
         Ok(changes)
     }
+}
+
+/// Removes a place with everything that was read there and that nothing runs on.
+pub(crate) fn take_out(changes: &mut Changes, graph: &Graph, place: &Registered) {
+    let_go(graph, &owned(graph, &place.origin()), changes);
+    changes.remove("location.unregistered", place.id, Value::Null);
 }
 
 /// Takes over what was read at a registered place, unless it was taken out or given another address meanwhile.

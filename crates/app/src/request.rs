@@ -92,7 +92,8 @@ async fn with_secret(app: &App, name: &str, backend: &environment::Backend) -> R
         Some(reference) => platform_secret(app, reference).await?,
         None => None,
     };
-    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret })
+    let secret_ref = backend.secret_ref.clone().unwrap_or_default();
+    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret_ref, secret })
 }
 
 /// A secret of the platform, by its name.

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use loggia_app::driver::Failure;
 use loggia_app::fetch::Fetch;
 use loggia_app::location::{Forget, Register, Unregister};
-use loggia_app::operation::Operate;
 use loggia_app::order::OrderInput;
 use loggia_app::places::Places;
 use loggia_app::prepare::prepare;
@@ -94,12 +93,12 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
         apply(&world, dev(json!({"first": {"driver": "memory", "config": {"folder": "a"}}}))).await;
         let instance = ready(&world, "db", &driver).await;
         let ann = world.person("ann");
-        let destroy = || Operate { instance: instance.clone(), verb: Verb::Destroy, confirmed: true };
+        let destroy = || world.app.operate(&ann, instance.clone(), Verb::Destroy, true);
         for other in
             [json!({"first": {"driver": "memory", "config": {"folder": "b"}}}), json!({"memory": {"driver": "memory"}})]
         {
             apply(&world, dev(other)).await;
-            let outcome = world.app.run(&ann, destroy()).await.unwrap();
+            let outcome = destroy().await.unwrap();
             world.until("ended", |app| phase(app, instance.as_str()) != "deleting").await;
             assert_eq!(phase(&world.app, instance.as_str()), "failed");
             let id: Uid = serde_json::from_value(outcome.answer["operation"].clone()).unwrap();
@@ -111,7 +110,7 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
         // Another backend beside it is fine, even one that the driver would get now.
         let both = json!({"first": {"driver": "memory", "config": {"folder": "a"}}, "memory": {"driver": "memory"}});
         apply(&world, dev(both)).await;
-        world.app.run(&ann, destroy()).await.unwrap();
+        destroy().await.unwrap();
         world.until("gone", |app| phase(app, instance.as_str()) == "none").await;
         assert!(driver.resources.lock().unwrap().is_empty());
         world.stop.send_replace(true);
@@ -200,8 +199,7 @@ fn what_something_runs_on_outlives_its_source() {
         let drop = || DropSource { origin: format!("location:{id}").into() };
         world.app.run(&admin(), drop()).await.unwrap();
         assert!(gone(&world, "offering:default/cache"));
-        let destroy = Operate { instance, verb: Verb::Destroy, confirmed: true };
-        world.app.run(&world.person("ann"), destroy).await.unwrap();
+        world.app.operate(&world.person("ann"), instance, Verb::Destroy, true).await.unwrap();
         world.until("gone", |app| phase(app, "instance:booking/one.dev") == "none").await;
         world.app.run(&admin(), drop()).await.unwrap();
         assert!(uid(&world, "offering:default/cache").is_none());

@@ -4,7 +4,6 @@ use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each, pass};
 use async_trait::async_trait;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
-use loggia_app::operation::Operate;
 use loggia_app::order::OrderInput;
 use loggia_app::read::SourceFile;
 use loggia_app::source::{Edit, Reader, Sources, Tree};
@@ -252,7 +251,7 @@ fn what_is_to_go_is_not_called_ready_in_between() {
         world.app.order(&ann, order()).await.unwrap();
         let uid = world.app.graph().get_text("instance:booking/one.dev").unwrap().uid;
         let instance = "instance:booking/one.dev".parse().unwrap();
-        world.app.run(&ann, Operate { instance, verb: Verb::Destroy, confirmed: true }).await.unwrap();
+        world.app.operate(&ann, instance, Verb::Destroy, true).await.unwrap();
         world.work(&Arc::default());
         world.until("gone", |app| phase(app) == "none").await;
         let past = world.store.history(uid, None, 20).await.unwrap();
