@@ -172,7 +172,7 @@ async fn tokens() {
         assert_eq!(keep(store, vec![Credential::Token(twin)]).await, Err(StoreError::Conflict));
         assert_eq!(store.token("hash 1").await.unwrap(), Some(mine.clone()));
         assert_eq!(store.token_by_id(uid(2)).await.unwrap(), Some(service.clone()));
-        assert_eq!(store.tokens_of(uid(70)).await.unwrap(), [mine.clone()]);
+        assert_eq!(store.tokens_of(uid(70)).await.unwrap(), std::slice::from_ref(&mine));
         assert_eq!(store.tokens(TokenKind::Service).await.unwrap(), [service]);
         store.touch_tokens(&[(uid(1), at(9)), (uid(1), at(8))]).await.unwrap();
         let revoked = vec![Credential::Revocation(uid(1), at(10)), Credential::Revocation(uid(1), at(11))];
