@@ -8,15 +8,19 @@ use crate::known::Known;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
+use crate::trace::TRACES;
+use crate::worker::Drivers;
 use crate::writer::{Head, Message, Outcome, Writer};
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
 use loggia_store::{Batch, Store};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 /// How long a read waits for a position that it asked for.
 const WAIT: Duration = Duration::from_secs(1);
@@ -54,6 +58,8 @@ pub struct App {
     pub settings: Settings,
     /// Wakes workers when there is work.
     pub(crate) work: Notify,
+    /// Tells that an offering has changed.
+    pub(crate) offered: Notify,
     /// Tells who watches that an operation has moved.
     pub(crate) progress: broadcast::Sender<Uid>,
     /// Callers that were recognised a moment ago.
@@ -62,6 +68,8 @@ pub struct App {
     pub(crate) commits: AtomicU64,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
+    /// The drivers of this server, once its workers have started.
+    pub(crate) drivers: OnceLock<Arc<Drivers>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
@@ -106,7 +114,9 @@ impl App {
             secrets: parts.secrets,
             settings: parts.settings,
             work: Notify::new(),
+            offered: Notify::new(),
             progress: broadcast::channel(1024).0,
+            drivers: OnceLock::new(),
             probed: ArcSwap::default(),
             known: Known::default(),
             commits: AtomicU64::new(0),
@@ -117,6 +127,7 @@ impl App {
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
         tokio::spawn(writer.run());
+        tokio::spawn(crate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
             tokio::spawn(follow(Arc::clone(&app)));
         }
@@ -155,6 +166,16 @@ impl App {
         if self.settings.read_only && !passes {
             return Err(Error::Forbidden("This server is read-only for now. Try again later.".into()));
         }
+        let span = tracing::info_span!(target: TRACES, "command", otel.name = command.name(), error.type = Empty);
+        let result = self.hand_over(caller, command).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("error.type", error.word());
+        }
+        result
+    }
+
+    /// Gives a command to the writer, and waits until it is decided and committed.
+    async fn hand_over(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
         let message = Message::Run { caller: Box::new(caller.clone()), command, reply };
         let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());
@@ -226,6 +247,9 @@ impl App {
         self.commits.fetch_add(1, Ordering::Relaxed);
         if !batch.work.is_empty() {
             self.work.notify_waiters();
+        }
+        if batch.puts.iter().any(|record| record.reference.kind() == "offering") {
+            self.offered.notify_one();
         }
         for operation in &batch.operations {
             // Nobody watching is fine.

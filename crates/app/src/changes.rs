@@ -124,6 +124,8 @@ pub struct Changes {
     pub unmatched: Vec<Unmatched>,
     /// Keys of such things that match something by now.
     pub matched: Vec<String>,
+    /// Keys of such things that somebody put aside.
+    pub dismissed: Vec<String>,
     /// Instances that were seen, and when.
     pub sightings: Vec<Sighting>,
     /// What the caller gets as an answer.
@@ -149,6 +151,7 @@ impl Changes {
             && self.usage.is_empty()
             && self.unmatched.is_empty()
             && self.matched.is_empty()
+            && self.dismissed.is_empty()
             && self.sightings.is_empty()
     }
 

@@ -9,6 +9,7 @@ use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
 use loggia_store::Tie;
+use std::collections::HashMap;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
 pub struct Ctx<'a> {
@@ -53,6 +54,8 @@ pub enum Need {
         /// Number of the lease.
         fence: i64,
     },
+    /// When an instance was last seen.
+    LastSeen(Uid),
     /// Who is tied to whom: somebody at a provider, and a person here.
     Ties {
         /// Address of the provider.
@@ -69,6 +72,8 @@ pub enum Need {
 pub struct Facts {
     /// Needs of type [`Need::Held`] that hold.
     pub held: Vec<Need>,
+    /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
+    pub seen: HashMap<Uid, Micros>,
     /// Ties of whom a need of type [`Need::Ties`] names.
     pub ties: Vec<Tie>,
 }
@@ -79,7 +84,7 @@ pub trait Command: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// The facts outside the graph that it needs.
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         Vec::new()
     }
 

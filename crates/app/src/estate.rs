@@ -4,20 +4,21 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
-use crate::matching::{Match, Unmatched, match_offering};
-use crate::order::{component, document, namespace_of};
+use crate::matching::{Match, Rules, match_offering};
+use crate::order::{component, document, namespace_for, namespace_of};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
+use crate::unmatched::UnmatchedThing;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Micros, Record, Ref, Source, Uid};
-pub use loggia_store::Unmatched as UnmatchedThing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// One thing that runs, as a pipeline or another reporter saw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,23 +70,193 @@ impl Command for Observe {
         "instance.observe"
     }
 
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        let mut changes = Changes::default();
-        let mut answers = Vec::with_capacity(self.seen.len());
-        let mut after = graph.clone();
-        let rules = crate::matching::rules(graph);
-        for seen in &self.seen {
-            let first = changes.entries.len();
-            let answer = match match_offering(&rules, graph, seen) {
-                Ok(found) => observe_one(&mut changes, &after, seen, &found, ctx)?,
-                Err(why) => unmatched(&mut changes, seen, &why, ctx)?,
-            };
-            let news: Vec<_> = changes.entries[first..].iter().filter_map(|e| e.as_graph_change(ctx.now)).collect();
-            after.apply(&news);
-            answers.push(answer);
+    fn needs(&self, graph: &Graph, caller: &Caller) -> Vec<Need> {
+        needs(&self.seen, graph, caller)
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let rules = crate::matching::rules(graph, &ctx.caller.audience);
+        let mut intake = Intake::new(graph, facts, ctx, 1);
+        let answers = self.seen.iter().map(|seen| intake.take(&rules, seen)).collect::<Result<_>>()?;
+        intake.changes.answer = Value::Array(answers);
+        Ok(intake.changes)
+    }
+}
+
+/// What must be known to tell an old report from a new one: when the instances of dated reports were seen last.
+pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Need> {
+    let mut dated = seen.iter().filter(|seen| seen.time.is_some()).peekable();
+    if dated.peek().is_none() {
+        return Vec::new();
+    }
+    let rules = crate::matching::rules(graph, &caller.audience);
+    let known = |seen: &Observed| {
+        let found = match_offering(&rules, graph, &caller.audience, seen).ok()?;
+        let team = Ref::parse(&seen.team, Some("group"), "default").ok()?;
+        Some(Need::LastSeen(graph.get(&address(seen, &found, &team))?.uid))
+    };
+    dated.filter_map(known).collect()
+}
+
+/// The name that an observed thing has as an instance.
+fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
+    let name = seen.name.as_ref().unwrap_or(&found.offering);
+    Ref::new("instance", &namespace_for(team), &format!("{name}.{}", seen.environment))
+}
+
+/// Reports on their way into the estate, one after another: each is decided on what those before it made.
+pub(crate) struct Intake<'a> {
+    ctx: &'a Ctx<'a>,
+    graph: Graph,
+    /// When instances were seen last.
+    seen: HashMap<Uid, Micros>,
+    /// How often a report counts where it matches nothing.
+    count: i64,
+    pub(crate) changes: Changes,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(graph: &Graph, facts: &Facts, ctx: &'a Ctx<'a>, count: i64) -> Intake<'a> {
+        Intake { ctx, graph: graph.clone(), seen: facts.seen.clone(), count, changes: Changes::default() }
+    }
+
+    /// Takes one report in and tells what became of it.
+    pub(crate) fn take(&mut self, rules: &Rules, seen: &Observed) -> Result<Value> {
+        let team = team(seen, self.ctx)?;
+        let first = self.changes.entries.len();
+        let mut answer = match match_offering(rules, &self.graph, &self.ctx.caller.audience, seen) {
+            Ok(found) => self.matched(seen, &found, &team)?,
+            Err(why) => self.unmatched(seen, &why.to_string(), &team)?,
+        };
+        let now = self.ctx.now;
+        let news: Vec<_> = self.changes.entries[first..].iter().filter_map(|e| e.as_graph_change(now)).collect();
+        self.graph.apply(&news);
+        let warnings = self.warnings(seen, &team);
+        if !warnings.is_empty() {
+            answer["warnings"] = json!(warnings);
         }
-        changes.answer = Value::Array(answers);
-        Ok(changes)
+        Ok(answer)
+    }
+
+    /// What a report names and nobody here knows. It is taken in all the same: what runs, runs.
+    fn warnings(&self, seen: &Observed, team: &Ref) -> Vec<String> {
+        let environment = Ref::new("environment", "default", &seen.environment);
+        let knows = |reference: &Ref| visible(&self.graph, &self.ctx.caller.audience, reference).is_ok();
+        let mut warnings = Vec::new();
+        if !knows(&environment) {
+            warnings.push(format!("There is no environment {}: add it, or correct the report.", environment.name()));
+        }
+        if !knows(team) {
+            warnings.push(format!("There is no team {}: add it, or correct the report.", team.name()));
+        }
+        warnings
+    }
+
+    fn time(&self, seen: &Observed) -> Micros {
+        seen.time.unwrap_or(self.ctx.now).min(self.ctx.now)
+    }
+
+    fn saw(&mut self, uid: Uid, time: Micros, how: &str) {
+        let last = self.seen.entry(uid).or_insert(time);
+        *last = time.max(*last);
+        self.changes.saw(uid, time, how);
+    }
+
+    fn matched(&mut self, seen: &Observed, found: &Match, team: &Ref) -> Result<Value> {
+        check_names(seen.name.as_ref().unwrap_or(&found.offering), &seen.environment)?;
+        namespace_of(&self.graph, team)?;
+        let reference = address(seen, found, team);
+        let before = self.graph.get(&reference).cloned();
+        if let Some(before) = before.as_ref().filter(|before| before.parse().spec_text("offering") != found.offering) {
+            return self.clash(seen, before, team);
+        }
+        self.changes.matched.push(key_of(seen, team));
+        let result = match before {
+            None if seen.removed => "unknown",
+            None => self.create(seen, found, team)?,
+            Some(before) => self.again(&before, seen, found)?,
+        };
+        Ok(json!({"instance": reference, "result": result, "offering": found.offering, "release": found.release}))
+    }
+
+    /// Another thing has the name already: neither is changed, and somebody is told.
+    fn clash(&mut self, seen: &Observed, before: &Record, team: &Ref) -> Result<Value> {
+        let known = Ref::new("offering", "default", before.parse().spec_text("offering"));
+        let known = visible(&self.graph, &self.ctx.caller.audience, &known);
+        let known = known.map_or_else(|_| "something else".to_owned(), |record| record.reference.name().to_owned());
+        let name = before.reference.name();
+        let why = format!("{name} of {} is {known} already. Report this under another name.", team.name());
+        let mut answer = self.unmatched(seen, &why, team)?;
+        answer["result"] = "clash".into();
+        Ok(answer)
+    }
+
+    fn create(&mut self, seen: &Observed, found: &Match, team: &Ref) -> Result<&'static str> {
+        let name = seen.name.as_ref().unwrap_or(&found.offering);
+        let time = self.time(seen);
+        let status = status_of(InstanceStatus::default(), seen, found, time);
+        let uid = self.ctx.uid();
+        let document = document(&namespace_for(team), name, &seen.environment, &observed_spec(seen, found, team))?;
+        let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
+        self.changes.put("instance.observed", draft, json!({"how": status.known_by}));
+        self.saw(uid, time, &status.known_by);
+        Ok("created")
+    }
+
+    /// What is known already was seen again, changed, or taken away.
+    fn again(&mut self, before: &Record, seen: &Observed, found: &Match) -> Result<&'static str> {
+        let spec: InstanceSpec = before.spec()?;
+        let time = self.time(seen);
+        let older = seen.time.is_some() && self.seen.get(&before.uid).is_some_and(|last| time < *last);
+        let managed = spec.step == Step::Managed;
+        match (seen.removed, managed) {
+            // A driver knows better than a reporter what it made.
+            (true, true) => return Ok("managed"),
+            (true, false) if older => return Ok("older"),
+            (true, false) => {
+                self.changes.remove("instance.gone", before.uid, json!({"reported": true}));
+                return Ok("gone");
+            }
+            (false, _) => self.saw(before.uid, time, seen.how.as_deref().unwrap_or("pipeline")),
+        }
+        match (managed, older) {
+            (true, _) => Ok("seen"),
+            (false, true) => Ok("older"),
+            (false, false) => self.change(before, spec, seen, found),
+        }
+    }
+
+    fn change(&mut self, before: &Record, spec: InstanceSpec, seen: &Observed, found: &Match) -> Result<&'static str> {
+        let old: InstanceStatus = before.typed_status()?;
+        let status = status_of(old.clone(), seen, found, self.time(seen));
+        let target = found.release.clone().or_else(|| spec.target.clone());
+        if status == old && target == spec.target {
+            return Ok("seen");
+        }
+        let mut text = before.parse();
+        text.0["spec"] = serde_json::to_value(&InstanceSpec { target, ..spec })?;
+        let draft = Draft::new(before.uid, &text, before.source.clone()).with_status(&serde_json::to_value(&status)?);
+        self.changes.put("instance.observed", draft, json!({"from": old.version, "to": status.version}));
+        Ok("changed")
+    }
+
+    /// Keeps what matched nothing, with why, so that somebody can mend the rules; what was taken away needs none.
+    fn unmatched(&mut self, seen: &Observed, why: &str, team: &Ref) -> Result<Value> {
+        let (key, time) = (key_of(seen, team), self.time(seen));
+        if seen.removed {
+            self.changes.matched.push(key);
+            return Ok(json!({"result": "unknown", "why": why}));
+        }
+        self.changes.unmatched.push(UnmatchedThing {
+            key,
+            attributes: serde_json::to_value(seen)?,
+            why: why.to_owned(),
+            first_seen: time,
+            last_seen: time,
+            count: self.count,
+            dismissed: false,
+        });
+        Ok(json!({"result": "unmatched", "why": why}))
     }
 }
 
@@ -122,64 +293,6 @@ fn check_names(name: &str, environment: &str) -> Result<()> {
     Ok(())
 }
 
-fn observe_one(changes: &mut Changes, graph: &Graph, seen: &Observed, found: &Match, ctx: &Ctx<'_>) -> Result<Value> {
-    let team = team(seen, ctx)?;
-    let name = seen.name.clone().unwrap_or_else(|| found.offering.clone());
-    check_names(&name, &seen.environment)?;
-    let namespace = namespace_of(graph, &team)?;
-    let reference = Ref::new("instance", &namespace, &format!("{name}.{}", seen.environment));
-    let time = seen.time.unwrap_or(ctx.now).min(ctx.now);
-    changes.matched.push(key_of(seen, &team));
-    let answer = |what: &str| json!({"instance": reference, "result": what, "offering": found.offering, "release": found.release});
-    let Some(before) = graph.get(&reference) else {
-        if seen.removed {
-            return Ok(answer("unknown"));
-        }
-        let spec = observed_spec(seen, found, &team);
-        let status = status_of(InstanceStatus::default(), seen, found, time);
-        let uid = ctx.uid();
-        let document = document(&namespace, &name, &seen.environment, &spec)?;
-        let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
-        changes.put("instance.observed", draft, json!({"how": status.known_by}));
-        changes.saw(uid, time, &status.known_by);
-        return Ok(answer("created"));
-    };
-    let spec: InstanceSpec = before.spec()?;
-    if seen.removed {
-        return removed(changes, before, &spec, answer);
-    }
-    changes.saw(before.uid, time, seen.how.as_deref().unwrap_or("pipeline"));
-    let old: InstanceStatus = before.typed_status()?;
-    // A driver knows better than a reporter what it made.
-    if spec.step == Step::Managed {
-        return Ok(answer("seen"));
-    }
-    let status = status_of(old.clone(), seen, found, time);
-    let target = found.release.clone().or_else(|| spec.target.clone());
-    if status == old && target == spec.target {
-        return Ok(answer("seen"));
-    }
-    let spec = InstanceSpec { target, ..spec };
-    let document = document(&namespace, &name, &seen.environment, &spec)?;
-    let draft = Draft::new(before.uid, &document, before.source.clone()).with_status(&serde_json::to_value(&status)?);
-    changes.put("instance.observed", draft, json!({"from": old.version, "to": status.version}));
-    Ok(answer("changed"))
-}
-
-/// A reporter says that it is gone. For what is only observed this is the proof; what is managed is looked at.
-fn removed(
-    changes: &mut Changes,
-    before: &Record,
-    spec: &InstanceSpec,
-    answer: impl Fn(&str) -> Value,
-) -> Result<Value> {
-    if spec.step == Step::Managed {
-        return Ok(answer("managed"));
-    }
-    changes.remove("instance.gone", before.uid, json!({"reported": true}));
-    Ok(answer("gone"))
-}
-
 fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
     InstanceSpec {
         offering: found.offering.clone(),
@@ -198,9 +311,11 @@ fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
 fn status_of(old: InstanceStatus, seen: &Observed, found: &Match, time: Micros) -> InstanceStatus {
     let version = if seen.version.is_empty() { old.version.clone() } else { seen.version.clone() };
     let since = if version == old.version && old.since.is_some() { old.since } else { seen.since.or(Some(time)) };
+    // The release of the same version may be one that this reporter does not see.
+    let kept = if version == old.version { old.applied.clone() } else { String::new() };
     InstanceStatus {
         phase: Phase::Ready,
-        applied: found.release.clone().unwrap_or_default(),
+        applied: found.release.clone().unwrap_or(kept),
         version,
         since,
         known_by: seen.how.clone().unwrap_or_else(|| "pipeline".to_owned()),
@@ -213,63 +328,6 @@ fn status_of(old: InstanceStatus, seen: &Observed, found: &Match, time: Micros) 
 fn key_of(seen: &Observed, team: &Ref) -> String {
     let name = seen.name.as_deref().unwrap_or(&seen.offering);
     format!("{team}/{name}.{}/{}", seen.environment, seen.offering)
-}
-
-/// Keeps what matched nothing, with why, so that somebody can mend the rules.
-fn unmatched(changes: &mut Changes, seen: &Observed, why: &Unmatched, ctx: &Ctx<'_>) -> Result<Value> {
-    let team = team(seen, ctx)?;
-    let time = seen.time.unwrap_or(ctx.now).min(ctx.now);
-    changes.unmatched.push(UnmatchedThing {
-        key: key_of(seen, &team),
-        attributes: serde_json::to_value(seen)?,
-        why: why.to_string(),
-        first_seen: time,
-        last_seen: time,
-        count: 1,
-    });
-    Ok(json!({"result": "unmatched", "why": why.to_string()}))
-}
-
-/// The owner confirms that an observed thing is theirs.
-pub struct Enrol {
-    /// The instance.
-    pub instance: Ref,
-    /// Back down: it is only observed again.
-    pub withdraw: bool,
-}
-
-impl Command for Enrol {
-    fn name(&self) -> &'static str {
-        if self.withdraw { "instance.withdraw" } else { "instance.enrol" }
-    }
-
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        let record = visible(graph, &ctx.caller.audience, &self.instance)?;
-        ctx.require(Action::Enrol, &crate::writing::subject_of(&record.parse()))?;
-        let spec: InstanceSpec = record.spec()?;
-        let (from, to) =
-            if self.withdraw { (Step::Enrolled, Step::Observed) } else { (Step::Observed, Step::Enrolled) };
-        let answer = json!({"instance": self.instance, "step": to});
-        if spec.step == to {
-            return Ok(Changes::answer(answer));
-        }
-        if spec.step != from {
-            return Err(Error::refused(
-                "instance.step",
-                "A driver of this platform holds it already.",
-                "There is nothing to do.",
-            ));
-        }
-        let contact = ctx.caller.user().map(ToString::to_string).or_else(|| spec.contact.clone());
-        let spec = InstanceSpec { step: to, contact, ..spec };
-        let mut text = record.parse();
-        text.0["spec"] = serde_json::to_value(&spec)?;
-        let mut draft = Draft::new(record.uid, &text, record.source.clone());
-        draft.status = record.status.as_deref().map(str::to_owned);
-        let mut changes = Changes::answer(answer);
-        changes.put(if self.withdraw { "instance.withdrawn" } else { "instance.enrolled" }, draft, Value::Null);
-        Ok(changes)
-    }
 }
 
 impl App {
@@ -286,14 +344,5 @@ impl App {
         own.and_then(|record| days(record))
             .or_else(|| graph.of_kind(&Audience::All, "product").find_map(|record| days(&record)))
             .unwrap_or(14)
-    }
-
-    /// What was reported and matches nothing that is offered.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] unless the caller is of the product team.
-    pub async fn unmatched(&self, caller: &Caller) -> Result<Vec<UnmatchedThing>> {
-        self.require(caller, Action::Sync, &Subject::default())?;
-        Ok(self.store.unmatched(10_000).await?)
     }
 }

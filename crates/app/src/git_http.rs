@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use loggia_graph::{Predicate, Query};
+use loggia_model::Record;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::UsageReading;
-use loggia_model::{Record, Ref};
 use std::sync::Arc;
 
 /// A stream of bytes from or to a client.
@@ -67,6 +67,15 @@ pub trait GitBackend: Send + Sync {
     /// What a request is about; `None` for everything that Git's smart protocol does not ask.
     fn address(&self, method: &str, path: &str, query: &str) -> Option<GitAddress>;
 
+    /// The repository of a file's page: `/team/name/blob/branch/path`; `None` for other paths.
+    fn file_address(&self, path: &str) -> Option<GitAddress>;
+
+    /// The file of such a page; `None` when there is none.
+    ///
+    /// # Errors
+    /// When Git cannot be run, with what to do.
+    async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure>;
+
     /// Serves one request; `None` when there is no such repository.
     ///
     /// # Errors
@@ -106,15 +115,14 @@ impl App {
     pub async fn note_fetch(&self, caller: &Caller, instance: &Record) -> Result<()> {
         let spec: InstanceSpec = instance.spec()?;
         let now = self.now();
-        let own = spec.team_ref().is_some_and(|team| caller.is_member(&team));
-        let reading = UsageReading {
+        let mut reading = UsageReading {
             source: "loggia".into(),
             id: format!("fetch-{}", self.ids.uid(now)),
             time: now,
-            team: own.then(|| spec.team_ref()).flatten().map(|team: Ref| team.to_string()),
+            team: None,
             principal: Some(caller.name()),
             offering: spec.offering,
-            release: spec.target,
+            release: None,
             feature: None,
             instance: Some(instance.reference.to_string()),
             channel: "fetch".into(),
@@ -122,6 +130,8 @@ impl App {
             outcome: "ok".into(),
             mandated: false,
         };
+        // The repository is its team's, whoever fetched it.
+        crate::usage::normalise(&self.graph(), &mut reading, now);
         self.store.ingest_usage(&[reading]).await?;
         Ok(())
     }

@@ -42,9 +42,10 @@ impl fmt::Display for Unmatched {
 /// The rules of every offering, by its name.
 pub type Rules = Vec<(String, Vec<MatchRule>)>;
 
-/// Collects the rules of everything that is offered.
-pub fn rules(graph: &Graph) -> Rules {
-    let offerings = graph.of_kind(&Audience::All, "offering");
+/// Collects the rules of everything that is offered, as far as the audience may see it: a report must not tell its sender
+/// what is hidden from them.
+pub fn rules(graph: &Graph, audience: &Audience) -> Rules {
+    let offerings = graph.of_kind(audience, "offering");
     let rules = offerings.filter_map(|record| {
         let spec: OfferingSpec = record.spec().ok()?;
         Some((record.reference.name().to_owned(), spec.matches))
@@ -56,7 +57,8 @@ pub fn rules(graph: &Graph) -> Rules {
 ///
 /// # Errors
 /// Why nothing fits.
-pub fn match_offering(rules: &Rules, graph: &Graph, seen: &Observed) -> Result<Match, Unmatched> {
+pub fn match_offering(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
+    let release = |offering: &str, version: &str| release(graph, audience, offering, version);
     let mut near = Vec::new();
     let mut hits: Vec<(&String, Option<&str>)> = Vec::new();
     for (offering, rules) in rules {
@@ -70,10 +72,11 @@ pub fn match_offering(rules: &Rules, graph: &Graph, seen: &Observed) -> Result<M
     match hits.as_slice() {
         [] => {
             let plain = graph.get(&Ref::new("offering", "default", &seen.offering));
+            let plain = plain.filter(|record| graph.visible(audience, record));
             match plain {
                 Some(record) => {
                     let name = record.reference.name();
-                    Ok(Match { offering: name.to_owned(), release: release(graph, name, &seen.version) })
+                    Ok(Match { offering: name.to_owned(), release: release(name, &seen.version) })
                 }
                 None if near.is_empty() => Err(Unmatched::NoRule(seen.offering.clone())),
                 None => Err(Unmatched::OtherAttributes(seen.offering.clone(), near)),
@@ -81,8 +84,8 @@ pub fn match_offering(rules: &Rules, graph: &Graph, seen: &Observed) -> Result<M
         }
         [(offering, named)] => {
             let release = match named {
-                Some(version) => release(graph, offering, version),
-                None => release(graph, offering, &seen.version),
+                Some(version) => release(offering, version),
+                None => release(offering, &seen.version),
             };
             Ok(Match { offering: (*offering).clone(), release })
         }
@@ -104,11 +107,11 @@ fn fits(rule: &MatchRule, seen: &Observed) -> bool {
 }
 
 /// The release of an offering with a version: its own, or that of what really runs.
-fn release(graph: &Graph, offering: &str, version: &str) -> Option<String> {
+fn release(graph: &Graph, audience: &Audience, offering: &str, version: &str) -> Option<String> {
     if version.is_empty() {
         return None;
     }
-    let all = offering::releases(graph, &Audience::All, offering);
+    let all = offering::releases(graph, audience, offering);
     let own = all.iter().find(|release| release.parse().spec_text("version") == version);
     own.map(|release| release.reference.name().to_owned())
 }

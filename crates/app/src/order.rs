@@ -297,12 +297,18 @@ pub(crate) fn start(
 }
 
 /// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
-/// and the name. A namespace is one team's only: its repositories and instances are found by it.
-pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
-    let namespace = match team.namespace() {
+/// and the name.
+pub(crate) fn namespace_for(team: &Ref) -> String {
+    match team.namespace() {
         "default" => team.name().to_owned(),
         other => format!("{other}--{}", team.name()),
-    };
+    }
+}
+
+/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
+/// by it, so it is one team's only.
+pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
+    let namespace = namespace_for(team);
     let there = Query {
         predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
         ..Query::default()

@@ -69,7 +69,7 @@ impl Command for Arrive {
         "user.arrive"
     }
 
-    fn needs(&self) -> Vec<Need> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         let (issuer, subject) = (self.who.issuer.clone(), self.who.subject.clone());
         vec![Need::Ties { issuer, subject, person: self.person }]
     }

@@ -6,11 +6,14 @@ use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::{Audience, Graph};
-use loggia_model::Micros;
+use loggia_model::instance::InstanceStatus;
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::UsageReading;
-use loggia_model::{Problem, Ref};
+use loggia_model::{Micros, Problem, Ref};
 pub use loggia_store::{UsageFilter, Use};
-use std::collections::HashMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// How many readings one call may bring.
@@ -18,36 +21,30 @@ pub const MOST: usize = 10_000;
 
 impl App {
     /// Takes readings in. A reading that was taken in before (same source and id) changes nothing. Answers how many
-    /// were new.
+    /// were new, and what they name that nobody here knows.
     ///
     /// # Errors
     /// [`Error::Invalid`] names every reading that is wrong; then none is taken in.
-    pub async fn report_usage(&self, caller: &Caller, mut readings: Vec<UsageReading>) -> Result<i64> {
+    pub async fn report_usage(&self, caller: &Caller, mut readings: Vec<UsageReading>) -> Result<Reported> {
         self.require(caller, Action::Report, &Subject::default())?;
         if readings.len() > MOST {
             let message = format!("{} readings are too many at once", readings.len());
             return Err(Error::invalid("usage.batch", "", message, format!("Send at most {MOST} in one call.")));
         }
         let mut problems = Vec::new();
+        let (graph, now) = (self.graph(), self.now());
         for (at, reading) in readings.iter_mut().enumerate() {
-            self.complete(caller, reading);
+            if reading.source.is_empty() {
+                reading.source = caller.name();
+            }
+            normalise(&graph, reading, now);
             check(at, reading, &mut problems);
         }
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        Ok(self.store.ingest_usage(&readings).await?)
-    }
-
-    /// Fills in what follows from who reports: the source, the full name of the team, the time when it lies ahead.
-    fn complete(&self, caller: &Caller, reading: &mut UsageReading) {
-        if reading.source.is_empty() {
-            reading.source = caller.name();
-        }
-        if let Some(team) = reading.team.as_deref().and_then(|t| Ref::parse(t, Some("group"), "default").ok()) {
-            reading.team = Some(team.to_string());
-        }
-        reading.time = reading.time.min(self.now());
+        let unknown = unknown(&graph, caller, &readings);
+        Ok(Reported { new: self.store.ingest_usage(&readings).await?, unknown })
     }
 
     /// Who uses what, derived from the readings.
@@ -56,9 +53,14 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn uses(&self, caller: &Caller, filter: &UsageFilter) -> Result<Vec<Use>> {
         self.require(caller, Action::Read, &Subject::default())?;
+        let filter = UsageFilter {
+            team: filter.team.as_deref().map(|team| full_name(team, "group")),
+            instance: filter.instance.as_deref().map(|instance| full_name(instance, "instance")),
+            ..filter.clone()
+        };
         let mut seen = self.seen(caller);
         let mut shown = Vec::new();
-        for row in self.store.uses(filter).await? {
+        for row in self.store.uses(&filter).await? {
             // Use of what the caller may not see is not told either.
             if seen.both(&row.offering, &row.instance).await? {
                 shown.push(row);
@@ -93,6 +95,85 @@ impl App {
 
     fn seen<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen { app: self, graph: self.graph(), audience: &caller.audience, instances: HashMap::new() }
+    }
+}
+
+/// What became of readings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// How many were new.
+    pub new: i64,
+    /// What they name that nobody here knows: such readings are kept and shown nowhere until it is there.
+    pub unknown: Vec<UnknownName>,
+}
+
+/// A name in readings that nobody here knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct UnknownName {
+    /// `offering` or `team`.
+    pub field: String,
+    /// The name.
+    pub name: String,
+    /// How many readings carry it.
+    pub readings: usize,
+}
+
+fn unknown(graph: &Graph, caller: &Caller, readings: &[UsageReading]) -> Vec<UnknownName> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for reading in readings {
+        *counts.entry(("offering", &reading.offering)).or_default() += 1;
+        if let Some(team) = &reading.team {
+            *counts.entry(("team", team)).or_default() += 1;
+        }
+    }
+    let knows = |field: &str, name: &str| {
+        let kind = if field == "team" { "group" } else { field };
+        Ref::parse(name, Some(kind), "default").is_ok_and(|name| visible(graph, &caller.audience, &name).is_ok())
+    };
+    counts.retain(|(field, name), _| !knows(field, name));
+    let one = |((field, name), readings): ((&str, &str), usize)| UnknownName {
+        field: field.to_owned(),
+        name: name.to_owned(),
+        readings,
+    };
+    counts.into_iter().map(one).collect()
+}
+
+/// Brings a reading into the one form in which the ledger keeps it, wherever it comes from: teams and instances by
+/// their full names, offerings and releases by their plain ones, no time that lies ahead. What it leaves out and its
+/// instance tells is filled in.
+pub(crate) fn normalise(graph: &Graph, reading: &mut UsageReading, now: Micros) {
+    reading.time = reading.time.min(now);
+    reading.offering = plain_name(&reading.offering, "offering");
+    reading.release = given(&reading.release).map(|name| plain_name(name, "release"));
+    reading.team = given(&reading.team).map(|name| full_name(name, "group"));
+    reading.instance = given(&reading.instance).map(|name| full_name(name, "instance"));
+    let record = reading.instance.as_deref().and_then(|name| graph.get(&name.parse::<Ref>().ok()?));
+    let Some((spec, status)) = record.and_then(|record| {
+        let status: InstanceStatus = record.typed_status().ok()?;
+        Some((record.spec::<InstanceSpec>().ok()?, status))
+    }) else {
+        return;
+    };
+    reading.team = reading.team.take().or_else(|| spec.team_ref().map(|team| team.to_string()));
+    let applied = Some(status.applied).filter(|name| !name.is_empty());
+    reading.release = reading.release.take().or(applied).or(spec.target);
+}
+
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+/// A name with kind and namespace; a text that is no name stays as it is.
+fn full_name(text: &str, kind: &str) -> String {
+    Ref::parse(text, Some(kind), "default").map_or_else(|_| text.to_owned(), |name| name.to_string())
+}
+
+/// A name without kind and namespace, where it is of this kind and of the company.
+fn plain_name(text: &str, kind: &str) -> String {
+    match Ref::parse(text, Some(kind), "default") {
+        Ok(name) if name.kind() == kind && name.namespace() == "default" => name.name().to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -144,6 +225,10 @@ fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {
     }
     if reading.team.is_none() && reading.principal.is_none() {
         wrong("team", "Neither team nor person is given", "Name the team or the person that used it.");
+    }
+    let group = |team: &str| Ref::parse(team, None, "default").is_ok_and(|team| team.kind() == "group");
+    if reading.team.as_deref().is_some_and(|team| !group(team)) {
+        wrong("team", "This is not the name of a team", "Give it as booking or group:default/booking.");
     }
     if reading.count < 0 {
         wrong("count", "The count is negative", "Give 0 or more.");

@@ -13,6 +13,7 @@ use loggia_graph::{Change, Graph};
 use loggia_model::{Event, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Delta, Removal, Store, StoreError, Tail, WriteTx};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -168,7 +169,8 @@ impl Writer {
         tx: &mut WriteTx,
         decided: &mut Decided,
     ) -> Result<Result<Outcome>, StoreError> {
-        let facts = read_facts(tx, &one.command.needs()).await?;
+        let needs = one.command.needs(&decided.graph, &one.caller);
+        let facts = read_facts(tx, &needs, &decided.batch).await?;
         let mut ctx = Ctx::new(&one.caller, &*self.app.clock, &*self.app.ids, &*self.app.policy);
         ctx.now = ctx.now.max(decided.head.time);
         let result = one.command.decide(&decided.graph, &facts, &ctx);
@@ -223,8 +225,19 @@ fn reply_result(pending: Vec<Pending>, answers: Result<Vec<Result<Outcome>>, Sto
     }
 }
 
-async fn read_facts(tx: &mut WriteTx, needs: &[Need]) -> Result<Facts, StoreError> {
+/// Reads facts as they are with what the commands before this one in the batch will write.
+async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<Facts, StoreError> {
     let mut facts = Facts::default();
+    let seen = |need: &Need| if let Need::LastSeen(uid) = need { Some(*uid) } else { None };
+    let seen: HashSet<Uid> = needs.iter().filter_map(seen).collect();
+    if !seen.is_empty() {
+        let uids: Vec<Uid> = seen.iter().copied().collect();
+        let written = tx.sightings_of(&uids).await?;
+        for sighting in written.iter().chain(batch.sightings.iter().filter(|sighting| seen.contains(&sighting.uid))) {
+            let last = facts.seen.entry(sighting.uid).or_insert(sighting.last_seen);
+            *last = sighting.last_seen.max(*last);
+        }
+    }
     for need in needs {
         match need {
             Need::Held { work, subject, fence } => {
@@ -239,6 +252,7 @@ async fn read_facts(tx: &mut WriteTx, needs: &[Need]) -> Result<Facts, StoreErro
                     facts.ties.extend(tx.tie_of(issuer, *uid).await?);
                 }
             }
+            Need::LastSeen(_) => {}
         }
     }
     Ok(facts)
@@ -265,10 +279,14 @@ impl Decided {
         self.finished.extend(changes.finished);
         self.batch.secrets.extend(changes.secrets);
         self.batch.secret_removals.extend(changes.forgotten);
+        for mut reading in changes.usage {
+            crate::usage::normalise(&self.graph, &mut reading, ctx.now);
+            self.batch.usage.push(reading);
+        }
         self.batch.credentials.extend(changes.credentials);
-        self.batch.usage.extend(changes.usage);
         self.batch.unmatched.extend(changes.unmatched);
         self.batch.matched.extend(changes.matched);
+        self.batch.dismissed.extend(changes.dismissed);
         self.batch.sightings.extend(changes.sightings);
     }
 

@@ -55,6 +55,12 @@ pub struct ServeArgs {
     /// Folder of programs that the command driver may run.
     #[arg(long, value_name = "DIR", env = "LOGGIA_DRIVERS")]
     pub drivers: Option<PathBuf>,
+    /// Recipes may give driver programs access to the network.
+    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK")]
+    pub drivers_network: bool,
+    /// Driver programs run in a sandbox (bwrap) or not at all.
+    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX")]
+    pub require_sandbox: bool,
     /// Token with full rights, to begin with.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
@@ -108,6 +114,10 @@ pub struct ServeSettings {
     pub public_url: String,
     /// Folder of driver programs.
     pub drivers: Option<PathBuf>,
+    /// Whether recipes may give driver programs access to the network.
+    pub drivers_network: bool,
+    /// Whether driver programs run in a sandbox or not at all.
+    pub require_sandbox: bool,
     /// Token with full rights.
     pub admin_token: Option<String>,
     /// Where people of the company sign in.
@@ -142,6 +152,8 @@ impl ServeArgs {
             allow_host: list(self.allow_host, file.allow_host),
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
+            drivers_network: self.drivers_network || file.drivers_network,
+            require_sandbox: self.require_sandbox || file.require_sandbox,
             admin_token: self.admin_token.or(file.admin_token),
             oidc_issuer: self.oidc_issuer.or(file.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(file.oidc_client_id),
@@ -176,6 +188,8 @@ impl ServeArgs {
             allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers,
+            drivers_network: self.drivers_network,
+            require_sandbox: self.require_sandbox,
             admin_token: self.admin_token,
             oidc,
             trusted_proxies: self.trusted_proxy,

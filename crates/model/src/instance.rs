@@ -65,6 +65,16 @@ pub struct Condition {
     pub message: String,
 }
 
+/// What changed when an owner confirmed an instance, so that it can be taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Enrolment {
+    /// The contact since then: who confirmed it.
+    pub contact: String,
+    /// The contact before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
 /// The status of an instance: everything that the server knows and nobody types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -98,6 +108,9 @@ pub struct InstanceStatus {
     /// Since when this version runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Micros>,
+    /// How it was enrolled, while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<Enrolment>,
     /// The driver that holds it, where that is not the one of its release: what was made before this server looked
     /// after it is carried by `replay`.
     #[serde(skip_serializing_if = "String::is_empty")]

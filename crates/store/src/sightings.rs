@@ -36,6 +36,8 @@ pub struct Unmatched {
     pub last_seen: Micros,
     /// How often.
     pub count: i64,
+    /// Whether somebody put it aside.
+    pub dismissed: bool,
 }
 
 impl FromRow for Sighting {
@@ -53,6 +55,7 @@ impl FromRow for Unmatched {
             first_seen: cells.take()?,
             last_seen: cells.take()?,
             count: cells.take()?,
+            dismissed: cells.take()?,
         })
     }
 }
@@ -106,6 +109,16 @@ pub(crate) async fn upsert_unmatched(conn: &mut Conn<'_>, things: &[Unmatched]) 
     Ok(())
 }
 
+/// Puts things aside, for good.
+pub(crate) async fn dismiss_unmatched(conn: &mut Conn<'_>, keys: &[String]) -> Result<(), StoreError> {
+    for some in keys.chunks(200) {
+        let mut statement = sql("update unmatched set dismissed = 1 where key in ");
+        statement.push_list("", some);
+        conn.run(statement).await?;
+    }
+    Ok(())
+}
+
 /// Forgets things that belong to an offering by now.
 pub(crate) async fn delete_unmatched(conn: &mut Conn<'_>, keys: &[String]) -> Result<(), StoreError> {
     for some in keys.chunks(200) {
@@ -121,6 +134,16 @@ async fn sighting(conn: &mut Conn<'_>, uid: Uid) -> Result<Option<Sighting>, Sto
     conn.first(statement.bind(uid)).await
 }
 
+async fn sightings_of(conn: &mut Conn<'_>, uids: &[Uid]) -> Result<Vec<Sighting>, StoreError> {
+    let mut found = Vec::new();
+    for some in uids.chunks(200) {
+        let mut statement = sql("select uid, first_seen, last_seen, source from sightings where uid in ");
+        statement.push_list("", some.iter().copied());
+        found.extend(conn.list(statement).await?);
+    }
+    Ok(found)
+}
+
 async fn sightings(conn: &mut Conn<'_>) -> Result<Vec<Sighting>, StoreError> {
     conn.list(sql("select uid, first_seen, last_seen, source from sightings order by uid")).await
 }
@@ -130,7 +153,7 @@ async fn see(conn: &mut Conn<'_>, seen: &[Sighting]) -> Result<(), StoreError> {
 }
 
 async fn unmatched(conn: &mut Conn<'_>, limit: i64) -> Result<Vec<Unmatched>, StoreError> {
-    let statement = sql("select key, attributes, why, first_seen, last_seen, count from unmatched
+    let statement = sql("select key, attributes, why, first_seen, last_seen, count, dismissed from unmatched
          order by last_seen desc, key limit $1");
     conn.list(statement.bind(limit)).await
 }
@@ -138,6 +161,8 @@ async fn unmatched(conn: &mut Conn<'_>, limit: i64) -> Result<Vec<Unmatched>, St
 reads! {
     /// When an instance was seen.
     fn sighting(uid: Uid) -> Option<Sighting>;
+    /// When some instances were seen, in no order.
+    fn sightings_of(uids: &[Uid]) -> Vec<Sighting>;
     /// When each instance was seen, in order of uid.
     fn sightings() -> Vec<Sighting>;
     /// Things that belong to no offering, the newest sighting first.

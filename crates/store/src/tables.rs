@@ -60,6 +60,6 @@ pub(crate) const TABLES: &[Table] = &[
     table!("usage_daily": offering Text, day Int, team Text, principal Text, release Text, instance Text,
         channel Text, mandated Int; count Int, errors Int, first_time Int, last_time Int),
     table!("sightings": uid Text; first_seen Int, last_seen Int, source Text),
-    table!("unmatched": key Text; attributes Text, why Text, first_seen Int, last_seen Int, count Int),
+    table!("unmatched": key Text; attributes Text, why Text, first_seen Int, last_seen Int, count Int, dismissed Int),
     table!("sources": id Text; kind Text, location Text, last_commit Text, last_sync Int, last_ok Int, state Text),
 ];

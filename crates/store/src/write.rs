@@ -61,6 +61,8 @@ pub struct Batch {
     pub unmatched: Vec<Unmatched>,
     /// Keys of such things that belong to one by now.
     pub matched: Vec<String>,
+    /// Keys of such things that somebody put aside.
+    pub dismissed: Vec<String>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
 }
@@ -121,6 +123,7 @@ impl WriteTx {
         sightings::upsert(conn, &batch.sightings).await?;
         sightings::upsert_unmatched(conn, &batch.unmatched).await?;
         sightings::delete_unmatched(conn, &batch.matched).await?;
+        sightings::dismiss_unmatched(conn, &batch.dismissed).await?;
         idempotency::insert(conn, &batch.answers).await
     }
 

@@ -4,7 +4,6 @@ use crate::estate::platform;
 use crate::harness::{InMemory, on_each};
 use loggia_app::changes::{Changes, Draft};
 use loggia_app::command::{Command, Ctx, Facts};
-use loggia_app::operation::Operate;
 use loggia_app::order::OrderInput;
 use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
@@ -62,8 +61,7 @@ fn a_team_follows_its_destruction_to_the_end_and_keeps_it_to_itself() {
         world.work(&Arc::new(InMemory::default()));
         let phase = |app: &loggia_app::App| app.graph().get(&instance).map(|r| r.parse_status()["phase"].clone());
         world.until("ready", |app| phase(app) == Some("ready".into())).await;
-        let destroy = Operate { instance: instance.clone(), verb: Verb::Destroy, confirmed: true };
-        let answer = world.app.run(&ann, destroy).await.unwrap().answer;
+        let answer = world.app.operate(&ann, instance.clone(), Verb::Destroy, true).await.unwrap().answer;
         let id: Uid = serde_json::from_value(answer["operation"].clone()).unwrap();
         world.until("gone", |app| phase(app).is_none()).await;
         assert_eq!(world.app.operation(&carl, id).await.unwrap().state, State::Succeeded);

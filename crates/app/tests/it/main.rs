@@ -10,4 +10,5 @@ mod order;
 mod record;
 mod signing;
 mod sync;
+mod usage;
 mod writing;

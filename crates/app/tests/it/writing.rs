@@ -2,6 +2,7 @@
 
 use crate::harness::{World, on_each};
 use loggia_app::caller::Limits;
+use loggia_app::estate::{Observe, Observed};
 use loggia_app::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
 use loggia_app::{Caller, Door, Error};
@@ -163,6 +164,30 @@ fn every_kind_for_every_role() {
         }
         let table: Vec<&str> = table.iter().map(|row| row.trim_end()).collect();
         assert_eq!(table.join("\n"), TABLE);
+    });
+}
+
+/// A group of the same name elsewhere does not get at what a team has: repositories and instances go by the namespace.
+#[test]
+fn a_namespace_is_one_team_s() {
+    on_each("a_namespace_is_one_team_s", |world| async move {
+        world.sync("repository:test", &[("all.yaml", WORLD)]).await;
+        let root = Caller::administrator("test", Door::Api, "r1");
+        let seen = |team: &str| Observe {
+            seen: vec![Observed {
+                offering: "cache".into(),
+                version: "1".into(),
+                environment: "dev".into(),
+                team: team.into(),
+                ..Observed::default()
+            }],
+        };
+        world.app.run(&root, seen("red")).await.unwrap();
+        world.app.run(&root, seen("group:evil/red")).await.unwrap();
+        let both = ["instance:evil--red/cache.dev", "instance:red/cache.dev"];
+        assert_eq!(world.names("instance"), both);
+        let taken = world.app.run(&root, seen("evil--red")).await;
+        assert!(matches!(taken, Err(Error::Invalid(problems)) if problems[0].rule == "order.team"));
     });
 }
 

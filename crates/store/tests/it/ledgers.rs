@@ -47,6 +47,7 @@ pub fn unmatched(key: &str, second: i64) -> Unmatched {
         first_seen: at(second),
         last_seen: at(second),
         count: 1,
+        dismissed: false,
     }
 }
 
@@ -189,6 +190,11 @@ async fn what_matched_nothing_is_counted_and_forgotten() {
         tx.write(&Batch { matched: vec!["a".to_owned()], ..Batch::default() }).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(db.store.unmatched(10).await.unwrap(), [unmatched("b", 1)]);
+        let (mut tx, _) = db.store.begin(0).await.unwrap();
+        tx.write(&Batch { dismissed: vec!["b".to_owned()], ..Batch::default() }).await.unwrap();
+        tx.write(&Batch { unmatched: vec![unmatched("b", 2)], ..Batch::default() }).await.unwrap();
+        let b = Unmatched { first_seen: at(1), count: 2, dismissed: true, ..unmatched("b", 2) };
+        assert_eq!(tx.unmatched(10).await.unwrap(), [b], "what was put aside stays so when it is seen again");
     })
     .await;
 }

@@ -22,7 +22,7 @@ pub struct Seen {
 /// What became of one report.
 #[derive(Serialize, JsonSchema)]
 pub struct SeenOne {
-    /// `created`, `changed`, `seen`, `managed`, `gone`, `unknown`, `unmatched` or `ignored`.
+    /// `created`, `changed`, `seen`, `older`, `managed`, `gone`, `unknown`, `unmatched`, `clash` or `ignored`.
     pub result: String,
     /// The instance, when it was matched.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +36,9 @@ pub struct SeenOne {
     /// Why it was not matched or not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What the report names and nobody here knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// One report, a list of them, or a CDEvent by itself.

@@ -5,7 +5,7 @@ use super::cloudevents::{self, CloudEvent};
 use super::fault::Fault;
 use super::route::Handled;
 use loggia_app::Error;
-use loggia_app::usage::UsageFilter;
+use loggia_app::usage::{Reported, UnknownName, UsageFilter};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -19,6 +19,8 @@ pub struct Taken {
     pub received: usize,
     /// How many of them were not known yet.
     pub new: i64,
+    /// What they name that is not known: such readings are kept, and shown nowhere until it is.
+    pub unknown: Vec<UnknownName>,
 }
 
 /// Readings behind the numbers.
@@ -83,6 +85,9 @@ struct EventReading {
     /// When; the time of the event when absent.
     time: Option<Micros>,
     /// The team.
+    #[schemars(regex(
+        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+    ))]
     team: Option<String>,
     /// The person or service.
     principal: Option<String>,
@@ -139,8 +144,8 @@ pub fn events(generator: &mut SchemaGenerator) -> Schema {
 pub async fn report(call: Call) -> Handled {
     let readings = read(&call)?;
     let received = readings.len();
-    let new = call.app().report_usage(&call.caller, readings).await?;
-    json(&Taken { received, new })
+    let Reported { new, unknown } = call.app().report_usage(&call.caller, readings).await?;
+    json(&Taken { received, new, unknown })
 }
 
 fn read(call: &Call) -> Result<Vec<UsageReading>, Fault> {

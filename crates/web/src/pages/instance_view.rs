@@ -1,6 +1,7 @@
 //! What the page of an instance shows.
 
 use super::changes::{Happened, happened};
+use super::clone::{self, CloneLogin};
 use super::visit::Visit;
 use super::words::{self, When};
 use super::{entity, offer, operation, team};
@@ -46,6 +47,7 @@ pub struct InstancePage {
     conditions: Vec<ConditionLine>,
     outputs: Vec<Output>,
     connect: String,
+    clone: Option<CloneLogin>,
     history: Vec<Happened>,
     relations: Vec<(String, Vec<Link>)>,
     may: May,
@@ -81,8 +83,25 @@ struct Output {
     link: bool,
 }
 
-/// Gathers the page; `shown` is a secret that was just asked for.
-pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)>) -> Result<InstancePage, Error> {
+/// What the page shows once, because it was just asked for.
+#[derive(Default)]
+pub enum Shown {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A secret output: its name and its value.
+    Output(String, String),
+    /// A token to clone it with.
+    Token(String),
+}
+
+/// Gathers the page.
+pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<InstancePage, Error> {
+    let (shown, token) = match shown {
+        Shown::Nothing => (None, String::new()),
+        Shown::Output(name, value) => (Some((name, value)), String::new()),
+        Shown::Token(token) => (None, token),
+    };
     let app = visit.app();
     let spec: InstanceSpec = record.spec()?;
     let status: InstanceStatus = record.typed_status()?;
@@ -125,6 +144,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)
         fault: newest.and_then(|op| fault(op, &spec)),
         conditions: status.conditions.iter().filter(|c| c.kind != "Failed").map(condition).collect(),
         connect: connect(&status),
+        clone: clone::login(visit, &status, token),
         outputs: outputs(
             &status,
             release.as_ref(),

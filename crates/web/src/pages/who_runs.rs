@@ -312,7 +312,7 @@ async fn unmatched(visit: Visit) -> Answer {
     visit.signed_in()?;
     let rows = visit.app().unmatched(&visit.caller).await?;
     let text = |value: &serde_json::Value, name: &str| value.get(name).map(words::plain).unwrap_or_default();
-    let view = |row: &loggia_app::estate::UnmatchedThing| UnmatchedRow {
+    let view = |row: &loggia_app::unmatched::UnmatchedThing| UnmatchedRow {
         offering: text(&row.attributes, "offering"),
         version: text(&row.attributes, "version"),
         team: text(&row.attributes, "team"),

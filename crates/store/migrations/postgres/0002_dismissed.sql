@@ -1,0 +1,1 @@
+alter table unmatched add column dismissed bigint not null default 0;

@@ -1,0 +1,1 @@
+alter table unmatched add column dismissed integer not null default 0;
