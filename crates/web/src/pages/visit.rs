@@ -194,6 +194,7 @@ impl Visit {
             "committed" => ("ok", "Committed in your name. It is shown here as soon as it was read."),
             "saved" => ("ok", "Saved."),
             "confirmed" => ("ok", "The removals are confirmed and done."),
+            "dropped" => ("ok", "It was dropped. What something runs on stays."),
             "refreshed" => ("ok", "The repositories are being read now."),
             _ => return None,
         };

@@ -49,7 +49,8 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "createToken" => json!({"name": "x"}),
         "setPassword" => json!({"password": "correct horse battery"}),
         "setSecret" => json!({"value": "x"}),
-        "confirmSource" => json!({"location": "nowhere"}),
+        "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
+        "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),
         _ => json!({}),
     };
