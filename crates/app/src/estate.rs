@@ -225,13 +225,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn change(
-        &mut self,
-        before: &Record,
-        spec: InstanceSpec,
-        seen: &Observed,
-        found: &Match,
-    ) -> Result<&'static str> {
+    fn change(&mut self, before: &Record, spec: InstanceSpec, seen: &Observed, found: &Match) -> Result<&'static str> {
         let old: InstanceStatus = before.typed_status()?;
         let status = status_of(old.clone(), seen, found, self.time(seen));
         let target = found.release.clone().or_else(|| spec.target.clone());

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use loggia_graph::{Predicate, Query};
+use loggia_model::Record;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::UsageReading;
-use loggia_model::Record;
 use std::sync::Arc;
 
 /// A stream of bytes from or to a client.

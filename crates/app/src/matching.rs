@@ -57,12 +57,7 @@ pub fn rules(graph: &Graph, audience: &Audience) -> Rules {
 ///
 /// # Errors
 /// Why nothing fits.
-pub fn match_offering(
-    rules: &Rules,
-    graph: &Graph,
-    audience: &Audience,
-    seen: &Observed,
-) -> Result<Match, Unmatched> {
+pub fn match_offering(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
     let release = |offering: &str, version: &str| release(graph, audience, offering, version);
     let mut near = Vec::new();
     let mut hits: Vec<(&String, Option<&str>)> = Vec::new();

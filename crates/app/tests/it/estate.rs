@@ -230,9 +230,12 @@ fn a_report_tells_nothing_of_what_is_hidden_from_its_sender() {
         let hidden = json!({"match": [{"offering": "postgres*"}, {"offering": "secret-*"}]});
         offer_to(&world, "hidden", "product", hidden).await;
         let ann = world.person("ann");
-        let answers =
-            report(&world, &ann, vec![seen("secret-1", "1", "a"), seen("hidden", "1", "b"), seen("postgres", "15", "c")])
-                .await;
+        let answers = report(
+            &world,
+            &ann,
+            vec![seen("secret-1", "1", "a"), seen("hidden", "1", "b"), seen("postgres", "15", "c")],
+        )
+        .await;
         assert_eq!(results(&answers), ["unmatched", "unmatched", "created"]);
         assert!(!answers[0].to_string().contains("hidden"), "{}", answers[0]);
         assert_eq!(answers[2]["offering"], "db");
@@ -285,8 +288,10 @@ fn a_report_of_an_unknown_place_is_taken_in_with_a_warning() {
         assert_eq!(answers[0]["warnings"], Value::Null);
         assert_eq!(
             answers[1]["warnings"],
-            json!(["There is no environment mars: add it, or correct the report.",
-                "There is no team nobody: add it, or correct the report."])
+            json!([
+                "There is no environment mars: add it, or correct the report.",
+                "There is no team nobody: add it, or correct the report."
+            ])
         );
     });
 }

@@ -23,7 +23,8 @@ fn the_ledger_keeps_each_name_in_one_form_whatever_the_way_in() {
         let (ann, admin) = (world.person("ann"), Caller::administrator("test", Door::Api, "r1"));
         world.work(&Arc::new(InMemory::default()));
         let (offering, environment) = ("db".into(), "dev".into());
-        let wish = OrderInput { offering, environment, team: "booking".into(), name: "a".into(), ..OrderInput::default() };
+        let wish =
+            OrderInput { offering, environment, team: "booking".into(), name: "a".into(), ..OrderInput::default() };
         world.app.order(&ann, wish).await.unwrap();
         let instance: loggia_model::Ref = "instance:booking/a.dev".parse().unwrap();
         let ready = |app: &loggia_app::App| {
@@ -36,8 +37,14 @@ fn the_ledger_keeps_each_name_in_one_form_whatever_the_way_in() {
         let sent = vec![
             reading("1", json!({"team": "booking", "instance": "booking/a.dev"})),
             reading("2", json!({"team": "Group:default/Booking", "instance": "instance:booking/A.dev"})),
-            reading("3", json!({"team": "group:booking", "release": "release:default/db-1.1.0", "instance": "instance:booking/a.dev"})),
-            reading("4", json!({"principal": "service:gateway", "offering": "offering:default/db", "instance": "booking/a.dev"})),
+            reading(
+                "3",
+                json!({"team": "group:booking", "release": "release:default/db-1.1.0", "instance": "instance:booking/a.dev"}),
+            ),
+            reading(
+                "4",
+                json!({"principal": "service:gateway", "offering": "offering:default/db", "instance": "booking/a.dev"}),
+            ),
             reading("5", json!({"team": "", "principal": "service:gateway", "instance": "booking/a.dev"})),
         ];
         let said = world.app.report_usage(&admin, sent).await.unwrap();
@@ -75,7 +82,8 @@ fn what_readings_name_and_nobody_knows_is_told() {
             reading("3", json!({"team": "bookings", "offering": "dbs"})),
         ];
         let said = world.app.report_usage(&admin, sent).await.unwrap();
-        let unknown = |field: &str, name: &str, readings| UnknownName { field: field.into(), name: name.into(), readings };
+        let unknown =
+            |field: &str, name: &str, readings| UnknownName { field: field.into(), name: name.into(), readings };
         assert_eq!(said.new, 3);
         assert_eq!(said.unknown, [unknown("offering", "dbs", 1), unknown("team", "group:default/bookings", 2)]);
         let wrong = world.app.report_usage(&admin, vec![reading("4", json!({"team": "user:default/ann"}))]).await;

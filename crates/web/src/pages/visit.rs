@@ -192,6 +192,7 @@ impl Visit {
             "withdrawn" => ("ok", "It is only observed again."),
             "committed" => ("ok", "Committed in your name. It is shown here as soon as it was read."),
             "saved" => ("ok", "Saved."),
+            "dismissed" => ("ok", "It is put aside."),
             "confirmed" => ("ok", "The removals are confirmed and done."),
             "refreshed" => ("ok", "The repositories are being read now."),
             _ => return None,
