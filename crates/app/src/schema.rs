@@ -2,6 +2,7 @@
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as ErrorKind;
+use jsonschema::paths::Location;
 use loggia_model::Problem;
 use serde_json::{Map, Value};
 
@@ -46,9 +47,7 @@ fn problems(error: &ValidationError<'_>, at: &str) -> Vec<Problem> {
         return vec![problem(error, at)];
     };
     let here = error.instance_path();
-    let typed = |form: &&Vec<ValidationError<'_>>| {
-        !form.iter().any(|e| matches!(e.kind(), ErrorKind::Type { .. }) && e.instance_path() == here)
-    };
+    let typed = |form: &&Vec<ValidationError<'_>>| !form.iter().any(|error| misshapen(error, here));
     let mut forms: Vec<_> = context.iter().filter(typed).collect();
     if forms.is_empty() {
         forms = context.iter().collect();
@@ -57,6 +56,18 @@ fn problems(error: &ValidationError<'_>, at: &str) -> Vec<Problem> {
     match named.iter().min_by_key(|form| form.len()) {
         Some(form) => form.iter().flat_map(|error| problems(error, at)).collect(),
         None => vec![unnamed(&forms, at).unwrap_or_else(|| problem(error, at))],
+    }
+}
+
+/// Whether an error is that the value is of another type: of another form altogether.
+fn misshapen(error: &ValidationError<'_>, here: &Location) -> bool {
+    let of_here = error.instance_path() == here;
+    match error.kind() {
+        ErrorKind::Type { .. } => of_here,
+        ErrorKind::AnyOf { context } | ErrorKind::OneOfNotValid { context } => {
+            of_here && context.iter().all(|form| form.iter().any(|error| misshapen(error, here)))
+        }
+        _ => false,
     }
 }
 

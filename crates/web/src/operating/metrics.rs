@@ -163,3 +163,32 @@ pub async fn show(State(state): State<WebState>, By(caller): By) -> Result<Respo
     let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, media)], text).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_operations_sources_and_drivers_are_shown() {
+        let name = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let figures = |ended: u64, place: &str| Figures {
+            ended: [(("apply".to_owned(), "git".to_owned(), "failed".to_owned()), ended)].into(),
+            sources: [("failing", 1)].into(),
+            drivers: [(name(place, "git"), false)].into(),
+            ..Figures::default()
+        };
+        let metrics = Metrics::default();
+        metrics.set(figures(2, "old"));
+        metrics.set(figures(3, "dev"));
+        let mut text = String::new();
+        encode(&mut text, &metrics.registry).unwrap();
+        for line in [
+            "loggia_operations_total{verb=\"apply\",driver=\"git\",outcome=\"failed\"} 3\n",
+            "loggia_sources{state=\"failing\"} 1\n",
+            "loggia_driver_able{environment=\"dev\",driver=\"git\"} 0\n",
+        ] {
+            assert!(text.contains(line), "no {line} in {text}");
+        }
+        assert!(!text.contains("old"), "what is not there any more is not told");
+    }
+}

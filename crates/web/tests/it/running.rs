@@ -91,7 +91,8 @@ async fn an_instance_tells_when_it_was_seen_and_an_odd_report_what_is_odd() {
         assert!(said["results"][0]["warnings"][0].as_str().unwrap().starts_with("There is no environment mars"), "{said}");
         for path in ["/api/v1/instances/booking/old.dev", "/api/v1/records/instance/booking/old.dev"] {
             let status = world.get("member", path).await.json()["status"].clone();
-            assert_eq!((status["phase"].as_str(), status["lastSeen"].as_str()), (Some("unknown"), Some("2020-01-01T00:00:00Z")));
+            assert_eq!(status["phase"], "unknown", "{status}");
+            assert!(status["lastSeen"].as_str().unwrap().starts_with("2020-01-01T00:00:00"), "{status}");
         }
         let list = world.get("member", "/api/v1/instances?filter=metadata.name=old.dev").await.json();
         assert_eq!(list["items"][0]["status"]["phase"], "unknown", "{list}");
