@@ -22,8 +22,8 @@ const HELP: &str = "cargo xtask <command>
   ci            what .ci/run does: format, lints, structure, test
   structure     which crate may use which, file sizes, forbidden calls, project files
   postgres      a PostgreSQL for tests while a command runs: cargo xtask postgres cargo test -p loggia-store
-  conformance   against what a real Backstage answers [--only NAME] [--binary PATH]
-                NAME: client, replay, verdicts, relations, schemathesis, schemathesis-backstage
+  conformance   against what a real Backstage answers [--write] [--only NAME] [--binary PATH]
+                NAME: client, replay, verdicts, relations, schemathesis, schemathesis-catalog, schemathesis-backstage
   bench         figures beside their limits [--write] [--only NAME] [--binary PATH] [--empty PATH] [--cold-build]
                 NAME: visible, serving, large, source, orders, demo, build
 ";

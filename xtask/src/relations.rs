@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// Relations of each entity: type and target.
 type Relations = BTreeMap<String, BTreeSet<(String, String)>>;
@@ -21,16 +22,44 @@ pub fn answered(list: &Value) -> Result<Relations> {
     Ok(entities.map(|entity| (reference(entity), pairs(&entity["relations"]))).collect())
 }
 
-/// One line for each recorded entity whose relations are other ones.
-pub fn differences(wanted: &Relations, got: &Relations) -> Vec<String> {
+/// A recorded entity whose relations are other ones.
+pub struct Difference {
+    reference: String,
+    /// What was recorded and is not answered; none when the entity is not there at all.
+    missing: Option<Vec<(String, String)>>,
+    /// What is answered and was not recorded.
+    extra: Vec<(String, String)>,
+}
+
+impl Difference {
+    /// Whether a text gives reasons: it names the entity, and the other end of each relation.
+    pub fn is_argued(&self, text: &str) -> bool {
+        let targets = self.missing.iter().flatten().chain(&self.extra).map(|(_, target)| target);
+        self.missing.is_some() && targets.chain([&self.reference]).all(|name| text.contains(name.as_str()))
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reference, missing, extra } = self;
+        match missing {
+            None => write!(out, "{reference}: not imported"),
+            Some(missing) => write!(out, "{reference}: missing {missing:?}, not expected {extra:?}"),
+        }
+    }
+}
+
+/// The recorded entities whose relations are other ones.
+pub fn differences(wanted: &Relations, got: &Relations) -> Vec<Difference> {
     let mut found = Vec::new();
     for (reference, wanted) in wanted {
-        match got.get(reference) {
-            None => found.push(format!("{reference}: not imported")),
+        let reference = reference.clone();
+        match got.get(&reference) {
+            None => found.push(Difference { reference, missing: None, extra: Vec::new() }),
             Some(got) if got != wanted => {
-                let missing: Vec<_> = wanted.difference(got).collect();
-                let extra: Vec<_> = got.difference(wanted).collect();
-                found.push(format!("{reference}: missing {missing:?}, not expected {extra:?}"));
+                let missing = Some(wanted.difference(got).cloned().collect());
+                let extra = got.difference(wanted).cloned().collect();
+                found.push(Difference { reference, missing, extra });
             }
             Some(_) => {}
         }
@@ -73,7 +102,10 @@ mod tests {
             {"kind": "Component", "metadata": {"name": "b", "namespace": "default"}, "relations": []},
         ]);
         let found = differences(&recorded(&golden.to_string()).unwrap(), &answered(&ours).unwrap());
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].starts_with("component:default/b") && found[1].contains("c: not imported"));
+        let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("component:default/b: missing [(") && told[1].contains("c: not imported"));
+        assert!(found[0].is_argued("component:default/b has no group:default/g since …"));
+        assert!(!found[0].is_argued("component:default/b") && !found[1].is_argued("component:default/c"));
     }
 }

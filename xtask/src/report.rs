@@ -1,6 +1,9 @@
 //! Figures beside their bars, one line each.
 
+use crate::process;
 use anyhow::Result;
+use std::io::Write;
+use std::process::Command;
 
 /// What a check found.
 pub enum Outcome {
@@ -47,8 +50,19 @@ impl Report {
         self.0.iter().all(|row| row.verdict != "short")
     }
 
+    /// Shows all rows as a table, and appends them to `bench/RESULTS.md` with `--write`.
+    pub fn end(&self, what: &str, arguments: &[String]) -> Result<()> {
+        let text = self.markdown(&format!("{what} {}", here()?));
+        println!("{text}");
+        if arguments.iter().any(|argument| argument == "--write") {
+            let results = process::root().join("bench/RESULTS.md");
+            std::fs::OpenOptions::new().append(true).create(true).open(results)?.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// The rows of a Markdown table under a heading.
-    pub fn markdown(&self, heading: &str) -> String {
+    fn markdown(&self, heading: &str) -> String {
         let mut text = format!("\n## {heading}\n\n| what | figure | bar | peer | |\n|---|---|---|---|---|\n");
         for row in &self.0 {
             let figure = row.figure.replace('|', "/").replace('\n', " ");
@@ -56,6 +70,15 @@ impl Report {
         }
         text
     }
+}
+
+/// Date, commit and machine.
+fn here() -> Result<String> {
+    let date = process::succeed(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
+    let commit =
+        process::succeed(Command::new("git").current_dir(process::root()).args(["rev-parse", "--short", "HEAD"]))?;
+    let cores = std::thread::available_parallelism()?;
+    Ok(format!("{}, {}, {cores} cores", date.trim(), commit.trim()))
 }
 
 /// The value that the option has on the command line.

@@ -5,10 +5,10 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::policy::Action;
 use crate::prepare::{Prepared, prepare};
-use crate::record::{immutable, is_seen, missing_references, subject_of};
+use crate::record::{immutable, is_seen, missing_references};
 use crate::source::{Edit, Sources, Tree};
+use crate::writing::may_write;
 use loggia_model::{Problem, Record, Ref, yaml};
 use std::sync::Arc;
 
@@ -84,7 +84,10 @@ impl Sources {
 
     async fn find(&self, caller: &Caller, reference: &Ref) -> Result<Found> {
         let record = self.app.record(caller, reference)?;
-        self.app.require(caller, Action::Apply, &subject_of(&record.parse()))?;
+        let text = record.parse();
+        may_write(&self.app.graph(), Some(&text), Some(&text), |action, subject| {
+            self.app.require(caller, action, subject)
+        })?;
         let elsewhere = || {
             let mend = "Change it where it is kept.";
             Error::refused(
@@ -114,11 +117,13 @@ impl Sources {
             ));
         }
         // Owning the new text is not enough, and giving it away needs the right too.
-        self.app.require(caller, Action::Apply, &subject_of(&prepared.document()))?;
+        let graph = self.app.graph();
+        may_write(&graph, Some(&found.record.parse()), Some(&prepared.document()), |action, subject| {
+            self.app.require(caller, action, subject)
+        })?;
         immutable(&found.record, &prepared)?;
-        let problems = missing_references(std::slice::from_ref(&prepared), |target| {
-            is_seen(&self.app.graph(), &caller.audience, target)
-        });
+        let problems =
+            missing_references(std::slice::from_ref(&prepared), |target| is_seen(&graph, &caller.audience, target));
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(located(text, problems))) }
     }
 }

@@ -7,7 +7,7 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::matching::{Match, Rules, match_offering};
-use crate::order::{component, document};
+use crate::order::{component, document, namespace_for, namespace_of};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use crate::unmatched::UnmatchedThing;
@@ -101,7 +101,7 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
 /// The name that an observed thing has as an instance.
 fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
     let name = seen.name.as_ref().unwrap_or(&found.offering);
-    Ref::new("instance", team.name(), &format!("{name}.{}", seen.environment))
+    Ref::new("instance", &namespace_for(team), &format!("{name}.{}", seen.environment))
 }
 
 /// Reports on their way into the estate, one after another: each is decided on what those before it made.
@@ -195,7 +195,8 @@ impl<'a> Intake<'a> {
         let time = self.time(seen);
         let status = status_of(InstanceStatus::default(), seen, found, time);
         let uid = self.ctx.uid();
-        let document = document(team.name(), name, &seen.environment, &observed_spec(seen, found, team))?;
+        let namespace = namespace_of(&self.graph, team)?;
+        let document = document(&namespace, name, &seen.environment, &observed_spec(seen, found, team))?;
         let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
         self.changes.put("instance.observed", draft, json!({"how": status.known_by}));
         self.saw(uid, time, &status.known_by);

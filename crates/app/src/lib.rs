@@ -54,6 +54,7 @@ pub mod visibility;
 pub mod who_runs;
 pub mod worker;
 mod writer;
+pub mod writing;
 
 pub use app::{App, Parts};
 pub use caller::{Caller, Door, Principal};

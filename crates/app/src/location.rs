@@ -8,9 +8,10 @@ use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::prepare::{Prepared, prepare_at};
-use crate::record::{live_dependants, subject_of};
+use crate::record::{live_dependants, visible};
 use crate::source::Tree;
 use crate::sync::{SyncSource, owned};
+use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
 use loggia_model::canonical::hex;
@@ -317,7 +318,7 @@ impl Command for Forget {
         let Some(record) = graph.by_uid(self.uid).filter(|record| graph.visible(&ctx.caller.audience, record)) else {
             return Ok(Changes::default());
         };
-        ctx.require(Action::Delete, &subject_of(&record.parse()))?;
+        may_write(graph, Some(&record.parse()), None, |action, subject| ctx.require(action, subject))?;
         if let Some(place) = Registered::of(record) {
             return Unregister { id: place.id.to_string() }.decide(graph, facts, ctx);
         }
@@ -325,8 +326,11 @@ impl Command for Forget {
             let mend = format!("Destroy it: loggia delete {}", record.reference);
             return Err(Error::refused("instance.delete", "What runs is not removed by forgetting it.", mend));
         }
-        if let Some(user) = live_dependants(graph, &record.reference).first() {
-            let message = format!("{} is still used, by {user} for one.", record.reference);
+        let users = live_dependants(graph, &record.reference);
+        if !users.is_empty() {
+            let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());
+            let by = named.map(|user| format!(", by {user} for one")).unwrap_or_default();
+            let message = format!("{} is still used{by}.", record.reference);
             return Err(Error::refused("record.in-use", message, "Take away what uses it first."));
         }
         let mut changes = Changes::default();

@@ -164,6 +164,7 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn my_sessions(&self, caller: &Caller) -> Result<Vec<Session>> {
+        self.require(caller, Action::OwnTokens, &Subject::default())?;
         let Some(user) = caller.user() else { return Ok(Vec::new()) };
         Ok(self.store.sessions_of(user.as_str()).await?)
     }
@@ -248,6 +249,7 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn my_tokens(&self, caller: &Caller) -> Result<Vec<Token>> {
+        self.require(caller, Action::OwnTokens, &Subject::default())?;
         let mut rows = match caller.user() {
             Some(user) => self.store.tokens_of(user.as_str()).await?,
             None => Vec::new(),

@@ -10,7 +10,7 @@ use crate::offering;
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use crate::schema;
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
@@ -146,7 +146,8 @@ impl Command for Order {
             contact: ctx.caller.user().map(ToString::to_string),
             component: self.past.as_ref().and_then(|past| component(&past.attributes)),
         };
-        let document = document(found.team.name(), &input.name, &found.environment, &spec)?;
+        let namespace = namespace_of(graph, &found.team)?;
+        let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
         if graph.get(&reference).is_some() {
             let message = format!("{} already has {} in {}", found.team.name(), input.name, found.environment);
@@ -295,6 +296,39 @@ pub(crate) fn start(
     (operation, work)
 }
 
+/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
+/// and the name.
+pub(crate) fn namespace_for(team: &Ref) -> String {
+    match team.namespace() {
+        "default" => team.name().to_owned(),
+        other => format!("{other}--{}", team.name()),
+    }
+}
+
+/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
+/// by it, so it is one team's only.
+pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
+    let namespace = namespace_for(team);
+    let there = Query {
+        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
+        ..Query::default()
+    };
+    let other = graph
+        .query(&Audience::All, &there)
+        .records
+        .iter()
+        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
+    match other {
+        false => Ok(namespace),
+        true => Err(Error::invalid(
+            "order.team",
+            "team",
+            format!("The names of {} are another team's already", team.name()),
+            "Rename the group.",
+        )),
+    }
+}
+
 /// The document of an instance (decision 4).
 pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
     Ok(Document(json!({
@@ -318,7 +352,7 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 /// The environment, when the offering may run there and there is a backend for it.
-fn environment(graph: &Graph, audience: &loggia_graph::Audience, input: &OrderInput, driver: &str) -> Result<String> {
+fn environment(graph: &Graph, audience: &Audience, input: &OrderInput, driver: &str) -> Result<String> {
     let missing = |_| {
         let message = format!("There is no environment {:?}", input.environment);
         Error::invalid("order.environment", "environment", message, "See them: loggia get environments.")

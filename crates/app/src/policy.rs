@@ -236,6 +236,7 @@ fn who_may(action: Action, subject: &Subject) -> String {
     let group = subject.team.as_ref().or(subject.owner.as_ref());
     match (action, group) {
         (Action::Administer, _) => "Only an administrator may do that.".to_owned(),
+        (Action::OwnTokens, _) => "Only people have sessions and tokens of their own. Sign in as a person.".to_owned(),
         (Action::Audit | Action::Sync | Action::Register | Action::Report, _) => {
             "Only the product team may do that. Ask them, or use a service token.".to_owned()
         }

@@ -70,6 +70,9 @@ pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<P
     if !problems.is_empty() {
         return Err(problems);
     }
+    if let Some(problem) = written_as_managed(&document) {
+        return Err(vec![problem]);
+    }
     let Some(kind) = Kind::find(document.kind()) else {
         let message = format!("There is no kind {:?}", document.kind());
         return Err(vec![Problem::new("kind", "kind", message, "Use one of the kinds that `loggia kinds` lists.")]);
@@ -91,6 +94,14 @@ pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<P
         path: path.to_owned(),
         files: Vec::new(),
     })
+}
+
+/// What is managed got there by an order, which checks the plan, the inputs and the rights. Writing it down would go
+/// round all that.
+fn written_as_managed(document: &Document) -> Option<Problem> {
+    let managed = document.reference().kind() == "instance" && document.spec_text("step") == "managed";
+    let mend = "Order it: loggia new OFFERING NAME. For what runs already, write `enrolled`.";
+    managed.then(|| Problem::new("instance.managed", "spec.step", "What is managed is ordered, not written", mend))
 }
 
 /// Annotations that pages show as links: an address that would run a program is replaced, as Backstage does.

@@ -7,27 +7,12 @@ use crate::command::{Command, Ctx, Facts};
 use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
+use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, Source, Uid, canonical};
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// The group that may write a record: its owner, or the team whose thing it is.
-pub fn subject_of(document: &Document) -> Subject {
-    let group = |text: &str| Ref::parse(text, Some("group"), document.namespace()).ok();
-    let team = match document.kind().to_ascii_lowercase().as_str() {
-        "instance" => group(document.spec_text("team")),
-        "group" => Some(document.reference()),
-        _ => None,
-    };
-    let owner = match document.spec_text("owner") {
-        "" => group(document.spec_text("team")),
-        owner => group(owner),
-    };
-    Subject { team, owner }
-}
 
 /// Writes records: new ones, or another text for those that the server owns.
 pub struct Apply {
@@ -80,7 +65,10 @@ impl Apply {
         prepared: &Prepared,
         ctx: &Ctx<'_>,
     ) -> Result<&'static str> {
-        ctx.require(Action::Apply, &subject_of(&prepared.document()))?;
+        // Rights come first, so that who may not write does not learn what is there.
+        let shown = before.filter(|before| graph.visible(&ctx.caller.audience, before)).map(Record::parse);
+        let after = prepared.document();
+        may_write(graph, shown.as_ref(), Some(&after), |action, subject| ctx.require(action, subject))?;
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
@@ -89,12 +77,10 @@ impl Apply {
             changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
             return Ok("created");
         };
-        if !graph.visible(&ctx.caller.audience, before) {
+        if shown.is_none() {
             // The same words whatever it is and whose: what may not be seen is not told.
             return Err(Error::Conflict(format!("The name {} cannot be used. Choose another.", prepared.reference)));
         }
-        // Owning the new text is not enough: it must have been theirs before.
-        ctx.require(Action::Apply, &subject_of(&before.parse()))?;
         if self.if_match.as_deref().is_some_and(|tag| tag != &*before.etag) {
             return Err(Error::Conflict(format!(
                 "{} was changed meanwhile. Read it again, then make your change.",
@@ -106,6 +92,7 @@ impl Apply {
         }
         owned_here(before)?;
         immutable(before, prepared)?;
+        ordered(before)?;
         let draft = changed_draft(before, prepared, Source::server());
         changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
         Ok("changed")
@@ -183,6 +170,19 @@ pub(crate) fn owned_here(record: &Record) -> Result<()> {
     ))
 }
 
+/// The text of what is managed follows from its order, and changes with it only.
+fn ordered(before: &Record) -> Result<()> {
+    let managed = before.reference.kind() == "instance" && before.parse().spec_text("step") == "managed";
+    if managed {
+        return Err(Error::refused(
+            "instance.managed",
+            format!("{} is managed; its text follows from its order.", before.reference),
+            "Destroy it and order another.",
+        ));
+    }
+    Ok(())
+}
+
 /// A published release never changes (decision 9).
 pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
     if prepared.kind != "Release" {
@@ -258,7 +258,7 @@ impl Command for Delete {
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let record = visible(graph, &ctx.caller.audience, &self.reference)?;
-        ctx.require(Action::Delete, &subject_of(&record.parse()))?;
+        may_write(graph, Some(&record.parse()), None, |action, subject| ctx.require(action, subject))?;
         if self.if_match.as_deref().is_some_and(|tag| tag != &*record.etag) {
             return Err(Error::Conflict(format!("{} was changed meanwhile.", self.reference)));
         }

@@ -3,6 +3,8 @@
 use crate::chunk::Value;
 use crate::eval::{Key, valued};
 use crate::field::Field;
+use crate::fold::fold;
+use crate::like::Pattern;
 use crate::rows::{Row, Walk, is_sparse};
 use crate::{Audience, Facet, Graph, Missing, Page, Position, Predicate, Query, Turn};
 use loggia_model::{Record, RelationType};
@@ -38,7 +40,8 @@ impl Graph {
             Some(limit) => limit.saturating_add(query.offset).saturating_add(1),
             None => usize::MAX,
         };
-        let walk = Walk { set, from, backwards, take, missing: query.missing };
+        let pattern = query.row_text().map(|term| Pattern::within(&fold(term)));
+        let walk = Walk { set, from, backwards, take, missing: query.missing, pattern: pattern.as_ref() };
         match (query.order.as_slice(), columns) {
             ([], _) => self.rows_by_name(&walk),
             ([key], [field]) if !is_sparse(set, field.as_deref()) => self.rows_along(key, field.as_deref(), &walk),

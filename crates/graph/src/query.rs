@@ -1,6 +1,7 @@
 //! What can be asked for, and what a page of answers holds.
 
 use crate::Predicate;
+use crate::fold::fold;
 use loggia_model::Record;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -24,6 +25,16 @@ pub struct Query {
     pub from: Option<Turn>,
     /// Whether to count all matching records.
     pub total: bool,
+}
+
+impl Query {
+    /// The text that the value of each single row must hold: a text that is looked for only in the key of the order,
+    /// spelled in lower case, picks rows and not records (as the Backstage catalog has it).
+    pub(crate) fn row_text(&self) -> Option<&str> {
+        let (text, key) = (self.text.as_ref()?, self.order.first()?);
+        let same = self.missing == Missing::Omitted && text.fields == [fold(&key.key)];
+        Some(text.term.trim()).filter(|term| same && !term.is_empty())
+    }
 }
 
 /// A text that must occur somewhere in one of some fields. `%` stands for any text and `_` for any one character.

@@ -7,6 +7,7 @@ use crate::Graph;
 use crate::chunk::Value;
 use crate::field::Field;
 use crate::fold::fold;
+use crate::like::Pattern;
 use crate::posting::Posting;
 use crate::query::{Missing, OrderKey, Position};
 use roaring::RoaringBitmap;
@@ -37,12 +38,19 @@ pub(crate) struct Walk<'w> {
     pub backwards: bool,
     pub take: usize,
     pub missing: Missing,
+    /// Only rows whose first value matches.
+    pub pattern: Option<&'w Pattern>,
 }
 
 impl Walk<'_> {
     /// Whether records with the same values come against the order of names, when walked.
     fn ties_backwards(&self, descending: bool) -> bool {
         (self.missing == Missing::Omitted && descending) != self.backwards
+    }
+
+    /// Whether rows with this first value are wanted.
+    fn wants(&self, value: Option<&str>) -> bool {
+        self.pattern.is_none_or(|pattern| value.is_some_and(|value| pattern.matches(value)))
     }
 }
 
@@ -105,6 +113,9 @@ impl Graph {
                 postings.push(value.posting);
                 waiting = next();
             }
+            if !walk.wants(Some(folded)) {
+                continue;
+            }
             let behind = from.filter(|(value, _)| *value == folded).map(|(_, name)| name);
             self.take_value(folded, &postings, behind, walk.ties_backwards(key.descending), walk, rows);
             if rows.len() >= walk.take {
@@ -152,6 +163,7 @@ impl Graph {
                 rows.push(Row { values, number });
             }
         }
+        rows.retain(|row| walk.wants(row.values.first().and_then(Option::as_deref)));
         let ties_down = walk.missing == Missing::Omitted && keys.first().is_some_and(|key| key.descending);
         let turn = |order: Ordering, down: bool| if down { order.reverse() } else { order };
         rows.sort_unstable_by(|a, b| {

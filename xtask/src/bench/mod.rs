@@ -11,9 +11,7 @@ mod wrk;
 use crate::report::{Outcome, Report, option};
 use crate::{entities, process, server};
 use anyhow::Result;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 /// The longest that any start may take.
@@ -58,22 +56,8 @@ pub fn run(arguments: &[String]) -> Result<bool> {
             measure(&setting, &mut report);
         }
     }
-    let text = report.markdown(&heading()?);
-    println!("{text}");
-    if arguments.iter().any(|argument| argument == "--write") {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(process::root().join("bench/RESULTS.md"));
-        file?.write_all(text.as_bytes())?;
-    }
+    report.end("Measured", arguments)?;
     Ok(report.is_good())
-}
-
-/// Date, commit and machine.
-fn heading() -> Result<String> {
-    let date = process::succeed(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
-    let commit =
-        process::succeed(Command::new("git").current_dir(process::root()).args(["rev-parse", "--short", "HEAD"]))?;
-    let cores = std::thread::available_parallelism()?;
-    Ok(format!("{}, {}, {cores} cores", date.trim(), commit.trim()))
 }
 
 impl Setting {

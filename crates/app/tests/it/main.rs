@@ -9,3 +9,4 @@ mod order;
 mod record;
 mod sync;
 mod usage;
+mod writing;

@@ -10,9 +10,9 @@ use loggia_model::usage::UsageReading;
 use serde_json::json;
 use std::sync::Arc;
 
-fn reading(id: &str, rest: serde_json::Value) -> UsageReading {
+fn reading(id: &str, mut rest: serde_json::Value) -> UsageReading {
     let mut all = json!({"id": id, "time": START, "offering": "db", "channel": "request"});
-    all.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    all.as_object_mut().unwrap().append(rest.as_object_mut().unwrap());
     serde_json::from_value(all).unwrap()
 }
 

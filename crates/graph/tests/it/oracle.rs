@@ -149,10 +149,22 @@ pub fn rows(views: &[View], query: &Query) -> (Vec<Ref>, u64) {
         }
         combinations.retain(|c| query.missing == Missing::Last || c.first() != Some(&None));
         total += u64::from(!combinations.is_empty());
+        combinations.retain(|c| picks(query, c));
         rows.extend(combinations.into_iter().map(|c| (c, view.record.reference.clone())));
     }
     rows.sort_by(|a, b| compare(query, a, b));
     (rows.into_iter().map(|(_, name)| name).collect(), total)
+}
+
+/// Whether a text that is looked for in the key of the order only is in the value of this row.
+fn picks(query: &Query, values: &[Option<String>]) -> bool {
+    let (Some(filter), Some(key), Missing::Omitted) = (&query.text, query.order.first(), query.missing) else {
+        return true;
+    };
+    let term = filter.term.trim().to_lowercase();
+    let other = filter.fields != [key.key.to_lowercase()];
+    let found = |value: &String| like(&format!("%{term}%"), value);
+    term.is_empty() || other || values.first().and_then(Option::as_ref).is_some_and(found)
 }
 
 fn compare(query: &Query, a: &(Vec<Option<String>>, Ref), b: &(Vec<Option<String>>, Ref)) -> Ordering {

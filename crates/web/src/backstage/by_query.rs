@@ -76,6 +76,14 @@ struct Asked {
     uncounted: bool,
 }
 
+impl Asked {
+    /// Whether the entities are counted: only for a first page. A cursor holds what was counted then, and one that holds
+    /// nothing is not counted for again (as the peer has it).
+    fn counts(&self) -> bool {
+        !self.uncounted && !self.goes_on
+    }
+}
+
 /// `GET /entities/by-query`.
 pub fn get(call: &Call) -> Result<Response, Fault> {
     let params = Params::read(call.query(), RULES)?;
@@ -161,12 +169,12 @@ fn count(body: &Value, name: &str) -> Result<Option<usize>, Fault> {
 /// The question as the snapshot understands it.
 fn question(call: &Call, asked: &Asked) -> Query {
     let Asked { cursor, goes_on, .. } = asked;
-    let place = || cursor.position();
-    let from = goes_on.then(|| if cursor.backwards { Turn::Before(place()) } else { Turn::After(place()) });
+    let turn = |place| if cursor.backwards { Turn::Before(place) } else { Turn::After(place) };
+    let from = goes_on.then(|| cursor.position()).flatten().map(turn);
     let text = cursor.text.as_ref().map(|text| TextFilter {
         term: text.term.clone(),
         fields: text.fields.clone().unwrap_or_else(|| {
-            vec![cursor.order.as_ref().map_or_else(|| "metadata.uid".to_owned(), |order| order.key.clone())]
+            vec![cursor.order.as_ref().map_or_else(|| "metadata.uid".to_owned(), |order| order.key.to_lowercase())]
         }),
     });
     Query {
@@ -177,16 +185,13 @@ fn question(call: &Call, asked: &Asked) -> Query {
         offset: asked.offset,
         limit: Some(asked.limit),
         from,
-        total: !asked.uncounted && cursor.total.is_none(),
+        total: asked.counts(),
     }
 }
 
 fn answer(call: &Call, asked: Asked) -> Response {
     let page = call.graph.query(&call.caller.audience, &question(call, &asked));
-    let total = match asked.uncounted {
-        true => 0,
-        false => asked.cursor.total.or(page.total).unwrap_or(0),
-    };
+    let total = if asked.uncounted { None } else { asked.cursor.total.or(page.total) }.unwrap_or(0);
     let mut text = String::with_capacity(1024 * page.records.len() + 64);
     text.push_str("{\"items\":[");
     for (at, record) in page.records.iter().enumerate() {

@@ -84,14 +84,11 @@ impl Cursor {
             .map_err(|issue| Fault::input(format!("Malformed cursor: InputError: Malformed cursor: {}", issue.told())))
     }
 
-    /// The place as the snapshot understands it.
-    pub fn position(&self) -> Position {
-        let values = match &self.order {
-            Some(_) => vec![self.place.first().cloned().flatten()],
-            None => Vec::new(),
-        };
-        let reference = self.place.get(values.len()).cloned().flatten().unwrap_or_default();
-        Position { values, reference }
+    /// The place as the snapshot understands it; none when the cursor names none, which means the beginning.
+    pub fn position(&self) -> Option<Position> {
+        let (reference, values) = self.place.split_last()?;
+        let values = if self.order.is_some() { vec![values.first().cloned().flatten()] } else { Vec::new() };
+        Some(Position { values, reference: reference.clone().unwrap_or_default() })
     }
 }
 
@@ -171,15 +168,19 @@ fn total(value: &Value) -> Result<u64, Issue> {
 
 fn order(value: Option<&Value>) -> Result<Option<OrderKey>, Issue> {
     let list = value.and_then(Value::as_array).ok_or_else(|| issue("array", value, &["orderFields"]))?;
-    let Some(first) = list.first() else { return Ok(None) };
-    let key = first.get("field").and_then(Value::as_str);
-    let key = key.ok_or_else(|| issue("string", first.get("field"), &["orderFields", "0", "field"]))?;
-    let descending = match first.get("order").and_then(Value::as_str) {
-        Some("asc") => false,
-        Some("desc") => true,
-        _ => return Err(issue("'asc' | 'desc'", first.get("order"), &["orderFields", "0", "order"])),
-    };
-    Ok(Some(OrderKey { key: key.to_owned(), descending }))
+    // Only the first counts, but all must be right.
+    let keys = list.iter().map(order_key).collect::<Result<Vec<_>, _>>()?;
+    Ok(keys.into_iter().next())
+}
+
+fn order_key(value: &Value) -> Result<OrderKey, Issue> {
+    let wrong = |expected, name: &'static str| issue(expected, value.get(name), &["orderFields", name]);
+    let key = value.get("field").and_then(Value::as_str).ok_or_else(|| wrong("string", "field"))?;
+    match value.get("order").and_then(Value::as_str) {
+        Some("asc") => Ok(OrderKey::ascending(key)),
+        Some("desc") => Ok(OrderKey::descending(key)),
+        _ => Err(wrong("'asc' | 'desc'", "order")),
+    }
 }
 
 fn condition(map: &Map<String, Value>) -> Result<Option<Predicate>, Issue> {
@@ -195,10 +196,14 @@ fn condition(map: &Map<String, Value>) -> Result<Option<Predicate>, Issue> {
 fn full_text(value: &Value) -> Result<Text, Issue> {
     let path = "fullTextFilter";
     let map = value.as_object().ok_or_else(|| issue("object", Some(value), &[path]))?;
-    let term = map.get("term").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let fields = map.get("fields").and_then(Value::as_array);
-    let fields = fields.map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
-    Ok(Text { term, fields })
+    let term = map.get("term");
+    let term = term.and_then(Value::as_str).ok_or_else(|| issue("string", term, &[path, "term"]))?;
+    let texts = |value: &Value| {
+        let list = value.as_array().ok_or_else(|| issue("array", Some(value), &[path, "fields"]))?;
+        let text = |one: &Value| one.as_str().map(str::to_owned).ok_or(issue("string", Some(one), &[path, "fields"]));
+        list.iter().map(text).collect()
+    };
+    Ok(Text { term: term.to_owned(), fields: map.get("fields").map(texts).transpose()? })
 }
 
 #[cfg(test)]
@@ -217,7 +222,8 @@ mod tests {
             total: Some(7),
         };
         assert_eq!(Cursor::decode(&cursor.encode()), Ok(cursor.clone()));
-        assert_eq!(cursor.position(), Position { values: vec![Some("x".into())], reference: "api:default/x".into() });
+        let place = Position { values: vec![Some("x".into())], reference: "api:default/x".into() };
+        assert_eq!(cursor.position(), Some(place));
     }
 
     #[test]
@@ -230,6 +236,13 @@ mod tests {
         let text = message(&ENCODE.encode(r#"{"orderFields":"x","orderFieldValues":[],"isPrevious":false}"#));
         assert!(text.contains("Expected array, received string"), "{text}");
         let cursor = Cursor::decode(&ENCODE.encode(r#"{"orderFields":[],"orderFieldValues":[],"isPrevious":false}"#));
-        assert_eq!(cursor.map(|cursor| cursor.total), Ok(None));
+        assert_eq!(cursor.map(|cursor| (cursor.total, cursor.position())), Ok((None, None)));
+        for wrong in [
+            r#"{"orderFields":[{"field":"a","order":"asc"},{}],"orderFieldValues":[],"isPrevious":false}"#,
+            r#"{"orderFields":[],"orderFieldValues":[],"isPrevious":false,"fullTextFilter":{}}"#,
+            r#"{"orderFields":[],"orderFieldValues":[5],"isPrevious":false}"#,
+        ] {
+            assert!(Cursor::decode(&ENCODE.encode(wrong)).is_err(), "{wrong}");
+        }
     }
 }

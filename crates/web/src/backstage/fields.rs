@@ -122,7 +122,7 @@ fn find<'a>(entity: &'a Value, path: &'a [String]) -> Option<(Vec<Cow<'a, str>>,
             }
             None if INHERITED.contains(&&*key) => return None,
             None if last && key == "length" => return length(at).map(|length| (with(steps, key), length)),
-            None if last => return None,
+            None if last => return character(at, &key).map(|character| (with(steps, key), character)),
             None => joined = Some(key.into_owned()),
         }
     }
@@ -149,6 +149,12 @@ fn length(value: &Value) -> Option<Value> {
         Value::Array(list) => Some(json!(list.len())),
         _ => None,
     }
+}
+
+/// A single character of a text, which in the language of the peer is a list of them.
+fn character(value: &Value, key: &str) -> Option<Value> {
+    let unit = value.as_str()?.encode_utf16().nth(index(key)?)?;
+    Some(Value::from(String::from_utf16_lossy(&[unit])))
 }
 
 /// A key that is the index of a list.
@@ -208,6 +214,7 @@ mod tests {
             ("spec.ports.name", json!({})),
             ("spec.ports.1.name", json!({"spec": {"ports": [null, {"name": "grpc"}]}})),
             ("metadata.name.length", json!({"metadata": {"name": {"length": 2}}})),
+            ("metadata.name.1,metadata.name.2", json!({"metadata": {"name": [null, "k"]}})),
             ("constructor,nosuch.x", json!({})),
         ] {
             assert_eq!(project(&entity, names), expected, "{names}");

@@ -102,9 +102,11 @@ fn window(params: &Params) -> Result<Option<Window>, Fault> {
     }
     for (name, slot) in [("limit", &mut limit), ("offset", &mut offset)] {
         if let Some(value) = value.get(name) {
-            let number = value.as_i64();
-            *slot =
-                Some(number.ok_or_else(|| Fault::input(format!("Malformed after cursor, {name} was not an number")))?);
+            // `2.0` is a whole number too.
+            let whole = value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64);
+            let article = if name == "limit" { "an" } else { "a" };
+            let wrong = || Fault::input(format!("Malformed after cursor, {name} was not {article} number"));
+            *slot = Some(whole.ok_or_else(wrong)?);
         }
     }
     if offset.is_some_and(|offset| offset < 0) {

@@ -44,6 +44,7 @@ use std::sync::atomic::Ordering;
 /// The routes.
 pub fn routes() -> Router<WebState> {
     Router::new()
+        .route("/.backstage/health/v1/liveness", get(alive))
         .route("/.backstage/health/v1/readiness", get(ready))
         .route("/api/catalog", any(door))
         .route("/api/catalog/", any(door))
@@ -242,7 +243,12 @@ async fn write(call: &Call, method: &Method, place: Place<'_>, body: Body) -> Re
     }
 }
 
-/// What a Backstage tells of its own health, for tools that ask for it.
+/// That the program runs, where a Backstage tells it.
+async fn alive(_: By) -> Response {
+    reply::tagged(StatusCode::OK, "{\"status\":\"ok\"}".into(), None)
+}
+
+/// That the program can answer, where a Backstage tells it.
 async fn ready(State(state): State<WebState>, _: By) -> Response {
     match state.ready.load(Ordering::Acquire) {
         true => reply::tagged(StatusCode::OK, "{\"status\":\"ok\"}".into(), None),

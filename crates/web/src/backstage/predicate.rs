@@ -109,7 +109,7 @@ fn field(key: &str, value: &Value) -> Result<Predicate, Fault> {
 }
 
 /// A text, number or boolean as the text that it is compared by.
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => {
@@ -121,58 +121,65 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// `relations` with an item of some type and target.
+/// `relations` with an item of some type and target; the keys count in any case.
 fn contains(key: &str, item: &Map<String, Value>) -> Result<Predicate, Fault> {
     if !key.eq_ignore_ascii_case("relations") {
+        let key = key.to_lowercase();
         return Err(Fault::input(format!("Object form of $contains is not supported for field \"{key}\"")));
     }
-    if let Some(other) = item.keys().find(|key| !["type", "targetRef"].contains(&key.as_str())) {
-        return Err(Fault::input(format!(
-            "Unsupported key \"{other}\" in $contains for \"relations\". Only \"type\" and \"targetRef\" are supported"
-        )));
+    let (mut name, mut target) = (None, None);
+    for (key, value) in item {
+        let slot = match key.to_lowercase().as_str() {
+            "type" => &mut name,
+            "targetref" => &mut target,
+            _ => {
+                return Err(Fault::input(format!(
+                    "Unsupported key \"{key}\" in $contains for \"relations\". Only \"type\" and \"targetRef\" are supported"
+                )));
+            }
+        };
+        if slot.replace(value).is_some() {
+            return Err(Fault::input(format!("Duplicate key \"{key}\" in $contains for \"relations\"")));
+        }
     }
-    let Some(name) = item.get("type").and_then(Value::as_str) else {
+    let Some(name) = name.and_then(Value::as_str).filter(|name| !name.is_empty()) else {
         return Err(Fault::input("The $contains operator for \"relations\" requires a \"type\" string property"));
     };
-    let targets = item.get("targetRef").map(targets).transpose()?;
+    let targets = target.map(targets).transpose()?;
     Ok(RelationType::find(name).map_or(Predicate::Nothing, |relation| Predicate::Relation(relation, targets)))
 }
 
+/// A text, or `$in` with texts. `$exists` beside it would count first, and is none of both.
 fn targets(value: &Value) -> Result<Vec<String>, Fault> {
-    let listed = value.get("$in").and_then(Value::as_array);
-    if listed.is_some_and(Vec::is_empty) {
-        return Err(Fault::input("Empty \"$in\" array for $contains on \"relations\" is not allowed"));
-    }
-    let texts = |values: &[Value]| values.iter().map(|value| value.as_str().map(str::to_owned)).collect();
-    let found = match (value, listed) {
-        (Value::String(one), _) => Some(vec![one.clone()]),
-        (_, Some(values)) => texts(values),
-        _ => None,
+    let listed = value.get("$in").filter(|_| !value.get("$exists").is_some_and(Value::is_boolean));
+    let texts = |list: &Vec<Value>| list.iter().map(|one| one.as_str().map(str::to_owned)).collect();
+    let found: Option<Vec<String>> = match value {
+        Value::String(one) => Some(vec![one.clone()]),
+        _ => listed.and_then(Value::as_array).and_then(texts),
     };
-    found.ok_or_else(|| {
-        Fault::input(
-            "The \"targetRef\" property in $contains for \"relations\" must be a string or an \"$in\" of strings",
-        )
-    })
+    match found {
+        Some(list) if list.is_empty() => {
+            Err(Fault::input("Empty \"$in\" array for $contains on \"relations\" is not allowed"))
+        }
+        Some(list) => Ok(list),
+        None => Err(Fault::input(format!(
+            "Unsupported value in $contains for \"relations\": expected a string or {{ \"$in\": [strings] }}, but got {value}"
+        ))),
+    }
 }
 
 /// Reads the older form of a condition, as cursors of former versions hold it.
 pub fn older(value: &Value) -> Option<Predicate> {
-    let list = |key: &str| Some(value.get(key)?.as_array()?.iter().map(older).collect::<Option<Vec<_>>>());
-    if let Some(inner) = list("anyOf") {
-        return inner.map(Predicate::Any);
-    }
-    if let Some(inner) = list("allOf") {
-        return inner.map(Predicate::All);
+    if let Some(key) = value.get("key").and_then(Value::as_str) {
+        let Some(values) = value.get("values") else { return Some(Predicate::exists(key)) };
+        let values: Option<_> = values.as_array()?.iter().map(|one| one.as_str().map(str::to_owned)).collect();
+        return Some(Predicate::In(key.to_owned(), values?));
     }
     if let Some(inner) = value.get("not") {
         return older(inner).map(Predicate::negate);
     }
-    let key = value.get("key")?.as_str()?.to_owned();
-    Some(match value.get("values").and_then(Value::as_array) {
-        Some(values) => Predicate::In(key, values.iter().map(text).collect()),
-        None => Predicate::Exists(key),
-    })
+    let list = |key: &str| value.get(key)?.as_array()?.iter().map(older).collect::<Option<Vec<_>>>();
+    list("anyOf").map(Predicate::Any).or_else(|| list("allOf").map(Predicate::All))
 }
 
 /// Writes a condition as a `query`.
@@ -240,12 +247,32 @@ mod tests {
     }
 
     #[test]
+    fn items_of_relations_are_refused_when_wrong() {
+        for item in [
+            json!({}),
+            json!({"type": ""}),
+            json!({"type": 5}),
+            json!({"type": "ownedBy", "Type": "ownedBy"}),
+            json!({"type": "ownedBy", "other": "x"}),
+            json!({"type": "ownedBy", "targetRef": 5}),
+            json!({"type": "ownedBy", "targetRef": {"$in": []}}),
+            json!({"type": "ownedBy", "targetRef": {"$in": ["a"], "$exists": true}}),
+            json!({"type": "ownedBy", "targetRef": {"$hasPrefix": "a"}}),
+        ] {
+            assert!(query(&json!({"relations": {"$contains": item}})).is_err(), "{item}");
+        }
+    }
+
+    #[test]
     fn values_are_texts_and_operators_have_an_order() {
         let read = |value: Value| query(&value).unwrap();
         assert_eq!(read(json!({"a": 1.50})), Predicate::equals("a", "1.5"));
         assert_eq!(read(json!({"a": true})), Predicate::equals("a", "true"));
         assert_eq!(read(json!({"a": {"$in": ["x"], "$exists": false}})), Predicate::exists("a").negate());
         assert_eq!(read(json!({"relations": {"$contains": {"type": "nosuch"}}})), Predicate::Nothing);
+        let owned = Predicate::Relation(RelationType::OWNED_BY, Some(strings(&["group:default/a"])));
+        let item = json!({"TYPE": "OwnedBy", "targetref": {"$in": ["group:default/a"], "$junk": 1}});
+        assert_eq!(read(json!({"Relations": {"$contains": item}})), owned);
         assert_eq!(
             older(&json!({"anyOf": [{"allOf": [{"key": "kind", "values": ["api"]}]}]})),
             Some(Predicate::Any(vec![Predicate::All(vec![Predicate::equals("kind", "api")])]))

@@ -12,8 +12,8 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::policy::Action;
-use loggia_app::record::subject_of;
+use loggia_app::policy::Subject;
+use loggia_app::writing::may_write;
 use loggia_model::{Document, Kind, Record, Ref, RelationType};
 use serde_json::Value;
 use std::sync::Arc;
@@ -208,10 +208,11 @@ fn pretty(document: &Document) -> String {
 
 /// Whether the page of a record shows "change it".
 fn may_edit(visit: &Visit, record: &Record) -> bool {
-    let subject = subject_of(&record.parse());
+    let text = record.parse();
+    let may = |action, subject: &Subject| visit.app().require(&visit.caller, action, subject);
     let read_only = visit.app().settings.read_only;
     let kept = record.reference.kind() != "instance" && !record.source.origin.starts_with("catalog:");
-    !read_only && kept && visit.app().require(&visit.caller, Action::Apply, &subject).is_ok()
+    !read_only && kept && may_write(&visit.app().graph(), Some(&text), Some(&text), may).is_ok()
 }
 
 /// What the record says about itself when its file is not there any more.

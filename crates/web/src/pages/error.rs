@@ -6,7 +6,7 @@ use crate::shell::Shell;
 use crate::state::WebState;
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use loggia_app::{Caller, Door, Error};
@@ -73,12 +73,18 @@ pub fn answer(error: &Error, uri: &Uri) -> Response {
     response
 }
 
-/// What is at no address: a page for people, a problem document for programs.
-pub async fn not_found(uri: Uri) -> Response {
-    let error = Error::NotFound(format!("There is nothing at {}.", uri.path()));
-    match crate::error::door_of(uri.path()) {
-        Door::Page => Wrong::Error(error).into_response(),
-        _ => crate::error::Reply(error).into_response(),
+/// What is at no address: a page for people, a problem document for programs that know ours. A program that looks for
+/// something else gets the bare status, as from a Backstage, and does not have to read what it cannot understand.
+pub async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    let error = Error::NotFound(format!("There is nothing at {path}."));
+    let takes = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let takes_pages = ["text/html", "text/*", "*/*"].iter().any(|form| takes.contains(form));
+    match crate::error::door_of(path) {
+        Door::Page if takes_pages => Wrong::Error(error).into_response(),
+        Door::Git => crate::error::Reply(error).into_response(),
+        Door::Api if path.starts_with("/api/v1/") => crate::error::Reply(error).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

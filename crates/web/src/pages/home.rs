@@ -10,6 +10,7 @@ use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
+use loggia_app::policy::{Action, within};
 use loggia_app::who_runs::WhoRunsRow;
 use loggia_graph::Predicate;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
@@ -150,7 +151,9 @@ async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia
         let found = offers.iter().find(|o| o.spec.category == category && o.can_be_got());
         found.map_or_else(|| format!("/get?category={category}"), Offer::href)
     };
-    let token = !visit.app().my_tokens(&visit.caller).await?.is_empty();
+    // A token that is only good for looking does not tell which others there are.
+    let own = within(&visit.caller, Action::OwnTokens);
+    let token = own && !visit.app().my_tokens(&visit.caller).await?.is_empty();
     let mut steps = vec![
         step("Get a repository", first("path"), "It builds, tests and reports its health from the first minute.", path),
         step("Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),

@@ -11,7 +11,7 @@ use loggia_app::Error;
 use loggia_app::history::Past;
 use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
-use loggia_app::record::subject_of;
+use loggia_app::writing::subject_of;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;

@@ -10,6 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use loggia_app::policy::{Action, admit};
 use loggia_app::{App, Caller, Error};
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::kinds::product::{Brand, ProductSpec};
@@ -86,12 +87,12 @@ impl Visit {
         Some(self.param(name)).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 
-    /// Passes for whoever is signed in.
+    /// Passes for whoever is signed in and may look; a token may be good for less than that.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] otherwise.
+    /// [`Error::Unauthenticated`] for nobody, [`Error::Forbidden`] for a token that is not good for looking.
     pub fn signed_in(&self) -> Result<(), Wrong> {
-        if self.caller.is_signed_in() { Ok(()) } else { Err(Error::Unauthenticated("Sign in first.".into()).into()) }
+        Ok(admit(&self.caller, Action::Read)?)
     }
 
     /// A record that the caller may see; an old name leads to the new one.

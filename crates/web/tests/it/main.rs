@@ -9,5 +9,6 @@ mod provider;
 mod records;
 mod roles;
 mod running;
+mod scopes;
 mod signing;
 mod world;

@@ -22,10 +22,33 @@ async fn paths_are_read_generously() {
         let said = world.send(method, path, None).await;
         assert_eq!((said.status, said.text.as_str()), (StatusCode::NOT_FOUND, ""), "{path}");
     }
+    for probe in ["liveness", "readiness"] {
+        let request = Request::get(format!("/.backstage/health/v1/{probe}"));
+        let said = world.raw(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((said.status, said.text.as_str()), (StatusCode::OK, "{\"status\":\"ok\"}"), "{probe}");
+    }
     let options = world.send(Method::OPTIONS, "/entities", None).await;
     assert_eq!((options.text.as_str(), &options.headers[header::ALLOW]), ("GET,HEAD", &"GET,HEAD".parse().unwrap()));
     assert_eq!(world.get("/entities/by-name/a/b/%E0%A4%A").await.status, StatusCode::BAD_REQUEST);
     assert_eq!(world.get("/openapi.json").await.json()["openapi"], "3.0.3");
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_told_in_the_form_that_is_asked_for() {
+    let world = World::new(CATALOG).await;
+    for (path, accept, expected) in [
+        ("/api/nosuch/entities", "", None),
+        ("/entities", "", None),
+        ("/entities", "application/json", None),
+        ("/entities", "text/html,*/*;q=0.8", Some("text/html; charset=utf-8")),
+        ("/api/v1/nosuch", "", Some("application/problem+json")),
+    ] {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {}", super::world::TOKEN));
+        let said = world.raw(request.header(header::ACCEPT, accept).body(Body::empty()).unwrap()).await;
+        let form = said.headers.get(header::CONTENT_TYPE).map(|form| form.to_str().unwrap());
+        assert_eq!((said.status, form), (StatusCode::NOT_FOUND, expected), "{path} {accept}");
+        assert_eq!(said.text.is_empty(), expected.is_none(), "{path} {accept}");
+    }
 }
 
 #[tokio::test]
