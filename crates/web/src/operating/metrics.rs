@@ -189,6 +189,6 @@ mod tests {
         ] {
             assert!(text.contains(line), "no {line} in {text}");
         }
-        assert!(!text.contains("old"), "what is not there any more is not told");
+        assert!(!text.contains("\"old\""), "what is not there any more is not told");
     }
 }
