@@ -112,12 +112,13 @@ export function journey(name, steps, options = {}) {
   });
 }
 
-/** Becomes a person of the demo by one click: a button in the element marked `data-person-switch`, which every page has. */
+/** Becomes a person of the demo by one click: on the page that asks who one is, or in the menu at the top of any page. */
 export async function asPerson(page, name) {
   if (page.url() === 'about:blank') await page.goto('/');
-  const people = page.locator('[data-person-switch]');
-  if (await people.locator('summary').count()) await people.locator('summary').click();
-  await people.getByRole('button', { name }).click();
+  const menu = page.locator('.who summary');
+  const signedIn = await menu.count();
+  if (signedIn) await menu.click();
+  await page.locator(signedIn ? '.who .people' : 'main .people').getByRole('button', { name }).click();
   await page.waitForLoadState();
 }
 

@@ -9,6 +9,8 @@ use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
 use crate::source::SourceState;
+use crate::trace::TRACES;
+use crate::worker::Drivers;
 use crate::writer::{Head, Message, Outcome, Writer};
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
@@ -17,9 +19,11 @@ use loggia_model::{Micros, Uid};
 use loggia_store::{Batch, Store};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 /// How long a read waits for a position that it asked for.
 const WAIT: Duration = Duration::from_secs(1);
@@ -69,6 +73,8 @@ pub struct App {
     ended: Mutex<BTreeMap<(String, String, String), u64>>,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
+    /// The drivers of this server, once its workers have started.
+    pub(crate) drivers: OnceLock<Arc<Drivers>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
@@ -121,6 +127,7 @@ impl App {
             work: Notify::new(),
             offered: Notify::new(),
             progress: broadcast::channel(1024).0,
+            drivers: OnceLock::new(),
             probed: ArcSwap::default(),
             known: Known::default(),
             commits: AtomicU64::new(0),
@@ -167,9 +174,20 @@ impl App {
     /// # Errors
     /// As [`App::run`].
     pub async fn run_shared(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
-        if self.settings.read_only && !matches!(caller.door, Door::Worker | Door::Sync) {
+        let passes = matches!(caller.door, Door::Worker | Door::Sync) || command.in_read_only();
+        if self.settings.read_only && !passes {
             return Err(Error::Forbidden("This server is read-only for now. Try again later.".into()));
         }
+        let span = tracing::info_span!(target: TRACES, "command", otel.name = command.name(), error.type = Empty);
+        let result = self.hand_over(caller, command).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("error.type", error.word());
+        }
+        result
+    }
+
+    /// Gives a command to the writer, and waits until it is decided and committed.
+    async fn hand_over(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
         let message = Message::Run { caller: Box::new(caller.clone()), command, reply };
         let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());

@@ -6,7 +6,7 @@ use crate::diff::{Difference, differences};
 use crate::error::Result;
 use crate::policy::{Action, Subject};
 use crate::record::visible;
-use loggia_graph::{Audience, Graph};
+use loggia_graph::Audience;
 use loggia_model::{Actor, Event, Micros, Ref, Uid};
 use loggia_store::{EventFilter, RevisionRow};
 use schemars::JsonSchema;
@@ -136,7 +136,7 @@ impl App {
         let next = found.last().filter(|_| full).map(|event| event.position);
         let mut events = Vec::with_capacity(found.len());
         for event in found {
-            if self.may_see(&graph, &caller.audience, &event).await? {
+            if self.may_see(&caller.audience, &event).await? {
                 events.push(event);
             }
         }
@@ -144,13 +144,9 @@ impl App {
     }
 
     /// Whether an event is about something that the audience may see. What is no more is judged by its last text.
-    async fn may_see(&self, graph: &Graph, audience: &Audience, event: &Event) -> Result<bool> {
+    async fn may_see(&self, audience: &Audience, event: &Event) -> Result<bool> {
         let (false, Some(uid)) = (*audience == Audience::All, event.subject) else { return Ok(true) };
-        if let Some(record) = graph.by_uid(uid) {
-            return Ok(graph.visible(audience, record));
-        }
-        let last = self.store.history(uid, None, 2).await?.into_iter().find_map(RevisionRow::record);
-        Ok(last.is_some_and(|record| graph.visible(audience, &record)))
+        Ok(self.may_see_ever(audience, uid).await?.unwrap_or(false))
     }
 }
 

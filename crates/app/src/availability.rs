@@ -87,7 +87,11 @@ impl App {
             Ok(backend) => backend,
             Err(error) => return error.to_string(),
         };
-        match tokio::time::timeout(PATIENCE, code.probe(&backend)).await {
+        let asked = async {
+            backend.complete()?;
+            code.probe(&backend).await
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(())) => String::new(),
             Ok(Err(failure)) => format!("{} {}", failure.message, failure.mend).trim().to_owned(),
             Err(_) => format!("The backend in {environment} does not answer. It is asked again by itself."),

@@ -4,7 +4,7 @@ use loggia_graph::Change;
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
-use loggia_store::{NewWork, SecretRow, Sighting, Unmatched};
+use loggia_store::{Credential, NewWork, SecretRow, Sighting, Unmatched};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -116,6 +116,8 @@ pub struct Changes {
     pub secrets: Vec<SecretRow>,
     /// Records whose secrets are forgotten.
     pub forgotten: Vec<Uid>,
+    /// What people and services prove themselves with.
+    pub credentials: Vec<Credential>,
     /// Readings of use.
     pub usage: Vec<UsageReading>,
     /// What was reported and matches nothing.
@@ -145,6 +147,7 @@ impl Changes {
             && self.finished.is_empty()
             && self.secrets.is_empty()
             && self.forgotten.is_empty()
+            && self.credentials.is_empty()
             && self.usage.is_empty()
             && self.unmatched.is_empty()
             && self.matched.is_empty()

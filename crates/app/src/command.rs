@@ -8,6 +8,7 @@ use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
+use loggia_store::Tie;
 use std::collections::HashMap;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
@@ -55,6 +56,15 @@ pub enum Need {
     },
     /// When an instance was last seen.
     LastSeen(Uid),
+    /// Who is tied to whom: somebody at a provider, and a person here.
+    Ties {
+        /// Address of the provider.
+        issuer: String,
+        /// Identity there.
+        subject: String,
+        /// The person.
+        person: Option<Uid>,
+    },
 }
 
 /// The facts that a command asked for.
@@ -64,6 +74,8 @@ pub struct Facts {
     pub held: Vec<Need>,
     /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
     pub seen: HashMap<Uid, Micros>,
+    /// Ties of whom a need of type [`Need::Ties`] names.
+    pub ties: Vec<Tie>,
 }
 
 /// Something to be done. `decide` is a pure function of its arguments.
@@ -74,6 +86,11 @@ pub trait Command: Send + Sync + 'static {
     /// The facts outside the graph that it needs.
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// Whether it is done on a server that is read-only for people, too.
+    fn in_read_only(&self) -> bool {
+        false
     }
 
     /// Decides: changes, or why not.

@@ -39,9 +39,27 @@ pub struct Backend {
     pub name: String,
     /// Settings of the driver, from the environment's record.
     pub config: Map<String, Value>,
-    /// What `secretRef` names, when there is one.
+    /// Name of the secret that the environment gives it; empty when it needs none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub secret_ref: String,
+    /// What `secretRef` names, when it was set.
     #[serde(skip)]
     pub secret: Option<Secret>,
+}
+
+impl Backend {
+    /// Whether a driver may be asked to work here: not while the secret that it needs was never set.
+    ///
+    /// # Errors
+    /// What to set.
+    pub fn complete(&self) -> Result<(), Failure> {
+        if self.secret_ref.is_empty() || self.secret.is_some() {
+            return Ok(());
+        }
+        let name = &self.secret_ref;
+        let message = format!("The secret {name}, which the backend {} needs, is not set.", self.name);
+        Err(Failure::ours(message, format!("Set it: loggia secret set {name}")))
+    }
 }
 
 /// What a driver is asked about.
@@ -232,6 +250,12 @@ pub trait Driver: Send + Sync {
         self.plan(request, log).await
     }
 
-    /// Takes the resource away. Done without an error when it is already gone.
+    /// Whether `destroy` loses data for good, so that the customer has to confirm it beforehand. Asks nobody.
+    fn loses_data(&self, _recipe: &Map<String, Value>, _config: &Map<String, Value>) -> bool {
+        false
+    }
+
+    /// Takes the resource away. Done without an error when it is already gone. A failure of [`Whose::Yours`] says that
+    /// nothing was touched.
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure>;
 }

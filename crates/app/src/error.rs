@@ -37,6 +37,20 @@ fn list(problems: &[Problem]) -> String {
 }
 
 impl Error {
+    /// The sort of error in one word, for traces.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Error::NotFound(_) => "not-found",
+            Error::Conflict(_) => "conflict",
+            Error::Refused(_) => "refused",
+            Error::Invalid(_) => "invalid",
+            Error::Unauthenticated(_) => "unauthenticated",
+            Error::Forbidden(_) => "forbidden",
+            Error::Unavailable(_) => "unavailable",
+            Error::Internal(_) => "internal",
+        }
+    }
+
     /// A refusal by a rule.
     pub fn refused(rule: &str, message: impl Into<String>, mend: impl Into<String>) -> Error {
         Error::Refused(Refusal::new(rule, message, mend))

@@ -164,6 +164,7 @@ impl<'a> Intake<'a> {
 
     fn matched(&mut self, seen: &Observed, found: &Match, team: &Ref) -> Result<Value> {
         check_names(seen.name.as_ref().unwrap_or(&found.offering), &seen.environment)?;
+        namespace_of(&self.graph, team)?;
         let reference = address(seen, found, team);
         let before = self.graph.get(&reference).cloned();
         if let Some(before) = before.as_ref().filter(|before| before.parse().spec_text("offering") != found.offering) {
@@ -195,8 +196,7 @@ impl<'a> Intake<'a> {
         let time = self.time(seen);
         let status = status_of(InstanceStatus::default(), seen, found, time);
         let uid = self.ctx.uid();
-        let namespace = namespace_of(&self.graph, team)?;
-        let document = document(&namespace, name, &seen.environment, &observed_spec(seen, found, team))?;
+        let document = document(&namespace_for(team), name, &seen.environment, &observed_spec(seen, found, team))?;
         let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
         self.changes.put("instance.observed", draft, json!({"how": status.known_by}));
         self.saw(uid, time, &status.known_by);

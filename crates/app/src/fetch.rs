@@ -15,6 +15,12 @@ pub trait Fetch: Send + Sync {
     /// # Errors
     /// When the address is none, may not be asked, or does not answer with success.
     async fn fetch(&self, url: &str) -> Result<Arc<[u8]>, Failure>;
+
+    /// Whether an address leads into a repository that a team got from this server. Whoever is of the team writes
+    /// there, so not every kind of thing is taken from it.
+    fn is_own(&self, _url: &str) -> bool {
+        false
+    }
 }
 
 /// Asks nobody: for a server that reads its own repositories only.

@@ -67,6 +67,15 @@ pub trait GitBackend: Send + Sync {
     /// What a request is about; `None` for everything that Git's smart protocol does not ask.
     fn address(&self, method: &str, path: &str, query: &str) -> Option<GitAddress>;
 
+    /// The repository of a file's page: `/team/name/blob/branch/path`; `None` for other paths.
+    fn file_address(&self, path: &str) -> Option<GitAddress>;
+
+    /// The file of such a page; `None` when there is none.
+    ///
+    /// # Errors
+    /// When Git cannot be run, with what to do.
+    async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure>;
+
     /// Serves one request; `None` when there is no such repository.
     ///
     /// # Errors

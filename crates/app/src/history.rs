@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use loggia_graph::Audience;
 use loggia_model::{Event, Record, Ref, Uid};
 use loggia_store::{EventFilter, RevisionRow};
 
@@ -37,8 +38,18 @@ impl App {
         Ok(Past { events: self.store.events(&filter).await?, record, removed })
     }
 
+    /// Whether somebody may see a record, by its last text when it is no more; `None` when there never was one.
+    pub(crate) async fn may_see_ever(&self, audience: &Audience, uid: Uid) -> Result<Option<bool>> {
+        let graph = self.graph();
+        if let Some(record) = graph.by_uid(uid) {
+            return Ok(Some(graph.visible(audience, record)));
+        }
+        let last = self.store.history(uid, None, 2).await?.into_iter().find_map(RevisionRow::record);
+        Ok(last.map(|record| graph.visible(audience, &record)))
+    }
+
     /// The last text of a record that is there no more.
-    async fn last_of(&self, reference: &Ref) -> Result<Option<Record>> {
+    pub(crate) async fn last_of(&self, reference: &Ref) -> Result<Option<Record>> {
         let Some(uid) = self.store.last_uid_of_ref(reference).await? else { return Ok(None) };
         let rows = self.store.history(uid, None, 2).await?;
         Ok(rows.into_iter().find_map(RevisionRow::record))

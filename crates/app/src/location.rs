@@ -193,6 +193,12 @@ impl Command for Register {
 }
 
 impl Register {
+    /// Adds it as a new place, for a command that has been allowed already.
+    pub(crate) fn add(&self, changes: &mut Changes, graph: &Graph, ctx: &Ctx<'_>) -> Result<()> {
+        changes.put("location.registered", self.draft(ctx.uid(), &self.free_name(graph), true)?, Value::Null);
+        Ok(())
+    }
+
     /// The generated name; another one when a place had this address before and still has the name.
     fn free_name(&self, graph: &Graph) -> String {
         let name = |number: usize| match number {
@@ -229,12 +235,17 @@ impl Command for Unregister {
         ctx.require(Action::Register, &Subject::default())?;
         let place = find(graph, &Audience::All, &self.id)?;
         let mut changes = Changes::answer(Value::Null);
-        for record in owned(graph, &place.origin()) {
-            changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
-        }
-        changes.remove("location.unregistered", place.id, Value::Null);
+        take_out(&mut changes, graph, &place);
         Ok(changes)
     }
+}
+
+/// Removes a place with everything that was read there.
+pub(crate) fn take_out(changes: &mut Changes, graph: &Graph, place: &Registered) {
+    for record in owned(graph, &place.origin()) {
+        changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
+    }
+    changes.remove("location.unregistered", place.id, Value::Null);
 }
 
 /// Takes over what was read at a registered place, unless it was taken out or given another address meanwhile.

@@ -6,30 +6,38 @@
 use crate::App;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::driver::{Observation, Presence, RunLog};
+use crate::driver::{Driver, Observation, Presence, RunLog};
 use crate::error::Result;
-use crate::operation::{self, phase_seen, take};
+use crate::operation;
 use crate::request;
+use crate::seen;
 use crate::worker::Drivers;
+use futures_util::{StreamExt, stream};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::Uid;
 use loggia_model::instance::InstanceStatus;
 use loggia_model::operation::{Operation, State, Verb};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// How often the list of instances is gone through.
 const ROUND: Duration = Duration::from_secs(15);
 /// How long a look is good for, in seconds.
 const GOOD_FOR: i64 = 300;
-/// How many instances are looked at in one round, so that people's orders never wait behind looks.
+/// How many instances of one driver are looked at in one round, so that people's orders never wait behind looks.
 const AT_ONCE: usize = 40;
+/// How many instances of one driver are looked at at the same time.
+const SIDE_BY_SIDE: usize = 4;
+/// How long one look may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts looking; ends when `stop` turns true.
 pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, stop: &watch::Receiver<bool>) {
-    let looker = Looker { app: Arc::clone(app), drivers: Arc::clone(drivers), looked: HashMap::new() };
+    let looker =
+        Looker { app: Arc::clone(app), drivers: Arc::clone(drivers), looked: HashMap::new(), lanes: HashMap::new() };
     tokio::spawn(looker.run(stop.clone()));
 }
 
@@ -38,6 +46,8 @@ struct Looker {
     drivers: Arc<Drivers>,
     /// When each instance was last looked at by this server, in microseconds.
     looked: HashMap<Uid, i64>,
+    /// The looks of now, by driver: one that is slow holds no other up.
+    lanes: HashMap<String, JoinHandle<()>>,
 }
 
 /// A look writes no lines: nobody waits for it.
@@ -50,45 +60,66 @@ impl RunLog for Silent {
 impl Looker {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            for (uid, driver) in self.next() {
-                if let Err(error) = self.look(uid, &driver).await {
-                    tracing::debug!(%uid, %error, "a look failed");
-                }
+            for (driver, due) in self.next() {
+                let lane = lane(Arc::clone(&self.app), Arc::clone(&self.drivers), driver.clone(), due);
+                self.lanes.insert(driver, tokio::spawn(lane));
             }
             tokio::select! {
                 () = tokio::time::sleep(ROUND) => {}
                 _ = stop.changed() => {}
             }
         }
+        // A look that is cut off is done again.
+        self.lanes.values().for_each(JoinHandle::abort);
     }
 
-    /// The managed instances whose last look is the oldest, with their drivers.
-    fn next(&mut self) -> Vec<(Uid, String)> {
+    /// The instances to look at now, by driver: those whose last look is the oldest. A driver that is still at it is
+    /// left alone.
+    fn next(&mut self) -> BTreeMap<String, Vec<Uid>> {
         let graph = self.app.graph();
-        let ready = Predicate::equals("kind", "instance")
+        // What failed is looked at too: it may be back. What an operation works on is left to the operation.
+        let resting = ["ready", "failed", "unknown"].map(str::to_owned).to_vec();
+        let resting = Predicate::equals("kind", "instance")
             .and(Predicate::equals("spec.step", "managed"))
-            .and(Predicate::equals("status.phase", "ready"));
-        let found = graph.query(&Audience::All, &Query { predicate: ready, ..Query::default() }).records;
+            .and(Predicate::In("status.phase".to_owned(), resting));
+        let found = graph.query(&Audience::All, &Query { predicate: resting, ..Query::default() }).records;
         let now = self.app.now().0;
-        let stale = |uid: &Uid| self.looked.get(uid).is_none_or(|at| now - at > GOOD_FOR * 1_000_000);
-        let mut due: Vec<_> = found
-            .iter()
-            .filter(|record| stale(&record.uid))
-            .filter_map(|record| Some((record.uid, driver_of(&graph, record)?)))
-            .collect();
-        due.sort_by_key(|(uid, _)| self.looked.get(uid).copied().unwrap_or_default());
-        due.truncate(AT_ONCE);
+        self.lanes.retain(|_, lane| !lane.is_finished());
+        let mut due: BTreeMap<String, Vec<Uid>> = BTreeMap::new();
+        for record in &found {
+            let stale = self.looked.get(&record.uid).is_none_or(|at| now - at > GOOD_FOR * 1_000_000);
+            if let Some(driver) = driver_of(&graph, record).filter(|driver| stale && !self.lanes.contains_key(driver)) {
+                due.entry(driver).or_default().push(record.uid);
+            }
+        }
+        for uids in due.values_mut() {
+            uids.sort_by_key(|uid| self.looked.get(uid).copied().unwrap_or_default());
+            uids.truncate(AT_ONCE);
+            self.looked.extend(uids.iter().map(|uid| (*uid, now)));
+        }
         due
     }
+}
 
-    async fn look(&mut self, uid: Uid, name: &str) -> Result<()> {
-        self.looked.insert(uid, self.app.now().0);
-        let Some(driver) = self.drivers.get(name).cloned() else { return Ok(()) };
-        let operation = question(&self.app, uid, name);
-        let (request, _) = request::build(&self.app, &operation, false).await?;
-        let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
-        self.app.run(&self.app.system("look"), Look { uid, seen }).await.map(drop)
-    }
+/// Looks at the instances of one driver, a few at the same time.
+async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>) {
+    let Some(driver) = drivers.get(&name) else { return };
+    let (app, name) = (&app, &name);
+    let one = |uid: Uid| async move {
+        match tokio::time::timeout(PATIENCE, look(app, &**driver, uid, name)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%uid, %error, "a look failed"),
+            Err(_) => tracing::debug!(%uid, driver = name, "a look took too long"),
+        }
+    };
+    stream::iter(due).for_each_concurrent(SIDE_BY_SIDE, one).await;
+}
+
+async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
+    let operation = question(app, uid, name);
+    let (request, _) = request::build(app, &operation, false).await?;
+    let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
+    app.run(&app.system("look"), Look { uid, seen }).await.map(drop)
 }
 
 /// The frame that a request is built from; it is kept nowhere.
@@ -136,8 +167,7 @@ impl Command for Look {
         changes.usage.extend(self.seen.readings.iter().cloned());
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        status.phase = phase_seen(before.phase, self.seen.presence);
-        take(&mut status, &self.seen);
+        seen::looked(&mut status, &self.seen);
         if status != before {
             let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
             changes.put("instance.observed", draft, serde_json::Value::Null);

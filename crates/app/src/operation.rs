@@ -6,15 +6,20 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::driver::{Observation, Presence, Secret};
 use crate::error::{Error, Result};
+use crate::followed;
+use crate::offering;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::secret::SecretBox;
+use crate::seen;
+use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
+use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::kinds::release::{Contract, ReleaseSpec};
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
@@ -30,6 +35,15 @@ pub(crate) enum Ending {
     Gone,
     /// It failed, and trying again does not help.
     Failed,
+    /// It failed before anything outside was touched: the instance is what it was.
+    Kept(Phase),
+}
+
+impl Ending {
+    /// Whether the operation did not do what it was asked for.
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Ending::Failed | Ending::Kept(_))
+    }
 }
 
 /// Writes the end of an operation. Only the worker that holds the fence may.
@@ -58,11 +72,11 @@ impl Command for Finish {
         let mut changes = Changes::default();
         let mut operation = self.operation.clone();
         operation.ended_at = Some(ctx.now);
-        operation.state = if matches!(self.ending, Ending::Failed) { State::Failed } else { State::Succeeded };
+        operation.state = if self.ending.is_failure() { State::Failed } else { State::Succeeded };
         changes.finished.push((operation.id, self.fence));
         // The instance may be forgotten meanwhile; the operation ends all the same.
         if let Some(record) = graph.by_uid(operation.instance) {
-            self.instance(&mut changes, record, &operation, ctx)?;
+            self.instance(graph, &mut changes, record, &operation, ctx)?;
         }
         changes.operations.push(operation);
         Ok(changes)
@@ -70,45 +84,39 @@ impl Command for Finish {
 }
 
 impl Finish {
-    fn instance(&self, changes: &mut Changes, record: &Record, operation: &Operation, ctx: &Ctx<'_>) -> Result<()> {
-        let uid = record.uid;
+    /// What the release that was applied promises.
+    fn contract(&self, graph: &Graph) -> Contract {
+        let release = graph.get(&Ref::new("release", "default", &self.release));
+        release.and_then(|release| release.spec::<ReleaseSpec>().ok()).map(|spec| spec.contract).unwrap_or_default()
+    }
+
+    fn instance(
+        &self,
+        graph: &Graph,
+        changes: &mut Changes,
+        record: &Record,
+        operation: &Operation,
+        ctx: &Ctx<'_>,
+    ) -> Result<()> {
+        let data = json!({"operation": operation.id, "message": operation.message});
+        if let Ending::Gone = self.ending {
+            followed::leave(changes, graph, &record.typed_status::<InstanceStatus>()?.outputs);
+            changes.forgotten.push(record.uid);
+            changes.remove("instance.gone", record.uid, data);
+            return Ok(());
+        }
         let mut status: InstanceStatus = record.typed_status()?;
         let before = status.clone();
-        let data = json!({"operation": operation.id, "message": operation.message});
-        let event = match &self.ending {
-            Ending::Gone => {
-                changes.forgotten.push(uid);
-                changes.remove("instance.gone", uid, data);
-                return Ok(());
-            }
-            Ending::Failed => {
-                if operation.verb != Verb::Observe {
-                    status.phase = Phase::Failed;
-                }
-                set_condition(&mut status.conditions, failed(operation));
-                "instance.failed"
-            }
-            Ending::Ready(seen) => {
-                status.applied.clone_from(&self.release);
-                status.phase = Phase::Ready;
-                take(&mut status, seen);
-                "instance.ready"
-            }
-            Ending::Seen(seen) => {
-                status.phase = phase_seen(before.phase, seen.presence);
-                take(&mut status, seen);
-                "instance.observed"
-            }
-        };
-        for (name, secret) in &self.secrets {
-            changes.secrets.push(self.sealer.seal(ctx.now, uid, &format!("output.{name}"), secret)?);
-            if !status.secret_outputs.contains(name) {
-                status.secret_outputs.push(name.clone());
-            }
+        let event = self.end(&mut status, operation);
+        self.seal(changes, record.uid, &mut status, ctx)?;
+        // What another driver carries was made before this server looked after it: nothing of it is given out.
+        if matches!(self.ending, Ending::Ready(_)) && status.driver.is_empty() {
+            seen::compare(&mut status, &self.contract(graph));
+            followed::follow(changes, graph, &status.outputs, ctx)?;
         }
         if let Ending::Ready(seen) | Ending::Seen(seen) = &self.ending {
             if seen.presence == Presence::Present {
-                changes.saw(uid, ctx.now, "driver");
+                changes.saw(record.uid, ctx.now, "driver");
             }
             changes.usage.extend(seen.readings.iter().cloned());
         }
@@ -120,39 +128,44 @@ impl Finish {
         }
         Ok(())
     }
-}
 
-/// The phase after a look: absence makes a ready instance failed, never gone; nobody asked for it to go.
-pub(crate) fn phase_seen(before: Phase, presence: Presence) -> Phase {
-    match (presence, before) {
-        (Presence::Present, Phase::Unknown) => Phase::Ready,
-        (Presence::Absent, Phase::Ready | Phase::Unknown) => Phase::Failed,
-        (_, before) => before,
+    /// What the end means for the status; gives the name of the event.
+    fn end(&self, status: &mut InstanceStatus, operation: &Operation) -> &'static str {
+        match &self.ending {
+            Ending::Failed => {
+                if operation.verb != Verb::Observe {
+                    status.phase = Phase::Failed;
+                }
+                seen::failed(status, failed(operation));
+                "instance.failed"
+            }
+            Ending::Kept(phase) => {
+                status.phase = *phase;
+                "instance.kept"
+            }
+            Ending::Ready(seen) => {
+                status.applied.clone_from(&self.release);
+                seen::made(status, seen);
+                "instance.ready"
+            }
+            Ending::Seen(seen) => {
+                seen::looked(status, seen);
+                "instance.observed"
+            }
+            Ending::Gone => "instance.gone",
+        }
     }
-}
 
-/// Takes over what was seen.
-pub(crate) fn take(status: &mut InstanceStatus, seen: &Observation) {
-    // What another driver carries keeps the version that was reported: nothing real was looked at.
-    if !seen.version.is_empty() && status.driver.is_empty() {
-        status.version.clone_from(&seen.version);
+    /// Seals the secrets that were given.
+    fn seal(&self, changes: &mut Changes, uid: Uid, status: &mut InstanceStatus, ctx: &Ctx<'_>) -> Result<()> {
+        for (name, secret) in &self.secrets {
+            changes.secrets.push(self.sealer.seal(ctx.now, uid, &format!("output.{name}"), secret)?);
+            if !status.secret_outputs.contains(name) {
+                status.secret_outputs.push(name.clone());
+            }
+        }
+        Ok(())
     }
-    if !seen.outputs.is_empty() {
-        status.outputs.clone_from(&seen.outputs);
-    }
-    status.conditions.retain(|condition| condition.kind != "Failed");
-    for condition in &seen.conditions {
-        set_condition(&mut status.conditions, condition.clone());
-    }
-    if seen.presence == Presence::Absent {
-        let message = "It was looked for and is not there.".to_owned();
-        let kind = "Present".to_owned();
-        set_condition(
-            &mut status.conditions,
-            Condition { kind, status: Verdict::False, reason: "Absent".into(), message },
-        );
-    }
-    status.known_by = "driver".to_owned();
 }
 
 fn failed(operation: &Operation) -> Condition {
@@ -173,21 +186,14 @@ fn capital(verb: Verb) -> &'static str {
     }
 }
 
-fn set_condition(list: &mut Vec<Condition>, condition: Condition) {
-    match list.iter_mut().find(|known| known.kind == condition.kind) {
-        Some(known) => *known = condition,
-        None => list.push(condition),
-    }
-}
-
-/// Destroys an instance, or does again what failed.
-pub struct Operate {
-    /// The instance.
-    pub instance: Ref,
-    /// What to do.
-    pub verb: Verb,
+/// Destroys an instance, looks at it, or does again what failed.
+struct Operate {
+    instance: Ref,
+    verb: Verb,
     /// The customer knows that data is lost (destroy only).
-    pub confirmed: bool,
+    confirmed: bool,
+    /// What its driver says: destroying loses data for good.
+    loses_data: bool,
 }
 
 impl Command for Operate {
@@ -215,6 +221,13 @@ impl Command for Operate {
         if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
             return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
         }
+        if self.verb == Verb::Destroy && self.loses_data && !self.confirmed {
+            return Err(Error::refused(
+                "instance.unconfirmed",
+                format!("Destroying {} loses its data for good: there is no backup.", self.instance.name()),
+                "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
+            ));
+        }
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -224,7 +237,7 @@ impl Command for Operate {
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) = start(id, record.uid, &self.instance, self.verb, &driver, ctx);
-        work.payload = json!({"confirmed": self.confirmed});
+        work.payload = json!({"confirmed": self.confirmed, "before": status.phase});
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
         changes.operations.push(operation);
         changes.work.push(work);
@@ -252,18 +265,42 @@ pub(crate) fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceSta
 }
 
 impl App {
-    /// An operation that the caller may see: that of an instance that they may see.
+    /// Destroys an instance, looks at it, or does again what failed.
+    ///
+    /// # Errors
+    /// As the command decides; [`Error::Refused`] when data would be lost and nobody confirmed it.
+    pub async fn operate(&self, caller: &Caller, instance: Ref, verb: Verb, confirmed: bool) -> Result<Outcome> {
+        let loses_data = self.loses_data(&instance);
+        self.run(caller, Operate { instance, verb, confirmed, loses_data }).await
+    }
+
+    /// What the driver of an instance says about destroying it; false where there is nothing to ask about.
+    fn loses_data(&self, instance: &Ref) -> bool {
+        let graph = self.graph();
+        let found = || {
+            let record = graph.get(instance)?;
+            let spec: InstanceSpec = record.spec().ok()?;
+            let name = driver_of(&graph, &spec, &record.typed_status().ok()?).ok()?;
+            let driver = self.drivers.get()?.get(&name)?;
+            let release = graph.get(&Ref::new("release", "default", spec.target.as_deref()?))?;
+            let recipe = release.spec::<ReleaseSpec>().ok()?.recipe.settings;
+            let environment = graph.get(&Ref::new("environment", "default", &spec.environment))?;
+            let environment: EnvironmentSpec = environment.spec().ok()?;
+            let config = offering::backend(&environment, &name).map(|(_, backend)| backend.config.clone());
+            Some(driver.loses_data(&recipe, &config.unwrap_or_default()))
+        };
+        found().unwrap_or(false)
+    }
+
+    /// An operation that the caller may see: that of an instance that they may see, or could before it was gone.
     ///
     /// # Errors
     /// [`Error::NotFound`], the same whether it does not exist or may not be seen.
     pub async fn operation(&self, caller: &Caller, id: Uid) -> Result<Operation> {
         let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
         let operation = self.store.operation(id).await?.ok_or_else(missing)?;
-        let graph = self.graph();
-        let may = match graph.by_uid(operation.instance) {
-            Some(record) => graph.visible(&caller.audience, record),
-            None => caller.administrator || caller.product_team || operation.requested_by == caller.name(),
-        };
+        let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
+        let may = seen || operation.requested_by == caller.name();
         if may { Ok(operation) } else { Err(missing()) }
     }
 

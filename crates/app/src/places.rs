@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_secs(5);
 /// Most files of one place.
 const MOST_FILES: usize = 1_000;
 
+/// The kinds that the repository of a team may describe: whoever is of the team writes there.
+const TEAMS_OWN: [&str; 4] = ["Component", "API", "Resource", "System"];
+
 /// What was read at a place.
 #[derive(Debug, Default)]
 pub struct Gathered {
@@ -189,6 +192,13 @@ impl Places {
         let location = Document(value.clone());
         let leads = location.kind() == "Location" && ["", "url"].contains(&location.spec_text("type"));
         match prepare_from(value, &format!("{url}#{at}"), Some(place)) {
+            Ok(_) if self.fetch.is_own(url) && !TEAMS_OWN.contains(&location.kind()) => {
+                let kind = location.kind();
+                let message =
+                    format!("{kind} is not taken from the repository of a team, only {}", TEAMS_OWN.join(", "));
+                gathered.wrong(url, message);
+                return Vec::new();
+            }
             Ok(prepared) => gathered.prepared.push(prepared),
             Err(problems) => {
                 gathered.wrong(url, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));

@@ -3,20 +3,22 @@
 use crate::App;
 use crate::caller::{Caller, Door};
 use crate::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::driver::Secret;
 use crate::error::{Error, Result};
+use crate::login::Entry;
 use crate::prepare::prepare;
 use crate::writer::Outcome;
-use loggia_graph::{Audience, Graph};
-use loggia_model::{Document, Record, Ref, Source};
-use loggia_store::LoginState;
+use loggia_graph::{Audience, Graph, Predicate};
+use loggia_model::{Document, Record, Ref, Source, Uid};
+use loggia_store::{Credential, LoginState, Tie};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// How long a login at another provider may take, in seconds.
 const PATIENCE: i64 = 600;
-/// The annotation that ties a person here to one at the provider.
-const SUBJECT: &str = "loggia.dev/sign-in-subject";
+/// The annotation that says who somebody is at the provider: its address, `#`, their identity there.
+const SUBJECT: &str = "loggia.dev/subject";
 
 /// What a provider says about somebody.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,8 +27,10 @@ pub struct Identity {
     pub issuer: String,
     /// Their identity there.
     pub subject: String,
-    /// The name that they use there; empty when the provider does not say.
+    /// The name that they use there; empty when the provider does not say. Often theirs to choose, so it proves nothing.
     pub username: String,
+    /// The name of the person here, by a claim that the operator trusts; empty without one.
+    pub trusted: String,
     /// What people call them; empty when the provider does not say.
     pub title: String,
     /// Their mail address; empty when the provider does not say, or has not checked it.
@@ -39,23 +43,25 @@ impl Identity {
     /// The name here: that which they use there, else the first part of their address, else their identity.
     fn name(&self) -> String {
         let front = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
-        let wish = [front(&self.username), front(&self.email), self.subject.clone()];
+        let wish = [self.trusted.clone(), front(&self.username), front(&self.email), self.subject.clone()];
         let wish = wish.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
         let fits = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c.to_ascii_lowercase() } else { '-' };
         let name: String = wish.chars().map(fits).take(63).collect();
         name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
     }
 
-    /// What ties them to the person here.
+    /// What the annotation of their person says.
     fn tie(&self) -> String {
-        format!("{} {}", self.issuer, self.subject)
+        format!("{}#{}", self.issuer, self.subject)
     }
 }
 
-/// Somebody has signed in at the provider: makes the person when they are new, and keeps their teams in step when the
-/// person is kept here.
+/// Somebody has signed in at the provider: finds the person that they are here, or makes one when they are new, and
+/// keeps their teams in step when the person is kept here.
 struct Arrive {
     who: Identity,
+    /// The person that they seem to be; its tie must be known to decide.
+    person: Option<Uid>,
 }
 
 impl Command for Arrive {
@@ -63,39 +69,134 @@ impl Command for Arrive {
         "user.arrive"
     }
 
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        let name = self.who.name();
-        let tied = tied(graph, &self.who.tie());
-        let reference = tied.unwrap_or_else(|| Ref::new("user", "default", &name));
-        let answer = Changes::answer(json!(reference));
-        let Some(before) = graph.get(&reference) else {
-            let document = self.document(graph, &name, Map::new());
-            let prepared = prepare(document, "").map_err(Error::Invalid)?;
-            let mut changes = answer;
-            let draft = Draft::new(ctx.uid(), &prepared.document(), Source::server());
-            changes.put("user.arrived", draft, json!({"issuer": self.who.issuer}));
-            return Ok(changes);
-        };
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
+        let (issuer, subject) = (self.who.issuer.clone(), self.who.subject.clone());
+        vec![Need::Ties { issuer, subject, person: self.person }]
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let own = facts.ties.iter().find(|tie| tie.subject == self.who.subject).and_then(|tie| graph.by_uid(tie.uid));
+        // What an administrator wrote down later counts more than what was found once.
+        let own = own.filter(|record| !names_other(record, &self.who));
+        let Some(before) = own.cloned().or(self.who.person(graph)?) else { return self.make(graph, ctx) };
+        let answer = Changes::answer(json!(before.reference));
         let document = before.parse();
-        let tie = document.annotation(SUBJECT);
-        if !tie.is_empty() && tie != self.who.tie() {
-            return Err(Error::Forbidden(format!(
-                "{} is the name of somebody else here. Ask an administrator to give you another one.",
-                reference.name()
-            )));
-        }
+        let named = document.annotation(SUBJECT) == self.who.tie();
+        let mut changes = match facts.ties.iter().find(|tie| tie.uid == before.uid) {
+            Some(tie) if tie.subject == self.who.subject => answer,
+            Some(_) if !named => return Err(taken(&before.reference)),
+            _ if !named && self.person != Some(before.uid) => {
+                return Err(Error::Conflict("People were changed just now. Sign in again.".into()));
+            }
+            _ => self.tied(answer, &before.reference, before.uid, ctx),
+        };
         // Whose text is kept in a repository, their teams are said there.
-        if !before.source.is_server() || tie.is_empty() {
-            return Ok(answer);
+        if named && before.source.is_server() {
+            changes = self.follow(graph, &before, &document, changes);
         }
-        Ok(self.follow(graph, before, &document, answer))
+        Ok(changes)
     }
 }
 
-/// The person who is tied to an identity.
-fn tied(graph: &Graph, tie: &str) -> Option<Ref> {
-    let fits = |record: &std::sync::Arc<Record>| record.parse().annotation(SUBJECT) == tie;
-    graph.of_kind(&Audience::All, "user").find(fits).map(|record| record.reference.clone())
+/// Whether the person is, in so many words, somebody else at this provider.
+fn names_other(record: &Record, who: &Identity) -> bool {
+    let document = record.parse();
+    let tie = document.annotation(SUBJECT);
+    tie.split_once('#').is_some_and(|(issuer, _)| issuer == who.issuer) && tie != who.tie()
+}
+
+fn taken(reference: &Ref) -> Error {
+    Error::Forbidden(format!(
+        "{} signs in with another account of your company. Sign in with that one, or ask an administrator to write \
+         your new one into your User.",
+        reference.name()
+    ))
+}
+
+impl Identity {
+    /// The person that they are, by what proves it: an annotation of the person, an address that the provider has
+    /// checked, or the claim that the operator trusts.
+    fn person(&self, graph: &Graph) -> Result<Option<Arc<Record>>> {
+        let tie = self.tie();
+        let by = |field: &str, value: &str| {
+            let fits = Predicate::equals("kind", "user").and(Predicate::equals(field, value));
+            graph.select(&Audience::All, &fits)
+        };
+        // Filters do not tell upper from lower case; an identity does.
+        let named = by(&format!("metadata.annotations.{SUBJECT}"), &tie);
+        if let Some(record) = named.into_iter().find(|record| record.parse().annotation(SUBJECT) == tie) {
+            return Ok(Some(record));
+        }
+        if !self.email.is_empty() {
+            let mut owners = by("spec.profile.email", &self.email);
+            owners.retain(|record| !names_other(record, self));
+            if owners.len() > 1 {
+                return Err(self.unproved("Several people here have your mail address."));
+            }
+            if let Some(record) = owners.pop() {
+                return Ok(Some(record));
+            }
+        }
+        let trusted = Ref::parse(&self.trusted, Some("user"), "default").ok();
+        let trusted = trusted.filter(|name| name.kind() == "user").and_then(|name| graph.get(&name));
+        Ok(trusted.filter(|record| !names_other(record, self)).cloned())
+    }
+
+    /// A refusal, with what an administrator can do.
+    fn unproved(&self, why: &str) -> Error {
+        Error::Forbidden(format!(
+            "{why} Ask an administrator to write into the User that is you: annotation {SUBJECT}, value {}.",
+            self.tie()
+        ))
+    }
+}
+
+impl Arrive {
+    /// Makes the person.
+    fn make(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Changes> {
+        let name = self.who.name();
+        let reference = Ref::new("user", "default", &name);
+        if graph.get(&reference).is_some() {
+            let why = format!("There is somebody called {name} here already, and nothing says that it is you.");
+            return Err(self.who.unproved(&why));
+        }
+        if self.who.trusted.is_empty() && self.awaited(graph, &reference, ctx)? {
+            let why = format!("The name {name} is meant for somebody, and nothing says that it is you.");
+            return Err(self.who.unproved(&why));
+        }
+        let uid = ctx.uid();
+        Ok(self.tied(self.added(graph, &name, uid)?, &reference, uid, ctx))
+    }
+
+    fn added(&self, graph: &Graph, name: &str, uid: Uid) -> Result<Changes> {
+        let document = self.document(graph, name, Map::new());
+        let document = prepare(document, "").map_err(Error::Invalid)?.document();
+        let mut changes = Changes::answer(json!(Ref::new("user", "default", name)));
+        let draft = Draft::new(uid, &document, Source::server());
+        changes.put("user.arrived", draft, json!({"issuer": self.who.issuer}));
+        Ok(changes)
+    }
+
+    /// Whether a name gives rights to whoever gets it, because a team or a product lists it already.
+    fn awaited(&self, graph: &Graph, reference: &Ref, ctx: &Ctx<'_>) -> Result<bool> {
+        let alone = Arrive { who: Identity { groups: Vec::new(), ..self.who.clone() }, person: None };
+        let added = alone.added(graph, reference.name(), ctx.uid())?;
+        let mut trial = graph.clone();
+        trial.apply(&added.entries.iter().filter_map(|entry| entry.as_graph_change(ctx.now)).collect::<Vec<_>>());
+        let caller = Caller::person(&trial, reference.clone(), Door::Page, &ctx.caller.request_id);
+        Ok(caller.product_team || caller.administrator || !caller.teams.is_empty())
+    }
+
+    /// With the tie to the person, so that it stays whatever becomes of their name and address.
+    fn tied(&self, mut changes: Changes, reference: &Ref, uid: Uid, ctx: &Ctx<'_>) -> Changes {
+        let (issuer, subject) = (self.who.issuer.clone(), self.who.subject.clone());
+        // Sessions of whom the person was tied to before end with that tie.
+        changes.credentials.push(Credential::SessionsEnd(uid, String::new()));
+        changes.credentials.push(Credential::Tie(Tie { issuer, subject, uid, since: ctx.now }));
+        let data = json!({"user": reference, "issuer": self.who.issuer, "subject": self.who.subject});
+        changes.note("user.tied", None, data);
+        changes
+    }
 }
 
 impl Arrive {
@@ -149,13 +250,14 @@ impl App {
     /// Begins a session for somebody who has signed in at the provider.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when their name belongs to somebody else here.
+    /// [`Error::Forbidden`] when nothing proves which person here they are.
     pub async fn arrive(&self, who: Identity, agent: &str, request_id: &str) -> Result<(Ref, Secret)> {
+        let person = who.person(&self.graph())?.map(|record| record.uid);
         let mut caller = Caller::system("sign-in", Door::Page);
         caller.request_id = request_id.into();
-        let Outcome { answer, .. } = self.run(&caller, Arrive { who }).await?;
+        let Outcome { answer, .. } = self.run(&caller, Arrive { who, person }).await?;
         let user: Ref = serde_json::from_value(answer)?;
-        let session = self.begin_session(&user, agent).await?;
+        let session = self.begin_session(&user, Entry { by: "provider", agent, request_id }).await?;
         Ok((user, session))
     }
 

@@ -82,7 +82,8 @@ pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str
         Some(reference) => platform_secret(app, reference).await?,
         None => None,
     };
-    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret })
+    let secret_ref = backend.secret_ref.clone().unwrap_or_default();
+    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret_ref, secret })
 }
 
 /// A secret of the platform, by its name.

@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::UsageReading;
@@ -13,7 +13,8 @@ use loggia_model::{Micros, Problem, Ref};
 pub use loggia_store::{UsageFilter, Use};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// How many readings one call may bring.
 pub const MOST: usize = 10_000;
@@ -52,15 +53,20 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn uses(&self, caller: &Caller, filter: &UsageFilter) -> Result<Vec<Use>> {
         self.require(caller, Action::Read, &Subject::default())?;
-        let graph = self.graph();
         let filter = UsageFilter {
             team: filter.team.as_deref().map(|team| full_name(team, "group")),
             instance: filter.instance.as_deref().map(|instance| full_name(instance, "instance")),
             ..filter.clone()
         };
-        let rows = self.store.uses(&filter).await?;
-        // Use of what the caller may not see is not told either.
-        Ok(rows.into_iter().filter(|row| may_see(&graph, caller, &row.offering, &row.instance)).collect())
+        let mut seen = self.seen(caller);
+        let mut shown = Vec::new();
+        for row in self.store.uses(&filter).await? {
+            // Use of what the caller may not see is not told either.
+            if seen.both(&row.offering, &row.instance).await? {
+                shown.push(row);
+            }
+        }
+        Ok(shown)
     }
 
     /// The readings behind the numbers of an offering, the newest first.
@@ -77,9 +83,18 @@ impl App {
         self.require(caller, Action::Read, &Subject::default())?;
         let graph = self.graph();
         let offering = visible(&graph, &caller.audience, &Ref::new("offering", "default", offering))?;
-        let rows = self.store.usage_rows(offering.reference.name(), from, until, limit).await?;
-        let instance = |row: &UsageReading| row.instance.clone().unwrap_or_default();
-        Ok(rows.into_iter().filter(|row| may_see(&graph, caller, &row.offering, &instance(row))).collect())
+        let mut seen = self.seen(caller);
+        let mut shown = Vec::new();
+        for row in self.store.usage_rows(offering.reference.name(), from, until, limit).await? {
+            if seen.both(&row.offering, row.instance.as_deref().unwrap_or_default()).await? {
+                shown.push(row);
+            }
+        }
+        Ok(shown)
+    }
+
+    fn seen<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
+        Seen { app: self, graph: self.graph(), audience: &caller.audience, instances: HashMap::new() }
     }
 }
 
@@ -162,12 +177,37 @@ fn plain_name(text: &str, kind: &str) -> String {
     }
 }
 
-/// Whether the caller may see both the offering and the instance of a reading; an instance that is no more does not
-/// matter.
-fn may_see(graph: &Graph, caller: &Caller, offering: &str, instance: &str) -> bool {
-    let instance = instance.parse::<Ref>().ok().and_then(|name| graph.get(&name).cloned());
-    visible(graph, &caller.audience, &Ref::new("offering", "default", offering)).is_ok()
-        && instance.is_none_or(|record| graph.visible(&caller.audience, &record))
+/// What a caller may see of the offerings and instances of readings; each is looked up once.
+struct Seen<'a> {
+    app: &'a App,
+    graph: Arc<Graph>,
+    audience: &'a Audience,
+    instances: HashMap<String, bool>,
+}
+
+impl Seen<'_> {
+    /// Whether both may be seen. An instance that is no more is judged by its last text.
+    async fn both(&mut self, offering: &str, instance: &str) -> Result<bool> {
+        if visible(&self.graph, self.audience, &Ref::new("offering", "default", offering)).is_err() {
+            return Ok(false);
+        }
+        if let Some(known) = self.instances.get(instance) {
+            return Ok(*known);
+        }
+        let seen = self.instance(instance).await?;
+        self.instances.insert(instance.to_owned(), seen);
+        Ok(seen)
+    }
+
+    async fn instance(&self, instance: &str) -> Result<bool> {
+        // A reading need not name one, or names one of elsewhere.
+        let Ok(name) = instance.parse::<Ref>() else { return Ok(true) };
+        if let Some(record) = self.graph.get(&name) {
+            return Ok(self.graph.visible(self.audience, record));
+        }
+        let last = self.app.last_of(&name).await?;
+        Ok(last.is_none_or(|record| self.graph.visible(self.audience, &record)))
+    }
 }
 
 fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {

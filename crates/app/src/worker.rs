@@ -9,13 +9,18 @@ use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, Ru
 use crate::error::{Error, Result};
 use crate::operation::{Ending, Finish};
 use crate::request;
+use crate::trace::{self, TRACES};
+use loggia_model::instance::Phase;
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
 use loggia_model::{Micros, Uid};
 use loggia_store::{Claimed, WorkClass};
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 /// How long a lease is, in seconds; the worker renews it at a third of that.
 const LEASE_SECONDS: i64 = 30;
@@ -23,12 +28,16 @@ const LEASE_SECONDS: i64 = 30;
 const ATTEMPTS: i64 = 8;
 /// How long a worker sleeps when there is nothing to do and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
+/// The step that takes something away.
+const DESTROY: &str = "destroy";
 
 /// The drivers of this server, by name.
 pub type Drivers = HashMap<String, Arc<dyn Driver>>;
 
 /// Starts workers; they end, after what they have in hand, when `stop` turns true.
 pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch::Receiver<bool>) -> Workers {
+    // A second set of workers over the same application has the same drivers.
+    let _ = app.drivers.set(Arc::clone(drivers));
     tokio::spawn(crate::availability::follow(Arc::clone(app), Arc::clone(drivers), stop.clone()));
     let spawn = |number| {
         let name = format!("{}-{number}", app.ids.uid(app.now()));
@@ -83,7 +92,8 @@ impl Worker {
         let run = async {
             let operation = self.app.store.operation(id).await?;
             let operation = operation.ok_or_else(|| Error::Internal(format!("work {id} has no operation")))?;
-            Run::begin(self, operation, claimed).await
+            let span = trace::span(&operation, claimed.attempt);
+            Run::begin(self, operation, claimed).instrument(span).await
         };
         // When the lease cannot be renewed somebody else may begin: this run must not go on.
         let result = tokio::select! {
@@ -136,6 +146,8 @@ struct Run<'a> {
     operation: Operation,
     fence: i64,
     attempt: i64,
+    /// The phase of the instance when the operation was asked for.
+    before: Option<Phase>,
     lines: Arc<Lines>,
 }
 
@@ -143,12 +155,15 @@ impl<'a> Run<'a> {
     async fn begin(worker: &'a Worker, mut operation: Operation, claimed: Claimed) -> Result<()> {
         operation.state = State::Running;
         operation.attempt = claimed.attempt;
-        operation.steps.clear();
+        // That taking it away was begun once is remembered: it may be half done.
+        operation.steps.retain(|step| step.name == DESTROY);
+        operation.steps.truncate(1);
         operation.message.clear();
         operation.mend.clear();
         let confirmed = claimed.payload.get("confirmed").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
         let lines = Arc::new(Lines::default());
-        let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, lines };
+        let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, lines };
         let prepared = request::build(&worker.app, &run.operation, confirmed).await;
         match prepared {
             Ok((request, release)) => {
@@ -191,7 +206,7 @@ impl<'a> Run<'a> {
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
             Verb::Destroy => {
                 let log = Arc::clone(&self.lines);
-                self.step("destroy", driver.destroy(request, &*log), |()| "Done.".into()).await?;
+                self.step(DESTROY, driver.destroy(request, &*log), |()| "Done.".into()).await?;
                 let seen = self.observe(driver, request).await?;
                 match seen.presence {
                     Presence::Absent => Ok(Ending::Gone),
@@ -208,7 +223,11 @@ impl<'a> Run<'a> {
     }
 
     async fn probe(&mut self, driver: &dyn Driver, backend: &Backend) -> Result<(), Failure> {
-        self.step("probe", driver.probe(backend), |()| "The backend answers.".into()).await
+        let probe = async {
+            backend.complete()?;
+            driver.probe(backend).await
+        };
+        self.step("probe", probe, |()| "The backend answers.".into()).await
     }
 
     async fn plan(&mut self, driver: &dyn Driver, request: &Request) -> Result<(), Failure> {
@@ -248,7 +267,11 @@ impl<'a> Run<'a> {
             ended_at: None,
         });
         self.save().await?;
-        let result = work.await;
+        let span = tracing::info_span!(target: TRACES, "step", otel.name = name, otel.status_code = Empty);
+        let result = work.instrument(span.clone()).await;
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
         let now = self.worker.app.now();
         if let Some(step) = self.operation.steps.last_mut() {
             step.ended_at = Some(now);
@@ -295,14 +318,28 @@ impl<'a> Run<'a> {
                 if failure.retry && self.attempt < ATTEMPTS {
                     return self.wait().await;
                 }
-                Ending::Failed
+                self.failed(&failure)
             }
         };
         self.save().await.map_err(|failure| Error::Unavailable(failure.message))?;
         let app = &self.worker.app;
         let (sealer, fence) = (app.secrets.clone(), self.fence);
+        let (ended, failed) = (self.operation.clone(), ending.is_failure());
         let finish = Finish { operation: self.operation, fence, ending, release, secrets, sealer };
-        app.run(&app.system("worker"), finish).await.map(drop)
+        app.run(&app.system("worker"), finish).await?;
+        trace::ended(&ended, failed, app.now());
+        Ok(())
+    }
+
+    /// What a failure for good means: a thing that was to be destroyed and was not touched is what it was.
+    fn failed(&self, failure: &Failure) -> Ending {
+        let begun = self.operation.steps.iter().filter(|step| step.name == DESTROY).count();
+        let touched = begun > usize::from(failure.whose == Whose::Yours);
+        let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
+        match self.before.filter(resting) {
+            Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
+            _ => Ending::Failed,
+        }
     }
 
     /// Puts the operation back for later.

@@ -239,10 +239,20 @@ async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<F
         }
     }
     for need in needs {
-        let Need::Held { work, subject, fence } = need else { continue };
-        let rows = tx.work_of(*subject).await?;
-        if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
-            facts.held.push(need.clone());
+        match need {
+            Need::Held { work, subject, fence } => {
+                let rows = tx.work_of(*subject).await?;
+                if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
+                    facts.held.push(need.clone());
+                }
+            }
+            Need::Ties { issuer, subject, person } => {
+                facts.ties.extend(tx.tie(issuer, subject).await?);
+                if let Some(uid) = person {
+                    facts.ties.extend(tx.tie_of(issuer, *uid).await?);
+                }
+            }
+            Need::LastSeen(_) => {}
         }
     }
     Ok(facts)
@@ -273,6 +283,7 @@ impl Decided {
             crate::usage::normalise(&self.graph, &mut reading, ctx.now);
             self.batch.usage.push(reading);
         }
+        self.batch.credentials.extend(changes.credentials);
         self.batch.unmatched.extend(changes.unmatched);
         self.batch.matched.extend(changes.matched);
         self.batch.dismissed.extend(changes.dismissed);

@@ -7,6 +7,7 @@ mod fetch;
 mod gates;
 pub mod git;
 pub mod http;
+pub mod own;
 mod pattern;
 pub mod postgres;
 mod process;

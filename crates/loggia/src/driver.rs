@@ -4,11 +4,14 @@ use crate::client::output::print;
 use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use loggia_app::driver::{Backend, Driver, Request};
+use loggia_app::driver::{Backend, Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::Contract;
+use loggia_drivers::contract::{Contract, Hand, Outcome, Report};
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The secret input of the sample.
+const SECRET_INPUT: &str = "contract-secret-6f1d0c5be2";
 
 /// Commands about drivers.
 #[derive(Subcommand, Debug)]
@@ -32,6 +35,22 @@ pub struct CheckArgs {
     /// One setting of the backend; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     config: Vec<String>,
+    /// The secret of the backend, when the program needs one that works.
+    #[arg(long, value_name = "SECRET", env = "LOGGIA_DRIVER_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+    /// Shell command that takes the sample away behind the program's back: its key is in LOGGIA_KEY, the folder that
+    /// the program keeps in LOGGIA_STATE.
+    #[arg(long, value_name = "COMMAND")]
+    lose: Option<String>,
+    /// One setting with which the backend cannot be reached; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    unreachable: Vec<String>,
+    /// The program may use the network when it asks for it.
+    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK")]
+    drivers_network: bool,
+    /// The program runs in a sandbox or not at all.
+    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX")]
+    require_sandbox: bool,
     /// How often calls are cut off at a random point.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     rounds: usize,
@@ -47,24 +66,68 @@ pub async fn run(command: DriverCommand) -> Result<()> {
         let folder = args.drivers.display();
         return Err(failure(USAGE, format!("there is no program {} in {folder}.", args.name)));
     }
-    let options = CommandOptions { programs: Some(args.drivers.clone()), ..CommandOptions::default() };
+    let (network, require_sandbox) = (args.drivers_network, args.require_sandbox);
+    let options = CommandOptions { programs: Some(args.drivers.clone()), state: None, network, require_sandbox };
     let driver = CommandDriver::new(options);
     let sample = sample(&args)?;
     if let Err(why) = driver.probe(&sample.backend).await {
         print(&format!("it is not available here: {} {}\n", why.message, why.mend))?;
         return Err(told());
     }
-    let contract =
-        Contract { driver: &driver, sample, unreachable: None, lose: None, count: None, rounds: args.rounds };
-    let report = contract.run().await;
-    print(&report.to_string())?;
+    let lose = args.lose.clone().map(|command| losing(command, state(&args.drivers, &args.name)));
+    let unreachable = unreachable(&args, &sample)?.map(|request| (&driver as &dyn Driver, request));
+    let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, rounds: args.rounds };
+    print(&format!("driver {}\n", args.name))?;
+    // Making and cutting off takes a while; whoever waits sees how far it is.
+    let report = contract.run_telling(&|check| drop(print(&format!("{check}\n")))).await;
+    print(&summary(&report))?;
     if report.passed() { Ok(()) } else { Err(told()) }
+}
+
+/// How many checks ended how, and what was left out.
+fn summary(report: &Report) -> String {
+    let count = |is: fn(&Outcome) -> bool| report.checks.iter().filter(|check| is(&check.outcome)).count();
+    let (ok, failed) = (count(|o| matches!(o, Outcome::Ok)), count(|o| matches!(o, Outcome::Failed(_))));
+    let skipped = count(|o| matches!(o, Outcome::Skipped(_)));
+    let mut text = format!("{ok} of {} checks passed, {failed} failed, {skipped} skipped.\n", report.checks.len());
+    if skipped > 0 {
+        text.push_str("Not everything was tried: --lose COMMAND and --unreachable KEY=VALUE try more.\n");
+    }
+    text
+}
+
+/// The folder that a program keeps between calls.
+fn state(programs: &Path, name: &str) -> PathBuf {
+    let folder = programs.canonicalize().unwrap_or_else(|_| programs.to_owned());
+    folder.parent().unwrap_or(&folder).join("driver-state").join(name)
+}
+
+/// Runs the command that takes the sample away.
+fn losing(command: String, state: PathBuf) -> Hand<()> {
+    Box::new(move |request| {
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args(["-c", &command]).env("LOGGIA_KEY", &request.key).env("LOGGIA_STATE", &state);
+        Box::pin(async move {
+            // When it takes nothing away the check itself fails and says so.
+            if let Err(error) = shell.status().await {
+                tracing::warn!(%error, "the command of --lose cannot be run");
+            }
+        })
+    })
+}
+
+/// The sample on a backend that cannot be reached.
+fn unreachable(args: &CheckArgs, sample: &Request) -> Result<Option<Request>> {
+    let mut request = sample.clone();
+    request.backend.config.extend(pairs(&args.unreachable)?);
+    Ok((!args.unreachable.is_empty()).then_some(request))
 }
 
 fn sample(args: &CheckArgs) -> Result<Request> {
     let recipe = Map::from_iter([("program".to_owned(), json!(args.name))]);
     let mut config = pairs(&args.config)?;
     config.insert("program".to_owned(), json!(args.name));
+    let secret = args.secret.clone().map(Secret::new);
     Ok(Request {
         instance: "instance:contract/sample.test".to_owned(),
         name: "sample".to_owned(),
@@ -74,7 +137,9 @@ fn sample(args: &CheckArgs) -> Result<Request> {
         version: "1.0.0".to_owned(),
         recipe,
         inputs: pairs(&args.input)?,
-        backend: Backend { name: "command".to_owned(), config, secret: None },
+        // Nobody knows these texts but the program: when they are in what it says, it said them.
+        secret_inputs: vec![("sample".to_owned(), Secret::new(SECRET_INPUT))],
+        backend: Backend { name: "command".to_owned(), config, secret_ref: String::new(), secret },
         public_url: "http://127.0.0.1:7400".to_owned(),
         requested_by: "user:default/contract".to_owned(),
         confirmed: true,

@@ -2,9 +2,11 @@
 
 use crate::settings::Format;
 use anyhow::Result;
+use loggia_app::TRACES;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -15,7 +17,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 /// What is logged unless the environment says otherwise.
 const USUAL: &str = "info,sqlx=warn,hyper=warn,opentelemetry=warn,opentelemetry_sdk=warn";
 
-static TRACES: OnceLock<SdkTracerProvider> = OnceLock::new();
+static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
 /// Starts logging; call it within the runtime. `LOGGIA_LOG` or `RUST_LOG` chooses what is logged.
 ///
@@ -24,6 +26,8 @@ static TRACES: OnceLock<SdkTracerProvider> = OnceLock::new();
 pub fn start(format: Format) -> Result<()> {
     let wanted = std::env::var("LOGGIA_LOG").or_else(|_| std::env::var("RUST_LOG"));
     let filter = EnvFilter::try_new(wanted.unwrap_or_else(|_| USUAL.to_owned()))?;
+    // Spans are made for traces only: without a collector they cost nothing, and lines stay short.
+    let filter = filter.add_directive(format!("{TRACES}=off").parse()?);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Text => {
@@ -40,7 +44,7 @@ pub fn start(format: Format) -> Result<()> {
 
 /// Sends what is still on its way.
 pub fn end() {
-    if let Some(provider) = TRACES.get()
+    if let Some(provider) = PROVIDER.get()
         && let Err(error) = provider.shutdown()
     {
         tracing::debug!(%error, "not all traces were sent");
@@ -56,7 +60,8 @@ fn traces() -> Result<Option<&'static SdkTracerProvider>> {
     let exporter = WithinRuntime { inner: std::sync::Arc::new(inner), runtime: tokio::runtime::Handle::current() };
     let name = opentelemetry_sdk::Resource::builder().with_service_name("loggia").build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(name).build();
-    Ok(Some(TRACES.get_or_init(|| provider)))
+    opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+    Ok(Some(PROVIDER.get_or_init(|| provider)))
 }
 
 /// Sends within the runtime of the server: batches are collected on a thread that has none.

@@ -14,6 +14,7 @@ use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
 use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
+use loggia_drivers::own::OwnRepositories;
 use loggia_drivers::reader::SourceReader;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
@@ -135,12 +136,13 @@ impl Server {
         let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);
         let catalogs = Catalogs::new(Arc::clone(&app), catalog, settings.catalogs.clone());
         let sources = Sources::new(Arc::clone(&app), reader, settings.repositories.clone());
-        let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
-        let sources = sources.with_catalogs(Arc::clone(&catalogs)).reading_with(Arc::new(GuardedClient::new(guard)?));
+        let sources = sources.with_catalogs(Arc::clone(&catalogs)).reading_with(reads(&settings)?);
         let sources = Arc::new(sources);
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
         let repositories = GitDoor::new(settings.data.join("repositories"));
         let mut state = state.with_git(Arc::new(repositories)).with_open_metrics(settings.open_metrics);
+        // What is no address was refused above.
+        state = state.behind(settings.trusted_proxies.iter().filter_map(|text| text.parse().ok()).collect());
         if let Some(oidc) = settings.oidc.clone() {
             state = state.with_provider(Provider::new(oidc, &settings.public_url)?);
         }
@@ -188,10 +190,18 @@ impl Server {
 }
 
 fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
-    let command = CommandOptions { programs: settings.drivers.clone(), ..CommandOptions::default() };
+    let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
+    let command = CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox };
     let all = Drivers::new(DriverOptions { data: settings.data.clone(), command });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
+}
+
+/// Reads addresses: those of the server's own repositories, and others as far as the guard lets it.
+fn reads(settings: &ServeSettings) -> Result<Arc<OwnRepositories>> {
+    let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
+    let (root, others) = (settings.data.join("repositories"), Arc::new(GuardedClient::new(guard)?));
+    Ok(Arc::new(OwnRepositories::new(&settings.public_url, root, others)))
 }
 
 /// The key that seals secrets: from the environment, else from a file that is made at the first start.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use loggia_app::driver::Secret;
+use loggia_web::address::Network;
 use loggia_web::auth::provider::ProviderSettings;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -54,6 +55,12 @@ pub struct ServeArgs {
     /// Folder of programs that the command driver may run.
     #[arg(long, value_name = "DIR", env = "LOGGIA_DRIVERS")]
     pub drivers: Option<PathBuf>,
+    /// Recipes may give driver programs access to the network.
+    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK")]
+    pub drivers_network: bool,
+    /// Driver programs run in a sandbox (bwrap) or not at all.
+    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX")]
+    pub require_sandbox: bool,
     /// Token with full rights, to begin with.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
@@ -69,6 +76,12 @@ pub struct ServeArgs {
     /// The claim that names the groups of a person [default: groups].
     #[arg(long, value_name = "CLAIM", env = "LOGGIA_OIDC_GROUPS_CLAIM")]
     pub oidc_groups_claim: Option<String>,
+    /// The claim that names a person of the catalog, such as employee_id; only one that people cannot choose themselves.
+    #[arg(long, value_name = "CLAIM", env = "LOGGIA_OIDC_USERNAME_CLAIM")]
+    pub oidc_username_claim: Option<String>,
+    /// Proxy in front of this server that says whom it speaks for, such as 10.0.0.0/8; several times too.
+    #[arg(long, value_name = "ADDR", env = "LOGGIA_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<String>,
     /// Everybody who reaches the server may read its figures at /metrics.
     #[arg(long, env = "LOGGIA_OPEN_METRICS")]
     pub open_metrics: bool,
@@ -101,10 +114,16 @@ pub struct ServeSettings {
     pub public_url: String,
     /// Folder of driver programs.
     pub drivers: Option<PathBuf>,
+    /// Whether recipes may give driver programs access to the network.
+    pub drivers_network: bool,
+    /// Whether driver programs run in a sandbox or not at all.
+    pub require_sandbox: bool,
     /// Token with full rights.
     pub admin_token: Option<String>,
     /// Where people of the company sign in.
     pub oidc: Option<ProviderSettings>,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<String>,
     /// Whether everybody may read the figures.
     pub open_metrics: bool,
     /// Whether nothing can be changed through the doors.
@@ -133,11 +152,15 @@ impl ServeArgs {
             allow_host: list(self.allow_host, file.allow_host),
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
+            drivers_network: self.drivers_network || file.drivers_network,
+            require_sandbox: self.require_sandbox || file.require_sandbox,
             admin_token: self.admin_token.or(file.admin_token),
             oidc_issuer: self.oidc_issuer.or(file.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(file.oidc_client_id),
             oidc_client_secret: self.oidc_client_secret.or(file.oidc_client_secret),
             oidc_groups_claim: self.oidc_groups_claim.or(file.oidc_groups_claim),
+            oidc_username_claim: self.oidc_username_claim.or(file.oidc_username_claim),
+            trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
             open_metrics: self.open_metrics || file.open_metrics,
             read_only: self.read_only || file.read_only,
             log_format: self.log_format.or(file.log_format),
@@ -153,6 +176,7 @@ impl ServeArgs {
             client_id: self.oidc_client_id.unwrap_or_default(),
             client_secret: self.oidc_client_secret.map(Secret::new),
             groups_claim: self.oidc_groups_claim.unwrap_or_else(|| "groups".to_owned()),
+            username_claim: self.oidc_username_claim,
         });
         ServeSettings {
             listen,
@@ -164,8 +188,11 @@ impl ServeArgs {
             allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers,
+            drivers_network: self.drivers_network,
+            require_sandbox: self.require_sandbox,
             admin_token: self.admin_token,
             oidc,
+            trusted_proxies: self.trusted_proxy,
             open_metrics: self.open_metrics,
             read_only: self.read_only,
             log_format: self.log_format.unwrap_or_default(),
@@ -196,6 +223,7 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
             found.push("oidc-client-id is missing. Give the id that the provider gave this server.".to_owned());
         }
     }
+    found.extend(settings.trusted_proxies.iter().filter_map(|text| text.parse::<Network>().err()));
     if let Some(url) = &settings.database_url
         && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
     {

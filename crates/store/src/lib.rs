@@ -6,6 +6,7 @@
 
 mod backup;
 mod blobs;
+mod credentials;
 mod due;
 mod error;
 mod events;
@@ -31,13 +32,14 @@ mod write;
 
 pub use backup::Copied;
 pub use blobs::Blob;
+pub use credentials::Credential;
 pub use due::Due;
 pub use error::StoreError;
 pub use events::{Broken, EventFilter};
 pub use heads::{Delta, Loaded, Tail};
 pub use history::RevisionRow;
 pub use idempotency::Answer;
-pub use logins::{Login, LoginState};
+pub use logins::{Login, LoginState, Tie};
 pub use operations::LogLine;
 pub use secrets::SecretRow;
 pub use sessions::Session;

@@ -1,21 +1,32 @@
-//! Logins: credentials of people, and logins at another provider that are under way.
+//! Logins: passwords of people, who they are at other providers, and logins at another provider that are under way.
 
 use crate::error::StoreError;
 use crate::sql::{Cells, Conn, FromRow, sql};
 use crate::store::{reads, writes};
-use loggia_model::Micros;
+use loggia_model::{Micros, Uid};
 
-/// A name and password by which a person signs in.
+/// A password by which a person signs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// The name that is typed in.
-    pub name: String,
-    /// The person or service, as `user:default/amara`.
-    pub principal: String,
+    /// The person.
+    pub uid: Uid,
     /// Hash of the password, in the form that names its method.
     pub password_hash: String,
     /// When the password was set.
     pub changed_at: Micros,
+}
+
+/// Ties a person to whom they are at another provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tie {
+    /// Address of the provider.
+    pub issuer: String,
+    /// Their identity there.
+    pub subject: String,
+    /// The person here.
+    pub uid: Uid,
+    /// Since when.
+    pub since: Micros,
 }
 
 /// A login at another provider that is under way.
@@ -35,12 +46,13 @@ pub struct LoginState {
 
 impl FromRow for Login {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
-        Ok(Login {
-            name: cells.take()?,
-            principal: cells.take()?,
-            password_hash: cells.take()?,
-            changed_at: cells.take()?,
-        })
+        Ok(Login { uid: cells.take()?, password_hash: cells.take()?, changed_at: cells.take()? })
+    }
+}
+
+impl FromRow for Tie {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(Tie { issuer: cells.take()?, subject: cells.take()?, uid: cells.take()?, since: cells.take()? })
     }
 }
 
@@ -56,39 +68,40 @@ impl FromRow for LoginState {
     }
 }
 
-async fn login(conn: &mut Conn<'_>, name: &str) -> Result<Option<Login>, StoreError> {
-    let statement = sql("select name, principal, password_hash, changed_at from logins where name = $1");
-    conn.first(statement.bind(name)).await
+async fn login(conn: &mut Conn<'_>, uid: Uid) -> Result<Option<Login>, StoreError> {
+    conn.first(sql("select uid, password_hash, changed_at from logins where uid = $1").bind(uid)).await
 }
 
-async fn logins_of(conn: &mut Conn<'_>, principal: &str) -> Result<Vec<Login>, StoreError> {
-    let statement =
-        sql("select name, principal, password_hash, changed_at from logins where principal = $1 order by name");
-    conn.list(statement.bind(principal)).await
-}
-
-async fn put_login(conn: &mut Conn<'_>, login: &Login) -> Result<(), StoreError> {
-    let statement = sql("insert into logins (name, principal, password_hash, changed_at) values ($1, $2, $3, $4)
-         on conflict (name) do update set principal = excluded.principal, password_hash = excluded.password_hash,
-         changed_at = excluded.changed_at")
-    .bind(&login.name)
-    .bind(&login.principal)
+/// Sets a password, in place of an older one of the same person.
+pub(crate) async fn put_login(conn: &mut Conn<'_>, login: &Login) -> Result<(), StoreError> {
+    let statement = sql("insert into logins (uid, password_hash, changed_at) values ($1, $2, $3)
+         on conflict (uid) do update set password_hash = excluded.password_hash, changed_at = excluded.changed_at")
+    .bind(login.uid)
     .bind(&login.password_hash)
     .bind(login.changed_at);
     conn.run(statement).await.map(drop)
 }
 
-async fn add_login(conn: &mut Conn<'_>, login: &Login) -> Result<(), StoreError> {
-    let statement = sql("insert into logins (name, principal, password_hash, changed_at) values ($1, $2, $3, $4)")
-        .bind(&login.name)
-        .bind(&login.principal)
-        .bind(&login.password_hash)
-        .bind(login.changed_at);
-    conn.run(statement).await.map(drop)
+async fn tie(conn: &mut Conn<'_>, issuer: &str, subject: &str) -> Result<Option<Tie>, StoreError> {
+    let statement = sql("select issuer, subject, uid, since from ties where issuer = $1 and subject = $2");
+    conn.first(statement.bind(issuer).bind(subject)).await
 }
 
-async fn delete_login(conn: &mut Conn<'_>, name: &str) -> Result<bool, StoreError> {
-    Ok(conn.run(sql("delete from logins where name = $1").bind(name)).await? > 0)
+async fn tie_of(conn: &mut Conn<'_>, issuer: &str, uid: Uid) -> Result<Option<Tie>, StoreError> {
+    let statement = sql("select issuer, subject, uid, since from ties where issuer = $1 and uid = $2");
+    conn.first(statement.bind(issuer).bind(uid)).await
+}
+
+/// Ties somebody at a provider to a person: each to one, and nobody else of that provider to the same person.
+pub(crate) async fn put_tie(conn: &mut Conn<'_>, tie: &Tie) -> Result<(), StoreError> {
+    let older = sql("delete from ties where issuer = $1 and (subject = $2 or uid = $3)");
+    conn.run(older.bind(&tie.issuer).bind(&tie.subject).bind(tie.uid)).await?;
+    let statement = sql("insert into ties (issuer, subject, uid, since) values ($1, $2, $3, $4)")
+        .bind(&tie.issuer)
+        .bind(&tie.subject)
+        .bind(tie.uid)
+        .bind(tie.since);
+    conn.run(statement).await.map(drop)
 }
 
 async fn put_login_state(conn: &mut Conn<'_>, state: &LoginState) -> Result<(), StoreError> {
@@ -114,19 +127,15 @@ async fn delete_expired_login_states(conn: &mut Conn<'_>, now: Micros) -> Result
 }
 
 reads! {
-    /// The login with this name.
-    fn login(name: &str) -> Option<Login>;
-    /// The logins of a person.
-    fn logins_of(principal: &str) -> Vec<Login>;
+    /// The password of a person.
+    fn login(uid: Uid) -> Option<Login>;
+    /// Whom somebody at a provider is tied to.
+    fn tie(issuer: &str, subject: &str) -> Option<Tie>;
+    /// Who at a provider is tied to a person.
+    fn tie_of(issuer: &str, uid: Uid) -> Option<Tie>;
 }
 
 writes! {
-    /// Sets a login, in place of an older one of the same name.
-    fn put_login(login: &Login) -> ();
-    /// Adds a login; [`StoreError::Conflict`] when the name is taken.
-    fn add_login(login: &Login) -> ();
-    /// Takes a login away; tells whether there was one.
-    fn delete_login(name: &str) -> bool;
     /// Remembers a login at another provider.
     fn put_login_state(state: &LoginState) -> ();
     /// Takes a login at another provider up again: once, and only before it expires.

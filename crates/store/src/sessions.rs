@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::sql::{Cells, Conn, FromRow, sql};
 use crate::store::{reads, writes};
-use loggia_model::Micros;
+use loggia_model::{Micros, Uid};
 use serde_json::Value;
 
 /// One signed-in browser.
@@ -12,7 +12,7 @@ pub struct Session {
     /// Hash of the secret in the cookie.
     pub hash: String,
     /// Who is signed in.
-    pub principal: String,
+    pub uid: Uid,
     /// Since when.
     pub created_at: Micros,
     /// Until when.
@@ -29,7 +29,7 @@ impl FromRow for Session {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
         Ok(Session {
             hash: cells.take()?,
-            principal: cells.take()?,
+            uid: cells.take()?,
             created_at: cells.take()?,
             expires_at: cells.take()?,
             last_used_at: cells.take()?,
@@ -40,23 +40,24 @@ impl FromRow for Session {
 }
 
 async fn session(conn: &mut Conn<'_>, hash: &str) -> Result<Option<Session>, StoreError> {
-    let statement = sql("select hash, principal, created_at, expires_at, last_used_at, user_agent, claims
+    let statement = sql("select hash, uid, created_at, expires_at, last_used_at, user_agent, claims
          from sessions where hash = $1");
     conn.first(statement.bind(hash)).await
 }
 
-async fn sessions_of(conn: &mut Conn<'_>, principal: &str) -> Result<Vec<Session>, StoreError> {
-    let statement = sql("select hash, principal, created_at, expires_at, last_used_at, user_agent, claims
-         from sessions where principal = $1 order by last_used_at desc, hash");
-    conn.list(statement.bind(principal)).await
+async fn sessions_of(conn: &mut Conn<'_>, uid: Uid) -> Result<Vec<Session>, StoreError> {
+    let statement = sql("select hash, uid, created_at, expires_at, last_used_at, user_agent, claims
+         from sessions where uid = $1 order by last_used_at desc, hash");
+    conn.list(statement.bind(uid)).await
 }
 
-async fn add_session(conn: &mut Conn<'_>, session: &Session) -> Result<(), StoreError> {
+/// Adds a session.
+pub(crate) async fn add_session(conn: &mut Conn<'_>, session: &Session) -> Result<(), StoreError> {
     let statement = sql("insert into sessions
-         (hash, principal, created_at, expires_at, last_used_at, user_agent, claims)
+         (hash, uid, created_at, expires_at, last_used_at, user_agent, claims)
          values ($1, $2, $3, $4, $5, $6, $7)")
     .bind(&session.hash)
-    .bind(&session.principal)
+    .bind(session.uid)
     .bind(session.created_at)
     .bind(session.expires_at)
     .bind(session.last_used_at)
@@ -65,12 +66,14 @@ async fn add_session(conn: &mut Conn<'_>, session: &Session) -> Result<(), Store
     conn.run(statement).await.map(drop)
 }
 
-async fn delete_session(conn: &mut Conn<'_>, hash: &str) -> Result<bool, StoreError> {
-    Ok(conn.run(sql("delete from sessions where hash = $1").bind(hash)).await? > 0)
+/// Ends a session.
+pub(crate) async fn delete_session(conn: &mut Conn<'_>, hash: &str) -> Result<(), StoreError> {
+    conn.run(sql("delete from sessions where hash = $1").bind(hash)).await.map(drop)
 }
 
-async fn delete_sessions_of(conn: &mut Conn<'_>, principal: &str) -> Result<u64, StoreError> {
-    conn.run(sql("delete from sessions where principal = $1").bind(principal)).await
+/// Ends the sessions of a person, all but one.
+pub(crate) async fn delete_sessions_of(conn: &mut Conn<'_>, uid: Uid, but: &str) -> Result<(), StoreError> {
+    conn.run(sql("delete from sessions where uid = $1 and hash <> $2").bind(uid).bind(but)).await.map(drop)
 }
 
 async fn delete_expired_sessions(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
@@ -89,16 +92,10 @@ reads! {
     /// The session with this hash, expired or not.
     fn session(hash: &str) -> Option<Session>;
     /// The sessions of a person, the newest use first.
-    fn sessions_of(principal: &str) -> Vec<Session>;
+    fn sessions_of(uid: Uid) -> Vec<Session>;
 }
 
 writes! {
-    /// Adds a session.
-    fn add_session(session: &Session) -> ();
-    /// Ends a session; tells whether there was one.
-    fn delete_session(hash: &str) -> bool;
-    /// Ends all sessions of a person; tells how many.
-    fn delete_sessions_of(principal: &str) -> u64;
     /// Forgets sessions that expired; tells how many.
     fn delete_expired_sessions(now: Micros) -> u64;
     /// Notes when sessions were used last, many at once. Never goes back.

@@ -44,7 +44,9 @@ pub struct Token {
     pub id: Uid,
     /// Hash of the secret.
     pub hash: String,
-    /// Who acts with it.
+    /// The person whose it is; `None` for a service's.
+    pub uid: Option<Uid>,
+    /// Who acts with it, by the name that they had when it was made.
     pub principal: String,
     /// What its owner calls it.
     pub name: String,
@@ -67,6 +69,7 @@ impl FromRow for Token {
         Ok(Token {
             id: cells.take()?,
             hash: cells.take()?,
+            uid: cells.take()?,
             principal: cells.take()?,
             name: cells.take()?,
             scopes: cells.json("scopes of a token")?,
@@ -79,7 +82,8 @@ impl FromRow for Token {
     }
 }
 
-const SELECT: &str = "select id, hash, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at
+const SELECT: &str =
+    "select id, hash, uid, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at
      from tokens ";
 
 async fn token(conn: &mut Conn<'_>, hash: &str) -> Result<Option<Token>, StoreError> {
@@ -94,9 +98,9 @@ async fn token_by_id(conn: &mut Conn<'_>, id: Uid) -> Result<Option<Token>, Stor
     conn.first(statement).await
 }
 
-async fn tokens_of(conn: &mut Conn<'_>, principal: &str) -> Result<Vec<Token>, StoreError> {
+async fn tokens_of(conn: &mut Conn<'_>, uid: Uid) -> Result<Vec<Token>, StoreError> {
     let mut statement = sql(SELECT);
-    statement.push_bind("where principal = ", principal);
+    statement.push_bind("where uid = ", uid);
     statement.push(" order by created_at, id");
     conn.list(statement).await
 }
@@ -108,13 +112,15 @@ async fn tokens(conn: &mut Conn<'_>, kind: TokenKind) -> Result<Vec<Token>, Stor
     conn.list(statement).await
 }
 
-async fn add_token(conn: &mut Conn<'_>, token: &Token) -> Result<(), StoreError> {
+/// Adds a token; a hash that is there already is a conflict.
+pub(crate) async fn add_token(conn: &mut Conn<'_>, token: &Token) -> Result<(), StoreError> {
     let scopes = serde_json::Value::from(token.scopes.clone());
     let statement = sql("insert into tokens
-         (id, hash, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+         (id, hash, uid, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
     .bind(token.id)
     .bind(&token.hash)
+    .bind(token.uid)
     .bind(&token.principal)
     .bind(&token.name)
     .bind(&scopes)
@@ -126,9 +132,10 @@ async fn add_token(conn: &mut Conn<'_>, token: &Token) -> Result<(), StoreError>
     conn.run(statement).await.map(drop)
 }
 
-async fn revoke_token(conn: &mut Conn<'_>, id: Uid, now: Micros) -> Result<bool, StoreError> {
+/// Revokes a token, unless it is revoked already.
+pub(crate) async fn revoke_token(conn: &mut Conn<'_>, id: Uid, now: Micros) -> Result<(), StoreError> {
     let statement = sql("update tokens set revoked_at = $2 where id = $1 and revoked_at is null");
-    Ok(conn.run(statement.bind(id).bind(now)).await? > 0)
+    conn.run(statement.bind(id).bind(now)).await.map(drop)
 }
 
 async fn touch_tokens(conn: &mut Conn<'_>, used: &[(Uid, Micros)]) -> Result<(), StoreError> {
@@ -145,17 +152,13 @@ reads! {
     fn token(hash: &str) -> Option<Token>;
     /// The token with this identity.
     fn token_by_id(id: Uid) -> Option<Token>;
-    /// The tokens of a person or service, the oldest first.
-    fn tokens_of(principal: &str) -> Vec<Token>;
+    /// The tokens of a person, the oldest first.
+    fn tokens_of(uid: Uid) -> Vec<Token>;
     /// All tokens of a kind, the oldest first.
     fn tokens(kind: TokenKind) -> Vec<Token>;
 }
 
 writes! {
-    /// Adds a token; [`StoreError::Conflict`] when its hash is there already.
-    fn add_token(token: &Token) -> ();
-    /// Revokes a token; tells whether it was valid until now.
-    fn revoke_token(id: Uid, now: Micros) -> bool;
     /// Notes when tokens were used last, many at once. Never goes back.
     fn touch_tokens(used: &[(Uid, Micros)]) -> ();
 }

@@ -6,8 +6,8 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Due, NewWork, SecretRow, Sighting, Unmatched};
-use crate::{due, events, history, idempotency, operations, secrets, sightings, usage, work};
+use crate::{Answer, Credential, Due, NewWork, SecretRow, Sighting, Unmatched};
+use crate::{credentials, due, events, history, idempotency, operations, secrets, sightings, usage, work};
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Event, Micros, Record, Ref, Uid};
@@ -51,6 +51,8 @@ pub struct Batch {
     pub secrets: Vec<SecretRow>,
     /// Records all of whose secrets go away.
     pub secret_removals: Vec<Uid>,
+    /// What people and services prove themselves with.
+    pub credentials: Vec<Credential>,
     /// Readings of use.
     pub usage: Vec<UsageReading>,
     /// Instances that were seen.
@@ -115,6 +117,8 @@ impl WriteTx {
         due::delete(conn, &batch.due_removals).await?;
         secrets::upsert(conn, &batch.secrets).await?;
         secrets::delete_all(conn, &batch.secret_removals).await?;
+        credentials::forget(conn, &people_gone(batch)).await?;
+        credentials::write(conn, &batch.credentials).await?;
         usage::insert(conn, &batch.usage).await?;
         sightings::upsert(conn, &batch.sightings).await?;
         sightings::upsert_unmatched(conn, &batch.unmatched).await?;
@@ -162,6 +166,12 @@ impl WriteTx {
             None => Ok(()),
         }
     }
+}
+
+/// The people who are no more, and since when.
+fn people_gone(batch: &Batch) -> Vec<(Uid, Micros)> {
+    let people = batch.removals.iter().filter(|gone| gone.reference.kind() == "user");
+    people.map(|gone| (gone.uid, gone.time)).collect()
 }
 
 /// Writes revisions and heads. The old heads go first, so that records may swap their names within a batch.

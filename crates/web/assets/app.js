@@ -113,14 +113,14 @@ addEventListener("pageshow", (event) => { if (event.persisted) $$("[data-live]")
 
 // --- Relative times --------------------------------------------------------------------------------------------------
 
-const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
 const units = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
 function ago(element) {
   const seconds = (Date.parse(element.dateTime) - Date.now()) / 1000;
   if (Number.isNaN(seconds)) return;
   const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? ["minute", 60];
-  element.textContent = Math.abs(seconds) < 60 ? "just now" : words.format(Math.round(seconds / size), unit);
+  element.textContent = Math.abs(seconds) < 60 ? "just now" : words.format(Math.trunc(seconds / size), unit);
 }
 
 setInterval(() => $$("time[data-ago]").forEach(ago), 30000);

@@ -3,15 +3,18 @@
 //! A request carries a bearer token, or the cookie of a session. Nothing else identifies anybody. Changing requests
 //! that rest on a cookie must come from our own pages.
 
+use crate::address::{self, Address};
 use crate::error::{Reply, door_of};
 use crate::state::WebState;
+use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use loggia_app::login::digest;
-use loggia_app::{Caller, Door, Error};
+use loggia_app::{App, Caller, Door, Error};
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// Name of the cookie that holds the session.
@@ -32,33 +35,41 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
     }
 }
 
+/// Finds the log lines of a request; given to each before anything else looks at it.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    /// The id that the caller brought along when it has only harmless characters, else a new one.
+    pub fn of(app: &App, headers: &HeaderMap) -> RequestId {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        match (8..=64).contains(&given.len()) && given.chars().all(harmless) {
+            true => RequestId(given.into()),
+            false => RequestId(app.new_id().0.simple().to_string().into()),
+        }
+    }
+}
+
 /// Finds the caller and puts it where handlers take it from; refuses what is not closed to nobody.
-pub async fn identify(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
-    let id = request_id(request.headers()).unwrap_or_else(|| state.app.new_id().0.simple().to_string());
+pub async fn identify(
+    State(state): State<WebState>,
+    Extension(RequestId(id)): Extension<RequestId>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let door = door_of(request.uri().path());
+    let address = Address(address::find(request.extensions(), request.headers(), &state.proxies));
+    request.extensions_mut().insert(address);
     let caller = match caller(&state, request.headers(), door, &id).await {
         Ok(caller) => caller,
-        Err(error) => return with_id(Reply(error).into_response_for(door, &request), &id),
+        Err(error) => return Reply(error).into_response_for(door, &request),
     };
     if let Err(error) = same_origin(&request, &caller) {
-        return with_id(Reply(error).into_response_for(door, &request), &id);
+        return Reply(error).into_response_for(door, &request);
     }
     request.extensions_mut().insert(caller);
-    with_id(next.run(request).await, &id)
-}
-
-fn with_id(mut response: Response, id: &str) -> Response {
-    if let Ok(value) = HeaderValue::from_str(id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
-}
-
-/// The id that the caller brought along, when it has only harmless characters.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    ((8..=64).contains(&given.len()) && given.chars().all(harmless)).then(|| given.to_owned())
+    next.run(request).await
 }
 
 /// The bearer token of a request. `None` without one; a Basic header is not for us.

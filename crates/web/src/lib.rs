@@ -3,6 +3,7 @@
 //! Doors translate: a request into a command or a query with its caller, an outcome into an answer. They decide
 //! nothing.
 
+pub mod address;
 pub mod api;
 pub mod assets;
 pub mod auth;

@@ -163,6 +163,8 @@ pub struct Shell {
     pub csrf: String,
     /// Path and query of this page, for forms that come back to it.
     pub path: String,
+    /// Whether the page has the search field itself, large; then the top has none.
+    pub own_search: bool,
     /// What is in the search field.
     pub query: String,
     /// What was just done.

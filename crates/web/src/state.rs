@@ -1,5 +1,6 @@
 //! What every handler shares.
 
+use crate::address::Network;
 use crate::auth::Limiter;
 use crate::auth::provider::Provider;
 use crate::operating::Metrics;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub keys: Arc<Mutex<HashSet<String>>>,
     /// Counts wrong passwords.
     pub limiter: Arc<Limiter>,
+    /// Proxies that say whom they speak for.
+    pub proxies: Arc<[Network]>,
     /// Where people of the company sign in, when the operator named it.
     pub provider: Option<Arc<Provider>>,
     /// Serves Git repositories, when this server keeps any.
@@ -63,6 +66,7 @@ impl WebState {
             stopping: Arc::new(watch::channel(false).0),
             keys: Arc::default(),
             limiter: Arc::default(),
+            proxies: Arc::default(),
             provider: None,
             git: None,
             metrics: Arc::default(),
@@ -74,6 +78,13 @@ impl WebState {
     #[must_use]
     pub fn with_provider(mut self, provider: Provider) -> WebState {
         Arc::make_mut(&mut self.0).provider = Some(Arc::new(provider));
+        self
+    }
+
+    /// Behind these proxies.
+    #[must_use]
+    pub fn behind(mut self, proxies: Vec<Network>) -> WebState {
+        Arc::make_mut(&mut self.0).proxies = proxies.into();
         self
     }
 

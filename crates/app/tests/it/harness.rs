@@ -10,10 +10,11 @@ use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::sync::{SyncReport, SyncSource};
 use loggia_app::worker::{self, Drivers};
-use loggia_app::{App, Caller, Door, Parts};
+use loggia_app::{App, Caller, Door, Parts, look};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -134,9 +135,12 @@ impl World {
 
     /// Starts workers over the driver in memory.
     pub fn work(&self, driver: &Arc<InMemory>) {
-        let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
-        let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
-        drop(worker::start(&self.app, &drivers, 2, &self.stop.subscribe()));
+        drop(worker::start(&self.app, &drivers(driver), 2, &self.stop.subscribe()));
+    }
+
+    /// Starts looking through the driver in memory.
+    pub fn look(&self, driver: &Arc<InMemory>) {
+        look::start(&self.app, &drivers(driver), &self.stop.subscribe());
     }
 
     /// Waits until something is so.
@@ -149,6 +153,11 @@ impl World {
         }
         panic!("never: {what}");
     }
+}
+
+fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
+    let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
+    Arc::new([("memory".to_owned(), driver)].into())
 }
 
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
@@ -178,12 +187,18 @@ pub struct InMemory {
     pub failures: Mutex<Vec<Failure>>,
     /// Whether `destroy` only pretends.
     pub sticky: Mutex<bool>,
+    /// Whether destroying loses data for good.
+    pub precious: Mutex<bool>,
+    /// Whether it cannot work.
+    pub down: Mutex<bool>,
+    /// The key of a resource that takes for ever to look at.
+    pub slow: Mutex<String>,
 }
 
 impl InMemory {
     fn look(&self, request: &Request) -> Observation {
         let there = self.resources.lock().unwrap().contains_key(&request.key);
-        let mut outputs = serde_json::Map::new();
+        let mut outputs = Map::new();
         if there {
             outputs.insert("address".into(), format!("memory:{}", request.key).into());
         }
@@ -224,7 +239,14 @@ impl Driver for InMemory {
     }
 
     async fn probe(&self, _: &Backend) -> Result<(), Failure> {
-        Ok(())
+        match *self.down.lock().unwrap() {
+            true => Err(Failure::ours("It is switched off.", "Switch it on.")),
+            false => Ok(()),
+        }
+    }
+
+    fn loses_data(&self, _: &Map<String, Value>, _: &Map<String, Value>) -> bool {
+        *self.precious.lock().unwrap()
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
@@ -247,6 +269,9 @@ impl Driver for InMemory {
     }
 
     async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        if *self.slow.lock().unwrap() == request.key {
+            std::future::pending::<()>().await;
+        }
         Ok(self.look(request))
     }
 

@@ -2,10 +2,11 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each, pass};
-use loggia_app::driver::Failure;
-use loggia_app::operation::Operate;
+use loggia_app::driver::{Failure, Secret};
 use loggia_app::order::OrderInput;
-use loggia_app::{Caller, Error};
+use loggia_app::prepare::prepare;
+use loggia_app::record::Apply;
+use loggia_app::{Caller, Door, Error};
 use loggia_model::Uid;
 use loggia_model::operation::{State, Verb};
 use serde_json::{Value, json};
@@ -58,8 +59,7 @@ fn an_order_becomes_a_working_instance_and_goes_away_again() {
             world.app.reveal(&world.person("bob"), &instance, "password").await,
             Err(Error::Forbidden(_))
         ));
-        let destroy = Operate { instance: instance.clone(), verb: Verb::Destroy, confirmed: true };
-        let outcome = world.app.run(&ann, destroy).await.unwrap();
+        let outcome = world.app.operate(&ann, instance, Verb::Destroy, true).await.unwrap();
         world.until("gone", |app| phase(app, "instance:booking/orders.dev") == "none").await;
         assert!(driver.resources.lock().unwrap().is_empty());
         let id: Uid = serde_json::from_value(outcome.answer["operation"].clone()).unwrap();
@@ -120,9 +120,8 @@ fn a_failure_waits_is_tried_again_and_ends() {
         world.until("failed", |app| phase(app, "instance:booking/bad.dev") == "failed").await;
         let operation = world.app.operation(&ann, id).await.unwrap();
         assert_eq!((operation.state, operation.message.as_str()), (State::Failed, "The name is taken."));
-        let retry =
-            Operate { instance: "instance:booking/bad.dev".parse().unwrap(), verb: Verb::Apply, confirmed: false };
-        world.app.run(&ann, retry).await.unwrap();
+        let bad = "instance:booking/bad.dev".parse().unwrap();
+        world.app.operate(&ann, bad, Verb::Apply, false).await.unwrap();
         world.until("mended", |app| phase(app, "instance:booking/bad.dev") == "ready").await;
         world.stop.send_replace(true);
     });
@@ -138,9 +137,9 @@ fn gone_is_said_only_after_absence_was_seen() {
         world.until("ready", |app| phase(app, "instance:booking/sticky.dev") == "ready").await;
         *driver.sticky.lock().unwrap() = true;
         let instance: loggia_model::Ref = "instance:booking/sticky.dev".parse().unwrap();
-        let destroy = || Operate { instance: instance.clone(), verb: Verb::Destroy, confirmed: true };
-        let first = world.app.run(&ann, destroy()).await.unwrap().answer["operation"].clone();
-        let second = world.app.run(&ann, destroy()).await.unwrap().answer["operation"].clone();
+        let destroy = || world.app.operate(&ann, instance.clone(), Verb::Destroy, true);
+        let first = destroy().await.unwrap().answer["operation"].clone();
+        let second = destroy().await.unwrap().answer["operation"].clone();
         assert_eq!(first, second, "asking twice is one operation");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         assert_eq!(phase(&world.app, "instance:booking/sticky.dev"), "deleting");
@@ -151,6 +150,171 @@ fn gone_is_said_only_after_absence_was_seen() {
         }
         world.until("gone", |app| phase(app, "instance:booking/sticky.dev") == "none").await;
         assert_ne!(first, Value::Null);
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_was_lost_and_is_back_is_ready_again() {
+    on_each("what_was_lost_and_is_back_is_ready_again", |world| async move {
+        platform(&world).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        ordered(&world, &ann, input("lost")).await;
+        world.work(&driver);
+        let (name, instance) = ("instance:booking/lost.dev", || "instance:booking/lost.dev".parse().unwrap());
+        world.until("ready", |app| phase(app, name) == "ready").await;
+        let kept = std::mem::take(&mut *driver.resources.lock().unwrap());
+        world.app.operate(&ann, instance(), Verb::Observe, false).await.unwrap();
+        world.until("lost", |app| phase(app, name) == "failed").await;
+        driver.resources.lock().unwrap().clone_from(&kept);
+        world.app.operate(&ann, instance(), Verb::Observe, false).await.unwrap();
+        world.until("back", |app| phase(app, name) == "ready").await;
+        let conditions = || world.app.graph().get_text(name).unwrap().parse_status()["conditions"].clone();
+        assert_eq!(conditions(), Value::Null, "nothing is said of the loss any more");
+
+        // Nobody asks: the looks find it.
+        driver.resources.lock().unwrap().clear();
+        world.app.operate(&ann, instance(), Verb::Observe, false).await.unwrap();
+        world.until("lost again", |app| phase(app, name) == "failed").await;
+        *driver.resources.lock().unwrap() = kept;
+        world.look(&driver);
+        world.until("found by a look", |app| phase(app, name) == "ready").await;
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_was_half_made_is_not_ready_because_it_can_be_seen() {
+    on_each("what_was_half_made_is_not_ready", |world| async move {
+        platform(&world).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        driver.failures.lock().unwrap().push(Failure::ours("The recipe is wrong.", "Correct it."));
+        ordered(&world, &ann, input("half")).await;
+        world.work(&driver);
+        let name = "instance:booking/half.dev";
+        world.until("failed", |app| phase(app, name) == "failed").await;
+        let record = world.app.graph().get_text(name).cloned().unwrap();
+        driver.resources.lock().unwrap().insert(record.uid.to_string(), "half".into());
+        world.app.operate(&ann, name.parse().unwrap(), Verb::Observe, false).await.unwrap();
+        world.until("looked at", |app| app.graph().get_text(name).unwrap().parse_status()["outputs"].is_object()).await;
+        let status = world.app.graph().get_text(name).unwrap().parse_status();
+        assert_eq!((&status["phase"], &status["conditions"][0]["reason"]), (&json!("failed"), &json!("ApplyFailed")));
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_was_not_touched_stays_what_it_was() {
+    on_each("what_was_not_touched_stays_what_it_was", |world| async move {
+        platform(&world).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        ordered(&world, &ann, input("precious")).await;
+        world.work(&driver);
+        let (name, instance) = ("instance:booking/precious.dev", || "instance:booking/precious.dev".parse().unwrap());
+        world.until("ready", |app| phase(app, name) == "ready").await;
+        *driver.precious.lock().unwrap() = true;
+        let uid = world.app.graph().get_text(name).unwrap().uid;
+        let before = world.app.operations_of(uid, 10).await.unwrap().len();
+        let refused = world.app.operate(&ann, instance(), Verb::Destroy, false).await;
+        assert!(matches!(&refused, Err(Error::Refused(r)) if r.rule == "instance.unconfirmed"), "{refused:?}");
+        assert_eq!(
+            (phase(&world.app, name), world.app.operations_of(uid, 10).await.unwrap().len()),
+            ("ready".into(), before)
+        );
+
+        *driver.down.lock().unwrap() = true;
+        let outcome = world.app.operate(&ann, instance(), Verb::Destroy, true).await.unwrap();
+        let id: Uid = serde_json::from_value(outcome.answer["operation"].clone()).unwrap();
+        assert_eq!(phase(&world.app, name), "deleting");
+        world.until("kept", |app| phase(app, name) == "ready").await;
+        assert_eq!(world.app.operation(&ann, id).await.unwrap().state, State::Failed);
+        *driver.down.lock().unwrap() = false;
+        world.app.operate(&ann, instance(), Verb::Destroy, true).await.unwrap();
+        world.until("gone", |app| phase(app, name) == "none").await;
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn a_slow_driver_holds_no_other_up() {
+    on_each("a_slow_driver_holds_no_other_up", |world| async move {
+        platform(&world).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        for name in ["one", "two", "three", "four", "five"] {
+            ordered(&world, &ann, input(name)).await;
+        }
+        world.work(&driver);
+        let ready = |app: &loggia_app::App| {
+            ["one", "two", "three", "four", "five"]
+                .iter()
+                .all(|n| phase(app, &format!("instance:booking/{n}.dev")) == "ready")
+        };
+        world.until("all ready", ready).await;
+        let slow = world.app.graph().get_text("instance:booking/one.dev").unwrap().uid.to_string();
+        *driver.slow.lock().unwrap() = slow;
+        driver.resources.lock().unwrap().clear();
+        world.look(&driver);
+        world.until("the others were looked at", |app| phase(app, "instance:booking/five.dev") == "failed").await;
+        assert_eq!(phase(&world.app, "instance:booking/one.dev"), "ready");
+        world.stop.send_replace(true);
+    });
+}
+
+/// Adds a record of ours to the platform.
+async fn add(world: &World, kind: &str, name: &str, spec: Value) {
+    let value = json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+    let apply = Apply { prepared: vec![prepare(value, "").unwrap()], if_match: None, dry_run: false };
+    world.app.run(&Caller::administrator("test", Door::Api, "r1"), apply).await.unwrap();
+}
+
+#[test]
+fn a_secret_that_was_never_set_is_named() {
+    on_each("a_secret_that_was_never_set_is_named", |world| async move {
+        platform(&world).await;
+        let backends = json!({"memory": {"driver": "memory", "secretRef": "the-server"}});
+        let spec = json!({"product": "fairway", "type": "test", "owner": "core", "backends": backends});
+        add(&world, "Environment", "sealed", spec).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        let wish = || OrderInput { environment: "sealed".into(), ..input("orders") };
+        let id = ordered(&world, &ann, wish()).await;
+        world.work(&driver);
+        world.until("failed", |app| phase(app, "instance:booking/orders.sealed") == "failed").await;
+        let operation = world.app.operation(&ann, id).await.unwrap();
+        assert_eq!(operation.steps.len(), 1, "it was said before anything was tried");
+        assert_eq!(operation.mend, "Set it: loggia secret set the-server");
+        world
+            .until("told beforehand", |app| {
+                let all = app.availability(&ann, "db").unwrap();
+                all.iter()
+                    .any(|one| one.environment == "sealed" && one.why_not.contains("loggia secret set the-server"))
+            })
+            .await;
+        let admin = Caller::administrator("test", Door::Api, "r2");
+        world.app.set_platform_secret(&admin, "the-server", Secret::new("s")).await.unwrap();
+        world.app.operate(&ann, "instance:booking/orders.sealed".parse().unwrap(), Verb::Apply, false).await.unwrap();
+        world.until("ready", |app| phase(app, "instance:booking/orders.sealed") == "ready").await;
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn a_promise_that_the_driver_does_not_keep_is_told() {
+    on_each("a_promise_that_the_driver_does_not_keep_is_told", |world| async move {
+        platform(&world).await;
+        let outputs = json!({"type": "object", "properties": {
+            "address": {"type": "string"}, "password": {"type": "string", "writeOnly": true}, "branch": {"type": "string"}}});
+        let contract = json!({"inputs": {"type": "object"}, "outputs": outputs});
+        let spec = json!({"offering": "db", "version": "2.0.0", "contract": contract, "recipe": {"driver": "memory"}});
+        add(&world, "Release", "db-2.0.0", spec).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        ordered(&world, &ann, input("orders")).await;
+        world.work(&driver);
+        let name = "instance:booking/orders.dev";
+        world.until("ready", |app| phase(app, name) == "ready").await;
+        let status = world.app.graph().get_text(name).unwrap().parse_status();
+        let told = &status["conditions"][0];
+        assert_eq!((&told["type"], &told["status"]), (&json!("ContractKept"), &json!("False")), "{status}");
+        assert!(told["message"].as_str().unwrap().contains("promises branch,"), "{told}");
         world.stop.send_replace(true);
     });
 }

@@ -118,7 +118,7 @@ impl CommandDriver {
         match wanted && !self.options.network {
             true => Err(Failure::ours(
                 "the recipe asks for network access, which this server does not give to driver programs",
-                "ask the operator to allow it, or take `network: true` out of the recipe",
+                "ask the operator to start the server with --drivers-network, or take `network: true` out of the recipe",
             )),
             false => Ok(wanted),
         }

@@ -67,17 +67,21 @@ impl Report {
     }
 }
 
+impl std::fmt::Display for Check {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Check { name, outcome, millis } = self;
+        match outcome {
+            Outcome::Ok => write!(f, "  ok       {name} ({millis} ms)"),
+            Outcome::Failed(why) => write!(f, "  failed   {name}: {why}"),
+            Outcome::Skipped(why) => write!(f, "  skipped  {name}: {why}"),
+        }
+    }
+}
+
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "driver {}", self.driver)?;
-        for Check { name, outcome, millis } in &self.checks {
-            match outcome {
-                Outcome::Ok => writeln!(f, "  ok       {name} ({millis} ms)")?,
-                Outcome::Failed(why) => writeln!(f, "  failed   {name}: {why}")?,
-                Outcome::Skipped(why) => writeln!(f, "  skipped  {name}: {why}")?,
-            }
-        }
-        Ok(())
+        self.checks.iter().try_for_each(|check| writeln!(f, "{check}"))
     }
 }
 
@@ -100,6 +104,11 @@ impl RunLog for Kept {
 impl Contract<'_> {
     /// Tries everything that the contract asks for. The sample resource is gone afterwards.
     pub async fn run(&self) -> Report {
+        self.run_telling(&|_| {}).await
+    }
+
+    /// The same, telling each check as soon as it has ended.
+    pub async fn run_telling(&self, tell: &(dyn Fn(&Check) + Sync)) -> Report {
         let mut trial = checks::Trial::new(self);
         let mut checks = Vec::new();
         for (name, step) in checks::STEPS {
@@ -109,7 +118,9 @@ impl Contract<'_> {
                 Err(checks::Not::Held(why)) => Outcome::Failed(why),
                 Err(checks::Not::Tried(why)) => Outcome::Skipped(why),
             };
-            checks.push(Check { name, outcome, millis: started.elapsed().as_millis() });
+            let check = Check { name, outcome, millis: started.elapsed().as_millis() };
+            tell(&check);
+            checks.push(check);
         }
         Report { driver: self.driver.name().to_owned(), checks }
     }

@@ -3,6 +3,7 @@
 //! The caller has decided beforehand, from [`address`], who may do this.
 
 use super::cli::{Call, Git, GitError};
+use super::import::path_is_safe;
 use super::repository::{self, PUSHES, name_is_safe};
 use crate::process::kill;
 use bytes::{Bytes, BytesMut};
@@ -16,6 +17,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// Headers of the answer may not be longer than this many bytes.
 const HEAD: usize = 16_384;
+
+/// Largest file that is shown by itself, in bytes.
+const FILE: usize = 5 << 20;
 
 /// A stream of bytes from or to a client.
 pub type Body = BoxStream<'static, std::io::Result<Bytes>>;
@@ -96,6 +100,45 @@ pub fn address(method: &str, path_info: &str, query: &str) -> Option<Address> {
     };
     let safe = name_is_safe(team) && name_is_safe(name);
     safe.then(|| Address { team: team.to_owned(), name: name.to_owned(), write })
+}
+
+/// A file of a repository, as its page has it: `/team/name/blob/branch/path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAddress {
+    /// The team that owns the repository.
+    pub team: String,
+    /// Name of the repository without `.git`.
+    pub name: String,
+    /// The branch, a name without slashes.
+    pub branch: String,
+    /// The path of the file.
+    pub path: String,
+}
+
+/// Reads the path of a file's address, below `/git`.
+pub fn file_address(path_info: &str) -> Option<FileAddress> {
+    let mut parts = path_info.strip_prefix('/')?.splitn(5, '/');
+    let (team, name, blob, branch, path) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let safe = blob == "blob" && [team, name, branch].into_iter().all(name_is_safe) && path_is_safe(path);
+    let text = str::to_owned;
+    safe.then(|| FileAddress { team: text(team), name: text(name), branch: text(branch), path: text(path) })
+}
+
+/// The newest version of a file on a branch; `None` when there is no such repository, branch or file.
+///
+/// # Errors
+/// When git cannot be used.
+pub async fn file(root: &Path, address: &FileAddress) -> Result<Option<Vec<u8>>, GitError> {
+    let folder = root.join(&address.team).join(format!("{}.git", address.name));
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let object = format!("refs/heads/{}:{}", address.branch, address.path);
+    match Git::find()?.bytes(Call::new(&folder, ["cat-file", "blob", &object]).limit(FILE)).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(GitError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Serves one request.

@@ -94,6 +94,11 @@ impl Call {
         Call { local, ..self }
     }
 
+    /// The most bytes that its answer may have.
+    pub(crate) fn limit(self, limit: usize) -> Call {
+        Call { limit, ..self }
+    }
+
     pub(crate) fn timeout(self, timeout: Duration) -> Call {
         Call { timeout, ..self }
     }

@@ -25,6 +25,17 @@ impl GitBackend for GitDoor {
         Some(GitAddress { team: found.team, name: found.name, write: found.write })
     }
 
+    fn file_address(&self, path: &str) -> Option<GitAddress> {
+        let found = backend::file_address(path)?;
+        Some(GitAddress { team: found.team, name: found.name, write: false })
+    }
+
+    async fn file(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(address) = backend::file_address(path) else { return Ok(None) };
+        let found = backend::file(&self.root, &address).await;
+        found.map_err(|error| Failure::backend(error.to_string(), "Check that git is installed and can be run."))
+    }
+
     async fn serve(&self, request: GitRequest) -> Result<Option<GitAnswer>, Failure> {
         let request = backend::GitRequest {
             root: self.root.clone(),

@@ -2,7 +2,7 @@
 
 use super::connection::Place;
 use super::server::{self, Numbers, There};
-use super::{backup, names, password, size};
+use super::{backup, major, names, password, size};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
@@ -84,10 +84,11 @@ impl PostgresDriver {
         };
         let numbers = server::numbers(connection, &database.name, number).await?;
         let limit = Limits::of(request)?.size;
+        let other = major::condition(request, &version, number)?;
         Ok(Observation {
             presence: Presence::Present,
             version,
-            conditions: vec![ready(), size_condition(numbers.size, limit)],
+            conditions: [ready(), size_condition(numbers.size, limit)].into_iter().chain(other).collect(),
             outputs: outputs(place, &database.name, &role.name),
             secret_outputs: Vec::new(),
             readings: self.readings(request, numbers),
@@ -127,8 +128,7 @@ impl PostgresDriver {
 
     /// The folder for a backup, when one is wanted.
     fn backups(&self, request: &Request) -> Result<Option<PathBuf>, Failure> {
-        let wanted = request.recipe.get("backup").or_else(|| request.backend.config.get("backup"));
-        let below = match wanted {
+        let below = match wanted_backup(&request.recipe, &request.backend.config) {
             None | Some(Value::Bool(false) | Value::Null) => return Ok(None),
             Some(Value::Bool(true)) => "",
             Some(Value::String(name)) if crate::git::name_is_safe(name) => name,
@@ -164,6 +164,17 @@ impl PostgresDriver {
             )),
         }
     }
+}
+
+/// Whether the server is one that the release was made for.
+async fn fits(connection: &mut PgConnection, request: &Request) -> Result<(), Failure> {
+    let (version, number) = server::version(connection).await?;
+    major::check(request, &version, number)
+}
+
+/// What recipe or backend say about a backup before the end.
+fn wanted_backup<'a>(recipe: &'a Map<String, Value>, config: &'a Map<String, Value>) -> Option<&'a Value> {
+    recipe.get("backup").or_else(|| config.get("backup"))
 }
 
 /// The password of the administrative role, from the secret of the backend.
@@ -319,6 +330,7 @@ impl Driver for PostgresDriver {
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
         let limits = Limits::of(request)?;
         let mut connection = Place::of(&request.backend)?.connect().await?;
+        fits(&mut connection, request).await?;
         let there = server::look(&mut connection, &request.key).await?;
         Ok(Plan { changes: missing(&there, request, &limits) })
     }
@@ -328,6 +340,7 @@ impl Driver for PostgresDriver {
         let log = CleanLog::new(log, &redactor);
         let place = Place::of(&request.backend)?;
         let mut connection = place.connect().await?;
+        fits(&mut connection, request).await?;
         server::alone(&mut connection, &request.key).await?;
         let there = server::look(&mut connection, &request.key).await?;
         let password = make(&mut connection, request, &there, &log).await?;
@@ -348,6 +361,10 @@ impl Driver for PostgresDriver {
         let seen = self.seen(&mut connection, request, &place, &there).await;
         connection.close().await.ok();
         seen
+    }
+
+    fn loses_data(&self, recipe: &Map<String, Value>, config: &Map<String, Value>) -> bool {
+        matches!(wanted_backup(recipe, config), None | Some(Value::Bool(false) | Value::Null))
     }
 
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {

@@ -130,6 +130,40 @@ async fn lost_passwords_are_replaced_and_strangers_left_alone() {
 }
 
 #[tokio::test]
+async fn a_server_of_another_major_version_is_refused_unless_any_is_accepted() {
+    let Some(admin) = admin("postgres::a_server_of_another_major_version_is_refused") else { return };
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    let mut request = sample(&admin, "major");
+    request.recipe = object(json!({ "driver": "postgres", "major": 9 }));
+    for failure in [
+        driver.plan(&request, &log).await.map(drop).unwrap_err(),
+        driver.apply(&request, &log).await.map(drop).unwrap_err(),
+    ] {
+        assert!(
+            failure.whose == Whose::Ours && !failure.retry && failure.message.contains("PostgreSQL 9"),
+            "{failure}"
+        );
+    }
+    assert_eq!(driver.observe(&request, &log).await.unwrap().presence, Presence::Absent);
+    request.backend.config = object(json!({ "any_major": true }));
+    let made = driver.apply(&request, &log).await.unwrap();
+    let told = made.conditions.iter().find(|c| c.kind == "ServerAsReleased").unwrap();
+    assert_eq!((told.status, told.reason.as_str()), (Verdict::False, "OtherMajor"));
+    request.recipe = object(json!({ "major": made.version.split('.').next() }));
+    assert!(driver.observe(&request, &log).await.unwrap().conditions.iter().all(|c| c.kind != "ServerAsReleased"));
+    request.confirmed = true;
+    driver.destroy(&request, &log).await.unwrap();
+}
+
+#[test]
+fn only_a_backup_keeps_the_data() {
+    let driver = PostgresDriver::new(PostgresOptions::default());
+    let none = || object(json!({}));
+    assert!(driver.loses_data(&none(), &none()) && driver.loses_data(&object(json!({"backup": false})), &none()));
+    assert!(!driver.loses_data(&none(), &object(json!({"backup": true}))));
+}
+
+#[tokio::test]
 async fn a_wrong_backend_says_so() {
     let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
     let mut request = sample("postgres://nobody:topsecret@127.0.0.1:1/x", "nowhere");

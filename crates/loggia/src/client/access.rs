@@ -48,16 +48,19 @@ pub async fn login(args: LoginArgs) -> Result<()> {
 
 /// Reads one line from the terminal or from standard input.
 fn ask(question: &str) -> Result<String> {
+    let text = line(question)?;
+    if text.is_empty() { Err(failure(USAGE, "nothing was given.")) } else { Ok(text) }
+}
+
+/// What is typed in, or the next line of standard input.
+fn line(question: &str) -> Result<String> {
     if std::io::stdin().is_terminal() {
         eprint!("{question}");
         std::io::stderr().flush()?;
     }
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    match line.trim() {
-        "" => Err(failure(USAGE, "nothing was given.")),
-        text => Ok(text.to_owned()),
-    }
+    Ok(line.trim().to_owned())
 }
 
 /// Arguments of `loggia whoami`.
@@ -186,7 +189,7 @@ async fn list(args: ListArgs) -> Result<()> {
 /// Commands about people.
 #[derive(Subcommand, Debug)]
 pub enum UserCommand {
-    /// Sets the password of a person; it is asked for, or read from standard input.
+    /// Sets the password of a person; it is asked for, or read from standard input: for yourself the old one first.
     SetPassword(PasswordArgs),
 }
 
@@ -207,9 +210,17 @@ pub struct PasswordArgs {
 pub async fn user(command: UserCommand) -> Result<()> {
     let UserCommand::SetPassword(args) = command;
     let api = args.access.api()?;
+    // Whoever sets their own knows the old one.
+    let me = api.get("/api/v1/me", &[]).await?;
+    let own = me["user"].as_str().is_some_and(|user| user.rsplit('/').next() == Some(args.person.as_str()));
+    let old = if own { line("Old password (empty when you have none): ")? } else { String::new() };
     let password = ask(&format!("New password of {} (it is seen as you type): ", args.person))?;
+    let mut body = json!({"password": password});
+    if !old.is_empty() {
+        body["old"] = json!(old);
+    }
     let request = api.request(Method::PUT, &format!("/api/v1/logins/{}", args.person));
-    api.send(request.json(&json!({"password": password}))).await?;
+    api.send(request.json(&body)).await?;
     print(&format!("{} can sign in with it now\n", args.person))
 }
 

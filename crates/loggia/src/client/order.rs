@@ -12,6 +12,10 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, IsTerminal, Write};
 
+/// How a repository is cloned: Git asks, and does not say for what.
+const CLONING: &str = "\nGit asks for a name and a password: any name, and a token as the password. Make one:\n  \
+    loggia token create git --scope git:read,git:write --days 90\n";
+
 /// Arguments of `loggia new`.
 #[derive(Args, Debug)]
 pub struct NewArgs {
@@ -156,6 +160,9 @@ async fn show(api: &Api, instance: &str, output: Output) -> Result<()> {
     for name in found.pointer("/status/secretOutputs").and_then(Value::as_array).into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         out.push_str(&format!("  {name:<18}secret; loggia reveal {instance} {name}\n"));
+    }
+    if found.pointer("/status/outputs/clone_url").is_some() {
+        out.push_str(CLONING);
     }
     print(&out)
 }

@@ -12,7 +12,7 @@ use crate::settings::{Format, ServeArgs};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use loggia_app::caller::{Caller, Door};
-use loggia_app::login::TokenWish;
+use loggia_app::token::TokenWish;
 use loggia_model::Ref;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

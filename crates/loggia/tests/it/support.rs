@@ -56,6 +56,7 @@ pub fn free_port() -> u16 {
 #[derive(Clone)]
 pub struct Plan {
     pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
     pub data: PathBuf,
     pub port: u16,
     /// Largest file that it may write, in blocks of 512 bytes.
@@ -81,12 +82,18 @@ impl Plan {
         if let Database::Postgres(url) = database {
             args.extend(["--database-url".to_owned(), url.clone()]);
         }
-        Plan { args, data, port: free_port(), file_limit: None }
+        Plan { args, env: Vec::new(), data, port: free_port(), file_limit: None }
     }
 
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Plan {
         self.args.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Plan {
+        self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -105,7 +112,7 @@ impl Plan {
         };
         command.arg("serve").args(["--listen", &format!("127.0.0.1:{}", self.port)]).arg("--data").arg(&self.data);
         command.args(&self.args).env("LOGGIA_ADMIN_TOKEN", TOKEN).env("LOGGIA_CATALOG_TOKEN", TOKEN);
-        command.env("LOGGIA_LOG", "info,loggia_app=debug").stdin(Stdio::null());
+        command.env("LOGGIA_LOG", "info,loggia_app=debug").envs(self.env.iter().cloned()).stdin(Stdio::null());
         // With a limit on files the log must not be what fails.
         let piped = || if self.file_limit.is_some() { Stdio::null() } else { out.try_clone().unwrap().into() };
         let child = command.stdout(piped()).stderr(piped()).spawn().unwrap();

@@ -186,12 +186,13 @@ impl MatchRule {
     }
 }
 
-/// Whether a version fits a range, or a pattern when the wanted text is no range.
+/// Whether a version fits a pattern, or is in a range: "1.3*" is the one, ">=1.3 <2" and "1.x" are the other.
 fn version_fits(wanted: &str, version: &str) -> bool {
-    match (Range::parse(wanted), Version::parse(version)) {
+    let in_range = || match (Range::parse(wanted), Version::parse(version)) {
         (Ok(range), Some(version)) => range.contains(&version),
-        _ => glob::matches(wanted, version),
-    }
+        _ => false,
+    };
+    glob::matches(wanted, version) || in_range()
 }
 
 impl OfferingSpec {

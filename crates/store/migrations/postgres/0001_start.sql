@@ -136,29 +136,39 @@ create table meta (
   value text collate "C" not null
 );
 
+-- What people prove themselves with hangs on their uid: whoever gets a name later gets nothing with it.
 create table logins (
-  name text collate "C" not null primary key,
-  principal text collate "C" not null,
+  uid text collate "C" not null primary key,
   password_hash text collate "C" not null,
   changed_at bigint not null
 );
-create index logins_principal on logins (principal);
+
+create table ties (
+  issuer text collate "C" not null,
+  subject text collate "C" not null,
+  uid text collate "C" not null,
+  since bigint not null,
+  primary key (issuer, subject),
+  unique (issuer, uid)
+);
+create index ties_uid on ties (uid);
 
 create table sessions (
   hash text collate "C" not null primary key,
-  principal text collate "C" not null,
+  uid text collate "C" not null,
   created_at bigint not null,
   expires_at bigint not null,
   last_used_at bigint not null,
   user_agent text collate "C" not null,
   claims text collate "C" not null
 );
-create index sessions_principal on sessions (principal);
+create index sessions_uid on sessions (uid);
 create index sessions_expires on sessions (expires_at);
 
 create table tokens (
   id text collate "C" not null primary key,
   hash text collate "C" not null unique,
+  uid text collate "C",
   principal text collate "C" not null,
   name text collate "C" not null,
   scopes text collate "C" not null,
@@ -168,7 +178,7 @@ create table tokens (
   last_used_at bigint,
   revoked_at bigint
 );
-create index tokens_principal on tokens (principal);
+create index tokens_uid on tokens (uid) where uid is not null;
 
 create table login_states (
   state text collate "C" not null primary key,

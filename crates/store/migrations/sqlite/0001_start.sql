@@ -136,29 +136,39 @@ create table meta (
   value text not null
 ) strict;
 
+-- What people prove themselves with hangs on their uid: whoever gets a name later gets nothing with it.
 create table logins (
-  name text not null primary key,
-  principal text not null,
+  uid text not null primary key,
   password_hash text not null,
   changed_at integer not null
 ) strict;
-create index logins_principal on logins (principal);
+
+create table ties (
+  issuer text not null,
+  subject text not null,
+  uid text not null,
+  since integer not null,
+  primary key (issuer, subject),
+  unique (issuer, uid)
+) strict;
+create index ties_uid on ties (uid);
 
 create table sessions (
   hash text not null primary key,
-  principal text not null,
+  uid text not null,
   created_at integer not null,
   expires_at integer not null,
   last_used_at integer not null,
   user_agent text not null,
   claims text not null
 ) strict;
-create index sessions_principal on sessions (principal);
+create index sessions_uid on sessions (uid);
 create index sessions_expires on sessions (expires_at);
 
 create table tokens (
   id text not null primary key,
   hash text not null unique,
+  uid text,
   principal text not null,
   name text not null,
   scopes text not null,
@@ -168,7 +178,7 @@ create table tokens (
   last_used_at integer,
   revoked_at integer
 ) strict;
-create index tokens_principal on tokens (principal);
+create index tokens_uid on tokens (uid) where uid is not null;
 
 create table login_states (
   state text not null primary key,

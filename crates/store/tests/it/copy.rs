@@ -1,8 +1,8 @@
 use crate::ledgers::{reading, secret, sighting, source, unmatched};
-use crate::people::{answer, login, login_state, session, token};
+use crate::people::{answer, keep, login, login_state, session, tie, token};
 use crate::queue::operation;
 use crate::support::{Db, at, commit, drop_database, name, on_both, on_sqlite, record, removal, uid};
-use loggia_store::{Due, NewWork, Store, StoreError, Target, TokenKind, WorkClass};
+use loggia_store::{Credential, Due, NewWork, Store, StoreError, Target, TokenKind, WorkClass};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
@@ -36,10 +36,14 @@ async fn fill(store: &Store) {
     store.erase_events(&[1]).await.unwrap();
     store.put_blob("image/png", &[0, 1, 2, 255]).await.unwrap();
     store.put_meta("key", "value").await.unwrap();
-    store.put_login(&login("amara")).await.unwrap();
+    let own = vec![
+        Credential::Login(login(70)),
+        Credential::Tie(tie("a", 70)),
+        Credential::Session(session("h", 9)),
+        Credential::Token(token(1, TokenKind::Service)),
+    ];
+    keep(store, own).await.unwrap();
     store.put_login_state(&login_state("s")).await.unwrap();
-    store.add_session(&session("h", 9)).await.unwrap();
-    store.add_token(&token(1, TokenKind::Service)).await.unwrap();
     store.put_source(&source("repository:a")).await.unwrap();
 }
 

@@ -13,6 +13,7 @@ use loggia_model::{Kind, Ref, Uid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 
 /// Header that tells the position of a write, and that a read may send to see at least that.
 pub const POSITION: HeaderName = HeaderName::from_static("loggia-position");
@@ -23,6 +24,8 @@ pub struct Call {
     pub state: WebState,
     /// Who asks.
     pub caller: Caller,
+    /// Where the request came from.
+    pub address: IpAddr,
     /// The route.
     pub route: &'static Route,
     /// Segments of the path by name.

@@ -6,6 +6,7 @@ use super::fault::Fault;
 use super::parameter::{Form, Given, Param, Place, check_headers};
 use super::route::{Access, Handled, Media, Route};
 use super::{cloudevents, idempotency, registry, schema};
+use crate::address::Address;
 use crate::state::WebState;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use loggia_app::policy::admit;
 use loggia_app::{Caller, Error};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// How long a request may take.
@@ -72,7 +74,8 @@ async fn answer(
     let body = tokio::time::timeout(PATIENCE, read_body(route, &parts.headers, &media, body)).await;
     let body = body.map_err(|_| Fault::http(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."))??;
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str()).to_owned();
-    let call = Call { state, caller, route, path, given, headers: parts.headers, media, body };
+    let address = parts.extensions.get::<Address>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
+    let call = Call { state, caller, address, route, path, given, headers: parts.headers, media, body };
     tokio::time::timeout(PATIENCE, idempotency::run(call, &target))
         .await
         .unwrap_or_else(|_| Err(Error::Unavailable("This took too long. Try again in a moment.".into()).into()))

@@ -5,7 +5,6 @@ use super::route::Handled;
 use axum::http::StatusCode;
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
-use loggia_app::operation::Operate;
 use loggia_model::Ref;
 use loggia_model::instance::Step;
 use loggia_model::operation::{Operation, Verb};
@@ -79,7 +78,7 @@ pub async fn look(call: Call) -> Handled {
 }
 
 async fn operate(call: &Call, verb: Verb, confirmed: bool) -> Handled {
-    let done = call.app().run(&call.caller, Operate { instance: call.reference()?, verb, confirmed }).await?;
+    let done = call.app().operate(&call.caller, call.reference()?, verb, confirmed).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::ACCEPTED, &done, body))
 }

@@ -1,12 +1,16 @@
 //! Passwords of people.
 
 use super::call::{Call, nothing};
+use super::fault::Fault;
 use super::route::Handled;
+use axum::http::StatusCode;
 use loggia_app::Error;
 use loggia_app::driver::Secret;
+use loggia_app::login::{OLD, PasswordWish, digest};
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::time::Instant;
 
 /// A password.
 #[derive(Deserialize, JsonSchema)]
@@ -15,13 +19,34 @@ pub struct LoginInput {
     /// The new password, 12 characters or more.
     #[schemars(length(min = 12, max = 1000))]
     pub password: String,
+    /// The old password of whoever sets their own; an administrator needs none for others.
+    #[serde(default)]
+    #[schemars(length(max = 1000))]
+    pub old: Option<String>,
 }
 
-/// Sets the password of a person.
+/// Sets the password of a person, and ends their other sessions.
 pub async fn put(call: Call) -> Handled {
     let missing = |_| Error::NotFound(format!("There is no person {:?}.", call.segment("user")));
     let user = Ref::parse(call.segment("user"), Some("user"), "default").map_err(missing)?;
     let input: LoginInput = call.json()?;
-    call.app().set_login(&call.caller, &user, Secret::new(input.password)).await?;
+    let (limiter, now, name) = (&call.state.limiter, Instant::now(), user.to_string());
+    if let Some(wait) = limiter.wait(&name, call.address, now) {
+        let minutes = wait.as_secs().div_ceil(60);
+        let message = format!("Too many wrong tries. Wait {minutes} minutes, then try again.");
+        return Err(Fault::http(StatusCode::TOO_MANY_REQUESTS, message));
+    }
+    let wish = PasswordWish {
+        old: input.old.map(Secret::new),
+        new: Secret::new(input.password),
+        keep: crate::caller::cookie(&call.headers, crate::caller::COOKIE).map(digest),
+    };
+    let set = call.app().set_login(&call.caller, &user, wish).await;
+    if let Err(Error::Invalid(problems)) = &set
+        && problems.iter().any(|problem| problem.rule == OLD)
+    {
+        limiter.failed(&name, call.address, now);
+    }
+    set?;
     Ok(nothing())
 }

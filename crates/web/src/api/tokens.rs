@@ -3,7 +3,7 @@
 use super::call::{Call, json, json_with, nothing};
 use super::route::Handled;
 use axum::http::StatusCode;
-use loggia_app::login::{Token, TokenWish};
+use loggia_app::token::{Token, TokenWish};
 use loggia_model::{Micros, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,14 @@
 //! In the demo, anybody may look through other eyes.
 
 use super::session::{agent, begun, within};
-use crate::caller::{COOKIE, cookie};
+use crate::caller::{By, COOKIE, cookie};
 use crate::error::Reply;
 use crate::state::WebState;
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use loggia_app::Error;
+use loggia_app::login::Entry;
 use loggia_model::Ref;
 use serde::Deserialize;
 
@@ -22,6 +23,7 @@ pub struct Become {
 /// Begins a session as a person, without a password. Only where the operator runs the demo.
 pub async fn become_person(
     State(state): State<WebState>,
+    By(caller): By,
     headers: HeaderMap,
     Form(wish): Form<Become>,
 ) -> Result<Response, Reply> {
@@ -34,8 +36,9 @@ pub async fn become_person(
         return Err(missing().into());
     }
     if let Some(before) = cookie(&headers, COOKIE) {
-        state.app.sign_out(before).await?;
+        state.app.sign_out(before, &caller.request_id).await?;
     }
-    let token = state.app.begin_session(&user, agent(&headers)).await?;
+    let entry = Entry { by: "demo", agent: agent(&headers), request_id: &caller.request_id };
+    let token = state.app.begin_session(&user, entry).await?;
     Ok(begun(&state, &token, within(&wish.back)))
 }

@@ -1,17 +1,19 @@
 //! Passwords.
 
 use super::session::{agent, begun, ended, within};
+use crate::address::Address;
 use crate::caller::{COOKIE, cookie};
 use crate::pages::visit::Visit;
 use crate::shell::Shell;
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Query};
+use axum::Extension;
+use axum::extract::{Form, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use loggia_app::Error;
 use loggia_app::driver::Secret;
+use loggia_app::login::Entry;
 use serde::Deserialize;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 /// Where to go afterwards.
@@ -73,20 +75,15 @@ pub fn show(visit: &Visit, status: StatusCode, back: &str, name: &str, wrong: &s
     }
 }
 
-/// Where a request came from; requests of tests come from nowhere.
-fn address(peer: Option<ConnectInfo<SocketAddr>>) -> IpAddr {
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip())
-}
-
 /// Signs in.
 pub async fn sign_in(
     visit: Visit,
-    peer: Option<axum::Extension<ConnectInfo<SocketAddr>>>,
+    Extension(Address(address)): Extension<Address>,
     headers: HeaderMap,
     Form(typed): Form<SignIn>,
 ) -> Response {
     let state = &visit.state;
-    let (address, now) = (address(peer.map(|axum::Extension(peer)| peer)), Instant::now());
+    let now = Instant::now();
     let back = within(&typed.back);
     if let Some(wait) = state.limiter.wait(&typed.name, address, now) {
         let minutes = wait.as_secs().div_ceil(60);
@@ -95,7 +92,8 @@ pub async fn sign_in(
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
         return response;
     }
-    match state.app.sign_in(&typed.name, Secret::new(typed.password), agent(&headers)).await {
+    let entry = Entry { by: "password", agent: agent(&headers), request_id: &visit.caller.request_id };
+    match state.app.sign_in(&typed.name, Secret::new(typed.password), entry).await {
         Ok((_, token)) => {
             state.limiter.passed(&typed.name, address);
             begun(state, &token, back)
@@ -112,7 +110,7 @@ pub async fn sign_in(
 /// Signs out.
 pub async fn sign_out(visit: Visit, headers: HeaderMap) -> Response {
     if let Some(token) = cookie(&headers, COOKIE)
-        && let Err(error) = visit.app().sign_out(token).await
+        && let Err(error) = visit.app().sign_out(token, &visit.caller.request_id).await
     {
         return show(&visit, crate::error::status(&error), "/", "", &crate::error::public_text(&error));
     }

@@ -48,6 +48,8 @@ pub struct ProviderSettings {
     pub client_secret: Option<Secret>,
     /// The claim that names somebody's groups.
     pub groups_claim: String,
+    /// The claim that names the person here. Only one that people cannot choose themselves; none is used when absent.
+    pub username_claim: Option<String>,
 }
 
 /// All other claims, as they come.
@@ -229,9 +231,16 @@ impl Provider {
             Some(more) => (more.email(), more.email_verified()),
             None => (claims.email(), claims.email_verified()),
         };
-        let group = &self.settings.groups_claim;
-        let groups =
-            claims.additional_claims().all.get(group).or(more.and_then(|m| m.additional_claims().all.get(group)));
+        let extra = |name: &str| {
+            claims.additional_claims().all.get(name).or(more.and_then(|more| more.additional_claims().all.get(name)))
+        };
+        let groups = extra(&self.settings.groups_claim);
+        let trusted = match self.settings.username_claim.as_deref() {
+            // The library takes this one out of the others.
+            Some("preferred_username") => username.map(|name| name.to_string()),
+            Some(claim) => extra(claim).and_then(Value::as_str).map(str::to_owned),
+            None => None,
+        };
         Identity {
             issuer: self.settings.issuer.clone(),
             subject: claims.subject().to_string(),
@@ -239,6 +248,7 @@ impl Provider {
             title: first(claims.name()).or_else(|| first(more.and_then(|more| more.name()))).unwrap_or_default(),
             // An address that nobody has checked says nothing about who somebody is.
             email: email.filter(|_| verified == Some(true)).map(|email| email.to_string()).unwrap_or_default(),
+            trusted: trusted.unwrap_or_default(),
             groups: groups.map(texts).unwrap_or_default(),
         }
     }

@@ -9,11 +9,12 @@ use crate::state::WebState;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::TryStreamExt;
+use loggia_app::driver::Failure;
 use loggia_app::git_http::{Body as GitBody, GitAddress, GitRequest};
 use loggia_app::{App, Caller, Door, Error};
 use loggia_model::Record;
@@ -41,6 +42,14 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
     let git = state.git.as_ref().ok_or_else(missing)?;
     let path = parts.uri.path().strip_prefix("/git").unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
+    if parts.method == Method::GET
+        && let Some(address) = git.file_address(path)
+    {
+        state.app.git_access(&caller, &address)?;
+        let found = git.file(path).await.map_err(|failure| unserved(&failure))?;
+        let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        return found.map(|bytes| ([kind], bytes).into_response()).ok_or_else(missing);
+    }
     let Some(address) = git.address(parts.method.as_str(), path, query) else {
         // Without a token the answer is the same for every address.
         loggia_app::policy::admit(&caller, loggia_app::policy::Action::GitRead)?;
@@ -60,10 +69,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         body: Box::pin(body.into_data_stream().map_err(std::io::Error::other)),
     };
     let reads = fetches(&address, &request.method);
-    let answer = git.serve(request).await.map_err(|failure| {
-        tracing::error!(message = %failure.message, "git cannot be served");
-        Error::Unavailable("Git cannot be served now. Try again in a moment.".into())
-    })?;
+    let answer = git.serve(request).await.map_err(|failure| unserved(&failure))?;
     let answer = answer.ok_or_else(missing)?;
     let mut response = if reads && answer.status == 200 {
         Response::new(Body::from_stream(counted(Arc::clone(&state.app), caller, instance, answer.body)))
@@ -77,6 +83,11 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         }
     }
     Ok(response)
+}
+
+fn unserved(failure: &Failure) -> Error {
+    tracing::error!(message = %failure.message, "git cannot be served");
+    Error::Unavailable("Git cannot be served now. Try again in a moment.".into())
 }
 
 /// Whether a request may take something out of a repository. Before a fetch, and when there is nothing new, clients only

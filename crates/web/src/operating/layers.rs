@@ -1,14 +1,19 @@
 //! What every request passes and every answer carries: figures, a line in the log, headers that keep browsers strict.
 
 use crate::api::MatchedRoute;
-use crate::caller::REQUEST_ID;
+use crate::caller::{REQUEST_ID, RequestId};
 use crate::state::WebState;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use loggia_app::TRACES;
+use opentelemetry::propagation::Extractor;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// One of so many requests that went well has a line in the log.
 const SAMPLE: u64 = 100;
@@ -21,18 +26,64 @@ connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
-/// Counts and notes each request.
-pub async fn observe(State(state): State<WebState>, request: Request, next: Next) -> Response {
+/// Gives each request its id and its span, counts it and notes it.
+pub async fn observe(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
+    let id = RequestId::of(&state.app, request.headers());
+    let span = span(&request, path.as_ref().map_or("none", MatchedPath::as_str), &id);
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).instrument(span.clone()).await;
     let took = began.elapsed();
     let matched = response.extensions().get::<MatchedRoute>().map(|route| route.0);
     let route = matched.or_else(|| path.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
     state.metrics.count(route, word(&method), response.status().as_u16(), took);
-    note(&method, route, &response, took);
+    describe(&span, route, response.status());
+    note(&method, route, response.status(), &id.0, took);
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
     response
+}
+
+/// The span of a request: a part of the trace that the caller brought along, when traces are sent.
+fn span(request: &Request, path: &str, id: &RequestId) -> Span {
+    let method = word(request.method());
+    let span = tracing::info_span!(
+        target: TRACES, "request", otel.kind = "server", otel.name = format!("{method} {path}"),
+        otel.status_code = Empty, http.request.method = method, http.route = Empty,
+        http.response.status_code = Empty, request_id = &*id.0,
+    );
+    if !span.is_disabled() {
+        let given = Given(request.headers());
+        let caller = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&given));
+        // Without a place for traces there is nothing to be a part of.
+        let _ = span.set_parent(caller);
+    }
+    span
+}
+
+/// What is known of a request when it is answered. The route has the names of its parts, never what people sent.
+fn describe(span: &Span, route: &str, status: StatusCode) {
+    span.record("http.route", route);
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// The headers of a request, as propagators read them.
+struct Given<'a>(&'a HeaderMap);
+
+impl Extractor for Given<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
+    }
 }
 
 /// The method as a word of few: what clients invent must not become a figure of its own.
@@ -47,17 +98,15 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-fn note(method: &Method, route: &str, response: &Response, took: Duration) {
-    let status = response.status();
+fn note(method: &Method, route: &str, status: StatusCode, request_id: &str, took: Duration) {
     let sampled = SEEN.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE);
-    let id = response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (status_code, micros) = (status.as_u16(), took.as_micros());
+    let (status_code, micros) = (status.as_u16(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if status.is_server_error() || took > SLOW {
-        tracing::warn!(%method, route, status = status_code, micros, request_id = id, "request");
+        tracing::warn!(%method, route, status = status_code, micros, request_id, "request");
     } else if sampled {
-        tracing::info!(%method, route, status = status_code, micros, request_id = id, sample = SAMPLE, "request");
+        tracing::info!(%method, route, status = status_code, micros, request_id, sample = SAMPLE, "request");
     } else {
-        tracing::debug!(%method, route, status = status_code, micros, request_id = id, "request");
+        tracing::debug!(%method, route, status = status_code, micros, request_id, "request");
     }
 }
 

@@ -68,6 +68,7 @@ fn what(kind: &str) -> String {
         "instance.ordered" => "Ordered",
         "instance.ready" => "Made, and seen to be there",
         "instance.failed" => "Failed",
+        "instance.kept" => "Not destroyed: nothing was touched",
         "instance.observed" => "Seen",
         "instance.destroying" => "Destroying was asked for",
         "instance.retried" => "Tried again",

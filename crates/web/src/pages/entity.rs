@@ -252,11 +252,11 @@ fn facts(document: &Document) -> Vec<Fact> {
         if ELSEWHERE.contains(&name.as_str()) {
             continue;
         }
-        let label = words::capital(&words::spaced(name));
+        let label = words::label(name);
         match value {
             Value::Object(map) => {
                 let inside = map.iter().filter(|(_, v)| !v.is_object() && !v.is_array());
-                facts.extend(inside.map(|(key, v)| Fact::new(words::capital(&words::spaced(key)), words::plain(v))));
+                facts.extend(inside.map(|(key, v)| Fact::new(words::label(key), words::plain(v))));
             }
             Value::Array(list) if list.iter().any(Value::is_object) => {}
             other => facts.push(Fact::new(label, words::plain(other))),

@@ -109,7 +109,9 @@ pub fn fault(error: &Error) -> Fault {
         Error::Refused(_) => ("This is not done", "You", ""),
         Error::Invalid(_) => ("Something in it is not right", "You", "Go back and correct it."),
         Error::Unauthenticated(_) => ("Who are you?", "You", "Sign in, or use another token."),
-        Error::Forbidden(_) => ("This is not for you to do", "Somebody of the team it belongs to", "Ask one of them."),
+        Error::Forbidden(_) => {
+            ("This is not for you to do", "Whoever may do it", "Ask them to do it, or to give you the right.")
+        }
         Error::Unavailable(_) => ("It does not work right now", "We", "Try again in a moment; nothing was lost."),
         Error::Internal(_) => ("Something broke on our side", "We", "Try again. If it stays, tell us the id below."),
     };

@@ -16,6 +16,7 @@ use loggia_graph::Predicate;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::product::ProductSpec;
 use loggia_model::{Record, time};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The routes.
@@ -68,11 +69,13 @@ async fn home(visit: Visit) -> Answer {
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
     let mut lines: Vec<Line> = rows.iter().filter_map(line).collect();
     lines.extend(product_lines(&visit).await);
+    let versions = team::newest_versions(&visit, &rows);
+    lines.extend(newer_lines(&visit, &rows, &versions));
     let more = lines.len().saturating_sub(LINES);
     lines.truncate(LINES);
     let product = super::visit::product(&visit.graph);
     let spec = product.and_then(|record| record.spec::<ProductSpec>().ok());
-    let shell = Shell { command: "loggia get instances".into(), ..visit.shell(Some(Place::Home)) };
+    let shell = Shell { command: "loggia get instances".into(), own_search: true, ..visit.shell(Some(Place::Home)) };
     let name = shell.person.as_ref().map(|p| p.name.split([',', ' ']).next().unwrap_or_default().to_owned());
     let offers = offer::all(&visit);
     let start = start(&visit, &offers).await?;
@@ -81,7 +84,12 @@ async fn home(visit: Visit) -> Answer {
             .filter(|name| !name.is_empty())
             .map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
         tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
-        runs: rows.iter().filter(|row| row.step == Step::Managed).take(5).map(|row| RunRow::of(&visit, row)).collect(),
+        runs: rows
+            .iter()
+            .filter(|row| row.step == Step::Managed)
+            .take(5)
+            .map(|row| RunRow::of(&visit, row, ""))
+            .collect(),
         runs_total: rows.len(),
         newest: newest(offers),
         has_team: !teams.is_empty(),
@@ -107,8 +115,30 @@ fn line(row: &WhoRunsRow) -> Option<Line> {
         word: word.to_owned(),
         title: row.name.clone(),
         href: super::instance::href(&row.instance),
-        text: format!("in {} {text}", row.environment),
+        text: format!(" in {} {text}", row.environment),
     })
+}
+
+/// Newer versions of what runs: one line for each thing that is offered, however many run it.
+fn newer_lines(visit: &Visit, rows: &[WhoRunsRow], newest: &BTreeMap<String, String>) -> Vec<Line> {
+    let mut behind: BTreeMap<String, (&str, Vec<RunRow>)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.phase == Phase::Ready) {
+        let run = RunRow::of(visit, row, team::newer(visit, row, newest));
+        if let Some(version) = newest.get(&team::offering_of(visit, row)).filter(|_| !run.newer.is_empty()) {
+            behind.entry(run.offering.clone()).or_insert((version, Vec::new())).1.push(run);
+        }
+    }
+    let line = |(offering, (version, runs)): (String, (&str, Vec<RunRow>))| Line {
+        state: "new",
+        word: "newer version".to_owned(),
+        title: format!("{offering} {version} can be got"),
+        href: if let [one] = runs.as_slice() { one.href.clone() } else { "/team".to_owned() },
+        text: match runs.as_slice() {
+            [one] => format!("; {} in {} is older.", one.name, one.environment),
+            many => format!("; {} of yours are older.", many.len()),
+        },
+    };
+    behind.into_iter().map(line).collect()
 }
 
 /// What waits for the product team.
@@ -118,7 +148,7 @@ async fn product_lines(visit: &Visit) -> Vec<Line> {
         return lines;
     }
     let mut add = |state, word: &str, title: String, href: &str, text: &str| {
-        lines.push(Line { state, word: word.to_owned(), title, href: href.to_owned(), text: text.to_owned() });
+        lines.push(Line { state, word: word.to_owned(), title, href: href.to_owned(), text: format!(" {text}") });
     };
     let sources = visit.state.sources.list(&visit.caller).await.unwrap_or_default();
     let problems: usize = sources.iter().map(|source| source.state.report.problems.len()).sum();

@@ -1,7 +1,8 @@
 //! One running thing: its state, what one needs to reach it, what happens to it and what happened.
 
+use super::clone;
 use super::form::Form;
-use super::instance_view::{InstancePage, gone, page};
+use super::instance_view::{InstancePage, Shown, gone, page};
 use super::visit::{Answer, Visit};
 use crate::shell::{Link, Place, Shell};
 use crate::state::WebState;
@@ -14,7 +15,6 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
-use loggia_app::operation::Operate;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -30,6 +30,7 @@ pub fn routes() -> Router<WebState> {
         .route("/instances/{team}/{name}/enrol", post(enrol))
         .route("/instances/{team}/{name}/withdraw", post(withdraw))
         .route("/instances/{team}/{name}/reveal", post(reveal))
+        .route("/instances/{team}/{name}/token", post(token))
 }
 
 /// The page of an instance.
@@ -54,7 +55,7 @@ async fn show(visit: Visit, Path((team, name)): At) -> Answer {
         }
     }
     let record = visit.record(&reference, href)?;
-    let shown = page(&visit, &record, None).await?;
+    let shown = page(&visit, &record, Shown::Nothing).await?;
     visit.page(&shown)
 }
 
@@ -66,8 +67,21 @@ async fn reveal(visit: Visit, Path((team, name)): At, body: Bytes) -> Answer {
     let record = visit.record(&reference, href)?;
     let secret = visit.app().reveal(&visit.caller, &record.reference, &output).await?;
     // The page itself shows it: that is what was asked for.
-    let shown: InstancePage = page(&visit, &record, Some((output, secret.reveal().to_owned()))).await?;
-    let mut answer = visit.page(&shown)?;
+    let shown = Shown::Output(output, secret.reveal().to_owned());
+    once(&visit, &page(&visit, &record, shown).await?)
+}
+
+/// Makes a token to clone it with, and shows it.
+async fn token(visit: Visit, Path((team, name)): At) -> Answer {
+    visit.signed_in()?;
+    let record = visit.record(&reference(&team, &name), href)?;
+    let token = clone::token(&visit, &record).await?;
+    once(&visit, &page(&visit, &record, Shown::Token(token)).await?)
+}
+
+/// A page with something that is kept nowhere.
+fn once(visit: &Visit, page: &InstancePage) -> Answer {
+    let mut answer = visit.page(page)?;
     answer.headers_mut().remove(header::ETAG);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
@@ -76,7 +90,7 @@ async fn reveal(visit: Visit, Path((team, name)): At, body: Bytes) -> Answer {
 async fn operate(visit: &Visit, instance: Ref, verb: Verb, confirmed: bool) -> Answer {
     visit.signed_in()?;
     let to = href(&instance);
-    visit.app().run(&visit.caller, Operate { instance, verb, confirmed }).await?;
+    visit.app().operate(&visit.caller, instance, verb, confirmed).await?;
     Ok(Redirect::to(&to).into_response())
 }
 

@@ -1,6 +1,7 @@
 //! What the page of an instance shows.
 
 use super::changes::{Happened, happened};
+use super::clone::{self, CloneLogin};
 use super::visit::Visit;
 use super::words::{self, When};
 use super::{entity, offer, operation, team};
@@ -35,6 +36,8 @@ pub struct InstancePage {
     step: &'static str,
     meaning: &'static str,
     facts: Vec<Fact>,
+    /// What was filled in, and what was reported with it.
+    said: Vec<Fact>,
     seen: When,
     since: When,
     /// Address of the stream while something is happening; empty otherwise.
@@ -46,6 +49,7 @@ pub struct InstancePage {
     conditions: Vec<ConditionLine>,
     outputs: Vec<Output>,
     connect: String,
+    clone: Option<CloneLogin>,
     history: Vec<Happened>,
     relations: Vec<(String, Vec<Link>)>,
     may: May,
@@ -81,8 +85,25 @@ struct Output {
     link: bool,
 }
 
-/// Gathers the page; `shown` is a secret that was just asked for.
-pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)>) -> Result<InstancePage, Error> {
+/// What the page shows once, because it was just asked for.
+#[derive(Default)]
+pub enum Shown {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A secret output: its name and its value.
+    Output(String, String),
+    /// A token to clone it with.
+    Token(String),
+}
+
+/// Gathers the page.
+pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<InstancePage, Error> {
+    let (shown, token) = match shown {
+        Shown::Nothing => (None, String::new()),
+        Shown::Output(name, value) => (Some((name, value)), String::new()),
+        Shown::Token(token) => (None, token),
+    };
     let app = visit.app();
     let spec: InstanceSpec = record.spec()?;
     let status: InstanceStatus = record.typed_status()?;
@@ -113,6 +134,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)
         step: words::step(spec.step),
         meaning: words::step_meaning(spec.step),
         facts: facts(visit, &spec, &status, release.as_ref()),
+        said: spec.inputs.iter().chain(&status.attributes).filter_map(|(name, v)| said(visit, name, v)).collect(),
         seen: When::ago(app.now(), last),
         since: When::ago(app.now(), status.since.or(first)),
         live: newest
@@ -125,6 +147,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Option<(String, String)
         fault: newest.and_then(|op| fault(op, &spec)),
         conditions: status.conditions.iter().filter(|c| c.kind != "Failed").map(condition).collect(),
         connect: connect(&status),
+        clone: clone::login(visit, &status, token),
         outputs: outputs(
             &status,
             release.as_ref(),
@@ -223,7 +246,6 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
         facts.push(Fact::link("Contact", title_of(visit, &contact), entity::href(&contact)));
     }
     facts.push(Fact::new("How it is known", words::known_by(&status.known_by)));
-    facts.extend(spec.inputs.iter().chain(&status.attributes).filter_map(|(name, value)| said(visit, name, value)));
     facts
 }
 
@@ -233,7 +255,7 @@ fn said(visit: &Visit, name: &str, value: &Value) -> Option<Fact> {
     if text.is_empty() || value.is_object() {
         return None;
     }
-    let label = words::capital(&words::spaced(name));
+    let label = words::label(name);
     let named = text
         .parse::<Ref>()
         .ok()
@@ -314,7 +336,7 @@ fn outputs(
 }
 
 fn output(name: &str, help: String, value: String, secret: bool, link: bool) -> Output {
-    let label = words::capital(&words::spaced(name));
+    let label = words::label(name);
     Output { label, name: name.to_owned(), help, value, secret, shown: !secret, link }
 }
 

@@ -15,8 +15,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
-use loggia_app::login::{Session, Token, TokenWish, digest};
+use loggia_app::login::{Session, digest};
 use loggia_app::policy::Action;
+use loggia_app::token::{Token, TokenWish};
 use loggia_model::Problem;
 use std::collections::BTreeSet;
 
@@ -244,16 +245,16 @@ fn fields(form: &Form) -> Vec<Field> {
 
 fn scope_words(scope: &str) -> &str {
     match scope {
-        "read" => "look",
-        "write" => "write records",
+        "read" => "see what you may see",
+        "write" => "change what the catalog says",
         "order" => "get, change and destroy things",
-        "reveal" => "see secrets",
+        "reveal" => "show passwords and other secrets",
         "observe" => "report what runs",
-        "usage" => "report use",
-        "sync" => "confirm and ask for synchronisation",
+        "usage" => "report what is used, and how often",
+        "sync" => "have repositories read, and confirm removals",
         "audit" => "read the whole history",
-        "git:read" => "clone and pull",
-        "git:write" => "push",
+        "git:read" => "clone and pull with Git",
+        "git:write" => "push with Git",
         other => other,
     }
 }

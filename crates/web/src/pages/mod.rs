@@ -3,6 +3,7 @@
 pub mod asset;
 pub mod brand;
 pub mod changes;
+mod clone;
 pub mod design;
 pub mod docs;
 pub mod edit;

@@ -79,7 +79,7 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
     let query = WhoRunsQuery { offering: name.clone(), ..WhoRunsQuery::default() };
     let rows = visit.app().who_runs(&visit.caller, &query)?;
     let shell = Shell {
-        command: format!("loggia new {}", offer.name()),
+        command: if offer.can_be_got() { format!("loggia new {}", offer.name()) } else { String::new() },
         json_twin: format!("/api/v1/records/offering/default/{}", offer.name()),
         ..visit.shell(Some(Place::Get))
     };
@@ -114,7 +114,7 @@ fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
         facts.push(Fact::new("Support", words::spaced(support)));
     }
     facts.push(Fact::new("Price", words::price_from(&offer.spec)));
-    if !offer.version().is_empty() {
+    if offer.can_be_got() {
         facts.push(Fact::new("You get", format!("version {}", offer.version())));
     }
     let used = format!(

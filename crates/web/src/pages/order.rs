@@ -93,7 +93,10 @@ fn previewed(answer: &serde_json::Value, known: &Known) -> Vec<Fact> {
     let plan = known.plans.iter().find(|plan| plan.name == text("/plan/name"));
     facts.push(Fact::new("Price", words::price(plan.and_then(|plan| plan.price.as_ref()))));
     for (name, value) in answer.pointer("/inputs").and_then(|v| v.as_object()).into_iter().flatten() {
-        facts.push(Fact::new(known.label(name), words::plain(value)));
+        let text = words::plain(value);
+        if !text.is_empty() {
+            facts.push(Fact::new(known.label(name), text));
+        }
     }
     facts
 }
@@ -108,7 +111,7 @@ fn show(visit: &Visit, offer: Offer, known: &Known, form: &Form, problems: &[Pro
     let (visible, details) = (plain(visible), plain(details));
     let wrong: Vec<Field> = visible.iter().chain(&details).filter(|f| !f.error.is_empty()).cloned().collect();
     let page = OrderPage {
-        shell: Shell { command: command.clone(), ..visit.shell(Some(Place::Get)) },
+        shell: visit.shell(Some(Place::Get)),
         crumbs: vec![Link::new("Get", "/get"), Link::new(&offer.title, offer.href())],
         heading: format!("Get {}", offer.title),
         open: details.iter().any(|field| !field.error.is_empty()),

@@ -226,7 +226,7 @@ fn control(property: &Value, secret: bool, choices: Option<usize>) -> Input {
 
 fn title(name: &str, property: &Value) -> String {
     let given = property.get("title").and_then(Value::as_str);
-    given.map_or_else(|| words::capital(&words::spaced(name)), str::to_owned)
+    given.map_or_else(|| words::label(name), str::to_owned)
 }
 
 fn field(name: &str, label: &str, input: Input) -> Field {

@@ -51,7 +51,7 @@ pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) 
     let text = escape(title);
     let _ = write!(
         svg,
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-labelledby=\"p-title p-desc\">\
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-labelledby=\"p-title p-desc\">\
          <title id=\"p-title\">{text}</title><desc id=\"p-desc\">{}</desc>",
         escape(&sentence(picture, &describe))
     );
@@ -93,7 +93,8 @@ fn places(picture: &Picture, here: &Ref) -> HashMap<Ref, Place> {
     let mut places = HashMap::new();
     for (column, mut nodes) in by_column {
         nodes.sort();
-        let top = (tallest - nodes.len()) * (HEIGHT + GAP_Y) / 2;
+        // In the middle, but never far from the top: a tall picture would begin with nothing on a narrow screen.
+        let top = ((tallest - nodes.len()) * (HEIGHT + GAP_Y) / 2).min(2 * (HEIGHT + GAP_Y));
         for (row, reference) in nodes.into_iter().enumerate() {
             places.insert(reference.clone(), (4 + column * (WIDTH + GAP_X), 4 + top + row * (HEIGHT + GAP_Y)));
         }

@@ -1,6 +1,7 @@
 //! Search: everything by words, and lists of each kind.
 
 use super::entity;
+use super::team::RunRow;
 use super::visit::{Answer, Visit};
 use crate::shell::Shell;
 use crate::state::WebState;
@@ -8,6 +9,7 @@ use askama::Template;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use loggia_app::who_runs::WhoRunsRow;
 use loggia_graph::{Predicate, Query};
 use loggia_model::{Kind, Record};
 use serde_json::json;
@@ -47,8 +49,11 @@ struct HitLine {
     text: String,
 }
 
-fn hit(record: &Arc<Record>) -> HitLine {
+fn hit(visit: &Visit, record: &Arc<Record>) -> HitLine {
     let (title, href, text) = entity::line(record);
+    if let Some(row) = visit.app().row(&visit.graph, record) {
+        return running(visit, record, &row);
+    }
     let namespace = record.reference.namespace();
     HitLine {
         title,
@@ -56,6 +61,19 @@ fn hit(record: &Arc<Record>) -> HitLine {
         kind: entity::kind_word(record.reference.kind()),
         place: if namespace == "default" { String::new() } else { namespace.to_owned() },
         text,
+    }
+}
+
+/// A running thing: what it is, at which version, where and whose.
+fn running(visit: &Visit, record: &Arc<Record>, row: &WhoRunsRow) -> HitLine {
+    let run = RunRow::of(visit, row, "");
+    let version = if row.version.is_empty() { "at an unknown version" } else { row.version.as_str() };
+    HitLine {
+        title: run.name,
+        href: run.href,
+        kind: entity::kind_word(record.reference.kind()),
+        place: run.word.to_owned(),
+        text: format!("{} {version} in {}, of {}.", run.offering, row.environment, row.team_title),
     }
 }
 
@@ -68,6 +86,7 @@ async fn search(visit: Visit) -> Answer {
     let at = |offset: usize| address(&query, &kind, offset);
     let last = offset + hits.len();
     let shell = Shell {
+        own_search: true,
         query: query.clone(),
         command: if query.is_empty() {
             format!("loggia get {}", plural(&kind))
@@ -84,7 +103,7 @@ async fn search(visit: Visit) -> Answer {
         previous: if offset > 0 { at(offset.saturating_sub(PAGE)) } else { String::new() },
         next: if (last as u64) < total { at(last) } else { String::new() },
         where_: if hits.is_empty() { String::new() } else { format!("{} to {last} of {total}", offset + 1) },
-        hits: hits.iter().map(hit).collect(),
+        hits: hits.iter().map(|record| hit(&visit, record)).collect(),
         query,
         kind,
     })
@@ -160,7 +179,7 @@ async fn palette(visit: Visit) -> Answer {
     };
     let limit = visit.param("limit").parse::<usize>().unwrap_or(FEW).min(PAGE);
     let item = |record: &Arc<Record>| {
-        let HitLine { title, href, kind, text, .. } = hit(record);
+        let HitLine { title, href, kind, text, .. } = hit(&visit, record);
         json!({"title": title, "kind": kind, "href": href, "text": text, "ref": record.reference})
     };
     let items: Vec<_> = records.iter().take(limit).map(item).collect();

@@ -62,7 +62,12 @@ async fn show(visit: Visit) -> Answer {
     }
     let sources = visit.state.sources.list(&visit.caller).await?;
     let cards = sources.iter().enumerate().map(|(at, source)| card(&visit, at, source)).collect();
-    let shell = Shell { json_twin: "/api/v1/sources".into(), ..visit.shell(Some(Place::Studio)) };
+    let folder = sources.iter().map(|source| &source.row.location).find(|location| !location.contains("://"));
+    let shell = Shell {
+        command: folder.map(|folder| format!("loggia check {folder}")).unwrap_or_default(),
+        json_twin: "/api/v1/sources".into(),
+        ..visit.shell(Some(Place::Studio))
+    };
     visit.page(&SourcesPage { shell, sources: cards, may })
 }
 

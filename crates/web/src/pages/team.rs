@@ -10,7 +10,9 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use loggia_app::offering::release_for;
 use loggia_app::who_runs::WhoRunsRow;
+use loggia_model::version::Version;
 use loggia_model::{Record, Ref, RelationType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -75,6 +77,8 @@ pub struct RunRow {
     pub environment: String,
     /// Its version; a dash when unknown.
     pub version: String,
+    /// The version that could be got instead; empty when it is the newest, or unknown.
+    pub newer: String,
     /// Observed, enrolled or managed.
     pub step: &'static str,
     /// Shape of its state.
@@ -86,10 +90,9 @@ pub struct RunRow {
 }
 
 impl RunRow {
-    /// Of a row of who runs what.
-    pub fn of(visit: &Visit, row: &WhoRunsRow) -> RunRow {
-        let record = visit.graph.get(&row.instance);
-        let offering = record.map(|record| record.parse().spec_text("offering").to_owned()).unwrap_or_default();
+    /// Of a row of who runs what, with the version that could be got instead.
+    pub fn of(visit: &Visit, row: &WhoRunsRow, newer: &str) -> RunRow {
+        let offering = offering_of(visit, row);
         let title = visit.graph.get(&Ref::new("offering", "default", &offering));
         let (state, word) = words::phase(row.phase, row.step);
         RunRow {
@@ -99,11 +102,43 @@ impl RunRow {
             offering_href: super::offer::href(&offering),
             environment: row.environment.clone(),
             version: if row.version.is_empty() { "–".to_owned() } else { row.version.clone() },
+            newer: newer.to_owned(),
             step: words::step(row.step),
             state,
             word,
             seen: When::ago(visit.app().now(), row.last_seen),
         }
+    }
+}
+
+/// Name of what a row runs.
+pub fn offering_of(visit: &Visit, row: &WhoRunsRow) -> String {
+    let record = visit.graph.get(&row.instance);
+    record.map(|record| record.parse().spec_text("offering").to_owned()).unwrap_or_default()
+}
+
+/// The version that one gets now, of everything that the rows run.
+pub fn newest_versions(visit: &Visit, rows: &[WhoRunsRow]) -> BTreeMap<String, String> {
+    let mut newest = BTreeMap::new();
+    for row in rows {
+        let offering = offering_of(visit, row);
+        if !newest.contains_key(&offering)
+            && let Ok(release) = release_for(&visit.graph, visit.audience(), &offering, None)
+        {
+            newest.insert(offering, release.parse().spec_text("version").to_owned());
+        }
+    }
+    newest
+}
+
+/// The version that could be got instead of the one that runs; empty when that is unknown or not older.
+pub fn newer<'a>(visit: &Visit, row: &WhoRunsRow, newest: &'a BTreeMap<String, String>) -> &'a str {
+    let offering = offering_of(visit, row);
+    let has = row.release.strip_prefix(&format!("{offering}-")).and_then(Version::parse);
+    let could = newest.get(&offering);
+    match (has, could.and_then(|text| Version::parse(text))) {
+        (Some(has), Some(could_be)) if could_be > has => could.map_or("", String::as_str),
+        _ => "",
     }
 }
 
@@ -210,12 +245,13 @@ fn groups(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<PlaceGroup> {
     for row in rows {
         by_place.entry((place(&row.environment), &row.environment)).or_default().push(row);
     }
+    let newest = newest_versions(visit, rows);
     let group = |((at, name), mut rows): ((usize, &str), Vec<&WhoRunsRow>)| {
         rows.sort_by(|a, b| a.name.cmp(&b.name));
         PlaceGroup {
             id: format!("in-{name}"),
             title: known.get(at).map_or_else(|| name.to_owned(), |record| record.parse().title().to_owned()),
-            rows: rows.into_iter().map(|row| RunRow::of(visit, row)).collect(),
+            rows: rows.into_iter().map(|row| RunRow::of(visit, row, newer(visit, row, &newest))).collect(),
         }
     };
     by_place.into_iter().map(group).collect()

@@ -145,7 +145,7 @@ fn view(visit: &Visit, row: &WhoRunsRow) -> RowView {
         environment: row.environment.clone(),
         version: if row.version.is_empty() { "unknown".to_owned() } else { row.version.clone() },
         release: row.release.clone(),
-        since: When::ago(now, row.since),
+        since: When::day(row.since),
         seen: When::ago(now, row.last_seen),
         contact: known.map_or_else(|| row.contact.clone(), |record| entity::title(record)),
         contact_href: match &person {
@@ -306,6 +306,7 @@ struct UnmatchedRow {
     offering: String,
     version: String,
     team: String,
+    team_href: String,
     environment: String,
     why: String,
     seen: When,
@@ -320,7 +321,8 @@ async fn unmatched(visit: Visit) -> Answer {
         key: row.key.clone(),
         offering: text(&row.attributes, "offering"),
         version: text(&row.attributes, "version"),
-        team: text(&row.attributes, "team"),
+        team: team_title(&visit, &text(&row.attributes, "team")).0,
+        team_href: team_title(&visit, &text(&row.attributes, "team")).1,
         environment: text(&row.attributes, "environment"),
         why: row.why.clone(),
         seen: When::ago(visit.app().now(), Some(row.last_seen)),
@@ -357,5 +359,15 @@ mod tests {
         let query = WhoRunsQuery { offering: "postgres".into(), below: Some("15".into()), ..WhoRunsQuery::default() };
         assert_eq!(command(&query), "loggia who-runs postgres --below 15");
         assert_eq!(parameters(&query), "offering=postgres&below=15");
+    }
+}
+
+/// Title and page of a team as a report named it; a name that is no team here stays as it is.
+fn team_title(visit: &Visit, name: &str) -> (String, String) {
+    let team = Ref::parse(name, Some("group"), "default").ok();
+    let known = team.and_then(|team| visit.graph.get(&team));
+    match known.filter(|record| visit.graph.visible(visit.audience(), record)) {
+        Some(record) => (entity::title(record), team::href(&record.reference)),
+        None => (name.to_owned(), String::new()),
     }
 }

@@ -24,6 +24,14 @@ impl When {
         }
     }
 
+    /// The day.
+    pub fn day(at: Option<Micros>) -> When {
+        match at {
+            Some(at) => When { iso: at.to_string(), words: short_day(at) },
+            None => When { iso: String::new(), words: "–".to_owned() },
+        }
+    }
+
     /// Whether it is known.
     pub fn is_known(&self) -> bool {
         !self.iso.is_empty()
@@ -69,6 +77,11 @@ pub fn took(from: Micros, to: Micros) -> String {
 /// A day: "3 February 2026".
 pub fn day(at: Micros) -> String {
     at.datetime().format("%-d %B %Y").to_string()
+}
+
+/// A day in a table: "3 Feb 2026".
+pub fn short_day(at: Micros) -> String {
+    at.datetime().format("%-d %b %Y").to_string()
 }
 
 /// The state of an instance: the shape of its badge, and its words.
@@ -181,6 +194,16 @@ pub fn spaced(name: &str) -> String {
     out
 }
 
+/// The name of a field as a label: `businessHours` as "Business hours", `url` as "URL".
+pub fn label(name: &str) -> String {
+    let word = |word: &str| match word {
+        "api" | "id" | "ip" | "url" | "uri" => word.to_uppercase(),
+        "sslmode" => "SSL mode".to_owned(),
+        other => other.to_owned(),
+    };
+    capital(&spaced(name).split(' ').map(word).collect::<Vec<_>>().join(" "))
+}
+
 /// The first letter large.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
@@ -259,5 +282,7 @@ mod tests {
         assert_eq!(spaced("business-hours"), "business hours");
         assert_eq!(count(1, "team"), "1 team");
         assert_eq!(count(0, "team"), "0 teams");
+        assert_eq!(label("cloneUrl"), "Clone URL");
+        assert_eq!(short_day(Micros(1_770_000_000 * time::SECOND)), "2 Feb 2026");
     }
 }

@@ -1,5 +1,6 @@
 // A provider for the test of signing in: node provider.mjs PORT REDIRECT TEAMS, run where oidc-provider is installed.
-// Anybody is let in; everybody is in the teams that the file TEAMS names now, one a line.
+// Anybody is let in, as NAME or as WHO--NAME: somebody else with the name and the address of NAME, which nobody has
+// checked when WHO is "unchecked";  everybody is in the teams that the file TEAMS names now, one a line.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -15,8 +16,8 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['test'] },
   findAccount: (_, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, name: `${id} of the test`, preferred_username: id, email: `${id}@example.com`,
-      email_verified: true, teams: readFileSync(teams, 'utf8').split('\n').filter(Boolean) }),
+    claims: () => ({ sub: id, name: `${id} of the test`, preferred_username: id.split('--').pop(),
+      email: `${id.split('--').pop()}@example.com`, email_verified: !id.startsWith('unchecked--'), teams: readFileSync(teams, 'utf8').split('\n').filter(Boolean) }),
   }),
 });
 provider.listen(Number(port), '127.0.0.1', () => console.log('up'));

@@ -146,6 +146,7 @@ async fn people_sign_in_at_the_provider_and_belong_to_their_teams() {
             client_id: "loggia".into(),
             client_secret: Some(Secret::new("not-so-secret")),
             groups_claim: "teams".into(),
+            username_claim: None,
         };
         let provider = Provider::new(settings, "http://127.0.0.1:7400").unwrap();
         let world = world.with(|state| state.with_provider(provider));
@@ -166,8 +167,15 @@ async fn people_sign_in_at_the_provider_and_belong_to_their_teams() {
         // Teams follow the provider for whom it made, and the catalog for whom it did not.
         let (said, ..) = come_back(&world, &running, "zoe", "gate").await;
         assert_eq!(me(&world, &said).await["teams"], serde_json::json!(["group:default/gate"]));
+        for login in ["unchecked--amara", "bob"] {
+            let (said, ..) = come_back(&world, &running, login, "gate").await;
+            assert_eq!(said.status, StatusCode::FORBIDDEN, "{login}");
+            assert!(said.text.contains("loggia.dev/subject"), "{login}: {}", said.text);
+        }
         let (said, ..) = come_back(&world, &running, "amara", "gate").await;
         assert_eq!(me(&world, &said).await["teams"], serde_json::json!(["group:default/booking"]));
+        let (said, ..) = come_back(&world, &running, "other--amara", "gate").await;
+        assert_eq!(said.status, StatusCode::FORBIDDEN, "{}", said.text);
     })
     .await;
 }
@@ -181,6 +189,7 @@ async fn a_provider_that_does_not_answer_is_told() {
             client_id: "loggia".into(),
             client_secret: None,
             groups_claim: "groups".into(),
+            username_claim: None,
         };
         let provider = Provider::new(settings, "http://127.0.0.1:7400").unwrap();
         let world = world.with(|state| state.with_provider(provider));

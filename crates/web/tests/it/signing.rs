@@ -115,3 +115,46 @@ async fn figures_are_for_operators_and_answers_keep_browsers_strict() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn another_password_needs_the_old_one_and_guessing_has_to_wait() {
+    on_both("passwords", async |world| {
+        let put = async |body: serde_json::Value| world.json("member", "PUT", "/api/v1/logins/amara", &body).await;
+        let said = put(json!({"password": "correct horse battery"})).await;
+        assert_eq!(said.status, StatusCode::NO_CONTENT, "{}", said.text);
+        let said = put(json!({"password": "another horse battery"})).await;
+        assert_eq!((said.status, said.json()["problems"][0]["path"].as_str()), (StatusCode::BAD_REQUEST, Some("old")));
+        let said = put(json!({"password": "another horse battery", "old": "correct horse battery"})).await;
+        assert_eq!(said.status, StatusCode::NO_CONTENT, "{}", said.text);
+        for _ in 0..4 {
+            let said = put(json!({"password": "third horse battery", "old": "guess"})).await;
+            assert_eq!(said.status, StatusCode::BAD_REQUEST, "{}", said.text);
+        }
+        let said = put(json!({"password": "third horse battery", "old": "another horse battery"})).await;
+        assert_eq!(said.status, StatusCode::TOO_MANY_REQUESTS, "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_only_who_guesses_has_to_wait() {
+    on_both("proxy", async |world| {
+        let trusting = world.with(|state| state.behind(vec!["0.0.0.0".parse().unwrap()]));
+        let tries = async |world: &World, from: &str| {
+            let request = Request::post("/login").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = request.header("sec-fetch-site", "same-origin").header("x-forwarded-for", from);
+            world.send("nobody", request, "name=amara&password=x").await.status
+        };
+        for _ in 0..5 {
+            assert_eq!(tries(&trusting, "203.0.113.1").await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(tries(&trusting, "203.0.113.1").await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(tries(&trusting, "203.0.113.2").await, StatusCode::UNAUTHORIZED);
+        let doubting = trusting.with(|state| state.behind(Vec::new()));
+        for _ in 0..5 {
+            assert_eq!(tries(&doubting, "203.0.113.3").await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(tries(&doubting, "203.0.113.4").await, StatusCode::TOO_MANY_REQUESTS);
+    })
+    .await;
+}

@@ -1,0 +1,86 @@
+//! What operators decide about drivers, and what becomes of what drivers make.
+
+use crate::platform;
+use crate::support::{BINARY, Database, Plan, folder, on_both, text, until, write};
+use std::process::Command;
+
+const CATALOG: &str = "apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: '{{ name }}'}
+spec: {type: service, lifecycle: production, owner: '{{ team }}'}
+---
+apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: intruder}
+spec: {memberOf: [yard-team]}
+";
+
+#[test]
+fn a_golden_path_is_in_the_catalog_until_it_goes() {
+    on_both("golden_path", |database| {
+        let folder = folder();
+        let root = platform::repository(folder.path());
+        write(&root, "template/catalog-info.yaml", CATALOG);
+        platform::commit(&root, "A catalog file");
+        let server = Plan::new(folder.path(), "followed", database, &[&root]).ready();
+        server.ok(&["new", "path", "quotes", "--team", "red", "--env", "dev", "--wait"]);
+        let component = || server.http("GET", "/api/v1/components/default/quotes", None);
+        until("it is in the catalog", || component().0 == 200);
+        let (_, body) = component();
+        assert_eq!(body["document"]["spec"]["owner"], "red", "{body}");
+        let intruder = server.http("GET", "/api/v1/users/default/intruder", None);
+        assert_eq!(intruder.0, 404, "a team describes its own things, not people");
+        assert_eq!(server.http("GET", "/git/red/quotes/blob/main/catalog-info.yaml", None).0, 200);
+        assert_eq!(server.http("GET", "/git/red/quotes/blob/main/nothing.yaml", None).0, 404);
+        server.ok(&["delete", "instance/red/quotes.dev", "--yes"]);
+        until("it is gone from the catalog", || component().0 == 404);
+        server.stop();
+    });
+}
+
+#[test]
+fn network_is_given_only_where_the_operator_says_so() {
+    let folder = folder();
+    let root = platform::repository(folder.path());
+    let bucket = std::fs::read_to_string(root.join("bucket.yaml")).unwrap();
+    let net =
+        bucket.replace("program: bucket}", "program: bucket, network: true}").replace("bucket-1.0.0", "net-1.0.0");
+    let net = net
+        .replace("name: bucket", "name: net")
+        .replace("offering: bucket", "offering: net")
+        .replace("old-bucket", "old-net");
+    write(&root, "net.yaml", &net);
+    platform::commit(&root, "A program that needs the network");
+    let drivers = platform::drivers(folder.path());
+    let plan =
+        Plan::new(folder.path(), "net", &Database::Sqlite, &[&root]).with("--drivers", drivers.to_str().unwrap());
+    let server = plan.ready();
+    let (_, said) = server.fails(&["new", "net", "files", "--team", "red", "--env", "dev", "--wait"]);
+    assert!(said.contains("--drivers-network"), "{said}");
+    let mut allowed = server.stop();
+    allowed.args.push("--drivers-network".to_owned());
+    let server = allowed.ready();
+    server.ok(&["new", "net", "more", "--team", "red", "--env", "dev", "--wait"]);
+    server.stop();
+}
+
+#[test]
+fn a_driver_program_is_tried_in_everything() {
+    let folder = folder();
+    let drivers = platform::drivers(folder.path());
+    let check = |more: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["driver", "check", "bucket", "--rounds", "2", "--drivers"]).arg(&drivers).args(more);
+        let done = command.output().unwrap();
+        (done.status.success(), text(&done.stdout))
+    };
+    let (passed, said) = check(&["--lose", "rm -r \"$LOGGIA_STATE/$LOGGIA_KEY\""]);
+    assert!(passed && said.contains("12 of 13 checks passed, 0 failed, 1 skipped."), "{said}");
+    for tried in
+        ["ok       a lost resource is seen", "ok       no secret in logs", "skipped  a backend that does not answer"]
+    {
+        assert!(said.contains(tried), "{tried}: {said}");
+    }
+    let (passed, said) = check(&["--lose", "true"]);
+    assert!(!passed && said.contains("failed   a lost resource"), "nothing was taken away: {said}");
+}

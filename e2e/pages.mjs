@@ -1,0 +1,33 @@
+// The pages of the house, with who looks at them: what every page has to hold is checked over this list.
+
+/** Pages that a developer sees. */
+export const DEVELOPER = [
+  ['home', '/'], ['get', '/get'], ['offering', '/get/postgres'], ['form', '/get/postgres/new'],
+  ['documentation', '/get/postgres/docs'], ['team', '/team'], ['teams', '/teams'],
+  ['instance', '/instances/booking/orders.production'], ['destroy', '/instances/booking/orders.test/destroy'],
+  ['search', '/search?q=booking'], ['nothing found', '/search?q=zzzzqqqq'], ['catalog', '/search?kind=component'],
+  ['entity', '/catalog/component/default/booking-service'],
+  ['history', '/catalog/component/default/booking-service/history'],
+  ['change', '/catalog/component/default/booking-service/edit'],
+  ['who runs', '/who-runs'], ['who runs PostgreSQL', '/who-runs?offering=postgres&below=15'],
+  ['sessions and tokens', '/me'], ['help', '/help'], ['not found', '/nosuch', 404], ['not allowed', '/sources', 403],
+];
+
+/** Pages that only the product team sees. */
+export const PLATFORM = [
+  ['studio', '/studio'], ['sync and checks', '/sources'], ['unmatched', '/who-runs/unmatched'], ['design', '/design'],
+];
+
+/** Pages whose first visit has to be light. */
+export const FIRST = [
+  ['home', '/'], ['get', '/get'], ['offering', '/get/postgres'], ['instance', '/instances/booking/orders.production'],
+];
+
+/** Waits until what the demo runs is there, as it fills itself after it is ready. */
+export async function untilFilled(page) {
+  const until = Date.now() + 60_000;
+  while ((await page.goto('/instances/booking/orders.production')).status() !== 200 && Date.now() < until) {
+    await page.waitForTimeout(200);
+  }
+  await page.getByText('ready', { exact: true }).first().waitFor({ timeout: 30_000 });
+}
