@@ -8,7 +8,7 @@ use crate::caller::{Caller, Door};
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::prepare::{Prepared, prepare_all};
-use crate::source::SourceState;
+use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
 use loggia_model::{Problem, Ref};
@@ -103,7 +103,7 @@ impl Catalogs {
         let mut failures = 0;
         while !*stop.borrow() {
             let started = Instant::now();
-            let pause = match self.round(catalog, false).await {
+            let pause = match self.round(catalog, None).await {
                 Ok(_) => {
                     failures = 0;
                     PAUSE.max(started.elapsed() * 4)
@@ -129,19 +129,20 @@ impl Catalogs {
     /// Reads a catalog now, and confirms the removals that it holds back.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that is not followed; when it cannot be read.
-    pub async fn confirm(&self, url: &str) -> Result<SyncReport> {
+    /// [`Error::NotFound`] for one that is not followed; [`Error::Conflict`] when it changed since; when it cannot be
+    /// read.
+    pub(crate) async fn confirm(&self, url: &str, yes: Confirmation<'_>) -> Result<SyncReport> {
         let found = self.catalogs.iter().find(|catalog| catalog.url == url);
         let missing = || Error::NotFound(format!("{url} is not among the catalogs of this server."));
-        self.round(found.ok_or_else(missing)?, true).await
+        self.round(found.ok_or_else(missing)?, Some(yes)).await
     }
 
-    async fn round(&self, catalog: &Catalog, confirmed: bool) -> Result<SyncReport> {
+    async fn round(&self, catalog: &Catalog, confirmed: Option<Confirmation<'_>>) -> Result<SyncReport> {
         let mut known = catalog.known.lock().await;
         let read = self.read(&catalog.url, &known).await;
         let news = match read {
             Ok(Some(news)) => news,
-            Ok(None) if !confirmed => return self.kept(&catalog.url, None).await,
+            Ok(None) if confirmed.is_none() => return self.kept(&catalog.url, None).await,
             Ok(None) => News::default().unchanged(&known),
             Err(failure) => {
                 let text = format!("{} {}", failure.message, failure.mend);
@@ -175,46 +176,61 @@ impl Catalogs {
         Ok(Some(News { entities, same }))
     }
 
-    async fn take_over(&self, url: &str, news: News, known: &mut Known, confirmed: bool) -> Result<SyncReport> {
+    async fn take_over(
+        &self,
+        url: &str,
+        news: News,
+        known: &mut Known,
+        yes: Option<Confirmation<'_>>,
+    ) -> Result<SyncReport> {
         let mut tags: HashMap<Ref, String> = HashMap::with_capacity(news.entities.len() + news.same.len());
         let old = known.tags.take().unwrap_or_default();
         tags.extend(old.into_iter().filter(|(name, _)| news.same.contains(name)));
         known.problems.retain(|name, _| news.same.contains(name));
         let (prepared, broken) = prepare(news.entities, &mut tags, &mut known.problems);
         let commit = digest(&tags);
-        let command = SyncSource { origin: origin(url).into(), prepared, broken, same: news.same, commit, confirmed };
+        if yes.as_ref().is_some_and(|yes| yes.commit != commit) {
+            return Err(moved_on());
+        }
+        let (origin, same) = (origin(url).into(), news.same);
+        let (partial, returning, confirmed) = (false, HashMap::new(), yes.is_some());
+        let at = commit.clone();
+        let command = SyncSource { origin, prepared, broken, partial, same, commit, confirmed, returning };
+        let command = command.remembering(&self.app).await?;
         // When it cannot be written, the next round reads everything again.
-        let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await?;
+        let caller = yes.map_or_else(|| Caller::system("sync", Door::Sync), |yes| yes.caller.clone());
+        let outcome = self.app.run(&caller, command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         report.problems.extend(known.problems.values().flatten().cloned());
         let state = SourceState { documents: tags.len(), report: report.clone(), failure: String::new() };
         // What is held back is asked about again, so that it is let go when it comes back.
         known.tags = report.held.is_empty().then_some(tags);
-        self.save(url, &state).await?;
+        self.save(url, &state, Some(at)).await?;
         Ok(report)
     }
 
     /// Keeps what is known, with why it could not be read.
     async fn kept(&self, url: &str, failure: Option<&str>) -> Result<SyncReport> {
         let before = self.app.store.source(&origin(url)).await?;
-        let state = before.and_then(|row| serde_json::from_value::<SourceState>(row.state).ok()).unwrap_or_default();
+        let state = state_of(before.as_ref());
         let report = state.report.clone();
-        self.save(url, &SourceState { failure: failure.unwrap_or_default().to_owned(), ..state }).await?;
+        let at = before.and_then(|row| row.last_commit);
+        self.save(url, &SourceState { failure: failure.unwrap_or_default().to_owned(), ..state }, at).await?;
         Ok(report)
     }
 
     /// Writes the state, unless it is the same as before.
-    async fn save(&self, url: &str, state: &SourceState) -> Result<()> {
+    async fn save(&self, url: &str, state: &SourceState, last_commit: Option<String>) -> Result<()> {
         let id = origin(url);
         let before = self.app.store.source(&id).await?;
         let (now, value) = (self.app.now(), serde_json::to_value(state)?);
-        if before.as_ref().is_some_and(|row| row.state == value) {
+        if before.as_ref().is_some_and(|row| row.state == value && row.last_commit == last_commit) {
             return Ok(());
         }
         let well = state.failure.is_empty().then_some(now);
         let last_ok = well.or_else(|| before.as_ref().and_then(|row| row.last_ok));
         let (kind, location) = ("catalog".to_owned(), url.to_owned());
-        let row = SourceRow { id, kind, location, last_commit: None, last_sync: Some(now), last_ok, state: value };
+        let row = SourceRow { id, kind, location, last_commit, last_sync: Some(now), last_ok, state: value };
         Ok(self.app.store.put_source(&row).await?)
     }
 }

@@ -23,6 +23,19 @@ pub struct Draft {
     pub etag: String,
     /// Who owns the text.
     pub source: Source,
+    /// Where its history goes on, for a record that comes back.
+    pub returning: Option<Returning>,
+}
+
+/// A record that was taken away by hand and is still described: it comes back as itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Returning {
+    /// Its identity.
+    pub uid: Uid,
+    /// The revision that took it away.
+    pub revision: i64,
+    /// When its first revision was written.
+    pub created_at: Micros,
 }
 
 impl Draft {
@@ -30,7 +43,15 @@ impl Draft {
     pub fn new(uid: Uid, document: &Document, source: Source) -> Draft {
         let text = document.canonical();
         let etag = canonical::etag(&text);
-        Draft { uid, reference: document.reference(), document: text.into(), status: None, etag, source }
+        Draft {
+            uid,
+            reference: document.reference(),
+            document: text.into(),
+            status: None,
+            etag,
+            source,
+            returning: None,
+        }
     }
 
     /// Another status for an existing record; its text stays as it is.
@@ -42,6 +63,7 @@ impl Draft {
             status: record.status.as_deref().map(str::to_owned),
             etag: record.etag.to_string(),
             source: record.source.clone(),
+            returning: None,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::prepare::{Prepared, prepare};
 use crate::record::{immutable, is_seen, missing_references};
-use crate::source::{Edit, Sources, Tree};
+use crate::source::{Edit, Sources, Tree, location_of};
 use crate::writing::may_write;
 use loggia_model::{Problem, Record, Ref, yaml};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ impl Sources {
     /// changed since; as [`Sources::draft`] otherwise.
     pub async fn change(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<String> {
         // No synchronisation in between: what waits must not be forgotten before it was read.
-        let _turn = self.turn.lock().await;
+        let record = self.app.record(caller, reference)?;
+        let _turn = self.turn(location_of(&record)).await;
         let found = self.find(caller, reference).await?;
         if found.draft.text == normal(text) {
             return Err(Error::refused(

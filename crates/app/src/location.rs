@@ -10,7 +10,7 @@ use crate::policy::{Action, Subject};
 use crate::prepare::{Prepared, prepare_at};
 use crate::record::{live_dependants, visible};
 use crate::source::Tree;
-use crate::sync::{SyncSource, owned};
+use crate::sync::{SyncSource, let_go, owned};
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
@@ -220,7 +220,7 @@ impl Register {
     }
 }
 
-/// Takes a registered place out, with everything that was read there.
+/// Takes a registered place out, with everything that was read there and that nothing runs on.
 pub struct Unregister {
     /// Which.
     pub id: String,
@@ -240,11 +240,9 @@ impl Command for Unregister {
     }
 }
 
-/// Removes a place with everything that was read there.
+/// Removes a place with everything that was read there and that nothing runs on.
 pub(crate) fn take_out(changes: &mut Changes, graph: &Graph, place: &Registered) {
-    for record in owned(graph, &place.origin()) {
-        changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
-    }
+    let_go(graph, &owned(graph, &place.origin()), changes);
     changes.remove("location.unregistered", place.id, Value::Null);
 }
 
@@ -314,7 +312,7 @@ impl Command for NoteReading {
 }
 
 /// Removes one entity of the catalog, whoever keeps its text: what a source still describes comes back with its next
-/// reading, under a new identity.
+/// reading, as itself.
 pub struct Forget {
     /// Which.
     pub uid: Uid,
@@ -345,7 +343,8 @@ impl Command for Forget {
             return Err(Error::refused("record.in-use", message, "Take away what uses it first."));
         }
         let mut changes = Changes::default();
-        changes.remove(&format!("{}.deleted", record.reference.kind()), record.uid, Value::Null);
+        let verb = if record.source.is_server() { "deleted" } else { "forgotten" };
+        changes.remove(&format!("{}.{verb}", record.reference.kind()), record.uid, Value::Null);
         Ok(changes)
     }
 }

@@ -131,6 +131,17 @@ impl Finish {
 
     /// What the end means for the status; gives the name of the event.
     fn end(&self, status: &mut InstanceStatus, operation: &Operation) -> &'static str {
+        let before = status.phase;
+        let event = self.outcome(status, operation);
+        let older = status.operation.is_some_and(|id| id != operation.id);
+        if older && !matches!(self.ending, Ending::Seen(_)) {
+            // Another operation was asked for meanwhile: the phase is that of the newer one.
+            status.phase = before;
+        }
+        event
+    }
+
+    fn outcome(&self, status: &mut InstanceStatus, operation: &Operation) -> &'static str {
         match &self.ending {
             Ending::Failed => {
                 if operation.verb != Verb::Observe {

@@ -118,11 +118,15 @@ impl Places {
             origin: place.origin().into(),
             prepared: gathered.prepared,
             same: HashSet::new(),
+            // What lies below a file that cannot be read is not known.
+            partial: !gathered.broken.is_empty(),
             broken: gathered.broken,
             commit: gathered.digest.clone(),
             // Nobody sits beside a registered place to confirm what leaves it.
             confirmed: true,
+            returning: HashMap::new(),
         };
+        let sync = sync.remembering(&self.app).await?;
         self.app.run(&caller, TakeOver { place: place.clone(), sync }).await?;
         let failure = (!gathered.errors.is_empty()).then(|| gathered.errors.join("\n"));
         self.app.run(&caller, NoteReading { id: place.id, read: true, failure }).await?;

@@ -23,7 +23,7 @@ pub struct SourceFile {
     pub bytes: Arc<[u8]>,
     /// Whether it is a program.
     pub executable: bool,
-    /// How many bytes it has; `bytes` is empty when they are too many to read.
+    /// How many bytes it has; `bytes` is empty when they are too many to read, or cannot be read.
     pub size: usize,
 }
 
@@ -129,6 +129,11 @@ fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
         if file.size > limit {
             let problem = yaml::too_large(file.size, &yaml::Limits::default());
             reading.wrong(&file.path, problem);
+            continue;
+        }
+        if file.bytes.is_empty() && file.size > 0 {
+            let mend = "Check its rights; it is tried again by itself.";
+            reading.wrong(&file.path, Problem::new("file.unreadable", "", "the file cannot be read", mend));
             continue;
         }
         match std::str::from_utf8(&file.bytes) {

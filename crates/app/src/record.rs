@@ -117,6 +117,7 @@ pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft 
         status,
         etag: prepared.etag.clone(),
         source,
+        returning: None,
     }
 }
 
@@ -288,15 +289,16 @@ impl Command for Delete {
     }
 }
 
-/// Instances that are not gone and stand on a record, directly or through a release or an offering.
+/// Instances that are not gone and stand on a record, directly or through a release or an offering; for a team, those
+/// that it runs.
 pub(crate) fn live_dependants(graph: &Graph, reference: &Ref) -> Vec<Ref> {
     let mut found = Vec::new();
-    for name in ["hasInstance", "ranBy", "hosts", "hasRelease"] {
+    for name in ["hasInstance", "ranBy", "hosts", "hasRelease", "ownerOf"] {
         let Some(relation) = loggia_model::RelationType::find(name) else { continue };
         for record in graph.related(&Audience::All, reference, relation) {
             match record.reference.kind() {
                 "instance" if is_live(&record) => found.push(record.reference.clone()),
-                "release" => found.extend(live_dependants(graph, &record.reference)),
+                "release" if name == "hasRelease" => found.extend(live_dependants(graph, &record.reference)),
                 _ => {}
             }
         }

@@ -4,10 +4,10 @@ use crate::App;
 use crate::driver::{Backend, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::offering;
+use crate::held;
 use loggia_graph::Graph;
-use loggia_model::instance::InstanceStatus;
-use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::instance::{HeldBackend, InstanceStatus};
+use loggia_model::kinds::environment::{self, EnvironmentSpec};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::Operation;
@@ -22,8 +22,18 @@ pub const PLATFORM: Uid = Uid(Uuid::nil());
 /// The folder under which a driver finds the files of a release.
 const FILES: &str = "files";
 
-/// The request for an operation, and the name of the release that it applies.
-pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> Result<(Request, String)> {
+/// What a worker needs for an operation.
+pub(crate) struct Prepared {
+    /// What the driver is told.
+    pub(crate) request: Request,
+    /// The name of the release that it applies.
+    pub(crate) release: String,
+    /// The backend that is to hold the instance from now on; none when one holds it already.
+    pub(crate) hold: Option<HeldBackend>,
+}
+
+/// Prepares an operation.
+pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> Result<Prepared> {
     let graph = app.graph();
     let record = graph.by_uid(operation.instance).cloned();
     let record = record.ok_or_else(|| Error::NotFound(format!("{} is not there any more.", operation.instance_ref)))?;
@@ -32,6 +42,8 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
     let release = find(&graph, "release", spec.target.as_deref().unwrap_or_default())?;
     let recipe: ReleaseSpec = release.spec()?;
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
+    let (name, backend) = held::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
+    let hold = status.backend.is_none().then(|| held::identity(name, backend));
     let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
     let request = Request {
@@ -39,7 +51,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
         team: record.reference.namespace().to_owned(),
-        backend: backend(app, &environment, &spec.environment, &operation.driver).await?,
+        backend: with_secret(app, name, backend).await?,
         files: recipe_files(app, &release).await?,
         environment: spec.environment,
         offering: spec.offering,
@@ -55,7 +67,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
         requested_by: operation.requested_by.clone(),
         confirmed,
     };
-    Ok((request, release.reference.name().to_owned()))
+    Ok(Prepared { request, release: release.reference.name().to_owned(), hold })
 }
 
 fn find(graph: &Graph, kind: &str, name: &str) -> Result<Arc<Record>> {
@@ -69,15 +81,13 @@ pub fn base_name(reference: &Ref, environment: &str) -> String {
     name.strip_suffix(environment).and_then(|n| n.strip_suffix('.')).unwrap_or(name).to_owned()
 }
 
-/// The backend for a driver, with its secret.
+/// The backend that a driver gets now, with its secret.
 pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
-    let (name, backend) = offering::backend(spec, driver).ok_or_else(|| {
-        Error::refused(
-            "environment.backend-missing",
-            format!("{environment} has no backend for {driver} any more."),
-            "Ask the owner of the environment to add one.",
-        )
-    })?;
+    let (name, backend) = held::choose(spec, environment, driver, None)?;
+    with_secret(app, name, backend).await
+}
+
+async fn with_secret(app: &App, name: &str, backend: &environment::Backend) -> Result<Backend> {
     let secret = match &backend.secret_ref {
         Some(reference) => platform_secret(app, reference).await?,
         None => None,

@@ -12,7 +12,6 @@ use crate::fetch::{Fetch, Nowhere, raw};
 use crate::location::Registered;
 use crate::placeholders::Contents;
 use crate::places::Places;
-use crate::policy::{Action, Subject};
 use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
@@ -21,11 +20,15 @@ use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
-use tokio::sync::{Mutex, Notify, watch};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// How often a source is looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How often it is asked whether all sources were read once.
+const SOON: Duration = Duration::from_millis(100);
+/// How often a source with problems is read again although nothing changed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The files of a source at one moment.
 #[derive(Debug, Default)]
@@ -83,28 +86,43 @@ pub struct SourceState {
     pub documents: usize,
 }
 
-/// One source, for people.
-#[derive(Clone, Debug)]
-pub struct SourceView {
-    /// How far it was read.
-    pub row: SourceRow,
-    /// What was found.
-    pub state: SourceState,
-}
-
 /// The sources of this server.
 pub struct Sources {
     pub(crate) app: Arc<App>,
-    reader: Arc<dyn Reader>,
-    locations: Vec<String>,
-    catalogs: Option<Arc<Catalogs>>,
+    pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) locations: Vec<String>,
+    pub(crate) catalogs: Option<Arc<Catalogs>>,
     /// Places that people registered.
     pub places: Places,
-    /// One synchronisation at a time: they would only wait for each other at the writer.
-    pub(crate) turn: Mutex<()>,
+    /// One synchronisation of a source at a time.
+    turns: HashMap<String, Mutex<Option<Looked>>>,
     /// Records that were changed on a page, with the repository and the commit that is not read yet.
-    waiting: std::sync::Mutex<HashMap<Ref, (String, String)>>,
-    wake: Notify,
+    pub(crate) waiting: std::sync::Mutex<HashMap<Ref, (String, String)>>,
+    wake: watch::Sender<u64>,
+}
+
+/// How the last reading of a source in this process went.
+pub(crate) struct Looked {
+    at: Instant,
+    took: Duration,
+    /// How far the log was afterwards.
+    position: i64,
+}
+
+impl Looked {
+    /// Whether what was wrong may be right by now although the source is the same: something else changed meanwhile,
+    /// or what lies outside may have. Reading again takes a fifth of the time at most.
+    fn may_differ(&self, position: i64) -> bool {
+        let rested = self.at.elapsed();
+        rested >= self.took * 4 && (position != self.position || rested >= PATIENCE)
+    }
+}
+
+/// A yes to removals that were held back.
+pub(crate) struct Confirmation<'a> {
+    pub(crate) caller: &'a Caller,
+    /// The commit at which they were shown.
+    pub(crate) commit: &'a str,
 }
 
 /// The origin of a repository.
@@ -116,15 +134,16 @@ impl Sources {
     /// For the repositories that the operator named, in order.
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
+        let turns = locations.iter().map(|location| (location.clone(), Mutex::default())).collect();
         Sources {
             app,
             reader,
             locations,
             catalogs: None,
             places,
-            turn: Mutex::new(()),
+            turns,
             waiting: std::sync::Mutex::default(),
-            wake: Notify::new(),
+            wake: watch::channel(0).0,
         }
     }
 
@@ -141,38 +160,45 @@ impl Sources {
         Sources { catalogs: Some(catalogs), ..self }
     }
 
-    /// Reads every source, again and again until `stop` turns true. `first` is told when each was read once, ever.
+    /// Reads every source, again and again until `stop` turns true, each by itself. `first` is told when each was read
+    /// once, ever.
     pub async fn follow(self: Arc<Self>, first: impl FnOnce(), mut stop: watch::Receiver<bool>) {
         let (this, until) = (Arc::clone(&self), stop.clone());
         tokio::spawn(async move { this.places.follow(until).await });
-        let mut first = Some(first);
+        for location in self.locations.clone() {
+            tokio::spawn(Arc::clone(&self).follow_one(location, stop.clone()));
+        }
         while !*stop.borrow() {
-            self.round().await;
-            if first.is_some()
-                && self.all_read().await.unwrap_or(false)
-                && let Some(first) = first.take()
-            {
+            if self.all_read().await.unwrap_or(false) {
                 first();
+                break;
             }
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = self.wake.notified() => {}
+                () = tokio::time::sleep(SOON) => {}
                 _ = stop.changed() => return,
             }
         }
+        // An error says that nobody can stop it any more.
+        let _ = stop.wait_for(|stopped| *stopped).await;
     }
 
-    async fn round(&self) {
-        for location in &self.locations {
-            if let Err(error) = self.sync(location, false).await {
+    async fn follow_one(self: Arc<Self>, location: String, mut stop: watch::Receiver<bool>) {
+        let mut wake = self.wake.subscribe();
+        while !*stop.borrow() {
+            if let Err(error) = self.sync(&location, None).await {
                 tracing::warn!(%location, %error, "a source could not be taken over");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                _ = wake.changed() => {}
+                _ = stop.changed() => return,
             }
         }
     }
 
     /// Looks at all sources now.
     pub fn refresh(&self) {
-        self.wake.notify_one();
+        self.wake.send_modify(|times| *times += 1);
     }
 
     /// Has the source of a record read anew although nothing moved in it: the record was taken away here.
@@ -181,7 +207,7 @@ impl Sources {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn read_again(&self, record: &Record) -> Result<()> {
         {
-            let _turn = self.turn.lock().await;
+            let _turn = self.turn(location_of(record)).await;
             if let Some(row) = self.app.store.source(&record.source.origin).await? {
                 self.app.store.put_source(&SourceRow { last_commit: None, ..row }).await?;
             }
@@ -212,38 +238,37 @@ impl Sources {
         Ok(true)
     }
 
-    /// Confirms the removals that a source holds back.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] unless the caller is of the product team; [`Error::NotFound`] for an unknown source.
-    pub async fn confirm(&self, caller: &Caller, location: &str) -> Result<SyncReport> {
-        self.app.require(caller, Action::Sync, &Subject::default())?;
-        if let Some(catalogs) = self.catalogs.as_ref().filter(|catalogs| catalogs.follows(location)) {
-            return catalogs.confirm(location).await;
-        }
-        if !self.locations.iter().any(|known| known == location) {
-            return Err(Error::NotFound(format!("{location} is not among the sources of this server.")));
-        }
-        self.sync(location, true).await
+    /// Waits until a source is not being read; none for one that is not of this server.
+    pub(crate) async fn turn(&self, location: &str) -> Option<MutexGuard<'_, Option<Looked>>> {
+        Some(self.turns.get(location)?.lock().await)
     }
 
     /// Reads a source and takes over what changed.
     ///
     /// # Errors
-    /// When it cannot be read, or nothing can be written.
-    pub async fn sync(&self, location: &str, confirmed: bool) -> Result<SyncReport> {
-        let _turn = self.turn.lock().await;
+    /// When it cannot be read, or nothing can be written; when it is not at the confirmed commit any more.
+    pub(crate) async fn sync(&self, location: &str, confirmed: Option<Confirmation<'_>>) -> Result<SyncReport> {
+        let missing = || Error::NotFound(format!("{location} is not among the sources of this server."));
+        let mut turn = self.turn(location).await.ok_or_else(missing)?;
         let id = origin(location);
         let before = self.app.store.source(&id).await?;
         let state = state_of(before.as_ref());
-        let retry = confirmed || !state.failure.is_empty() || !state.report.problems.is_empty();
-        let known = before.as_ref().and_then(|row| row.last_commit.clone()).filter(|_| !retry);
+        let unsettled = !state.report.problems.is_empty() || !state.report.kept.is_empty();
+        let may_differ = turn.as_ref().is_none_or(|last| last.may_differ(self.app.graph().position()));
+        let again = confirmed.is_some() || !state.failure.is_empty() || unsettled && may_differ;
+        let known = before.as_ref().and_then(|row| row.last_commit.clone()).filter(|_| !again);
+        let started = Instant::now();
         let tree = match self.reader.read(location, known.as_deref()).await {
             Ok(Some(tree)) => tree,
             Ok(None) => return Ok(state.report),
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
-        let report = self.take_over(&id, &tree, confirmed).await?;
+        if confirmed.as_ref().is_some_and(|yes| yes.commit != tree.commit) {
+            return Err(moved_on());
+        }
+        let report = self.take_over(&id, &tree, confirmed.map(|yes| yes.caller)).await?;
+        let position = self.app.graph().position();
+        *turn = Some(Looked { at: Instant::now(), took: started.elapsed(), position });
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (from, _)| from != location);
         let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
         let now = self.app.now();
@@ -286,7 +311,7 @@ impl Sources {
         Err(Error::Unavailable(state.failure))
     }
 
-    async fn take_over(&self, id: &str, tree: &Tree, confirmed: bool) -> Result<(SyncReport, usize)> {
+    async fn take_over(&self, id: &str, tree: &Tree, by: Option<&Caller>) -> Result<(SyncReport, usize)> {
         let contents = self.contents(tree).await;
         let mut reading = self.read_tree(tree, contents);
         for (hash, (media, bytes)) in &reading.blobs {
@@ -302,11 +327,15 @@ impl Sources {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            partial: false,
             same: HashSet::new(),
             commit: tree.commit.clone(),
-            confirmed,
+            confirmed: by.is_some(),
+            returning: HashMap::new(),
         };
-        let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await?;
+        let command = command.remembering(&self.app).await?;
+        let caller = by.cloned().unwrap_or_else(|| Caller::system("sync", Door::Sync));
+        let outcome = self.app.run(&caller, command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         reading.locate_later(&tree.files, &mut report.problems);
         let mut problems: Vec<Problem> = std::mem::take(&mut reading.problems);
@@ -335,63 +364,18 @@ impl Sources {
         let place = |path: &str| Some(format!("{folder}{path}"));
         read_from(&tree.files, &place, &Outside { origin, contents: Some(contents) })
     }
-
-    /// The sources with what was found in them, in the operator's order. Partners see none, and problems name things
-    /// that not everybody may see, so only who may synchronise sees them.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<SourceView>> {
-        self.app.require(caller, Action::Read, &Subject::default())?;
-        if &*caller.organisation != "default" {
-            return Ok(Vec::new());
-        }
-        let all = self.app.require(caller, Action::Sync, &Subject::default()).is_ok();
-        let rows = self.app.store.sources().await?;
-        let view = |row: SourceRow| {
-            let mut state = state_of(Some(&row));
-            if !all {
-                state.report.problems.clear();
-            }
-            SourceView { state, row }
-        };
-        Ok(rows.into_iter().map(view).collect())
-    }
-
-    /// Commits an edit of a record that comes from a repository, in the caller's name.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when the repository takes no edits; the refusal says what to do instead.
-    pub async fn edit(&self, location: &str, edit: &Edit) -> Result<String> {
-        let commit = self.reader.commit(location, edit).await;
-        let commit = commit.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
-        self.refresh();
-        Ok(commit)
-    }
 }
 
-impl Sources {
-    /// The commit that a record waits for, after it was changed on a page.
-    pub fn waiting(&self, reference: &Ref) -> Option<String> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.get(reference).map(|(_, commit)| commit.clone())
-    }
-
-    pub(crate) fn wait_for(&self, reference: &Ref, location: &str, commit: &str) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.insert(reference.clone(), (location.to_owned(), commit.to_owned()));
-    }
-
-    /// The newest files of a source; `None` for one that is not of this server.
-    pub(crate) async fn tree(&self, location: &str) -> Result<Option<Tree>> {
-        if !self.locations.iter().any(|known| known == location) {
-            return Ok(None);
-        }
-        let tree = self.reader.read(location, None).await;
-        tree.map_err(|failure| Error::Unavailable(format!("{} {}", failure.message, failure.mend)))
-    }
+/// What a confirmation hears when something else would go by now.
+pub(crate) fn moved_on() -> Error {
+    Error::Conflict("It changed since you looked. Look at what would go now, then confirm that.".into())
 }
 
-fn state_of(row: Option<&SourceRow>) -> SourceState {
+/// The repository of a record, as the operator named it; empty for one that comes from elsewhere.
+pub(crate) fn location_of(record: &Record) -> &str {
+    record.source.origin.strip_prefix("repository:").unwrap_or_default()
+}
+
+pub(crate) fn state_of(row: Option<&SourceRow>) -> SourceState {
     row.and_then(|row| serde_json::from_value(row.state.clone()).ok()).unwrap_or_default()
 }

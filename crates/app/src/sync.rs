@@ -4,7 +4,8 @@
 //! decides the difference against what the source owned before, and writes it in one transaction. A document that is
 //! wrong never takes the others along, and what it described before stays as it was.
 
-use crate::changes::{Changes, Draft, RecordChange};
+use crate::App;
+use crate::changes::{Changes, Draft, RecordChange, Returning};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
 use crate::files;
@@ -12,7 +13,7 @@ use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
 use crate::record::{changed_draft, immutable, live_dependants, missing_references, new_draft};
 use loggia_graph::{Audience, Graph, Query};
-use loggia_model::{Problem, Record, Ref, Source, Uid};
+use loggia_model::{Problem, Record, Ref, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -32,12 +33,33 @@ pub struct SyncSource {
     pub prepared: Vec<Prepared>,
     /// Paths of files with a problem: what they described before stays.
     pub broken: HashSet<String>,
+    /// A part of the source could not be read, and nobody knows what it holds: nothing is removed.
+    pub partial: bool,
     /// Names of what the source still has and is known not to have changed; it need not be described again.
     pub same: HashSet<Ref>,
     /// The commit or tag that was read, for history.
     pub commit: String,
     /// A person confirmed the removals that were held.
     pub confirmed: bool,
+    /// What was taken away by hand, and comes back as itself when it is still described.
+    pub returning: HashMap<Ref, Returning>,
+}
+
+impl SyncSource {
+    /// With what was taken away by hand before.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`] when the database does not answer.
+    pub async fn remembering(mut self, app: &App) -> Result<SyncSource> {
+        let graph = app.graph();
+        let names = self.prepared.iter().map(|prepared| &prepared.reference);
+        let missing: Vec<Ref> = names.filter(|name| graph.get(name).is_none()).cloned().collect();
+        for last in app.store.forgotten(&self.origin, &missing).await? {
+            let returning = Returning { uid: last.uid, revision: last.revision + 1, created_at: last.created_at };
+            self.returning.insert(last.reference, returning);
+        }
+        Ok(self)
+    }
 }
 
 /// What a synchronisation did and found.
@@ -67,6 +89,8 @@ struct Deciding<'a> {
     graph: &'a Graph,
     ctx: &'a Ctx<'a>,
     origin: &'a Arc<str>,
+    described: &'a [Prepared],
+    returning: &'a HashMap<Ref, Returning>,
     changes: Changes,
     report: SyncReport,
     /// What the source owned and has not been met yet.
@@ -86,7 +110,9 @@ impl Command for SyncSource {
         let left = owned.into_iter().map(|record| (record.reference.clone(), record)).collect();
         let report = SyncReport::default();
         let met = HashSet::with_capacity(self.prepared.len());
-        let mut state = Deciding { graph, ctx, origin: &self.origin, changes: Changes::default(), report, left, met };
+        let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
+        let returning = &self.returning;
+        let mut state = Deciding { graph, ctx, origin, described, returning, changes, report, left, met };
         for prepared in &self.prepared {
             state.one(prepared);
         }
@@ -155,18 +181,33 @@ impl Deciding<'_> {
             return;
         }
         self.report.created += 1;
-        let draft = new_draft(self.ctx.uid(), prepared, source);
-        self.changes.put(&format!("{}.created", prepared.reference.kind()), draft, Value::Null);
+        let past =
+            self.returning.get(&prepared.reference).filter(|past| self.graph.by_uid(past.uid).is_none()).copied();
+        let uid = past.map_or_else(|| self.ctx.uid(), |past| past.uid);
+        let draft = Draft { returning: past, ..new_draft(uid, prepared, source) };
+        let verb = if past.is_some() { "returned" } else { "created" };
+        self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
     }
 
     /// The record of this source that the document says it was called before.
-    fn formerly(&self, prepared: &Prepared) -> Option<Arc<Record>> {
+    fn formerly(&mut self, prepared: &Prepared) -> Option<Arc<Record>> {
         // Most documents do not say it, and parsing each of them again would be felt.
         if !prepared.text.contains(FORMERLY) {
             return None;
         }
         let document = prepared.document();
         let old = Ref::parse(document.annotation(FORMERLY), Some(prepared.kind), document.namespace()).ok()?;
+        if old != prepared.reference && self.described.iter().any(|other| other.reference == old) {
+            let message = format!("{} says that it was {old} before, but {old} is still described", prepared.reference);
+            self.problem(
+                "name.formerly",
+                "metadata.annotations",
+                prepared,
+                message,
+                "Remove the one or the annotation.",
+            );
+            return None;
+        }
         self.left.get(&old).cloned()
     }
 
@@ -180,6 +221,9 @@ impl Deciding<'_> {
     }
 
     fn remove(&mut self, sync: &SyncSource, before: usize) {
+        if sync.partial {
+            return;
+        }
         let mut leaving: Vec<Arc<Record>> = std::mem::take(&mut self.left)
             .into_values()
             .filter(|record| !sync.same.contains(&record.reference))
@@ -191,35 +235,9 @@ impl Deciding<'_> {
             self.report.held = leaving.into_iter().map(|record| record.reference.clone()).collect();
             return;
         }
-        for record in leaving {
-            let users = live_dependants(self.graph, &record.reference);
-            if users.is_empty() {
-                self.report.removed += 1;
-                self.changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
-            } else {
-                self.keep(&record, &users);
-            }
-        }
-    }
-
-    fn keep(&mut self, record: &Record, users: &[Ref]) {
-        self.report.kept.push(record.reference.clone());
-        if has_condition(record, SOURCE_GONE) {
-            return;
-        }
-        let count = users.len();
-        let message = format!("The file that describes it is gone, but {count} running things still stand on it.");
-        let condition = json!({"type": SOURCE_GONE, "status": "True", "reason": "FileRemoved", "message": message});
-        let mut status = record.parse_status();
-        if !status.is_object() {
-            status = json!({});
-        }
-        match status.get_mut("conditions").and_then(Value::as_array_mut) {
-            Some(list) => list.push(condition),
-            None => status["conditions"] = json!([condition]),
-        }
-        let draft = Draft::of(record).with_status(&status);
-        self.changes.put(&format!("{}.kept", record.reference.kind()), draft, json!({"usedBy": users}));
+        let (removed, kept) = let_go(self.graph, &leaving, &mut self.changes);
+        self.report.removed += removed;
+        self.report.kept.extend(kept);
     }
 
     /// References of our own kinds that lead nowhere: told, not refused, because the other end may come later.
@@ -246,6 +264,40 @@ impl Deciding<'_> {
     }
 }
 
+/// Removes records whose text is gone; those that something runs on stay. Gives how many were removed, and what stays.
+pub(crate) fn let_go(graph: &Graph, records: &[Arc<Record>], changes: &mut Changes) -> (usize, Vec<Ref>) {
+    let mut kept = Vec::new();
+    for record in records {
+        let users = live_dependants(graph, &record.reference);
+        if users.is_empty() {
+            changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
+        } else {
+            keep(record, &users, changes);
+            kept.push(record.reference.clone());
+        }
+    }
+    (records.len() - kept.len(), kept)
+}
+
+fn keep(record: &Record, users: &[Ref], changes: &mut Changes) {
+    if has_condition(record, SOURCE_GONE) {
+        return;
+    }
+    let count = users.len();
+    let message = format!("The file that describes it is gone, but {count} running things still stand on it.");
+    let condition = json!({"type": SOURCE_GONE, "status": "True", "reason": "FileRemoved", "message": message});
+    let mut status = record.parse_status();
+    if !status.is_object() {
+        status = json!({});
+    }
+    match status.get_mut("conditions").and_then(Value::as_array_mut) {
+        Some(list) => list.push(condition),
+        None => status["conditions"] = json!([condition]),
+    }
+    let draft = Draft::of(record).with_status(&status);
+    changes.put(&format!("{}.kept", record.reference.kind()), draft, json!({"usedBy": users}));
+}
+
 fn has_condition(record: &Record, kind: &str) -> bool {
     record.status.as_deref().is_some_and(|text| text.contains(kind))
 }
@@ -268,7 +320,7 @@ pub(crate) fn owned(graph: &Graph, origin: &str) -> Vec<Arc<Record>> {
     all.into_iter().filter(|record| &*record.source.origin == origin).collect()
 }
 
-/// Removes everything that a source owned: it is not read any more.
+/// Removes everything that a source owned: it is not read any more. What something runs on stays.
 pub struct DropSource {
     /// The origin.
     pub origin: Arc<str>,
@@ -280,14 +332,13 @@ impl Command for DropSource {
     }
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        ctx.require(Action::Register, &Subject::default())?;
+        ctx.require(Action::Sync, &Subject::default())?;
         let mut changes = Changes::default();
-        let uids: Vec<(Ref, Uid)> =
-            owned(graph, &self.origin).into_iter().map(|r| (r.reference.clone(), r.uid)).collect();
-        changes.answer = json!({"removed": uids.len()});
-        for (reference, uid) in uids {
-            changes.remove(&format!("{}.removed", reference.kind()), uid, Value::Null);
+        let (removed, kept) = let_go(graph, &owned(graph, &self.origin), &mut changes);
+        if !changes.entries.is_empty() {
+            changes.note("source.dropped", None, json!({"origin": &*self.origin, "removed": removed}));
         }
+        changes.answer = serde_json::to_value(SyncReport { removed, kept, ..SyncReport::default() })?;
         Ok(changes)
     }
 }

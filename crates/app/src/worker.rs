@@ -5,18 +5,20 @@
 //! look before they make, so beginning again is safe.
 
 use crate::App;
-use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, RunLog, Secret, Whose};
+use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, Secret, Whose};
 use crate::error::{Error, Result};
+use crate::held::Hold;
+use crate::lines::Lines;
 use crate::operation::{Ending, Finish};
-use crate::request;
+use crate::request::{self, Prepared};
 use crate::trace::{self, TRACES};
-use loggia_model::instance::Phase;
+use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
 use loggia_model::{Micros, Uid};
 use loggia_store::{Claimed, WorkClass};
 use serde::Deserialize;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -39,12 +41,20 @@ pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, count: usize, stop: &watch:
     // A second set of workers over the same application has the same drivers.
     let _ = app.drivers.set(Arc::clone(drivers));
     tokio::spawn(crate::availability::follow(Arc::clone(app), Arc::clone(drivers), stop.clone()));
-    let spawn = |number| {
-        let name = format!("{}-{number}", app.ids.uid(app.now()));
-        let worker = Worker { app: Arc::clone(app), drivers: Arc::clone(drivers), name };
-        tokio::spawn(worker.run(stop.clone()))
-    };
+    let spawn = |number| tokio::spawn(keep_one(Arc::clone(app), Arc::clone(drivers), number, stop.clone()));
     Workers((0..count).map(spawn).collect())
+}
+
+/// Keeps one worker at work: another takes the place of one that panicked.
+async fn keep_one(app: Arc<App>, drivers: Arc<Drivers>, number: usize, stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let name = format!("{}-{number}", app.ids.uid(app.now()));
+        let worker = Worker { app: Arc::clone(&app), drivers: Arc::clone(&drivers), name };
+        if let Err(error) = tokio::spawn(worker.run(stop.clone())).await {
+            tracing::error!(%error, "a worker broke down; another takes its place");
+            tokio::time::sleep(IDLE).await;
+        }
+    }
 }
 
 /// The workers of this server. They go on when this is dropped.
@@ -54,7 +64,7 @@ impl Workers {
     /// Waits until all have ended, after `stop` has turned true.
     pub async fn ended(self) {
         for worker in self.0 {
-            // A worker that panicked has ended too.
+            // Whatever became of it, it has ended.
             let _ = worker.await;
         }
     }
@@ -118,28 +128,6 @@ impl Worker {
     }
 }
 
-/// Keeps the lines of a run; the secrets of the request are blanked by value.
-#[derive(Default)]
-struct Lines {
-    lines: Mutex<Vec<String>>,
-    secrets: Vec<Secret>,
-}
-
-impl RunLog for Lines {
-    fn line(&self, text: &str) {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            // Short texts would blank ordinary words.
-            if secret.reveal().len() >= 6 {
-                text = text.replace(secret.reveal(), "***");
-            }
-        }
-        if let Ok(mut lines) = self.lines.lock() {
-            lines.push(text);
-        }
-    }
-}
-
 /// One attempt at one operation.
 struct Run<'a> {
     worker: &'a Worker,
@@ -166,21 +154,24 @@ impl<'a> Run<'a> {
         let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, lines };
         let prepared = request::build(&worker.app, &run.operation, confirmed).await;
         match prepared {
-            Ok((request, release)) => {
+            Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
-                let result = run.steps(&request).await;
+                let result = run.steps(&request, hold).await;
                 run.end(result, release).await
             }
             // A fault of the platform's own data; the database being away is tried again by the lease.
             Err(Error::Unavailable(text)) => Err(Error::Unavailable(text)),
             Err(error) => {
-                let failure = Failure::ours(error.to_string(), "Ask the owner of the offering.");
+                let failure = match error {
+                    Error::Refused(refusal) => Failure::ours(refusal.message, refusal.mend),
+                    error => Failure::ours(error.to_string(), "Ask the owner of the offering."),
+                };
                 run.end(Err(failure), String::new()).await
             }
         }
     }
 
-    async fn steps(&mut self, request: &Request) -> Result<Ending, Failure> {
+    async fn steps(&mut self, request: &Request, hold: Option<HeldBackend>) -> Result<Ending, Failure> {
         let name = &self.operation.driver;
         let driver = self.worker.drivers.get(name).cloned().ok_or_else(|| {
             Failure::ours(
@@ -193,6 +184,7 @@ impl<'a> Run<'a> {
         match self.operation.verb {
             Verb::Apply => {
                 self.plan(driver, request).await?;
+                self.hold(hold).await?;
                 let log = Arc::clone(&self.lines);
                 let applied = self.step("apply", driver.apply(request, &*log), |_| "Done.".into()).await?;
                 let mut seen = self.observe(driver, request).await?;
@@ -252,6 +244,14 @@ impl<'a> Run<'a> {
         self.step("observe", driver.observe(request, &*log), tell).await
     }
 
+    /// Keeps where the instance is made, before anything is made.
+    async fn hold(&self, backend: Option<HeldBackend>) -> Result<(), Failure> {
+        let Some(backend) = backend else { return Ok(()) };
+        let app = &self.worker.app;
+        let hold = Hold { work: self.operation.id, fence: self.fence, instance: self.operation.instance, backend };
+        app.run(&app.system("worker"), hold).await.map(drop).map_err(|error| lost(&error))
+    }
+
     /// Runs one step and keeps what happened.
     async fn step<T>(
         &mut self,
@@ -287,17 +287,11 @@ impl<'a> Run<'a> {
     async fn save(&self) -> Result<(), Failure> {
         let lines = self.lines.lines.lock().map(|mut lines| std::mem::take(&mut *lines)).unwrap_or_default();
         let (store, now) = (&self.worker.app.store, self.worker.app.now());
-        let lost = |error: loggia_store::StoreError| Failure {
-            retry: true,
-            whose: Whose::Ours,
-            message: format!("Progress could not be kept: {error}"),
-            mend: "It is tried again by itself.".into(),
-        };
         if !lines.is_empty() {
             let lines: Vec<_> = lines.into_iter().map(|line| (now, line)).collect();
-            store.append_log(self.operation.id, &lines).await.map_err(lost)?;
+            store.append_log(self.operation.id, &lines).await.map_err(|error| lost(&error))?;
         }
-        store.save_progress(&self.operation, self.operation.id, self.fence).await.map_err(lost)?;
+        store.save_progress(&self.operation, self.operation.id, self.fence).await.map_err(|error| lost(&error))?;
         // Nobody watching is fine.
         let _ = self.worker.app.progress.send(self.operation.id);
         Ok(())
@@ -351,6 +345,15 @@ impl<'a> Run<'a> {
     }
 }
 
+fn lost(error: &impl std::fmt::Display) -> Failure {
+    Failure {
+        retry: true,
+        whose: Whose::Ours,
+        message: format!("Progress could not be kept: {error}"),
+        mend: "It is tried again by itself.".into(),
+    }
+}
+
 /// When to try again: after 1, 2, 4 … seconds, five minutes at most.
 fn backoff(now: Micros, attempt: i64) -> Micros {
     let exponent = u32::try_from(attempt.clamp(1, 10) - 1).unwrap_or(0);
@@ -379,12 +382,5 @@ mod tests {
     fn waits_longer_each_time_up_to_five_minutes() {
         let waits: Vec<i64> = (1..=11).map(|attempt| backoff(Micros(0), attempt).0 / 1_000_000).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    }
-
-    #[test]
-    fn blanks_secrets_in_lines() {
-        let lines = Lines { lines: Mutex::default(), secrets: vec![Secret::new("s3cret-value")] };
-        lines.line("connecting with s3cret-value now");
-        assert_eq!(*lines.lines.lock().unwrap(), ["connecting with *** now"]);
     }
 }

@@ -295,7 +295,8 @@ impl Decided {
         let (mut subject, mut revision) = (entry.subject, None);
         match entry.change {
             Some(RecordChange::Put(draft)) => {
-                let before = self.graph.by_uid(draft.uid).cloned();
+                let before = self.graph.by_uid(draft.uid).map(|r| (r.revision, r.created_at));
+                let before = before.or(draft.returning.map(|past| (past.revision, past.created_at)));
                 let record = Record {
                     uid: draft.uid,
                     reference: draft.reference,
@@ -303,9 +304,9 @@ impl Decided {
                     status: draft.status.map(Into::into),
                     etag: draft.etag.into(),
                     source: draft.source,
-                    revision: before.as_ref().map_or(1, |r| r.revision + 1),
+                    revision: before.map_or(1, |(revision, _)| revision + 1),
                     position,
-                    created_at: before.as_ref().map_or(ctx.now, |r| r.created_at),
+                    created_at: before.map_or(ctx.now, |(_, created)| created),
                     updated_at: ctx.now,
                 };
                 subject = Some((record.uid, record.reference.clone()));

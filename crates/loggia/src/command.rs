@@ -56,7 +56,7 @@ pub enum Command {
     /// Lists what was reported and belongs to nothing that is offered
     Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
-    Sources(estate::ListArgs),
+    Sources(estate::SourcesArgs),
     /// Finds things by words
     Search(records::SearchArgs),
     /// Lists the kinds of things

@@ -115,4 +115,22 @@ pub struct InstanceStatus {
     /// after it is carried by `replay`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub driver: String,
+    /// The backend that it was made on; none before a driver began to make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend: Option<HeldBackend>,
+}
+
+/// Which backend holds an instance: only there can it be looked for and taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldBackend {
+    /// Its name in the environment.
+    pub name: String,
+    /// The driver.
+    pub driver: String,
+    /// Digest of its settings.
+    pub settings: String,
+    /// Name of the secret that it needs. The secret itself may be renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<String>,
 }

@@ -162,7 +162,28 @@ async fn last_uid_of_ref(conn: &mut Conn<'_>, name: &Ref) -> Result<Option<Uid>,
     Ok(conn.first(statement.bind(name)).await?.map(|(uid,)| uid))
 }
 
+/// How many names are asked for at once.
+const NAMES: usize = 200;
+
+async fn forgotten(conn: &mut Conn<'_>, origin: &str, names: &[Ref]) -> Result<Vec<RevisionRow>, StoreError> {
+    let mut found = Vec::new();
+    for some in names.chunks(NAMES) {
+        let mut statement = sql(SELECT);
+        statement.push(
+            "join revisions g on g.uid = r.uid and g.revision = r.revision + 1 join events e on e.position = g.position
+             where g.document is null and e.type like 'dev.loggia.%.forgotten.v1'
+             and not exists (select 1 from revisions n where n.ref = g.ref and n.position > g.position)",
+        );
+        statement.push_bind(" and r.origin = ", origin);
+        statement.push_list(" and g.ref in ", some);
+        found.extend(conn.list::<RevisionRow>(statement).await?);
+    }
+    Ok(found)
+}
+
 reads! {
+    /// The last text of records that were taken away by hand although their origin describes them, by name.
+    fn forgotten(origin: &str, names: &[Ref]) -> Vec<RevisionRow>;
     /// The revisions of a record, newest first, below a position when one is given.
     fn history(uid: Uid, before_position: Option<i64>, limit: i64) -> Vec<RevisionRow>;
     /// One revision of a record.

@@ -110,10 +110,13 @@ impl World {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
+            partial: false,
             same: std::collections::HashSet::new(),
             commit: "c1".into(),
             confirmed,
+            returning: std::collections::HashMap::new(),
         };
+        let command = command.remembering(&self.app).await.unwrap();
         let outcome = self.app.run(&Caller::system("sync", Door::Sync), command).await.unwrap();
         let mut report: SyncReport = serde_json::from_value(outcome.answer).unwrap();
         reading.locate_later(&files, &mut report.problems);

@@ -6,9 +6,11 @@
 
 mod estate;
 mod harness;
+mod kept;
 mod order;
 mod record;
 mod signing;
+mod source;
 mod sync;
 mod usage;
 mod writing;

@@ -258,11 +258,30 @@ pub async fn unmatched(args: UnmatchedArgs) -> Result<()> {
     args.output.print(&answer, &names, &table)
 }
 
+/// Arguments of `loggia sources`.
+#[derive(Args, Debug)]
+pub struct SourcesArgs {
+    /// Drop this source, which the server does not read any more, with what came from it.
+    #[arg(long, value_name = "SOURCE")]
+    drop: Option<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 /// `loggia sources`
 ///
 /// # Errors
 /// With the words of the server; when a source has a problem, after all were listed.
-pub async fn sources(args: ListArgs) -> Result<()> {
+pub async fn sources(args: SourcesArgs) -> Result<()> {
+    let SourcesArgs { drop, list: args } = args;
+    if let Some(location) = drop {
+        let answer = args.access.api()?.post("/api/v1/sources:drop", &json!({"location": location})).await?;
+        let kept = answer.pointer("/report/kept").and_then(Value::as_array).map_or(0, Vec::len);
+        return print(&format!(
+            "{} removed, {kept} kept because something runs on them\n",
+            text(&answer, "/report/removed")
+        ));
+    }
     let answer = args.access.api()?.get("/api/v1/sources", &[]).await?;
     let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
     let mut problems = String::new();
@@ -271,6 +290,7 @@ pub async fn sources(args: ListArgs) -> Result<()> {
         let held = one.pointer("/report/held").and_then(Value::as_array).map_or(0, Vec::len);
         let state = match (text(one, "/failure"), found.len(), held) {
             (failure, _, _) if !failure.is_empty() => failure,
+            _ if one.get("followed") == Some(&Value::Bool(false)) => "not read any more".to_owned(),
             (_, 0, 0) => "in step".to_owned(),
             (_, 0, held) => format!("{held} removals wait for a yes"),
             (_, count, _) => format!("{count} problems"),

@@ -105,7 +105,8 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         }
     }
     for (at, link) in spec.brand.iter().flat_map(|brand| &brand.links).enumerate() {
-        if url::Url::parse(&link.url).is_err() {
+        // A link that a browser would run is no address.
+        if !url::Url::parse(&link.url).is_ok_and(|url| ["https", "http", "mailto"].contains(&url.scheme())) {
             let path = format!("spec.brand.links.{at}.url");
             let message = format!("{:?} is not a complete address", link.url);
             out.push(Problem::new("product.link", path, message, "Write an address such as `https://example.com/`."));

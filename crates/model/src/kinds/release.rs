@@ -158,6 +158,14 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     }
 }
 
+/// Whether something inside a property is `writeOnly`: only inputs at the top are sealed.
+fn hides_below(property: &Value) -> bool {
+    let secret = |value: &Value| value.get("writeOnly") == Some(&Value::Bool(true));
+    let mut inside =
+        property.as_object().into_iter().flat_map(Map::values).chain(property.as_array().into_iter().flatten());
+    inside.any(|value| secret(value) || hides_below(value))
+}
+
 /// A schema of the contract compiles, describes an object, and names known sources of defaults.
 fn check_form(path: &str, form: &Map<String, Value>, out: &mut Vec<Problem>) {
     let schema = Value::Object(form.clone());
@@ -175,6 +183,16 @@ fn check_form(path: &str, form: &Map<String, Value>, out: &mut Vec<Problem>) {
             let path = format!("{path}.properties.{name}.x-default-from");
             let mend = "Write `person`, `team` or `last`.";
             out.push(Problem::new("release.default-from", path, "nobody knows this source of a default", mend));
+        }
+        if hides_below(property) {
+            let path = format!("{path}.properties.{name}");
+            let mend = "Make the secret an input of its own.";
+            out.push(Problem::new(
+                "release.secret",
+                path,
+                "a secret stands below the top, and would not be sealed",
+                mend,
+            ));
         }
     }
 }

@@ -195,12 +195,18 @@ fn the_rules_of_our_kinds_hold() {
     assert_eq!(rules("Release", |d| d["spec"]["version"] = json!("two")), ["release.name", "release.version"]);
     let source = json!({"type": "object", "properties": {"a": {"x-default-from": "moon"}}});
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"] = source), ["release.default-from"]);
+    let hidden = json!({"type": "object", "properties": {"a": {"type": "object",
+        "properties": {"b": {"type": "string", "writeOnly": true}}}}});
+    assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"] = hidden), ["release.secret"]);
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"]["type"] = json!(5))[0], "release.contract");
     assert_eq!(rules("Environment", |d| d["spec"]["promotesTo"] = json!("Staging")), ["environment.promotes-to"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["name"] = json!("orders")), ["instance.name"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["namespace"] = json!("other")), ["instance.namespace"]);
     assert_eq!(rules("Instance", |d| d["spec"]["constraint"] = json!("newest")), ["instance.constraint"]);
     assert_eq!(rules("Product", |d| d["spec"]["administrators"] = json!(["api:x"])), ["product.administrator"]);
+    let brand = |url: &str| json!({"accent": "#0b6b66", "links": [{"title": "Help", "url": url}]});
+    assert!(rules("Product", |d| d["spec"]["brand"] = brand("https://example.com/")).is_empty());
+    assert_eq!(rules("Product", |d| d["spec"]["brand"] = brand("javascript:alert(1)")), ["product.link"]);
     assert_eq!(rules("Component", |d| d["spec"]["dependsOn"] = json!(["x"])), ["reference"]);
     assert_eq!(rules("Component", |d| d["kind"] = json!("component")), ["kind"]);
     assert_eq!(rules("Component", |d| d["apiVersion"] = json!("loggia.dev/v1")), ["apiVersion"]);

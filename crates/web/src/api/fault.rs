@@ -38,6 +38,7 @@ const CONTRADICTS: &[&str] = &[
     "release.contract",
     "release.default-from",
     "release.name",
+    "release.secret",
     "release.version",
     "release.versioning",
     "visibility",

@@ -296,6 +296,10 @@ fn sourcing() -> Vec<Route> {
             .does("Confirms the removals that a source holds back.")
             .body::<sources::ConfirmInput>()
             .gives::<sources::Confirmed>(200, "What was done."),
+        post("/api/v1/sources:drop", "dropSource", Action::Sync, by!(sources::drop_source))
+            .does("Drops a source that this server does not read any more, with what came from it.")
+            .body::<sources::DropInput>()
+            .gives::<sources::Confirmed>(200, "What was done."),
         post("/api/v1/sources:refresh", "refreshSources", Action::Sync, by!(sources::refresh))
             .does("Looks at all sources now.")
             .gives_nothing(202, "They are being looked at."),

@@ -32,6 +32,8 @@ pub struct SourceView {
     pub last_sync: Option<Micros>,
     /// When it was read without an error last.
     pub last_ok: Option<Micros>,
+    /// Whether this server still reads it.
+    pub followed: bool,
     /// How many documents it has.
     pub documents: usize,
     /// Why it could not be read; empty when it could.
@@ -40,10 +42,22 @@ pub struct SourceView {
     pub report: Map<String, Value>,
 }
 
-/// Which source.
+/// Which removals.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmInput {
+    /// Where it is.
+    #[schemars(length(min = 1, max = 2000))]
+    pub location: String,
+    /// The commit at which the removals were shown.
+    #[schemars(length(min = 1, max = 200))]
+    pub commit: String,
+}
+
+/// Which source.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DropInput {
     /// Where it is.
     #[schemars(length(min = 1, max = 2000))]
     pub location: String,
@@ -69,6 +83,7 @@ pub async fn list(call: Call) -> Handled {
         commit: view.row.last_commit,
         last_sync: view.row.last_sync,
         last_ok: view.row.last_ok,
+        followed: view.followed,
         documents: view.state.documents,
         report: object(&view.state.report),
         failure: view.state.failure,
@@ -79,7 +94,14 @@ pub async fn list(call: Call) -> Handled {
 /// Confirms removals that are held back.
 pub async fn confirm(call: Call) -> Handled {
     let input: ConfirmInput = call.json()?;
-    let report = call.state.sources.confirm(&call.caller, &input.location).await?;
+    let report = call.state.sources.confirm(&call.caller, &input.location, &input.commit).await?;
+    json(&Confirmed { report: object(&report) })
+}
+
+/// Drops a source that is not read any more.
+pub async fn drop_source(call: Call) -> Handled {
+    let input: DropInput = call.json()?;
+    let report = call.state.sources.drop_source(&call.caller, &input.location).await?;
     json(&Confirmed { report: object(&report) })
 }
 

@@ -12,7 +12,7 @@ use axum::body::Bytes;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::policy::{Action, Subject};
-use loggia_app::source::SourceView;
+use loggia_app::sources::SourceView;
 use loggia_model::{Problem, Ref};
 
 /// The routes.
@@ -20,6 +20,7 @@ pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/sources", get(show))
         .route("/sources/confirm", post(confirm))
+        .route("/sources/drop", post(drop_source))
         .route("/sources/refresh", post(refresh))
 }
 
@@ -39,6 +40,8 @@ struct SourceCard {
     word: String,
     failure: String,
     commit: String,
+    whole_commit: String,
+    followed: bool,
     read: When,
     documents: usize,
     problems: Vec<ProblemLine>,
@@ -74,6 +77,7 @@ async fn show(visit: Visit) -> Answer {
 fn card(visit: &Visit, at: usize, source: &SourceView) -> SourceCard {
     let report = &source.state.report;
     let (state, word) = match (source.state.failure.is_empty(), report.problems.len()) {
+        _ if !source.followed => ("warn", "not read any more".to_owned()),
         (false, _) => ("bad", "cannot be read".to_owned()),
         (true, 0) => ("ok", "in step".to_owned()),
         (true, 1) => ("warn", "1 problem".to_owned()),
@@ -88,6 +92,8 @@ fn card(visit: &Visit, at: usize, source: &SourceView) -> SourceCard {
         word,
         failure: source.state.failure.clone(),
         commit: commit.chars().take(12).collect(),
+        whole_commit: commit,
+        followed: source.followed,
         read: When::ago(visit.app().now(), source.row.last_ok),
         documents: source.state.documents,
         problems: report.problems.iter().map(problem).collect(),
@@ -108,8 +114,16 @@ fn problem(problem: &Problem) -> ProblemLine {
 /// Does the removals that a source holds back.
 async fn confirm(visit: Visit, body: Bytes) -> Answer {
     visit.signed_in()?;
-    visit.state.sources.confirm(&visit.caller, Form::read(&body).one("location")).await?;
+    let form = Form::read(&body);
+    visit.state.sources.confirm(&visit.caller, form.one("location"), form.one("commit")).await?;
     Ok(Redirect::to("/sources?done=confirmed").into_response())
+}
+
+/// Drops a source that is not read any more.
+async fn drop_source(visit: Visit, body: Bytes) -> Answer {
+    visit.signed_in()?;
+    visit.state.sources.drop_source(&visit.caller, Form::read(&body).one("location")).await?;
+    Ok(Redirect::to("/sources?done=dropped").into_response())
 }
 
 /// Reads all sources now.

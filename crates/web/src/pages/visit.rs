@@ -195,6 +195,7 @@ impl Visit {
             "saved" => ("ok", "Saved."),
             "dismissed" => ("ok", "It is put aside."),
             "confirmed" => ("ok", "The removals are confirmed and done."),
+            "dropped" => ("ok", "It was dropped. What something runs on stays."),
             "refreshed" => ("ok", "The repositories are being read now."),
             _ => return None,
         };

@@ -342,6 +342,16 @@ async fn dismiss(visit: Visit, body: Bytes) -> Answer {
     Ok(Redirect::to("/who-runs/unmatched?done=dismissed").into_response())
 }
 
+/// Title and page of a team as a report named it; a name that is no team here stays as it is.
+fn team_title(visit: &Visit, name: &str) -> (String, String) {
+    let team = Ref::parse(name, Some("group"), "default").ok();
+    let known = team.and_then(|team| visit.graph.get(&team));
+    match known.filter(|record| visit.graph.visible(visit.audience(), record)) {
+        Some(record) => (entity::title(record), team::href(&record.reference)),
+        None => (name.to_owned(), String::new()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,15 +369,5 @@ mod tests {
         let query = WhoRunsQuery { offering: "postgres".into(), below: Some("15".into()), ..WhoRunsQuery::default() };
         assert_eq!(command(&query), "loggia who-runs postgres --below 15");
         assert_eq!(parameters(&query), "offering=postgres&below=15");
-    }
-}
-
-/// Title and page of a team as a report named it; a name that is no team here stays as it is.
-fn team_title(visit: &Visit, name: &str) -> (String, String) {
-    let team = Ref::parse(name, Some("group"), "default").ok();
-    let known = team.and_then(|team| visit.graph.get(&team));
-    match known.filter(|record| visit.graph.visible(visit.audience(), record)) {
-        Some(record) => (entity::title(record), team::href(&record.reference)),
-        None => (name.to_owned(), String::new()),
     }
 }

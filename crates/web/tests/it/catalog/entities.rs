@@ -118,7 +118,7 @@ async fn what_is_taken_away_comes_back_with_its_source() {
     let before = uid(&world).await.unwrap();
     let delete = |uid: &str| format!("/entities/by-uid/{uid}");
     assert_eq!(world.send(Method::DELETE, &delete(&before), None).await.status, StatusCode::NO_CONTENT);
-    world.until("it is back", async |world| uid(world).await.is_some_and(|now| now != before)).await;
+    world.until("it is back", async |world| uid(world).await.is_some_and(|now| now == before)).await;
     assert_eq!(world.send(Method::DELETE, &delete("none"), None).await.status, StatusCode::NO_CONTENT);
     // What runs is not removed by forgetting it.
     let running = world.get("/entities/by-name/instance/booking/orders.prod").await.json();

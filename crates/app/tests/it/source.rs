@@ -1,0 +1,266 @@
+//! Following repositories: each by itself, and what a person says yes to is what they saw.
+
+use crate::estate::platform;
+use crate::harness::{InMemory, World, on_each, pass};
+use async_trait::async_trait;
+use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
+use loggia_app::order::OrderInput;
+use loggia_app::read::SourceFile;
+use loggia_app::source::{Edit, Reader, Sources, Tree};
+use loggia_app::worker::{self, Drivers};
+use loggia_app::{Caller, Door, Error};
+use loggia_model::operation::Verb;
+use loggia_store::EventFilter;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const PLACE: &str = "/company";
+const SLOW: &str = "/slow";
+
+/// A repository in memory, beside one that never answers.
+#[derive(Default)]
+struct Repository {
+    now: Mutex<(String, Vec<SourceFile>)>,
+    whole: AtomicUsize,
+}
+
+impl Repository {
+    fn commit(&self, commit: &str, files: Vec<SourceFile>) {
+        *self.now.lock().unwrap() = (commit.to_owned(), files);
+    }
+}
+
+#[async_trait]
+impl Reader for Repository {
+    async fn read(&self, location: &str, known: Option<&str>) -> Result<Option<Tree>, Failure> {
+        if location == SLOW {
+            std::future::pending::<()>().await;
+        }
+        let (commit, files) = self.now.lock().unwrap().clone();
+        if known == Some(commit.as_str()) {
+            return Ok(None);
+        }
+        self.whole.fetch_add(1, Ordering::AcqRel);
+        Ok(Some(Tree { commit, files, place: "file:/company/".into(), single: false }))
+    }
+
+    async fn commit(&self, _: &str, _: &Edit) -> Result<String, Failure> {
+        Err(Failure::yours("It takes no edits.", "Change the file."))
+    }
+}
+
+fn component(name: &str) -> SourceFile {
+    let text = format!(
+        "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: service\n  \
+         lifecycle: production\n  owner: x\n"
+    );
+    crate::harness::file(&format!("{name}.yaml"), &text)
+}
+
+fn sources(world: &World, reader: &Arc<Repository>, locations: &[&str]) -> Arc<Sources> {
+    let locations = locations.iter().map(|one| (*one).to_owned()).collect();
+    Arc::new(Sources::new(Arc::clone(&world.app), Arc::clone(reader) as Arc<dyn Reader>, locations))
+}
+
+fn follow(world: &World, sources: &Arc<Sources>) {
+    tokio::spawn(Arc::clone(sources).follow(|| (), world.stop.subscribe()));
+}
+
+fn there(app: &loggia_app::App, name: &str) -> bool {
+    app.graph().get_text(&format!("component:default/{name}")).is_some()
+}
+
+fn admin() -> Caller {
+    Caller::administrator("ines", Door::Page, "r0")
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+#[test]
+fn removals_are_confirmed_as_they_were_shown_by_a_person() {
+    on_each("removals_are_confirmed_as_they_were_shown_by_a_person", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        reader.commit("c1", ["a", "b", "c", "d"].into_iter().map(component).collect());
+        let sources = sources(&world, &reader, &[PLACE]);
+        follow(&world, &sources);
+        world.until("read", |app| there(app, "d")).await;
+        reader.commit("c2", vec![component("a"), component("b")]);
+        sources.refresh();
+        for _ in 0..100 {
+            pause().await;
+            if sources.list(&admin()).await.unwrap()[0].state.report.held.len() == 2 {
+                break;
+            }
+        }
+        let seen = sources.list(&admin()).await.unwrap().remove(0);
+        assert_eq!((seen.state.report.held.len(), seen.row.last_commit.as_deref()), (2, Some("c2")));
+        // What was found names things, and is for who may synchronise.
+        let outline = sources.list(&world.person("ann")).await.unwrap().remove(0);
+        assert!(outline.state.report.held.is_empty() && outline.followed);
+        reader.commit("c3", Vec::new());
+        let stale = sources.confirm(&admin(), PLACE, "c2").await;
+        assert!(matches!(stale, Err(Error::Conflict(_))), "{stale:?}");
+        assert!(there(&world.app, "c") && there(&world.app, "d"));
+        reader.commit("c2", vec![component("a"), component("b")]);
+        assert_eq!(sources.confirm(&admin(), PLACE, "c2").await.unwrap().removed, 2);
+        let events = world.store.events(&EventFilter { limit: 3, ..EventFilter::default() }).await.unwrap();
+        assert!(events.iter().all(|event| event.actor.principal.contains("ines")), "{events:?}");
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn a_source_that_is_not_read_any_more_can_be_dropped() {
+    on_each("a_source_that_is_not_read_any_more_can_be_dropped", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        reader.commit("c1", vec![component("a"), component("b")]);
+        let before = sources(&world, &reader, &[PLACE]);
+        follow(&world, &before);
+        world.until("read", |app| there(app, "b")).await;
+        for _ in 0..100 {
+            pause().await;
+            if before.all_read().await.unwrap() {
+                break;
+            }
+        }
+        assert!(matches!(before.drop_source(&admin(), PLACE).await, Err(Error::Refused(_))));
+        world.stop.send_replace(true);
+        let after = sources(&world, &reader, &[]);
+        assert!(!after.list(&admin()).await.unwrap()[0].followed);
+        assert!(matches!(after.drop_source(&world.person("ann"), PLACE).await, Err(Error::Forbidden(_))));
+        assert_eq!(after.drop_source(&admin(), PLACE).await.unwrap().removed, 3);
+        assert!(!there(&world.app, "a") && after.list(&admin()).await.unwrap().is_empty());
+        assert!(matches!(after.drop_source(&admin(), PLACE).await, Err(Error::NotFound(_))));
+    });
+}
+
+#[test]
+fn a_source_that_hangs_holds_nobody_up_and_problems_are_not_read_again_and_again() {
+    on_each("a_source_that_hangs_holds_nobody_up", |world| async move {
+        let reader = Arc::new(Repository::default());
+        let sources = sources(&world, &reader, &[SLOW, PLACE]);
+        reader.commit("c1", vec![component("a"), crate::harness::file("b.yaml", "kind: [broken")]);
+        follow(&world, &sources);
+        world.until("read", |app| there(app, "a")).await;
+        for _ in 0..5 {
+            pause().await;
+            sources.refresh();
+        }
+        pause().await;
+        assert_eq!(reader.whole.load(Ordering::Acquire), 1);
+        // What cannot be read is a problem, and no removal.
+        let unreadable = SourceFile { bytes: Arc::from([]), ..component("a") };
+        reader.commit("c2", vec![unreadable, component("c")]);
+        sources.refresh();
+        world.until("read", |app| there(app, "c")).await;
+        assert!(there(&world.app, "a"));
+        for _ in 0..100 {
+            pause().await;
+            if sources.list(&admin()).await.unwrap()[0].row.last_commit.as_deref() == Some("c2") {
+                break;
+            }
+        }
+        let report = sources.list(&admin()).await.unwrap().remove(0).state.report;
+        let told: Vec<_> = report.problems.iter().map(|p| (p.rule.as_str(), p.file.as_deref())).collect();
+        assert_eq!(told, [("file.unreadable", Some("a.yaml"))]);
+        world.stop.send_replace(true);
+    });
+}
+
+/// A driver that breaks down some times before it works.
+struct Breaking {
+    left: AtomicUsize,
+    inner: Arc<InMemory>,
+}
+
+#[async_trait]
+impl Driver for Breaking {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
+        self.inner.probe(backend).await
+    }
+
+    async fn plan(&self, request: &Request, log: &dyn RunLog) -> Result<Plan, Failure> {
+        self.inner.plan(request, log).await
+    }
+
+    async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        assert!(before.is_err(), "it breaks down");
+        self.inner.apply(request, log).await
+    }
+
+    async fn observe(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        self.inner.observe(request, log).await
+    }
+
+    async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
+        self.inner.destroy(request, log).await
+    }
+}
+
+fn order() -> OrderInput {
+    OrderInput {
+        offering: "db".into(),
+        environment: "dev".into(),
+        team: "booking".into(),
+        name: "one".into(),
+        ..OrderInput::default()
+    }
+}
+
+fn phase(app: &loggia_app::App) -> String {
+    let graph = app.graph();
+    let record = graph.get_text("instance:booking/one.dev");
+    record.map_or("none".into(), |r| r.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_worker_that_breaks_down_is_replaced() {
+    on_each("a_worker_that_breaks_down_is_replaced", |world| async move {
+        platform(&world).await;
+        let driver: Arc<dyn Driver> = Arc::new(Breaking { left: AtomicUsize::new(2), inner: Arc::default() });
+        let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
+        drop(worker::start(&world.app, &drivers, 1, &world.stop.subscribe()));
+        world.app.order(&world.person("ann"), order()).await.unwrap();
+        for _ in 0..60 {
+            pause().await;
+            pass(&world, 5);
+            if phase(&world.app) == "ready" {
+                break;
+            }
+        }
+        assert_eq!(phase(&world.app), "ready");
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_is_to_go_is_not_called_ready_in_between() {
+    on_each("what_is_to_go_is_not_called_ready_in_between", |world| async move {
+        platform(&world).await;
+        let ann = world.person("ann");
+        world.app.order(&ann, order()).await.unwrap();
+        let uid = world.app.graph().get_text("instance:booking/one.dev").unwrap().uid;
+        let instance = "instance:booking/one.dev".parse().unwrap();
+        world.app.operate(&ann, instance, Verb::Destroy, true).await.unwrap();
+        world.work(&Arc::default());
+        world.until("gone", |app| phase(app) == "none").await;
+        let past = world.store.history(uid, None, 20).await.unwrap();
+        let phase = |row: loggia_store::RevisionRow| {
+            Some(row.record()?.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
+        };
+        let phases: Vec<String> = past.into_iter().rev().filter_map(phase).collect();
+        let after = phases.iter().skip_while(|phase| *phase != "deleting");
+        assert!(after.clone().count() > 1 && after.clone().all(|phase| phase == "deleting"), "{phases:?}");
+        world.stop.send_replace(true);
+    });
+}
