@@ -2,9 +2,9 @@
 //! `LOGGIA_TEST_POSTGRES` names a server.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::needless_pass_by_value, reason = "tests hand their JSON over as they write it")]
 
 mod estate;
+mod gone;
 mod harness;
 mod kept;
 mod order;
