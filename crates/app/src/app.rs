@@ -8,15 +8,18 @@ use crate::known::Known;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
+use crate::source::SourceState;
 use crate::trace::TRACES;
 use crate::worker::Drivers;
 use crate::writer::{Head, Message, Outcome, Writer};
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
+use loggia_model::operation::Operation;
 use loggia_model::{Micros, Uid};
 use loggia_store::{Batch, Store};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch};
 use tracing::Instrument;
@@ -66,6 +69,8 @@ pub struct App {
     pub(crate) known: Known,
     /// How many transactions the writer of this server has committed.
     pub(crate) commits: AtomicU64,
+    /// Operations that ended, by verb, driver and outcome.
+    ended: Mutex<BTreeMap<(String, String, String), u64>>,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
     pub(crate) sightings: ArcSwap<Sightings>,
     /// The drivers of this server, once its workers have started.
@@ -75,7 +80,7 @@ pub struct App {
 }
 
 /// Figures for whoever operates a server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// How many records the graph holds.
     pub records: usize,
@@ -87,6 +92,12 @@ pub struct Figures {
     pub waiting: i64,
     /// How many of them a worker holds.
     pub held: i64,
+    /// Operations that ended since this server started, by verb, driver and outcome.
+    pub ended: BTreeMap<(String, String, String), u64>,
+    /// Sources by state: `ok`, `problems` or `failing`.
+    pub sources: BTreeMap<&'static str, i64>,
+    /// Whether drivers can work, by environment and driver.
+    pub drivers: BTreeMap<(String, String), bool>,
 }
 
 /// First and last time, by instance.
@@ -120,6 +131,7 @@ impl App {
             probed: ArcSwap::default(),
             known: Known::default(),
             commits: AtomicU64::new(0),
+            ended: Mutex::default(),
             sightings: ArcSwap::from_pointee(
                 sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
             ),
@@ -217,7 +229,20 @@ impl App {
         let (waiting, held) = self.store.work_counts(self.now()).await?;
         let graph = self.graph();
         let commits = self.commits.load(Ordering::Relaxed);
-        Ok(Figures { records: graph.len(), position: graph.position(), commits, waiting, held })
+        let mut sources: BTreeMap<&'static str, i64> = ["ok", "problems", "failing"].map(|state| (state, 0)).into();
+        for row in self.store.sources().await? {
+            let state: SourceState = serde_json::from_value(row.state).unwrap_or_default();
+            let word = match (state.failure.is_empty(), state.report.problems.is_empty()) {
+                (false, _) => "failing",
+                (true, false) => "problems",
+                (true, true) => "ok",
+            };
+            *sources.entry(word).or_default() += 1;
+        }
+        let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.is_empty())).collect();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (records, position) = (graph.len(), graph.position());
+        Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers })
     }
 
     /// A caller for a part of this server.
@@ -242,6 +267,14 @@ impl App {
         }
     }
 
+    fn count_end(&self, operation: &Operation) {
+        if operation.state.is_end() {
+            let (verb, outcome) = (format!("{:?}", operation.verb), format!("{:?}", operation.state));
+            let key = (verb.to_lowercase(), operation.driver.clone(), outcome.to_lowercase());
+            *self.ended.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
+        }
+    }
+
     /// Tells workers and watchers what was committed.
     pub(crate) fn committed(&self, batch: &Batch) {
         self.commits.fetch_add(1, Ordering::Relaxed);
@@ -252,6 +285,7 @@ impl App {
             self.offered.notify_one();
         }
         for operation in &batch.operations {
+            self.count_end(operation);
             // Nobody watching is fine.
             let _ = self.progress.send(operation.id);
         }

@@ -1,5 +1,8 @@
 //! Checks inputs against the JSON Schema of a contract.
 
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind as ErrorKind;
+use jsonschema::paths::Location;
 use loggia_model::Problem;
 use serde_json::{Map, Value};
 
@@ -22,7 +25,7 @@ impl Checker {
         if self.0.is_valid(value) {
             return Vec::new();
         }
-        self.0.iter_errors(value).map(|error| problem(&error, at)).collect()
+        self.0.iter_errors(value).flat_map(|error| problems(&error, at)).collect()
     }
 }
 
@@ -35,22 +38,80 @@ pub fn check(schema: &Value, value: &Value, at: &str) -> Vec<Problem> {
             return vec![Problem::new("contract.schema", at, message, "Correct the contract of the release.")];
         }
     };
-    validator.iter_errors(value).map(|error| problem(&error, at)).collect()
+    validator.iter_errors(value).flat_map(|error| problems(&error, at)).collect()
 }
 
-fn problem(error: &jsonschema::ValidationError<'_>, at: &str) -> Problem {
-    let pointer = error.instance_path().to_string();
-    let mut path = at.to_owned();
-    for part in pointer.split('/').filter(|part| !part.is_empty()) {
-        path = join(&path, part);
+/// What an error says. Of a value that fits none of several forms: what keeps it from the form that it is meant to have.
+fn problems(error: &ValidationError<'_>, at: &str) -> Vec<Problem> {
+    let (ErrorKind::AnyOf { context } | ErrorKind::OneOfNotValid { context }) = error.kind() else {
+        return vec![problem(error, at)];
+    };
+    let here = error.instance_path();
+    let typed = |form: &&Vec<ValidationError<'_>>| !form.iter().any(|error| misshapen(error, here));
+    let mut forms: Vec<_> = context.iter().filter(typed).collect();
+    if forms.is_empty() {
+        forms = context.iter().collect();
     }
+    let named: Vec<_> = forms.iter().filter(|form| constant(form).is_none()).collect();
+    match named.iter().min_by_key(|form| form.len()) {
+        Some(form) => form.iter().flat_map(|error| problems(error, at)).collect(),
+        None => vec![unnamed(&forms, at).unwrap_or_else(|| problem(error, at))],
+    }
+}
+
+/// Whether an error is that the value is of another type: of another form altogether.
+fn misshapen(error: &ValidationError<'_>, here: &Location) -> bool {
+    let of_here = error.instance_path() == here;
+    match error.kind() {
+        ErrorKind::Type { .. } => of_here,
+        ErrorKind::AnyOf { context } | ErrorKind::OneOfNotValid { context } => {
+            of_here && context.iter().all(|form| form.iter().any(|error| misshapen(error, here)))
+        }
+        _ => false,
+    }
+}
+
+/// The constant of a form that a value does not have, such as the kind of a document.
+fn constant<'a>(form: &'a [ValidationError<'static>]) -> Option<(&'a ValidationError<'static>, &'a Value)> {
+    form.iter().find_map(|error| match error.kind() {
+        ErrorKind::Constant { expected_value } => Some((error, &**expected_value)),
+        _ => None,
+    })
+}
+
+/// The constant of none of the forms.
+fn unnamed(forms: &[&Vec<ValidationError<'static>>], at: &str) -> Option<Problem> {
+    let (error, _) = constant(forms.first()?)?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut known: Vec<String> = forms.iter().filter_map(|form| Some(text(constant(form)?.1))).collect();
+    known.dedup();
+    let message = format!("{} is not known here", plain(error.instance()));
+    Some(Problem::new("contract.const", path_of(error, at), message, format!("Write one of: {}.", known.join(", "))))
+}
+
+fn plain(value: &Value) -> String {
+    if value.is_object() || value.is_array() { "The value".to_owned() } else { value.to_string() }
+}
+
+fn path_of(error: &ValidationError<'_>, at: &str) -> String {
+    let pointer = error.instance_path().to_string();
+    pointer.split('/').filter(|part| !part.is_empty()).fold(at.to_owned(), |path, part| join(&path, part))
+}
+
+fn problem(error: &ValidationError<'_>, at: &str) -> Problem {
+    let path = path_of(error, at);
     let keyword = error.schema_path().to_string().rsplit('/').next().unwrap_or_default().to_owned();
-    if let jsonschema::error::ValidationErrorKind::Required { property } = error.kind() {
+    if let ErrorKind::Required { property } = error.kind() {
         let name = property.as_str().unwrap_or_default();
         let message = format!("{name} is missing");
         return Problem::new("contract.required", join(&path, name), message, "Fill it in.");
     }
-    Problem::new(&format!("contract.{keyword}"), path, error.to_string(), "Change the value so that it fits.")
+    // Of what is large, only what is wrong with it is told.
+    let message = match error.instance().is_object() || error.instance().is_array() {
+        true => error.masked_with("The value").to_string(),
+        false => error.to_string(),
+    };
+    Problem::new(&format!("contract.{keyword}"), path, message, "Change the value so that it fits.")
 }
 
 fn join(path: &str, part: &str) -> String {
@@ -90,6 +151,28 @@ mod tests {
         assert_eq!(paths(json!({"name": "a", "size": "x"})), ["inputs.size"]);
         assert_eq!(paths(json!({"name": "a", "nested": {"n": 4}})), ["inputs.nested.n"]);
         assert_eq!(paths(json!({"name": "a", "other": 1})), ["inputs"]);
+    }
+
+    #[test]
+    fn names_what_keeps_a_value_from_the_form_that_it_is_meant_to_have() {
+        let kind = |name: &str, field: &str| {
+            json!({"type": "object", "required": ["kind", field],
+            "properties": {"kind": {"const": name}, field: {"type": "string"}}})
+        };
+        let one = json!({"anyOf": [kind("Cat", "fur"), kind("Fish", "fins")]});
+        let schema = json!({"anyOf": [one, {"type": "array", "items": one, "maxItems": 2}]});
+        let said = |value| {
+            let found = check(&schema, &value, "");
+            found.into_iter().map(|p| format!("{}: {}", p.path, p.message)).collect::<Vec<_>>()
+        };
+        assert!(said(json!([{"kind": "Cat", "fur": "grey"}])).is_empty());
+        assert_eq!(said(json!({"kind": "Fish", "fins": 2})), ["fins: 2 is not of type \"string\""]);
+        assert_eq!(said(json!([{"kind": "Cat", "fur": "grey"}, {"kind": "Fish"}])), ["1.fins: fins is missing"]);
+        assert_eq!(said(json!([{"kind": "Dog"}])), ["0.kind: \"Dog\" is not known here"]);
+        assert_eq!(check(&schema, &json!({"kind": "Dog"}), "")[0].mend, "Write one of: Cat, Fish.");
+        let cat = json!({"kind": "Cat", "fur": "grey"});
+        let many = said(json!([cat, cat, cat]));
+        assert!(many.len() == 1 && !many[0].contains("grey"), "{many:?}");
     }
 
     #[test]

@@ -86,8 +86,12 @@ impl Sources {
 }
 
 /// What everybody may know of a source: how much there is, and whether it can be read.
-fn outline(state: SourceState) -> SourceState {
-    let report = SyncReport { kept: Vec::new(), held: Vec::new(), problems: Vec::new(), ..state.report };
-    let failure = if state.failure.is_empty() { "" } else { "It cannot be read now." };
-    SourceState { report, failure: failure.to_owned(), ..state }
+fn outline(mut state: SourceState) -> SourceState {
+    state.report.kept.clear();
+    state.report.held.clear();
+    state.report.problems.clear();
+    if !state.failure.is_empty() {
+        "It cannot be read now.".clone_into(&mut state.failure);
+    }
+    state
 }

@@ -10,9 +10,10 @@ use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Micros, Record, Ref, RelationType, time};
+use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Narrows the question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -133,6 +134,27 @@ impl App {
             step: spec.step,
             known_by: status.known_by,
         })
+    }
+
+    /// The status of a record as it is now, as JSON. That of an instance says what time made of it: when it was first
+    /// and last seen, and the phase `unknown` where that is too long ago.
+    pub fn status_now<'a>(&self, graph: &Graph, record: &'a Record) -> Option<Cow<'a, str>> {
+        let text = record.status.as_deref();
+        self.instance_now(graph, record).map(Cow::Owned).or_else(|| text.map(Cow::Borrowed))
+    }
+
+    fn instance_now(&self, graph: &Graph, record: &Record) -> Option<String> {
+        if record.reference.kind() != "instance" {
+            return None;
+        }
+        let (first, last) = self.sighting(record.uid)?;
+        let phase = self.phase(graph, &record.spec().ok()?, &record.typed_status().ok()?, Some(last));
+        let mut status = serde_json::to_value(record.parse_status()).ok()?;
+        let map = status.as_object_mut()?;
+        map.insert("phase".to_owned(), serde_json::to_value(phase).ok()?);
+        map.insert("firstSeen".to_owned(), first.to_string().into());
+        map.insert("lastSeen".to_owned(), last.to_string().into());
+        Some(canonical::to_string(&status))
     }
 
     /// The phase of now: what was not seen for too long is unknown, never gone.

@@ -54,7 +54,7 @@ pub enum Command {
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what was reported and belongs to nothing that is offered
-    Unmatched(estate::ListArgs),
+    Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
     Sources(estate::SourcesArgs),
     /// Finds things by words

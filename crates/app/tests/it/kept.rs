@@ -79,7 +79,7 @@ async fn apply(world: &World, value: Value) {
     world.app.run(&admin(), Apply { prepared, if_match: None, dry_run: false }).await.unwrap();
 }
 
-fn dev(backends: Value) -> Value {
+fn dev(backends: &Value) -> Value {
     json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "dev"},
         "spec": {"product": "fairway", "type": "development", "owner": "core", "backends": backends}})
 }
@@ -90,14 +90,14 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
     on_each("an_instance_is_destroyed_only_where_it_was_made", |world| async move {
         platform(&world).await;
         let driver = Arc::new(InMemory::default());
-        apply(&world, dev(json!({"first": {"driver": "memory", "config": {"folder": "a"}}}))).await;
+        apply(&world, dev(&json!({"first": {"driver": "memory", "config": {"folder": "a"}}}))).await;
         let instance = ready(&world, "db", &driver).await;
         let ann = world.person("ann");
         let destroy = || world.app.operate(&ann, instance.clone(), Verb::Destroy, true);
         for other in
             [json!({"first": {"driver": "memory", "config": {"folder": "b"}}}), json!({"memory": {"driver": "memory"}})]
         {
-            apply(&world, dev(other)).await;
+            apply(&world, dev(&other)).await;
             let outcome = destroy().await.unwrap();
             world.until("ended", |app| phase(app, instance.as_str()) != "deleting").await;
             assert_eq!(phase(&world.app, instance.as_str()), "failed");
@@ -109,7 +109,7 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
         }
         // Another backend beside it is fine, even one that the driver would get now.
         let both = json!({"first": {"driver": "memory", "config": {"folder": "a"}}, "memory": {"driver": "memory"}});
-        apply(&world, dev(both)).await;
+        apply(&world, dev(&both)).await;
         destroy().await.unwrap();
         world.until("gone", |app| phase(app, instance.as_str()) == "none").await;
         assert!(driver.resources.lock().unwrap().is_empty());

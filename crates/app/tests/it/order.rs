@@ -64,6 +64,9 @@ fn an_order_becomes_a_working_instance_and_goes_away_again() {
         assert!(driver.resources.lock().unwrap().is_empty());
         let id: Uid = serde_json::from_value(outcome.answer["operation"].clone()).unwrap();
         assert_eq!(world.app.operation(&ann, id).await.unwrap().state, State::Succeeded);
+        let ended = world.app.figures().await.unwrap().ended;
+        let ended: Vec<_> = ended.iter().map(|((verb, driver, how), n)| format!("{verb} {driver} {how} {n}")).collect();
+        assert_eq!(ended, ["apply memory succeeded 1", "destroy memory succeeded 1"]);
         world.stop.send_replace(true);
     });
 }

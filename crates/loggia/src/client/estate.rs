@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -141,7 +142,9 @@ pub async fn observe(args: ObserveArgs) -> Result<()> {
     let why = text(&one, "/why");
     let (name, result) = (text(&one, "/instance"), text(&one, "/result"));
     let name = if name.is_empty() { args.offering.clone() } else { name };
-    print(&format!("{}\n", format!("{name} {result} {why}").trim_end()))
+    let warnings = one.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+    let warnings: String = warnings.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect();
+    print(&format!("{}\n{warnings}", format!("{name} {result} {why}").trim_end()))
 }
 
 /// Arguments of `loggia enrol`.
@@ -194,13 +197,22 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     let api = args.access.api()?;
     let lines: Vec<&str> = text_of.lines().filter(|line| !line.trim().is_empty()).collect();
     let (mut received, mut new) = (0, 0);
+    let mut unknown: BTreeMap<(String, String), u64> = BTreeMap::new();
     for some in lines.chunks(loggia_app::usage::MOST) {
         let request = api.request(Method::POST, "/api/v1/usage").header("content-type", "application/x-ndjson");
         let answer = api.json(request.body(some.join("\n"))).await?;
         received += answer["received"].as_u64().unwrap_or_default();
         new += answer["new"].as_u64().unwrap_or_default();
+        for one in answer["unknown"].as_array().into_iter().flatten() {
+            let count = unknown.entry((text(one, "/field"), text(one, "/name"))).or_default();
+            *count += one["readings"].as_u64().unwrap_or_default();
+        }
     }
-    print(&format!("{received} readings, {new} of them new\n"))
+    let line = |((field, name), count): (&(String, String), &u64)| {
+        format!("There is no {field} {name}: {count} readings are kept, and shown when it is there.\n")
+    };
+    let unknown: String = unknown.iter().map(line).collect();
+    print(&format!("{received} readings, {new} of them new\n{unknown}"))
 }
 
 /// A question without arguments.
@@ -213,12 +225,28 @@ pub struct ListArgs {
     access: Access,
 }
 
+/// Arguments of `loggia unmatched`.
+#[derive(Args, Debug)]
+pub struct UnmatchedArgs {
+    /// Puts one aside, by its name in `-o name`: it is not listed any more; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    dismiss: Vec<String>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 /// `loggia unmatched`
 ///
 /// # Errors
 /// With the words of the server.
-pub async fn unmatched(args: ListArgs) -> Result<()> {
-    let answer = args.access.api()?.get("/api/v1/unmatched", &[]).await?;
+pub async fn unmatched(args: UnmatchedArgs) -> Result<()> {
+    let UnmatchedArgs { dismiss, list: args } = args;
+    let api = args.access.api()?;
+    if !dismiss.is_empty() {
+        let answer = api.post("/api/v1/unmatched:dismiss", &json!({"keys": dismiss})).await?;
+        return print(&format!("{} put aside\n", answer["dismissed"]));
+    }
+    let answer = api.get("/api/v1/unmatched", &[]).await?;
     let mut table = Table::new(&["REPORTED AS", "VERSION", "TEAM", "ENVIRONMENT", "LAST SEEN", "WHY"]);
     for one in items(&answer) {
         let reported = |name: &str| text(one, &format!("/reported/{name}"));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use loggia_app::files::{FileEntry, wanted};
 use loggia_app::read::beside;
-use loggia_model::{Document, kinds};
+use loggia_model::{Document, Ref, kinds};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     for kind in kinds::ALL {
         all.extend(api.list(kind.plural, &[]).await?);
     }
+    let placeless = placeless(&all);
+    all.retain(|one| !placeless.contains(&text(one, "/ref")));
     let origins = origins(&all);
     let all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins)).collect();
     for one in &all {
@@ -61,8 +63,23 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     }
     let count = all.len();
     write_documents(all, folder)?;
-    write(&folder.join("README.md"), readme(&api.url).as_bytes(), false)?;
-    print(&format!("{count} documents in {}\nloggia serve --repository {0}\n", folder.display()))
+    write(&folder.join("README.md"), readme(&api.url, &placeless).as_bytes(), false)?;
+    let left: String =
+        placeless.iter().map(|name| format!("left out {name}: its team or environment is unknown\n")).collect();
+    print(&format!("{left}{count} documents in {}\nloggia serve --repository {0}\n", folder.display()))
+}
+
+/// What was reported to run for a team or in an environment that nobody described: as files it would be wrong.
+fn placeless(all: &[Value]) -> BTreeSet<String> {
+    let known: BTreeSet<String> = all.iter().map(|one| text(one, "/ref")).collect();
+    let names = |one: &Value, field: &str, kind: &str| {
+        Ref::parse(&text(one, field), Some(kind), "default").is_ok_and(|name| known.contains(name.as_str()))
+    };
+    let lost = |one: &&Value| {
+        text(one, "/document/kind") == "Instance"
+            && !(names(one, "/document/spec/team", "group") && names(one, "/document/spec/environment", "environment"))
+    };
+    all.iter().filter(lost).map(|one| text(one, "/ref")).collect()
 }
 
 /// The folder of each repository; one alone needs none.
@@ -158,7 +175,12 @@ fn write(path: &Path, bytes: &[u8], program: bool) -> Result<()> {
     Ok(())
 }
 
-fn readme(url: &str) -> String {
+fn readme(url: &str, placeless: &BTreeSet<String>) -> String {
+    let mut left = String::new();
+    if !placeless.is_empty() {
+        left.push_str("\nLeft out, because nobody described the team or environment that they were reported for:\n\n");
+        placeless.iter().for_each(|name| left.push_str(&format!("- {name}\n")));
+    }
     format!(
         "# Exported from {url}
 
@@ -169,6 +191,6 @@ Everything that the exporting person or service could see, as files. It starts a
 
 What ran there is written as *enrolled*: only that server's drivers hold it. Passwords, tokens, secrets, use and history
 are not in it; `loggia backup` has them.
-"
+{left}"
     )
 }

@@ -82,3 +82,21 @@ fn what_ran_is_exported_as_enrolled() {
     assert_eq!(again.fails(&["delete", "instance/red/fast.dev", "--yes"]).0, 1, "another server's driver holds it");
     again.stop();
 }
+
+#[test]
+fn what_was_reported_for_an_unknown_place_is_left_out() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
+    server.ok(&["observe", "--offering", "cache", "--env", "dev", "--team", "red", "--name", "known"]);
+    let said = server.ok(&["observe", "--offering", "cache", "--env", "mars", "--team", "red", "--name", "odd"]);
+    assert!(said.contains("There is no environment mars"), "{said}");
+    let exported = folder.path().join("exported");
+    let said = server.ok(&["export", exported.to_str().unwrap()]);
+    assert!(said.contains("left out instance:red/odd.mars"), "{said}");
+    server.ok(&["check", exported.to_str().unwrap()]);
+    assert!(exported.join("kept-on-the-server/instance-red-known.dev.yaml").exists());
+    let readme = std::fs::read_to_string(exported.join("README.md")).unwrap();
+    assert!(readme.contains("- instance:red/odd.mars"), "{readme}");
+    server.stop();
+}

@@ -56,7 +56,7 @@ fn unknown(reference: &Ref) -> Fault {
 
 fn found(call: &Call, graph: &Graph, record: &Record) -> Response {
     let mut text = String::with_capacity(record.document.len() + 512);
-    view::write(graph, &call.caller.audience, record, &mut text);
+    write_now(call, graph, record, &mut text);
     let tag = view::answer_tag(&record.etag, &text);
     if call.if_none_match().as_deref() == Some(tag.trim_matches('"')) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
@@ -68,6 +68,12 @@ fn found(call: &Call, graph: &Graph, record: &Record) -> Response {
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     response
+}
+
+/// Appends a record as it is now.
+fn write_now(call: &Call, graph: &Graph, record: &Record, out: &mut String) {
+    let status = call.app().status_now(graph, record);
+    view::write(graph, &call.caller.audience, record, status.as_deref(), out);
 }
 
 /// The way to where it is called now; the rest of the address stays.
@@ -86,7 +92,7 @@ fn moved(call: &Call, name: &Ref) -> Response {
 async fn at(call: &Call, reference: &Ref, time: Micros) -> Handled {
     let record = call.app().record_at(&call.caller, reference, time).await?;
     let mut text = String::new();
-    view::write(&call.app().graph(), &call.caller.audience, &record, &mut text);
+    view::write(&call.app().graph(), &call.caller.audience, &record, record.status.as_deref(), &mut text);
     Ok(json_text(text))
 }
 
@@ -122,12 +128,12 @@ pub async fn list(call: Call) -> Handled {
 
 fn write_item(call: &Call, graph: &Graph, record: &Record, out: &mut String) -> Result<(), Fault> {
     let Some(fields) = call.given.text("fields") else {
-        view::write(graph, &call.caller.audience, record, out);
+        write_now(call, graph, record, out);
         return Ok(());
     };
     let fields: Vec<Vec<&str>> = fields.split(',').map(|field| field.split('.').collect()).collect();
     let mut text = String::new();
-    view::write(graph, &call.caller.audience, record, &mut text);
+    write_now(call, graph, record, &mut text);
     out.push_str(&view::pick(&text, &fields)?.to_string());
     Ok(())
 }

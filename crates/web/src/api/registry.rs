@@ -247,6 +247,10 @@ fn estate() -> Vec<Route> {
         get("/api/v1/unmatched", "listUnmatched", Action::Sync, by!(who_runs::unmatched))
             .does("Lists what was reported and belongs to nothing that is offered, with why.")
             .gives::<who_runs::Unmatched>(200, "What belongs to nothing."),
+        post("/api/v1/unmatched:dismiss", "dismissUnmatched", Action::Sync, by!(who_runs::dismiss))
+            .does("Puts such things aside: they are not listed any more, however often they are reported.")
+            .body::<who_runs::Dismissal>()
+            .gives::<who_runs::Dismissed>(200, "How many."),
     ]
 }
 

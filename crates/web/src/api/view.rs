@@ -32,7 +32,7 @@ pub struct RecordView {
     pub source: SourceView,
     /// `apiVersion`, `kind`, `metadata` and `spec`.
     pub document: Map<String, Value>,
-    /// What the server says about it.
+    /// What the server says about it; of an instance also `firstSeen`, `lastSeen`, and the phase of now.
     pub status: Option<Map<String, Value>>,
     /// What it is related to, as far as you may see it.
     pub relations: Vec<RelationView>,
@@ -57,8 +57,8 @@ pub struct RelationView {
     pub target: Ref,
 }
 
-/// Appends a record. The stored text is copied, not written anew.
-pub fn write(graph: &Graph, audience: &Audience, record: &Record, out: &mut String) {
+/// Appends a record with a status. The stored text is copied, not written anew.
+pub fn write(graph: &Graph, audience: &Audience, record: &Record, status: Option<&str>, out: &mut String) {
     // Writing to a String does not fail.
     let _ = write!(out, "{{\"ref\":\"{}\",\"uid\":\"{}\",\"etag\":", record.reference, record.uid);
     write_text(&record.etag, out);
@@ -74,7 +74,7 @@ pub fn write(graph: &Graph, audience: &Audience, record: &Record, out: &mut Stri
     out.push_str("},\"document\":");
     out.push_str(&record.document);
     out.push_str(",\"status\":");
-    out.push_str(record.status.as_deref().unwrap_or("null"));
+    out.push_str(status.unwrap_or("null"));
     out.push_str(",\"relations\":[");
     for (at, relation) in graph.relations(audience, record).iter().enumerate() {
         let comma = if at > 0 { "," } else { "" };

@@ -6,7 +6,7 @@ use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::Micros;
 use loggia_model::instance::Step;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Who runs it.
@@ -41,6 +41,28 @@ pub struct UnmatchedView {
     pub last_seen: Micros,
     /// How often.
     pub count: i64,
+}
+
+/// What is put aside.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dismissal {
+    /// Keys of the list.
+    #[schemars(length(min = 1, max = 1_000))]
+    keys: Vec<String>,
+}
+
+/// What was put aside.
+#[derive(Serialize, JsonSchema)]
+pub struct Dismissed {
+    /// How many.
+    pub dismissed: usize,
+}
+
+/// Puts things aside that belong to nothing.
+pub async fn dismiss(call: Call) -> Handled {
+    let input: Dismissal = call.json()?;
+    json(&Dismissed { dismissed: call.app().dismiss(&call.caller, input.keys).await? })
 }
 
 /// Who runs an offering.

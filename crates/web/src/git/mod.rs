@@ -15,8 +15,8 @@ use axum::routing::any;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::TryStreamExt;
 use loggia_app::driver::Failure;
-use loggia_app::git_http::{GitAddress, GitRequest};
-use loggia_app::{Caller, Door, Error};
+use loggia_app::git_http::{Body as GitBody, GitAddress, GitRequest};
+use loggia_app::{App, Caller, Door, Error};
 use loggia_model::Record;
 use std::sync::Arc;
 
@@ -71,10 +71,11 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
     let reads = fetches(&address, &request.method);
     let answer = git.serve(request).await.map_err(|failure| unserved(&failure))?;
     let answer = answer.ok_or_else(missing)?;
-    if reads && answer.status == 200 {
-        note(state, caller, instance);
-    }
-    let mut response = Response::new(Body::from_stream(answer.body));
+    let mut response = if reads && answer.status == 200 {
+        Response::new(Body::from_stream(counted(Arc::clone(&state.app), caller, instance, answer.body)))
+    } else {
+        Response::new(Body::from_stream(answer.body))
+    };
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -89,13 +90,45 @@ fn unserved(failure: &Failure) -> Error {
     Error::Unavailable("Git cannot be served now. Try again in a moment.".into())
 }
 
-/// Whether a request takes something out of a repository.
+/// Whether a request may take something out of a repository. Before a fetch, and when there is nothing new, clients only
+/// ask what there is.
 fn fetches(address: &GitAddress, method: &str) -> bool {
     !address.write && method == "POST"
 }
 
-fn note(state: &WebState, caller: Caller, instance: Arc<Record>) {
-    let app = Arc::clone(&state.app);
+/// A body that is noted as a fetch when objects are sent in it.
+fn counted(app: Arc<App>, caller: Caller, instance: Arc<Record>, body: GitBody) -> GitBody {
+    let mut waiting = Some((Pack::default(), app, caller, instance));
+    Box::pin(body.inspect_ok(move |chunk| {
+        if let Some((_, app, caller, instance)) = waiting.take_if(|(pack, ..)| pack.begins_in(chunk)) {
+            note(app, caller, instance);
+        }
+    }))
+}
+
+/// Looks for the beginning of objects in an answer, whichever version of the protocol it is in: `PACK` on the first
+/// band, or after the last line of the negotiation where there are no bands. Names of branches cannot contain either.
+#[derive(Default)]
+struct Pack {
+    /// The end of the chunk before.
+    tail: Vec<u8>,
+}
+
+impl Pack {
+    const SIGNS: [&[u8]; 2] = [b"\x01PACK", b"NAK\nPACK"];
+    const LONGEST: usize = 8;
+
+    fn begins_in(&mut self, chunk: &[u8]) -> bool {
+        let has = |bytes: &[u8]| Pack::SIGNS.iter().any(|sign| bytes.windows(sign.len()).any(|part| part == *sign));
+        self.tail.extend(&chunk[..chunk.len().min(Pack::LONGEST)]);
+        let found = has(&self.tail) || has(chunk);
+        self.tail.extend(&chunk[chunk.len().min(Pack::LONGEST)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(Pack::LONGEST));
+        found
+    }
+}
+
+fn note(app: Arc<App>, caller: Caller, instance: Arc<Record>) {
     tokio::spawn(async move {
         if let Err(error) = app.note_fetch(&caller, &instance).await {
             tracing::debug!(%error, "a fetch could not be counted");
@@ -124,6 +157,21 @@ fn refuse(error: &Error) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_are_found_wherever_the_answer_is_cut() {
+        let begins = |parts: &[&[u8]]| {
+            let mut pack = Pack::default();
+            parts.iter().any(|part| pack.begins_in(part))
+        };
+        let answer = b"000dpackfile\n0015\x02Counting: 3\n0031\x01PACK\0\0\0\x02";
+        for at in 0..answer.len() {
+            assert!(begins(&[&answer[..at], &answer[at..]]), "cut at {at}");
+        }
+        assert!(begins(&answer.iter().map(std::slice::from_ref).collect::<Vec<_>>()), "byte by byte");
+        assert!(begins(&[b"0008NAK\nPACK"]));
+        assert!(!begins(&[b"003d1f refs/heads/PACK\n", b"PACK", b"0000"]));
+    }
 
     #[test]
     fn the_password_is_the_token_whatever_the_name() {

@@ -6,6 +6,7 @@ use crate::state::WebState;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use loggia_app::app::Figures;
 use loggia_app::policy::{Action, admit};
 use loggia_app::{Caller, Error, Principal};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Upper ends of the buckets of durations, in seconds.
@@ -35,6 +37,27 @@ struct Timed {
     route: String,
 }
 
+/// Which operations are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Ended {
+    verb: String,
+    driver: String,
+    outcome: String,
+}
+
+/// Which sources are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InState {
+    state: &'static str,
+}
+
+/// One driver at one place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Place {
+    environment: String,
+    driver: String,
+}
+
 type Durations = Family<Timed, Histogram, fn() -> Histogram>;
 
 /// What this server counts.
@@ -42,6 +65,9 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     durations: Durations,
+    operations: Family<Ended, Counter>,
+    sources: Family<InState, Gauge>,
+    drivers: Family<Place, Gauge>,
     commits: Gauge,
     records: Gauge,
     position: Gauge,
@@ -56,6 +82,13 @@ impl Default for Metrics {
         let durations = Durations::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register("http_requests", "Requests by route, method and status", requests.clone());
         registry.register("http_request_seconds", "Time until the answer began, by route", durations.clone());
+        let operations = Family::<Ended, Counter>::default();
+        let sources = Family::<InState, Gauge>::default();
+        let drivers = Family::<Place, Gauge>::default();
+        let about = "Operations that ended on this server since its start, by verb, driver and outcome";
+        registry.register("operations", about, operations.clone());
+        registry.register("sources", "Sources by state: ok, problems or failing", sources.clone());
+        registry.register("driver_able", "Whether a driver can work in an environment: 1 or 0", drivers.clone());
         let mut gauge = |name: &str, about: &str| {
             let gauge = Gauge::default();
             registry.register(name, about, gauge.clone());
@@ -64,6 +97,9 @@ impl Default for Metrics {
         Metrics {
             requests,
             durations,
+            operations,
+            sources,
+            drivers,
             commits: gauge("commits", "Transactions of the writer since the start"),
             records: gauge("records", "Records in memory"),
             position: gauge("position", "Position of the history that is in memory"),
@@ -80,9 +116,31 @@ impl Metrics {
         self.durations.get_or_create(&Timed { route: route.to_owned() }).observe(took.as_secs_f64());
         self.requests.get_or_create(&Request { route: route.to_owned(), method, status }).inc();
     }
+
+    /// Takes over what the application counts.
+    fn set(&self, figures: Figures) {
+        self.commits.set(i64::try_from(figures.commits).unwrap_or(i64::MAX));
+        self.records.set(i64::try_from(figures.records).unwrap_or(i64::MAX));
+        self.position.set(figures.position);
+        self.waiting.set(figures.waiting);
+        self.held.set(figures.held);
+        for ((verb, driver, outcome), count) in figures.ended {
+            let counter = self.operations.get_or_create(&Ended { verb, driver, outcome }).clone();
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        for (state, count) in figures.sources {
+            self.sources.get_or_create(&InState { state }).set(count);
+        }
+        // Places go away.
+        self.drivers.clear();
+        for ((environment, driver), able) in figures.drivers {
+            self.drivers.get_or_create(&Place { environment, driver }).set(i64::from(able));
+        }
+    }
 }
 
-/// Who may see the figures: an administrator, or a service whose token may read; everybody when the operator says so.
+/// Who may see the figures: the product team, an administrator, or a service whose token may read; everybody when the
+/// operator says so.
 fn may(state: &WebState, caller: &Caller) -> Result<(), Error> {
     if state.open_metrics {
         return Ok(());
@@ -90,24 +148,47 @@ fn may(state: &WebState, caller: &Caller) -> Result<(), Error> {
     admit(caller, Action::Read)?;
     match &caller.principal {
         Principal::Service(_) => Ok(()),
-        _ if caller.administrator => Ok(()),
-        _ => Err(Error::Forbidden("Only an administrator or a service may see this.".into())),
+        _ if caller.administrator || caller.product_team => Ok(()),
+        _ => Err(Error::Forbidden("Only the product team, an administrator or a service may see this.".into())),
     }
 }
 
 /// The figures.
 pub async fn show(State(state): State<WebState>, By(caller): By) -> Result<Response, Reply> {
     may(&state, &caller)?;
-    let figures = state.app.figures().await?;
     let metrics = &state.metrics;
-    let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    metrics.commits.set(i64::try_from(figures.commits).unwrap_or(i64::MAX));
-    metrics.records.set(number(figures.records));
-    metrics.position.set(figures.position);
-    metrics.waiting.set(figures.waiting);
-    metrics.held.set(figures.held);
+    metrics.set(state.app.figures().await?);
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|error| Error::Internal(format!("cannot write figures: {error}")))?;
     let media = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, media)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_operations_sources_and_drivers_are_shown() {
+        let name = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let figures = |ended: u64, place: &str| Figures {
+            ended: [(("apply".to_owned(), "git".to_owned(), "failed".to_owned()), ended)].into(),
+            sources: [("failing", 1)].into(),
+            drivers: [(name(place, "git"), false)].into(),
+            ..Figures::default()
+        };
+        let metrics = Metrics::default();
+        metrics.set(figures(2, "old"));
+        metrics.set(figures(3, "dev"));
+        let mut text = String::new();
+        encode(&mut text, &metrics.registry).unwrap();
+        for line in [
+            "loggia_operations_total{verb=\"apply\",driver=\"git\",outcome=\"failed\"} 3\n",
+            "loggia_sources{state=\"failing\"} 1\n",
+            "loggia_driver_able{environment=\"dev\",driver=\"git\"} 0\n",
+        ] {
+            assert!(text.contains(line), "no {line} in {text}");
+        }
+        assert!(!text.contains("\"old\""), "what is not there any more is not told");
+    }
 }

@@ -193,6 +193,7 @@ impl Visit {
             "withdrawn" => ("ok", "It is only observed again."),
             "committed" => ("ok", "Committed in your name. It is shown here as soon as it was read."),
             "saved" => ("ok", "Saved."),
+            "dismissed" => ("ok", "It is put aside."),
             "confirmed" => ("ok", "The removals are confirmed and done."),
             "dropped" => ("ok", "It was dropped. What something runs on stays."),
             "refreshed" => ("ok", "The repositories are being read now."),

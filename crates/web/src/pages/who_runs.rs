@@ -1,5 +1,6 @@
 //! Who runs what, at which version, and who must be told.
 
+use super::form::Form;
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{entity, instance, team};
@@ -9,8 +10,9 @@ use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{get, post};
+use bytes::Bytes;
 use loggia_app::Error;
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::instance::Step;
@@ -23,6 +25,7 @@ pub fn routes() -> Router<WebState> {
         .route("/who-runs", get(show))
         .route("/who-runs.csv", get(csv))
         .route("/who-runs/unmatched", get(unmatched))
+        .route("/who-runs/unmatched/dismiss", post(dismiss))
 }
 
 /// The page for an offering.
@@ -299,6 +302,7 @@ struct UnmatchedPage {
 
 /// One thing that matched nothing.
 struct UnmatchedRow {
+    key: String,
     offering: String,
     version: String,
     team: String,
@@ -314,6 +318,7 @@ async fn unmatched(visit: Visit) -> Answer {
     let rows = visit.app().unmatched(&visit.caller).await?;
     let text = |value: &serde_json::Value, name: &str| value.get(name).map(words::plain).unwrap_or_default();
     let view = |row: &loggia_app::unmatched::UnmatchedThing| UnmatchedRow {
+        key: row.key.clone(),
         offering: text(&row.attributes, "offering"),
         version: text(&row.attributes, "version"),
         team: team_title(&visit, &text(&row.attributes, "team")).0,
@@ -328,6 +333,13 @@ async fn unmatched(visit: Visit) -> Answer {
         crumbs: vec![Link::new("Who runs what", "/who-runs")],
         rows: rows.iter().map(view).collect(),
     })
+}
+
+/// Puts one thing aside.
+async fn dismiss(visit: Visit, body: Bytes) -> Answer {
+    visit.signed_in()?;
+    visit.app().dismiss(&visit.caller, vec![Form::read(&body).one("key").to_owned()]).await?;
+    Ok(Redirect::to("/who-runs/unmatched?done=dismissed").into_response())
 }
 
 /// Title and page of a team as a report named it; a name that is no team here stays as it is.

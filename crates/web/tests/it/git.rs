@@ -5,6 +5,7 @@ use crate::world::{World, on_both};
 use async_trait::async_trait;
 use axum::http::{Request, StatusCode, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::TryStreamExt;
 use loggia_app::driver::Request as Asked;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, RunLog};
 use loggia_app::git_http::{GitAddress, GitAnswer, GitBackend, GitRequest};
@@ -35,7 +36,12 @@ impl GitBackend for Echo {
     }
 
     async fn serve(&self, request: GitRequest) -> Result<Option<GitAnswer>, Failure> {
-        let text = format!("{} {} {}", request.user, request.method, request.path);
+        let asked: Vec<_> = request.body.try_collect().await.unwrap();
+        let mut text = format!("{} {} {}", request.user, request.method, request.path);
+        // Git asks for the branches first, and then for the objects.
+        if asked.concat() == b"0012command=fetch" {
+            text += " 0031\u{1}PACK";
+        }
         let body = futures_util::stream::once(async { Ok(text.into()) });
         Ok(Some(GitAnswer { status: 200, headers: vec![("Content-Type".into(), "x".into())], body: Box::pin(body) }))
     }
@@ -78,10 +84,18 @@ async fn a_team_writes_its_own_repositories_and_others_read_what_they_see() {
         let wrong = Request::get(read).header(header::AUTHORIZATION, basic("lgt_wrong"));
         assert_eq!(world.send("nobody", wrong, "").await.status, StatusCode::UNAUTHORIZED);
 
-        // The fetch counts as use, written beside the answer.
+        // A clone counts as one use, written beside the answer.
+        for (time, command) in ["0014command=ls-refs\n", "0012command=fetch"].into_iter().enumerate() {
+            let request = Request::post("/git/booking/main.git/git-upload-pack");
+            let request = request.header(header::AUTHORIZATION, basic(&world.tokens["other"]));
+            assert_eq!(world.send("nobody", request, command).await.text.contains("PACK"), time == 1);
+        }
         for _ in 0..50 {
             let uses = world.get("member", "/api/v1/usage?offering=postgres").await.json();
-            if uses["items"][0]["channel"] == "fetch" {
+            let items = uses["items"].as_array().unwrap();
+            if !items.is_empty() {
+                assert_eq!((items.len(), items[0]["channel"].as_str()), (1, Some("fetch")));
+                assert_eq!(items[0]["team"], "group:default/booking", "{uses}");
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

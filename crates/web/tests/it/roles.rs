@@ -49,6 +49,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "createToken" => json!({"name": "x"}),
         "setPassword" => json!({"password": "correct horse battery"}),
         "setSecret" => json!({"value": "x"}),
+        "dismissUnmatched" => json!({"keys": ["nothing"]}),
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),

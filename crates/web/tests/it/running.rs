@@ -82,6 +82,55 @@ async fn a_report_makes_an_instance_that_its_owner_enrols() {
 }
 
 #[tokio::test]
+async fn an_instance_tells_when_it_was_seen_and_an_odd_report_what_is_odd() {
+    on_both("seen", async |world| {
+        let seen = |environment: &str| json!({"offering": "postgres", "version": "1.0.0", "environment": environment, "team": "booking", "name": "old", "time": "2020-01-01T00:00:00Z"});
+        let said = world.post("service", "/api/v1/observe", &seen("dev")).await.json();
+        assert_eq!(said["results"][0]["warnings"], Value::Null);
+        let said = world.post("service", "/api/v1/observe", &seen("mars")).await.json();
+        assert!(said["results"][0]["warnings"][0].as_str().unwrap().starts_with("There is no environment mars"), "{said}");
+        for path in ["/api/v1/instances/booking/old.dev", "/api/v1/records/instance/booking/old.dev"] {
+            let status = world.get("member", path).await.json()["status"].clone();
+            assert_eq!(status["phase"], "unknown", "{status}");
+            assert!(status["lastSeen"].as_str().unwrap().starts_with("2020-01-01T00:00:00"), "{status}");
+        }
+        let list = world.get("member", "/api/v1/instances?filter=metadata.name=old.dev").await.json();
+        assert_eq!(list["items"][0]["status"]["phase"], "unknown", "{list}");
+        let odd = json!({"offering": "unheard-of", "environment": "dev", "team": "booking"});
+        world.post("service", "/api/v1/observe", &odd).await;
+        let key = world.get("product", "/api/v1/unmatched").await.json()["items"][0]["key"].clone();
+        let said = world.post("product", "/api/v1/unmatched:dismiss", &json!({"keys": [key]})).await;
+        assert_eq!((said.status, said.json()["dismissed"].as_i64()), (StatusCode::OK, Some(1)));
+        assert_eq!(world.get("product", "/api/v1/unmatched").await.json()["items"], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_item_among_many_is_named_by_its_place() {
+    on_both("places", async |world| {
+        let report = |time: &str| json!({"offering": "postgres", "environment": "dev", "team": "booking", "time": time});
+        let reading = |id: &str| json!({"id": id, "time": "2026-03-20T14:27:05Z", "team": "booking", "offering": "postgres", "channel": "request"});
+        let system = |spec: Value| json!({"apiVersion": "backstage.io/v1alpha1", "kind": "System", "metadata": {"name": "lake"}, "spec": spec});
+        let good = "2026-03-20T14:27:05Z";
+        for (path, body, place) in [
+            ("/api/v1/observe", json!([report(good), report("yesterday")]), "1.time"),
+            ("/api/v1/observe", report("yesterday"), "time"),
+            ("/api/v1/usage", json!([reading("a"), reading("")]), "1.id"),
+            ("/api/v1/records:apply", json!([system(json!({"owner": "data"})), system(json!({"owner": 3}))]), "1.spec.owner"),
+            ("/api/v1/records:apply", json!([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {}}]), "0.kind"),
+        ] {
+            let said = world.post("admin", path, &body).await;
+            assert_eq!(said.status, StatusCode::BAD_REQUEST, "{path} {}", said.text);
+            let problems = said.json()["problems"].as_array().unwrap().clone();
+            assert_eq!(problems[0]["path"], place, "{path} {}", said.text);
+            assert!(problems.len() == 1 && !said.text.contains("anyOf") && said.text.len() < 1_500, "{}", said.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn cdevents_come_structured_batched_and_binary() {
     on_both("cdevents", async |world| {
         let data = |service: &str, kind: &str| {
@@ -133,6 +182,10 @@ async fn use_counts_once_by_source_and_id() {
         assert_eq!((uses["items"][0]["byChoice"].as_i64(), uses["items"][0]["team"].as_str()), (Some(8), Some("group:default/booking")));
         let rows = world.get("other", "/api/v1/usage?offering=postgres").await.json();
         assert_eq!(rows["items"].as_array().unwrap().len(), 4);
+        let mut odd = reading("9");
+        odd["offering"] = "nothing".into();
+        let said = world.post("reporter", "/api/v1/usage", &odd).await.json();
+        assert_eq!(said["unknown"], json!([{"field": "offering", "name": "nothing", "readings": 1}]));
         let wrong = world.post("reporter", "/api/v1/usage", &json!({"id": "", "time": "now"})).await;
         assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     })

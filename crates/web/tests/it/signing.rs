@@ -87,16 +87,21 @@ async fn figures_are_for_operators_and_answers_keep_browsers_strict() {
     on_both("figures", async |world| {
         world.get("member", "/api/v1/components/default/orders").await;
         for (who, status) in
-            [("nobody", 401), ("member", 403), ("product", 403), ("admin", 200), ("service", 200), ("reporter", 403)]
+            [("nobody", 401), ("member", 403), ("product", 200), ("admin", 200), ("service", 200), ("reporter", 403)]
         {
             assert_eq!(world.get(who, "/metrics").await.status.as_u16(), status, "{who}");
         }
         let text = world.get("admin", "/metrics").await.text;
         let counted =
             "loggia_http_requests_total{route=\"/api/v1/{plural}/{namespace}/{name}\",method=\"GET\",status=\"200\"} 1";
-        for part in
-            [counted, "loggia_records ", "loggia_position ", "loggia_work_open 0", "loggia_http_request_seconds_bucket"]
-        {
+        for part in [
+            counted,
+            "loggia_records ",
+            "loggia_position ",
+            "loggia_work_open 0",
+            "loggia_http_request_seconds_bucket",
+            "loggia_sources{state=\"failing\"} 0",
+        ] {
             assert!(text.contains(part), "no {part} in {text}");
         }
         assert_eq!(world.get("nobody", "/healthz").await.text, "ok");
