@@ -79,7 +79,7 @@ async fn apply(world: &World, value: Value) {
     world.app.run(&admin(), Apply { prepared, if_match: None, dry_run: false }).await.unwrap();
 }
 
-fn dev(backends: Value) -> Value {
+fn dev(backends: &Value) -> Value {
     json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "dev"},
         "spec": {"product": "fairway", "type": "development", "owner": "core", "backends": backends}})
 }
@@ -90,7 +90,7 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
     on_each("an_instance_is_destroyed_only_where_it_was_made", |world| async move {
         platform(&world).await;
         let driver = Arc::new(InMemory::default());
-        apply(&world, dev(json!({"first": {"driver": "memory", "config": {"folder": "a"}}}))).await;
+        apply(&world, dev(&json!({"first": {"driver": "memory", "config": {"folder": "a"}}}))).await;
         let instance = ready(&world, "db", &driver).await;
         let ann = world.person("ann");
         let destroy = || world.app.operate(&ann, instance.clone(), Verb::Destroy, true);
