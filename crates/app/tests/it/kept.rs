@@ -97,7 +97,7 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
         for other in
             [json!({"first": {"driver": "memory", "config": {"folder": "b"}}}), json!({"memory": {"driver": "memory"}})]
         {
-            apply(&world, dev(other)).await;
+            apply(&world, dev(&other)).await;
             let outcome = destroy().await.unwrap();
             world.until("ended", |app| phase(app, instance.as_str()) != "deleting").await;
             assert_eq!(phase(&world.app, instance.as_str()), "failed");
@@ -109,7 +109,7 @@ fn an_instance_is_destroyed_only_where_it_was_made() {
         }
         // Another backend beside it is fine, even one that the driver would get now.
         let both = json!({"first": {"driver": "memory", "config": {"folder": "a"}}, "memory": {"driver": "memory"}});
-        apply(&world, dev(both)).await;
+        apply(&world, dev(&both)).await;
         destroy().await.unwrap();
         world.until("gone", |app| phase(app, instance.as_str()) == "none").await;
         assert!(driver.resources.lock().unwrap().is_empty());
