@@ -155,6 +155,7 @@ export async function lighthouse(url, headers = {}) {
   try {
     const { lhr } = await run(url, { port, output: 'json', logLevel: 'error', extraHeaders: headers,
       onlyCategories: ['accessibility', 'best-practices'], onlyAudits: ['network-requests'], disableFullPageScreenshot: true });
+    assert.equal(lhr.finalDisplayedUrl, url, 'the page was not led away from');
     const score = (category) => Math.round(lhr.categories[category].score * 100);
     const requests = lhr.audits['network-requests']?.details?.items ?? [];
     return {

@@ -16,11 +16,11 @@ journey('every page', (it) => {
       await untilFilled(page);
       for (const [name, path, status = 200] of pages) {
         await page.setViewportSize(WIDE);
-        await page.emulateMedia({ colorScheme: 'light' });
+        await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
         assert.equal((await page.goto(path)).status(), status, name);
         assert.equal(await page.locator('h1').count(), 1, `${name} has one main heading`);
         await checkAccessibility(page);
-        await page.emulateMedia({ colorScheme: 'dark' });
+        await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
         await checkAccessibility(page);
         await page.setViewportSize(NARROW);
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -43,7 +43,7 @@ journey('every page', (it) => {
     assert.equal((await page.goto('/login')).status(), 200);
     await checkAccessibility(page);
     await page.setViewportSize(NARROW);
-    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
     await checkAccessibility(page);
   });
 

@@ -25,7 +25,7 @@ const HELP: &str = "cargo xtask <command>
   conformance   against what a real Backstage answers [--write] [--only NAME] [--binary PATH]
                 NAME: client, replay, verdicts, relations, schemathesis, schemathesis-catalog, schemathesis-backstage
   bench         figures beside their limits [--write] [--only NAME] [--binary PATH] [--empty PATH] [--cold-build]
-                NAME: visible, serving, large, source, orders, demo, build
+                NAME: visible, serving, large, source, orders, demo, pages, build
 ";
 
 fn main() -> Result<()> {

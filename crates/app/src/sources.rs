@@ -33,7 +33,7 @@ impl Sources {
         let all = self.app.require(caller, Action::Sync, &Subject::default()).is_ok();
         let view = |row: SourceRow| {
             let state = state_of(Some(&row));
-            let state = if all { state } else { outline(&state) };
+            let state = if all { state } else { outline(state) };
             SourceView { state, followed: self.follows(&row.location), row }
         };
         Ok(self.app.store.sources().await?.into_iter().map(view).collect())
@@ -86,8 +86,12 @@ impl Sources {
 }
 
 /// What everybody may know of a source: how much there is, and whether it can be read.
-fn outline(state: &SourceState) -> SourceState {
-    let report = SyncReport { kept: Vec::new(), held: Vec::new(), problems: Vec::new(), ..state.report };
-    let failure = if state.failure.is_empty() { "" } else { "It cannot be read now." };
-    SourceState { report, failure: failure.to_owned(), ..*state }
+fn outline(mut state: SourceState) -> SourceState {
+    state.report.kept.clear();
+    state.report.held.clear();
+    state.report.problems.clear();
+    if !state.failure.is_empty() {
+        "It cannot be read now.".clone_into(&mut state.failure);
+    }
+    state
 }

@@ -2,7 +2,7 @@
 
 mod latency;
 mod orders;
-
+mod pages;
 mod serving;
 mod visible;
 mod whole;
@@ -36,6 +36,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("source", whole::source),
     ("orders", orders::measure),
     ("demo", whole::demo),
+    ("pages", pages::measure),
     ("build", whole::build),
 ];
 

@@ -218,8 +218,8 @@ fn show(visit: &Visit, team: &Ref) -> Answer {
     let contact = document.spec().and_then(|spec| spec.pointer("/profile/email")).and_then(|v| v.as_str());
     let link = |record: &Arc<Record>| Link::new(record.parse().title(), href(&record.reference));
     let shell = Shell {
-        command: format!("loggia get instances --team {}", team.short("group")),
-        json_twin: format!("/api/v1/instances?team={}", team.name()),
+        command: format!("loggia get instances --filter spec.team={team}"),
+        json_twin: format!("/api/v1/instances?filter=spec.team={team}"),
         ..visit.shell(if is_mine { Some(Place::Team) } else { None })
     };
     visit.page(&TeamPage {
