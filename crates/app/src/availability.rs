@@ -18,8 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How often drivers are asked.
+/// How often drivers are asked while all of them can work.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// How often while one of them cannot: what came back is soon offered again.
+const SOON: Duration = Duration::from_secs(2);
 /// How long a driver may think about it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -124,8 +126,9 @@ pub(crate) async fn follow(app: Arc<App>, drivers: Arc<Drivers>, mut stop: watch
     while !*stop.borrow() {
         let empty = app.graph().is_empty();
         app.probe_all(&drivers).await;
+        let works = app.probed.load().values().all(String::is_empty);
         tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = tokio::time::sleep(if works { INTERVAL } else { SOON }) => {}
             _ = positions.changed(), if empty => {}
             _ = stop.changed() => return,
         }
