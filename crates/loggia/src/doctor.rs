@@ -5,7 +5,7 @@ use crate::client::output::print;
 use crate::demo::seed;
 use crate::exit::told;
 use crate::serve::{known_key, target};
-use crate::settings::{ServeArgs, ServeSettings, problems};
+use crate::settings::{ServeArgs, ServeSettings, problems, warnings};
 use anyhow::Result;
 use clap::Args;
 use loggia_app::clock::SystemIds;
@@ -87,9 +87,10 @@ fn show(all: &[Verdict], as_json: bool) -> Result<()> {
 }
 
 fn configuration(settings: &ServeSettings) -> Verdict {
-    match problems(settings).as_slice() {
-        [] => ok("settings", "fit together"),
-        found => bad("settings", found.join(" ")),
+    match (problems(settings).as_slice(), warnings(settings).as_slice()) {
+        ([], []) => ok("settings", "fit together"),
+        ([], unwise) => note("settings", unwise.join(" ")),
+        (found, _) => bad("settings", found.join(" ")),
     }
 }
 

@@ -159,6 +159,9 @@ impl Server {
         catalogs.start(&stopping);
         let listener = tokio::net::TcpListener::bind(settings.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
+        for warning in crate::settings::warnings(&settings) {
+            tracing::warn!("{warning}");
+        }
         tracing::info!(listen = %listener.local_addr()?, "listening");
         Ok(Server { app, store, ready, workers, stop, listener, state, alone })
     }

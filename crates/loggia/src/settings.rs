@@ -180,14 +180,14 @@ impl ServeArgs {
         });
         ServeSettings {
             listen,
-            data: self.data.unwrap_or_else(|| PathBuf::from(".loggia")),
+            data: absolute(self.data.unwrap_or_else(|| PathBuf::from(".loggia"))),
             database_url: self.database_url,
             repositories: self.repository,
             catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             catalog_token: self.catalog_token,
             allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
-            drivers: self.drivers,
+            drivers: self.drivers.map(absolute),
             drivers_network: self.drivers_network,
             require_sandbox: self.require_sandbox,
             admin_token: self.admin_token,
@@ -203,6 +203,18 @@ impl ServeArgs {
 fn read(path: &Path) -> Result<ServeArgs> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+}
+
+/// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+/// What is allowed and unwise, each with what to do.
+pub fn warnings(settings: &ServeSettings) -> Vec<String> {
+    let short = settings.admin_token.as_ref().is_some_and(|token| token.len() < 16);
+    let short = short.then(|| "admin-token is shorter than 16 characters. Take a longer one.".to_owned());
+    short.into_iter().collect()
 }
 
 /// Problems of complete settings, each with what to do.
@@ -236,9 +248,6 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     for place in settings.repositories.iter().filter(|place| local(place) && !Path::new(place).exists()) {
         found.push(format!("repository is {place}, which is not there. Make it, or correct the path."));
     }
-    if settings.admin_token.as_ref().is_some_and(|token| token.len() < 16) {
-        found.push("admin-token is shorter than 16 characters. Take a longer one.".to_owned());
-    }
     found
 }
 
@@ -258,6 +267,7 @@ mod tests {
         assert_eq!(settings.data, PathBuf::from("/own"));
         assert_eq!(settings.catalogs, ["https://a/api/catalog"]);
         assert_eq!(settings.public_url, "http://0.0.0.0:80");
+        assert!(ServeArgs::default().resolve().data.is_absolute());
         std::fs::write(&path, "listne = 1").unwrap();
         let error = format!("{:#}", args.with_file().unwrap_err());
         assert!(error.contains("listne"), "{error}");

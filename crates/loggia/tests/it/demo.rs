@@ -77,10 +77,14 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     let of = |step: &str| all.iter().filter(|one| one["document"]["spec"]["step"] == step).count();
     assert_eq!((of("managed"), of("enrolled")), (140, 60));
     assert!(of("observed") > 60, "{}", of("observed"));
-    let not_ready = all.iter().find(|one| one["status"]["phase"] != "ready");
-    assert!(not_ready.is_none(), "{not_ready:?}");
-    let (status, uses) = (0, run(demo, folder, &["get", "offerings", "-o", "name"]));
-    assert!(status == 0 && text(&uses.stdout).lines().count() == 13);
+    // What a report told of long ago is unknown; all else is well.
+    let strange = all.iter().find(|one| {
+        let (phase, step) = (&one["status"]["phase"], &one["document"]["spec"]["step"]);
+        phase != "ready" && (phase != "unknown" || step == "managed")
+    });
+    assert!(strange.is_none(), "{strange:?}");
+    let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
+    assert_eq!(text(&offerings.stdout).lines().count(), 13);
 }
 
 /// Where PostgreSQL is installed a database that is got can be used; elsewhere this is said before.
