@@ -70,8 +70,7 @@ impl Sources {
         let missing = || Error::NotFound(format!("{location} is not among the sources of this server."));
         let row = rows.into_iter().find(|row| row.location == location).ok_or_else(missing)?;
         if self.follows(location) {
-            let mend = "Start the server without it first.";
-            return Err(Error::refused("source.followed", format!("{location} is still read."), mend));
+            return Err(Error::Conflict(format!("{location} is still read. Start the server without it first.")));
         }
         let outcome = self.app.run(caller, DropSource { origin: row.id.as_str().into() }).await?;
         let report: SyncReport = serde_json::from_value(outcome.answer)?;

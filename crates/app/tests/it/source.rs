@@ -128,7 +128,7 @@ fn a_source_that_is_not_read_any_more_can_be_dropped() {
                 break;
             }
         }
-        assert!(matches!(before.drop_source(&admin(), PLACE).await, Err(Error::Refused(_))));
+        assert!(matches!(before.drop_source(&admin(), PLACE).await, Err(Error::Conflict(_))));
         world.stop.send_replace(true);
         let after = sources(&world, &reader, &[]);
         assert!(!after.list(&admin()).await.unwrap()[0].followed);
