@@ -28,6 +28,9 @@ const MOST_FILES: usize = 1_000;
 
 /// The kinds that the repository of a team may describe: whoever is of the team writes there.
 const TEAMS_OWN: [&str; 4] = ["Component", "API", "Resource", "System"];
+/// The kinds that give rights over the platform or reach its backends: no registered place brings them, only the
+/// repositories that the operator named and administrators.
+const NOT_FROM_PLACES: [&str; 3] = ["Product", "Environment", "Instance"];
 
 /// What was read at a place.
 #[derive(Debug, Default)]
@@ -200,6 +203,11 @@ impl Places {
                 let kind = location.kind();
                 let message =
                     format!("{kind} is not taken from the repository of a team, only {}", TEAMS_OWN.join(", "));
+                gathered.wrong(url, message);
+                return Vec::new();
+            }
+            Ok(_) if NOT_FROM_PLACES.contains(&location.kind()) => {
+                let message = format!("{} is not taken from a registered place", location.kind());
                 gathered.wrong(url, message);
                 return Vec::new();
             }

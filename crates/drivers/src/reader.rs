@@ -5,12 +5,13 @@ use crate::git::source::{
     Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions, folder,
 };
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
+use loggia_app::driver::{Failure, Secret};
 use loggia_app::read::{SourceFile, beside};
 use loggia_app::source::{Edit, Reader, Tree};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Most files that a single file may name as its parts.
@@ -19,12 +20,13 @@ const PARTS: usize = 10_000;
 /// Reads sources; what is fetched is kept below a folder of the server's data.
 pub struct SourceReader {
     cache: PathBuf,
+    credentials: HashMap<String, (String, Secret)>,
 }
 
 impl SourceReader {
-    /// Keeps what it fetches below `cache`.
-    pub fn new(cache: PathBuf) -> SourceReader {
-        SourceReader { cache }
+    /// Keeps what it fetches below `cache`; shows name and password to the repositories that have them.
+    pub fn new(cache: PathBuf, credentials: HashMap<String, (String, Secret)>) -> SourceReader {
+        SourceReader { cache, credentials }
     }
 
     fn open(&self, location: &str) -> Result<Source, Failure> {
@@ -33,7 +35,7 @@ impl SourceReader {
             location: location.to_owned(),
             cache: self.cache.join(name),
             branch: None,
-            credentials: None,
+            credentials: self.credentials.get(location).cloned(),
         };
         Source::open(options).map_err(|error| unreadable(&error))
     }

@@ -6,6 +6,7 @@ use loggia_app::driver::Secret;
 use loggia_web::address::Network;
 use loggia_web::auth::provider::ProviderSettings;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,8 @@ pub struct ServeSettings {
     pub database_url: Option<String>,
     /// Where the platform is read from.
     pub repositories: Vec<String>,
+    /// Names and passwords for repositories, by their address: taken out of it here, so that nothing shows them.
+    pub repository_credentials: HashMap<String, (String, Secret)>,
     /// Catalogs that are followed.
     pub catalogs: Vec<String>,
     /// Token for the catalogs.
@@ -178,11 +181,15 @@ impl ServeArgs {
             groups_claim: self.oidc_groups_claim.unwrap_or_else(|| "groups".to_owned()),
             username_claim: self.oidc_username_claim,
         });
+        let split: Vec<_> = self.repository.iter().map(|place| without_credentials(place)).collect();
+        let repositories = split.iter().map(|(place, _)| place.clone()).collect();
+        let repository_credentials = split.into_iter().filter_map(|(place, own)| Some((place, own?))).collect();
         ServeSettings {
             listen,
             data: absolute(self.data.unwrap_or_else(|| PathBuf::from(".loggia"))),
             database_url: self.database_url,
-            repositories: self.repository,
+            repositories,
+            repository_credentials,
             catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             catalog_token: self.catalog_token,
             allow_hosts: self.allow_host,
@@ -203,6 +210,18 @@ impl ServeArgs {
 fn read(path: &Path) -> Result<ServeArgs> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
+}
+
+/// The address of a repository and, where it brings them as `https://name:password@…`, name and password.
+fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
+    let whole = || (place.to_owned(), None);
+    let Some((scheme, rest)) = place.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https")) else {
+        return whole();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let Some((own, host)) = rest[..end].rsplit_once('@') else { return whole() };
+    let (name, password) = own.split_once(':').unwrap_or((own, ""));
+    (format!("{scheme}://{host}{}", &rest[end..]), Some((name.to_owned(), Secret::new(password))))
 }
 
 /// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
@@ -254,6 +273,16 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passwords_are_in_no_address() {
+        let repository = vec!["https://me:s3cret@git.example.com/a.git".to_owned(), "git@example.com:b.git".to_owned()];
+        let settings = ServeArgs { repository, ..ServeArgs::default() }.resolve();
+        assert_eq!(settings.repositories, ["https://git.example.com/a.git", "git@example.com:b.git"]);
+        let (name, password) = &settings.repository_credentials["https://git.example.com/a.git"];
+        assert_eq!((name.as_str(), password.reveal()), ("me", "s3cret"));
+        assert_eq!(settings.repository_credentials.len(), 1);
+    }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
