@@ -20,6 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 /// How many commands share one commit at most.
 const BATCH: usize = 256;
 
+/// How many events are held before they go to the database, in the same transaction. A source of a hundred thousand
+/// documents has as many events, and nothing asks for them until the commit.
+const EVENTS: usize = 1024;
+
 /// What a caller gets back from a command.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -177,12 +181,12 @@ impl Writer {
         Ok(match result {
             Ok(changes) => {
                 let answer = changes.answer.clone();
-                decided.take(changes, &ctx);
+                decided.take(changes, &ctx, tx).await?;
                 Ok(Outcome { position: decided.head.position, answer })
             }
             Err(error) => {
                 if let Error::Refused(refusal) = &error {
-                    decided.take(refused(&*one.command, refusal), &ctx);
+                    decided.take(refused(&*one.command, refusal), &ctx, tx).await?;
                 }
                 Err(error)
             }
@@ -260,14 +264,18 @@ async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<F
 
 impl Decided {
     /// Adds the changes of one command to the batch and to the private graph.
-    fn take(&mut self, changes: Changes, ctx: &Ctx<'_>) {
+    async fn take(&mut self, changes: Changes, ctx: &Ctx<'_>, tx: &mut WriteTx) -> Result<(), StoreError> {
         if changes.is_empty() {
-            return;
+            return Ok(());
         }
         self.dirty = true;
         let first = self.changed.len();
         for entry in changes.entries {
             self.entry(entry, ctx);
+            if self.batch.events.len() >= EVENTS {
+                let events = std::mem::take(&mut self.batch.events);
+                tx.write(&Batch { events, ..Batch::default() }).await?;
+            }
         }
         for (old, uid) in changes.aliases {
             self.changed.push(Change::Alias(old.clone(), uid));
@@ -288,6 +296,7 @@ impl Decided {
         self.batch.matched.extend(changes.matched);
         self.batch.dismissed.extend(changes.dismissed);
         self.batch.sightings.extend(changes.sightings);
+        Ok(())
     }
 
     fn entry(&mut self, entry: Entry, ctx: &Ctx<'_>) {

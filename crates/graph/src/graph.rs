@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// How many records are read before they are indexed together.
-const LOADED_AT_ONCE: usize = 1024;
+/// How many records are read before they are indexed together: enough that neighbouring values are touched together,
+/// few enough that what was read off them is no second copy of everything.
+const AT_ONCE: usize = 1024;
 
 /// Changes of the indexes that wait for the rest of their batch.
 #[derive(Default)]
@@ -109,7 +110,7 @@ impl Graph {
             scope.spawn(move || {
                 let mut records = (0u32..).zip(records.into_iter().map(Arc::new)).peekable();
                 while records.peek().is_some() {
-                    if read.send(Batch::read(records.by_ref().take(LOADED_AT_ONCE), describe)).is_err() {
+                    if read.send(Batch::read(records.by_ref().take(AT_ONCE), describe)).is_err() {
                         return;
                     }
                 }
@@ -183,10 +184,10 @@ impl Graph {
 
     /// Brings all indexes from one reading of a record to another: relations and scopes now, the rest with the batch.
     fn reindex(&mut self, number: u32, old: &Digest, new: &Digest, pending: &mut Pending) {
-        if !pending.numbers.insert(number) {
+        if pending.numbers.contains(number) || pending.numbers.len() >= AT_ONCE as u64 {
             self.flush(pending);
-            pending.numbers.insert(number);
         }
+        pending.numbers.insert(number);
         pending.leaves.replace(number, &old.leaves, &new.leaves);
         pending.words.replace(number, &old.words, &new.words);
         self.relink(number, old, new);

@@ -35,11 +35,13 @@ pub fn start(format: Format) -> Result<()> {
         }
         Format::Json => Box::new(lines.json().flatten_event(true).with_filter(filter)),
     };
-    let traces = traces()?.map(|provider| {
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("loggia"));
-        layer.with_filter(tracing_subscriber::filter::LevelFilter::INFO)
-    });
-    Ok(tracing_subscriber::registry().with(lines).with(traces).try_init()?)
+    let registry = tracing_subscriber::registry().with(lines);
+    let Some(provider) = traces()? else {
+        // Not as a layer that is none: such a layer wants every span.
+        return Ok(registry.try_init()?);
+    };
+    let traces = tracing_opentelemetry::layer().with_tracer(provider.tracer("loggia"));
+    Ok(registry.with(traces.with_filter(tracing_subscriber::filter::LevelFilter::INFO)).try_init()?)
 }
 
 /// Sends what is still on its way.

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 /// Requests allocate much and briefly, on all cores; this allocator is made for that.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();

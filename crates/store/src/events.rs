@@ -1,7 +1,7 @@
 //! Events: the log.
 
 use crate::error::StoreError;
-use crate::rows::Rows;
+use crate::rows::{AT_ONCE, Rows};
 use crate::sql::{Cells, Conn, FromRow, sql};
 use crate::store::{Store, reads, writes};
 use loggia_model::{Actor, Event, Micros, Uid};
@@ -102,30 +102,35 @@ impl FromRow for Stored {
 
 /// Appends events to the log.
 pub(crate) async fn insert(conn: &mut Conn<'_>, events: &[Event]) -> Result<(), StoreError> {
-    let mut rows = Rows::new("events", COLUMNS);
-    for event in events {
-        rows.push([
-            event.position.into(),
-            event.id.into(),
-            event.time.into(),
-            event.kind.as_str().into(),
-            event.subject.into(),
-            (&event.subject_ref).into(),
-            event.actor.principal.as_str().into(),
-            (&event.actor.on_behalf_of).into(),
-            event.actor.organisation.as_str().into(),
-            event.actor.door.as_str().into(),
-            event.actor.request_id.as_str().into(),
-            (&event.reason).into(),
-            event.cause.into(),
-            event.revision.into(),
-            (&event.data).into(),
-            event.data_digest().into(),
-            event.previous.as_str().into(),
-            event.hash.as_str().into(),
-        ]);
+    for some in events.chunks(AT_ONCE) {
+        let mut rows = Rows::new("events", COLUMNS);
+        some.iter().for_each(|event| rows.push(row(event)));
+        rows.write(conn, "").await?;
     }
-    rows.write(conn, "").await.map(drop)
+    Ok(())
+}
+
+fn row(event: &Event) -> [crate::sql::Value; 18] {
+    [
+        event.position.into(),
+        event.id.into(),
+        event.time.into(),
+        event.kind.as_str().into(),
+        event.subject.into(),
+        (&event.subject_ref).into(),
+        event.actor.principal.as_str().into(),
+        (&event.actor.on_behalf_of).into(),
+        event.actor.organisation.as_str().into(),
+        event.actor.door.as_str().into(),
+        event.actor.request_id.as_str().into(),
+        (&event.reason).into(),
+        event.cause.into(),
+        event.revision.into(),
+        (&event.data).into(),
+        event.data_digest().into(),
+        event.previous.as_str().into(),
+        event.hash.as_str().into(),
+    ]
 }
 
 const SELECT: &str = "select position, id, time, type, subject, subject_ref, principal, on_behalf_of, organisation,

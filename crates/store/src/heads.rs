@@ -1,7 +1,7 @@
 //! Heads: the newest revision of each record, and what has changed since a position.
 
 use crate::error::StoreError;
-use crate::rows::Rows;
+use crate::rows::{AT_ONCE, Rows};
 use crate::sql::{Cells, Conn, FromRow, Value, sql};
 use crate::store::{Store, reads};
 use loggia_model::{Micros, Record, Ref, Source, Uid};
@@ -87,11 +87,12 @@ fn row(record: &Record) -> [Value; 11] {
 
 /// Writes heads whose uids have none.
 pub(crate) async fn insert(conn: &mut Conn<'_>, records: &[&Record]) -> Result<(), StoreError> {
-    let mut rows = Rows::new("heads", COLUMNS);
-    for record in records {
-        rows.push(row(record));
+    for some in records.chunks(AT_ONCE) {
+        let mut rows = Rows::new("heads", COLUMNS);
+        some.iter().for_each(|record| rows.push(row(record)));
+        rows.write(conn, "").await?;
     }
-    rows.write(conn, "").await.map(drop)
+    Ok(())
 }
 
 /// Takes heads away; uids without one are left out silently.

@@ -1,7 +1,7 @@
 //! Revisions: every state that a record ever had.
 
 use crate::error::StoreError;
-use crate::rows::Rows;
+use crate::rows::{AT_ONCE, Rows};
 use crate::sql::{Cells, Conn, FromRow, Value, sql};
 use crate::store::reads;
 use crate::write::Removal;
@@ -73,38 +73,46 @@ impl FromRow for RevisionRow {
 
 /// Writes a revision for each record, and the last revision of what is removed.
 pub(crate) async fn insert(conn: &mut Conn<'_>, puts: &[Record], removals: &[Removal]) -> Result<(), StoreError> {
-    let mut rows = Rows::new("revisions", COLUMNS);
-    for put in puts {
-        rows.push([
-            put.uid.into(),
-            put.revision.into(),
-            put.position.into(),
-            put.updated_at.into(),
-            (&put.reference).into(),
-            (&put.document).into(),
-            (&put.status).into(),
-            (&put.etag).into(),
-            (&put.source.origin).into(),
-            (&put.source.path).into(),
-            put.created_at.into(),
-        ]);
+    let all = puts.iter().map(put).chain(removals.iter().map(gone));
+    let mut all = all.peekable();
+    while all.peek().is_some() {
+        let mut rows = Rows::new("revisions", COLUMNS);
+        all.by_ref().take(AT_ONCE).for_each(|row| rows.push(row));
+        rows.write(conn, "").await?;
     }
-    for gone in removals {
-        rows.push([
-            gone.uid.into(),
-            gone.revision.into(),
-            gone.position.into(),
-            gone.time.into(),
-            (&gone.reference).into(),
-            Value::Text(None),
-            Value::Text(None),
-            "".into(),
-            "".into(),
-            "".into(),
-            gone.time.into(),
-        ]);
-    }
-    rows.write(conn, "").await.map(drop)
+    Ok(())
+}
+
+fn put(record: &Record) -> [Value; 11] {
+    [
+        record.uid.into(),
+        record.revision.into(),
+        record.position.into(),
+        record.updated_at.into(),
+        (&record.reference).into(),
+        (&record.document).into(),
+        (&record.status).into(),
+        (&record.etag).into(),
+        (&record.source.origin).into(),
+        (&record.source.path).into(),
+        record.created_at.into(),
+    ]
+}
+
+fn gone(removal: &Removal) -> [Value; 11] {
+    [
+        removal.uid.into(),
+        removal.revision.into(),
+        removal.position.into(),
+        removal.time.into(),
+        (&removal.reference).into(),
+        Value::Text(None),
+        Value::Text(None),
+        "".into(),
+        "".into(),
+        "".into(),
+        removal.time.into(),
+    ]
 }
 
 const SELECT: &str = "select r.uid, r.revision, r.position, r.time, r.ref, r.document, r.status, r.etag, r.origin,

@@ -8,6 +8,10 @@ use std::fmt::Write;
 /// of placeholders (32,766 on SQLite) with the widest table.
 const CHUNK: usize = 64;
 
+/// How many rows are turned into values at once. Values are copies; those of a hundred thousand events at once would
+/// take more memory than everything that is known.
+pub(crate) const AT_ONCE: usize = 1024;
+
 /// Rows waiting to be written into one table.
 pub(crate) struct Rows {
     table: &'static str,

@@ -6,11 +6,9 @@
 use crate::address::{self, Address};
 use crate::error::{Reply, door_of};
 use crate::state::WebState;
-use axum::Extension;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use loggia_app::login::digest;
 use loggia_app::{App, Caller, Door, Error};
@@ -52,24 +50,19 @@ impl RequestId {
 }
 
 /// Finds the caller and puts it where handlers take it from; refuses what is not closed to nobody.
-pub async fn identify(
-    State(state): State<WebState>,
-    Extension(RequestId(id)): Extension<RequestId>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+///
+/// # Errors
+/// The answer to a request whose caller cannot be found, in the form that its door speaks.
+pub async fn identify(state: &WebState, request: &mut Request) -> Result<(), Box<Response>> {
     let door = door_of(request.uri().path());
+    let id = request.extensions().get::<RequestId>().cloned().map_or_else(Arc::default, |id| id.0);
     let address = Address(address::find(request.extensions(), request.headers(), &state.proxies));
     request.extensions_mut().insert(address);
-    let caller = match caller(&state, request.headers(), door, &id).await {
-        Ok(caller) => caller,
-        Err(error) => return Reply(error).into_response_for(door, &request),
-    };
-    if let Err(error) = same_origin(&request, &caller) {
-        return Reply(error).into_response_for(door, &request);
-    }
+    let found = caller(state, request.headers(), door, &id).await;
+    let admitted = found.and_then(|caller| same_origin(request, &caller).map(|()| caller));
+    let caller = admitted.map_err(|error| Box::new(Reply(error).into_response_for(door, request)))?;
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    Ok(())
 }
 
 /// The bearer token of a request. `None` without one; a Basic header is not for us.

@@ -20,47 +20,24 @@ pub mod specimen;
 pub mod state;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use operating::layers;
+use operating::gate::Gate;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use tower_http::timeout::TimeoutLayer;
 
 pub use state::WebState;
 
-/// How long a page or an answer of the catalog may take to begin.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// All routes, with the layers that every request passes.
+/// All routes, each behind the layer that every request passes.
 pub fn router(state: WebState) -> Router {
-    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE);
     let doors = Router::new()
         .merge(auth::routes())
         .merge(backstage::routes())
         .merge(operating::closed_routes())
         .merge(pages::routes(&state))
-        .layer(timeout)
-        // These two have limits of their own: streams, and repositories of any size.
-        .merge(api::routes())
-        .merge(git::routes())
-        .layer(from_fn_with_state(state.clone(), caller::identify));
-    // Git packs are compressed already, and events must not wait for a full buffer.
-    let compressed = DefaultPredicate::new().and(NotForContentType::const_new("application/x-git"));
-    // Health and assets need no caller and no database.
-    Router::new()
-        .merge(operating::routes())
-        .merge(pages::asset::routes())
-        .merge(doors)
-        .layer(CatchPanicLayer::new())
-        .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(from_fn_with_state(state.clone(), layers::secure))
-        .layer(from_fn_with_state(state.clone(), layers::observe))
-        .with_state(state)
+        .layer(Gate::closed(&state).patient());
+    // These two have limits of their own: streams, and repositories of any size.
+    let streams = Router::new().merge(api::routes()).merge(git::routes()).layer(Gate::closed(&state));
+    let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
+    Router::new().merge(open).merge(streams).merge(doors).with_state(state)
 }
 
 /// Serves until `ended`, then lets open requests finish.

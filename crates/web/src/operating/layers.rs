@@ -3,16 +3,15 @@
 use crate::api::MatchedRoute;
 use crate::caller::{REQUEST_ID, RequestId};
 use crate::state::WebState;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use loggia_app::TRACES;
 use opentelemetry::propagation::Extractor;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tracing::field::Empty;
-use tracing::{Instrument, Span};
+use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// One of so many requests that went well has a line in the log.
@@ -21,30 +20,46 @@ const SAMPLE: u64 = 100;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// What pages may load: what this server gives, and nothing inline.
-const PAGES: &str = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; \
-connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const PAGES: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; \
+form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+);
 
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
-/// Gives each request its id and its span, counts it and notes it.
-pub async fn observe(State(state): State<WebState>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let id = RequestId::of(&state.app, request.headers());
-    let span = span(&request, path.as_ref().map_or("none", MatchedPath::as_str), &id);
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let took = began.elapsed();
-    let matched = response.extensions().get::<MatchedRoute>().map(|route| route.0);
-    let route = matched.or_else(|| path.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
-    state.metrics.count(route, word(&method), response.status().as_u16(), took);
-    describe(&span, route, response.status());
-    note(&method, route, response.status(), &id.0, took);
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(REQUEST_ID, value);
+/// A request that is under way: what its end says of it.
+pub struct Told {
+    began: Instant,
+    method: &'static str,
+    path: Option<MatchedPath>,
+    id: RequestId,
+    /// The part of a trace that the request is.
+    pub span: Span,
+}
+
+impl Told {
+    /// Gives a request its id and its span.
+    pub fn of(state: &WebState, request: &mut Request) -> Told {
+        let began = Instant::now();
+        let path = request.extensions().get::<MatchedPath>().cloned();
+        let id = RequestId::of(&state.app, request.headers());
+        let span = span(request, path.as_ref().map_or("none", MatchedPath::as_str), &id);
+        request.extensions_mut().insert(id.clone());
+        Told { began, method: word(request.method()), path, id, span }
     }
-    response
+
+    /// Counts the request, notes it, and tells its id.
+    pub fn end(self, state: &WebState, response: &mut Response) {
+        let took = self.began.elapsed();
+        let matched = response.extensions().get::<MatchedRoute>().map(|route| route.0);
+        let route = matched.or_else(|| self.path.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
+        state.metrics.count(route, self.method, response.status().as_u16(), took);
+        describe(&self.span, route, response.status());
+        note(self.method, route, response.status(), &self.id.0, took);
+        if let Ok(value) = HeaderValue::from_str(&self.id.0) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+    }
 }
 
 /// The span of a request: a part of the trace that the caller brought along, when traces are sent.
@@ -98,35 +113,32 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-fn note(method: &Method, route: &str, status: StatusCode, request_id: &str, took: Duration) {
+fn note(method: &'static str, route: &str, status: StatusCode, request_id: &str, took: Duration) {
     let sampled = SEEN.fetch_add(1, Ordering::Relaxed).is_multiple_of(SAMPLE);
     let (status_code, micros) = (status.as_u16(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     if status.is_server_error() || took > SLOW {
-        tracing::warn!(%method, route, status = status_code, micros, request_id, "request");
+        tracing::warn!(method, route, status = status_code, micros, request_id, "request");
     } else if sampled {
-        tracing::info!(%method, route, status = status_code, micros, request_id, sample = SAMPLE, "request");
+        tracing::info!(method, route, status = status_code, micros, request_id, sample = SAMPLE, "request");
     } else {
-        tracing::debug!(%method, route, status = status_code, micros, request_id, "request");
+        tracing::debug!(method, route, status = status_code, micros, request_id, "request");
     }
 }
 
 /// Adds the headers that keep browsers strict, where a handler has not set its own.
-pub async fn secure(State(state): State<WebState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub fn secure(state: &WebState, headers: &mut HeaderMap) {
     let all = [
         (header::CONTENT_SECURITY_POLICY, PAGES),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     ];
     for (name, value) in all {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(value);
     }
     if state.app.settings.public_url.starts_with("https://") {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(year);
     }
-    response
 }

@@ -1,6 +1,7 @@
 //! Health, readiness and figures: for whoever operates the server; and what every answer carries.
 
-pub mod layers;
+pub mod gate;
+mod layers;
 mod metrics;
 
 use crate::state::WebState;
