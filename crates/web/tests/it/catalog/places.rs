@@ -1,6 +1,6 @@
 //! Registered places: registering, reading, changing, taking out.
 
-use super::world::{CATALOG, World};
+use super::world::{CATALOG, TOKEN, World};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -88,6 +88,24 @@ async fn a_place_that_cannot_be_read_waits_and_says_why_later() {
     world.until("it says why", async |world| told(world).await["level"] == "error").await;
     // What was read before is still served.
     assert!(is_there(&world, "api/default/orders").await);
+}
+
+#[tokio::test]
+async fn the_page_of_a_place_says_what_was_not_taken_and_what_to_do() {
+    let world = World::new(CATALOG).await;
+    let product = "apiVersion: loggia.dev/v1\nkind: Product\nmetadata: {name: mine}\nspec: {team: booking}\n";
+    world.web.0.lock().unwrap().insert(ROOT.into(), format!("{MORE}---\n{product}"));
+    let place = world.post("/locations", url(ROOT)).await.json()["location"].clone();
+    let name = place["entityRef"].as_str().unwrap().replace(':', "/");
+    let page = async |world: &World| {
+        let request = axum::http::Request::get(format!("/catalog/{name}"));
+        let request = request.header("authorization", format!("Bearer {TOKEN}"));
+        world.raw(request.body(axum::body::Body::empty()).unwrap()).await.text
+    };
+    let told = "The Product mine was not taken: no registered place brings that.";
+    world.until("it says why", async |world| page(world).await.contains(told)).await;
+    assert!(page(&world).await.contains("ask an administrator to add it"));
+    assert!(is_there(&world, "component/default/delta").await);
 }
 
 #[tokio::test]
