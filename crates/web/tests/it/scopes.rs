@@ -42,7 +42,8 @@ async fn everybody_may_look_at_the_page_of_sources() {
             assert_eq!(said.status, StatusCode::OK, "{who}: {}", said.text);
             assert_eq!(said.text.contains("loggia check PATH"), told, "{who}: {}", said.text);
         }
-        let refresh = Request::post("/sources/refresh").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let refresh =
+            Request::post("/sources/refresh").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         assert_eq!(world.send("member", refresh, "").await.status, StatusCode::FORBIDDEN);
     })
     .await;

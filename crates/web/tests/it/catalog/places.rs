@@ -1,7 +1,8 @@
 //! Registered places: registering, reading, changing, taking out.
 
 use super::world::{CATALOG, TOKEN, World};
-use axum::http::{Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 const ROOT: &str = "https://example.com/a/catalog-info.yaml";
@@ -98,9 +99,9 @@ async fn the_page_of_a_place_says_what_was_not_taken_and_what_to_do() {
     let place = world.post("/locations", url(ROOT)).await.json()["location"].clone();
     let name = place["entityRef"].as_str().unwrap().replace(':', "/");
     let page = async |world: &World| {
-        let request = axum::http::Request::get(format!("/catalog/{name}"));
+        let request = Request::get(format!("/catalog/{name}"));
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
-        world.raw(request.body(axum::body::Body::empty()).unwrap()).await.text
+        world.raw(request.body(Body::empty()).unwrap()).await.text
     };
     let told = "The Product mine was not taken: no registered place brings that.";
     world.until("it says why", async |world| page(world).await.contains(told)).await;
