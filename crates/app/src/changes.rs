@@ -20,7 +20,7 @@ pub struct Draft {
     /// Canonical text of the status.
     pub status: Option<String>,
     /// Tag of the text.
-    pub etag: String,
+    pub etag: Arc<str>,
     /// Who owns the text.
     pub source: Source,
     /// Where its history goes on, for a record that comes back.
@@ -48,7 +48,7 @@ impl Draft {
             reference: document.reference(),
             document: text.into(),
             status: None,
-            etag,
+            etag: etag.into(),
             source,
             returning: None,
         }
@@ -61,7 +61,7 @@ impl Draft {
             reference: record.reference.clone(),
             document: Arc::clone(&record.document),
             status: record.status.as_deref().map(str::to_owned),
-            etag: record.etag.to_string(),
+            etag: Arc::clone(&record.etag),
             source: record.source.clone(),
             returning: None,
         }
@@ -109,7 +109,7 @@ impl Entry {
                 reference: draft.reference.clone(),
                 document: Arc::clone(&draft.document),
                 status: draft.status.as_deref().map(Into::into),
-                etag: draft.etag.as_str().into(),
+                etag: Arc::clone(&draft.etag),
                 source: draft.source.clone(),
                 revision: 1,
                 position: 0,

@@ -27,6 +27,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) target: &'a Content<'a>,
     /// The place of a file, as the catalog's annotations name it.
     pub(crate) place: &'a (dyn Fn(&str) -> Option<Place> + Sync),
+    /// The same document, sharing its texts with what is known already.
+    pub(crate) share: &'a (dyn Fn(Prepared) -> Prepared + Sync),
 }
 
 /// What became of one document.
@@ -101,7 +103,7 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
     }
     let place = (around.place)(text.path);
     let outcome = match prepare_from(document.0, &format!("{}#{index}", text.path), place.as_ref()) {
-        Ok(prepared) => Outcome::Right(Box::new(prepared)),
+        Ok(prepared) => Outcome::Right(Box::new((around.share)(prepared))),
         Err(problems) => Outcome::Wrong(problems),
     };
     found(folders, outcome)

@@ -5,7 +5,7 @@
 
 use crate::files::FileEntry;
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
-use loggia_model::{Document, Kind, Problem, Ref, canonical, kind};
+use loggia_model::{Document, Kind, Problem, Record, Ref, canonical, kind};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct Prepared {
     /// large, and a source may have a hundred thousand.
     pub text: Arc<str>,
     /// The tag of the text: what the document brought along, else a digest.
-    pub etag: String,
+    pub etag: Arc<str>,
     /// Where it came from: a path, and `#` with the number of the document in the file.
     pub path: String,
     /// Files that belong to it, found beside its own file.
@@ -31,6 +31,17 @@ impl Prepared {
     /// The document, in normal form.
     pub fn document(&self) -> Document {
         Document(serde_json::from_str(&self.text).unwrap_or(Value::Null))
+    }
+
+    /// The same, sharing its texts with the record when that has the same document: whoever reads a source again holds
+    /// only what is new.
+    #[must_use]
+    pub fn sharing(self, record: &Record) -> Prepared {
+        if record.document != self.text {
+            return self;
+        }
+        let etag = if record.etag == self.etag { Arc::clone(&record.etag) } else { self.etag };
+        Prepared { reference: record.reference.clone(), text: Arc::clone(&record.document), etag, ..self }
     }
 }
 
@@ -90,7 +101,7 @@ pub fn prepare_from(value: Value, path: &str, place: Option<&Place>) -> Result<P
         reference: document.reference(),
         kind: kind.name,
         text: text.into(),
-        etag,
+        etag: etag.into(),
         path: path.to_owned(),
         files: Vec::new(),
     })

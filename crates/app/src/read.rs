@@ -7,6 +7,7 @@ use crate::documents::{self, Outcome, Surroundings, Text, is_ours};
 use crate::files::{self, FileEntry, LARGEST};
 use crate::placeholders::Contents;
 use crate::prepare::{self, Prepared};
+use loggia_graph::Graph;
 use loggia_model::canonical::hex;
 use loggia_model::placeholder::placeholders;
 use loggia_model::{Problem, yaml};
@@ -46,12 +47,14 @@ pub struct Reading {
 pub type Place<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// What is known beside the files of a source.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outside {
     /// The place that was registered; that of the file when absent.
     pub origin: Option<String>,
     /// The content of addresses that documents point to. Without it the address itself stands for the content.
     pub contents: Option<Contents>,
+    /// What is known already; documents that are the same share their texts with it.
+    pub known: Option<Arc<Graph>>,
 }
 
 /// Reads the documents of a source, without looking anywhere else.
@@ -69,7 +72,13 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
         let location = place(file)?;
         Some(prepare::Place { origin: outside.origin.clone().unwrap_or_else(|| location.clone()), location })
     };
-    let found = documents::read_all(&texts, &Surroundings { target: &target, place: &from });
+    let share = |prepared: Prepared| {
+        match outside.known.as_deref().and_then(|known| known.get(&prepared.reference)) {
+            Some(record) => prepared.sharing(record),
+            None => prepared,
+        }
+    };
+    let found = documents::read_all(&texts, &Surroundings { target: &target, place: &from, share: &share });
     let folders: BTreeSet<&str> = found.iter().flat_map(|one| one.folders.iter().map(String::as_str)).collect();
     let skipped: Vec<bool> =
         texts.iter().map(|text| folders.iter().any(|folder| text.path.starts_with(folder))).collect();

@@ -362,7 +362,7 @@ impl Sources {
             false => tree.place.as_str(),
         };
         let place = |path: &str| Some(format!("{folder}{path}"));
-        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents) })
+        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents), known: Some(self.app.graph()) })
     }
 }
 

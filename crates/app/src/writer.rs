@@ -311,7 +311,7 @@ impl Decided {
                     reference: draft.reference,
                     document: draft.document,
                     status: draft.status.map(Into::into),
-                    etag: draft.etag.into(),
+                    etag: draft.etag,
                     source: draft.source,
                     revision: before.map_or(1, |(revision, _)| revision + 1),
                     position,
