@@ -113,6 +113,8 @@ impl App {
         let sightings = parts.store.sightings().await?;
         let mut graph = Graph::describing(crate::visibility::facts).loaded(loaded.records, loaded.aliases);
         graph.set_position(loaded.position);
+        // The clock may have been set back while nobody ran, or be behind that of another server.
+        parts.clock.reached(loaded.last_time);
         let (inbox, receiver) = mpsc::channel(1024);
         let app = Arc::new(App {
             graph: ArcSwap::from_pointee(graph),

@@ -16,6 +16,7 @@ mod credential;
 pub mod diff;
 mod documents;
 pub mod driver;
+pub mod due;
 pub mod edit;
 pub mod enrol;
 pub mod error;
