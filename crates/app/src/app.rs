@@ -141,6 +141,7 @@ impl App {
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
         tokio::spawn(writer.run());
+        crate::public_url::take(&app).await?;
         tokio::spawn(crate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
             tokio::spawn(follow(Arc::clone(&app)));

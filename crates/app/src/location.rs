@@ -181,22 +181,29 @@ impl Command for Register {
                 false => Err(Error::Conflict(format!("Location {}:{} already exists", self.kind, self.target))),
             };
         }
-        let (uid, name, verb) = match &before {
-            Some(before) => (before.id, before.reference.name().to_owned(), "location.changed"),
-            None => (ctx.uid(), self.free_name(graph), "location.registered"),
+        let mut changes = Changes::default();
+        let uid = match &before {
+            Some(before) => self.change(&mut changes, graph, before)?,
+            None => self.add(&mut changes, graph, ctx)?,
         };
-        let unread = before.is_none() || graph.by_uid(uid).is_some_and(|record| record.document.contains(UNREAD));
-        let mut changes = Changes::answer(json!(uid));
-        changes.put(verb, self.draft(uid, &name, unread)?, Value::Null);
+        changes.answer = json!(uid);
         Ok(changes)
     }
 }
 
 impl Register {
     /// Adds it as a new place, for a command that has been allowed already.
-    pub(crate) fn add(&self, changes: &mut Changes, graph: &Graph, ctx: &Ctx<'_>) -> Result<()> {
-        changes.put("location.registered", self.draft(ctx.uid(), &self.free_name(graph), true)?, Value::Null);
-        Ok(())
+    pub(crate) fn add(&self, changes: &mut Changes, graph: &Graph, ctx: &Ctx<'_>) -> Result<Uid> {
+        let uid = ctx.uid();
+        changes.put("location.registered", self.draft(uid, &self.free_name(graph), true)?, Value::Null);
+        Ok(uid)
+    }
+
+    /// Gives a place this address, for a command that has been allowed already. Its name stays.
+    pub(crate) fn change(&self, changes: &mut Changes, graph: &Graph, before: &Registered) -> Result<Uid> {
+        let unread = graph.by_uid(before.id).is_some_and(|record| record.document.contains(UNREAD));
+        changes.put("location.changed", self.draft(before.id, before.reference.name(), unread)?, Value::Null);
+        Ok(before.id)
     }
 
     /// The generated name; another one when a place had this address before and still has the name.

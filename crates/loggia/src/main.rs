@@ -9,6 +9,8 @@ mod doctor;
 mod driver;
 mod exit;
 mod logs;
+#[cfg(test)]
+mod printed;
 mod serve;
 mod settings;
 
