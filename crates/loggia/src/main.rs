@@ -9,7 +9,6 @@ mod doctor;
 mod driver;
 mod exit;
 mod logs;
-#[cfg(test)]
 mod printed;
 mod serve;
 mod settings;
