@@ -8,7 +8,7 @@ pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
     names.sort();
     names.dedup();
     let mut near: Vec<(usize, &String)> =
-        names.iter().map(|name| (far(wanted, name), name)).filter(|(far, _)| *far < 4).collect();
+        names.iter().map(|name| (far(wanted, name), name)).filter(|(far, _)| *far < 3).collect();
     near.sort();
     let listed = |names: &mut dyn Iterator<Item = &String>| names.take(MOST).cloned().collect::<Vec<_>>().join(", ");
     match (names.len(), near.is_empty()) {
@@ -19,7 +19,7 @@ pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
     }
 }
 
-/// How far a name is from another one: 1 when one holds the other, else the number of letters to change; 4 and more is
+/// How far a name is from another one: 1 when one holds the other, else the number of letters to change; 3 and more is
 /// not near, and neither is a change of half the letters.
 fn far(wanted: &str, name: &str) -> usize {
     let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
