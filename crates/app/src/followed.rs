@@ -22,7 +22,7 @@ fn known(graph: &Graph, target: &str) -> Option<Registered> {
 /// Registers the catalog file of what was made, unless it is registered.
 pub(crate) fn follow(changes: &mut Changes, graph: &Graph, outputs: &Map<String, Value>, ctx: &Ctx<'_>) -> Result<()> {
     let Some(target) = target(outputs).filter(|target| known(graph, target).is_none()) else { return Ok(()) };
-    Register { id: None, kind: "url".to_owned(), target, known_is_fine: true }.add(changes, graph, ctx).map(drop)
+    Register { id: None, kind: "url".to_owned(), target, known_is_fine: true }.add(changes, graph, ctx)
 }
 
 /// Takes out what the catalog file of a destroyed thing described.

@@ -6,7 +6,7 @@ use crate::App;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
-use crate::location::{Register, registered};
+use crate::location::{Register, UNREAD, registered};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use serde_json::{Value, json};
@@ -48,7 +48,9 @@ impl Command for Readdress {
             let free = |target: &String| places.iter().all(|other| other.target != *target);
             if let Some(target) = self.moved(&place.target).filter(free) {
                 let known = Register { id: None, kind: place.kind.clone(), target, known_is_fine: true };
-                known.change(&mut changes, graph, place)?;
+                let unread = graph.by_uid(place.id).is_some_and(|record| record.document.contains(UNREAD));
+                let draft = known.draft(place.id, place.reference.name(), unread, place.trusted)?;
+                changes.put("location.changed", draft, json!({"trusted": place.trusted}));
             }
         }
         for record in graph.of_kind(&Audience::All, "instance") {

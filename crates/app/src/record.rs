@@ -7,8 +7,9 @@ use crate::command::{Command, Ctx, Facts};
 use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::location::not_registered;
 use crate::prepare::Prepared;
-use crate::writing::may_write;
+use crate::writing::{may_create, may_write};
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, Source, Uid, canonical};
 use serde_json::{Value, json};
@@ -69,6 +70,9 @@ impl Apply {
         let shown = before.filter(|before| graph.visible(&ctx.caller.audience, before)).map(Record::parse);
         let after = prepared.document();
         may_write(graph, shown.as_ref(), Some(&after), |action, subject| ctx.require(action, subject))?;
+        if shown.is_none() {
+            may_create(ctx.caller, &after)?;
+        }
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
@@ -93,6 +97,7 @@ impl Apply {
         owned_here(before)?;
         immutable(before, prepared)?;
         ordered(before)?;
+        not_registered(before)?;
         let draft = changed_draft(before, prepared, Source::server());
         changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
         Ok("changed")
@@ -271,6 +276,7 @@ impl Command for Delete {
             ));
         }
         owned_here(&record)?;
+        not_registered(&record)?;
         let users = live_dependants(graph, &record.reference);
         if !users.is_empty() {
             let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());

@@ -9,6 +9,7 @@ mod gone;
 mod harness;
 mod kept;
 mod order;
+mod places;
 mod record;
 mod signing;
 mod source;

@@ -15,6 +15,8 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
+use loggia_app::policy::Action;
+use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -146,6 +148,7 @@ struct DestroyPage {
 /// Says what will be lost before anything is done.
 async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     let record = visit.record(&reference(&team, &name), href)?;
+    visit.app().require(&visit.caller, Action::Operate, &subject_of(&record.parse()))?;
     let spec: InstanceSpec = record.spec().map_err(Error::from)?;
     let base = loggia_app::request::base_name(&record.reference, &spec.environment);
     let offering = visit.graph.get(&Ref::new("offering", "default", &spec.offering));

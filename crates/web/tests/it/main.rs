@@ -4,6 +4,7 @@
 
 mod audience;
 mod catalog;
+mod doors;
 mod git;
 mod provider;
 mod records;

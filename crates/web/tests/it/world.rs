@@ -134,6 +134,11 @@ impl World {
         World { doors: router(state.clone()), state, ..self }
     }
 
+    /// Puts back what somebody took away or changed.
+    pub async fn restore(&self) {
+        fill(&self.state.app).await;
+    }
+
     /// Sends a request as somebody.
     pub async fn send(&self, who: &str, request: Builder, body: impl Into<Body>) -> Said {
         let token = self.tokens.get(who).unwrap_or_else(|| panic!("nobody is called {who}"));
