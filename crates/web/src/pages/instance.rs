@@ -49,8 +49,10 @@ fn reference(team: &str, name: &str) -> Ref {
 async fn show(visit: Visit, Path((team, name)): At) -> Answer {
     visit.signed_in()?;
     let reference = reference(&team, &name);
-    if visit.graph.get(&reference).is_none() {
-        // What is gone is still worth a page: it says so, and since when.
+    let seen = |record| visit.graph.visible(visit.audience(), record);
+    if !visit.graph.get(&reference).is_some_and(|record| seen(record)) {
+        // What is gone is still worth a page: it says so, and since when. What may not be seen is told in the same words
+        // as what never was.
         let past = visit.app().past(&visit.caller, &reference, 50).await?;
         if past.removed {
             return visit.page(&gone(&visit, &past).await?);

@@ -3,6 +3,7 @@
 
 use crate::world::World;
 use axum::http::{Method, Request, header};
+use loggia_model::Kind;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -61,15 +62,20 @@ pub fn filled(path: &str) -> String {
 
 /// A path with names put in; `name` is that of a record of the catalog, `instance` that of an instance of booking.
 pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance: &str) -> String {
+    let namespace = if path.contains("/instances/") { "booking" } else { namespace };
     let name = match path {
         path if path.starts_with("/get/") && name == "orders" => "postgres",
         path if path.starts_with("/teams/") && name == "orders" => "booking",
-        path if path.starts_with("/instances/") => instance,
+        path if path.contains("/instances/") => instance,
         _ => name,
     };
     let mut path = path.to_owned();
     for (key, value) in [
         ("{kind}", kind),
+        ("{plural}", Kind::find(kind).map_or("components", |kind| kind.plural)),
+        ("{offering}", if name == "orders" { "postgres" } else { name }),
+        ("{output}", "password"),
+        ("{user}", if name == "orders" { "bob" } else { name }),
         ("{namespace}", namespace),
         ("{name}", name),
         ("{team}", "booking"),

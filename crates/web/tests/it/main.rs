@@ -6,6 +6,7 @@ mod audience;
 mod catalog;
 mod doors;
 mod git;
+mod hidden;
 mod provider;
 mod records;
 mod roles;
