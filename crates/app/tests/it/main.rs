@@ -3,13 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod due;
 mod estate;
 mod gone;
 mod harness;
-mod kept;
 mod order;
 mod places;
 mod record;
+mod removal;
 mod signing;
 mod source;
 mod sync;

@@ -127,13 +127,13 @@ pub fn known_by(text: &str) -> String {
     }
 }
 
-/// A price: "9.00 EUR a month".
+/// A price: "9.00 EUR a month", "0.02 EUR per run".
 pub fn price(price: Option<&Price>) -> String {
     let Some(price) = price else { return "free of charge".to_owned() };
     let per = match price.per {
-        Per::Month => "a month",
-        Per::Hour => "an hour",
-        Per::Unit => "each",
+        Per::Month => "a month".to_owned(),
+        Per::Hour => "an hour".to_owned(),
+        Per::Unit => format!("per {}", price.unit.as_deref().unwrap_or("use")),
     };
     format!("{} {} {per}", price.amount, price.currency)
 }
@@ -273,6 +273,15 @@ mod tests {
         assert_eq!(ago(now, now.plus_seconds(7200)), "in 2 hours");
         assert_eq!(took(Micros(0), Micros(1_430_000)), "1.4 s");
         assert_eq!(took(Micros(0), Micros(200 * time::SECOND)), "3 min");
+    }
+
+    #[test]
+    fn prices_say_what_they_are_for() {
+        let words = |value: Value| price(Some(&serde_json::from_value(value).expect("a price")));
+        assert_eq!(words(json!({"amount": "9.00", "currency": "EUR", "per": "month"})), "9.00 EUR a month");
+        let run = json!({"amount": "0.02", "currency": "EUR", "per": "unit", "unit": "run"});
+        assert_eq!(words(run), "0.02 EUR per run");
+        assert_eq!(words(json!({"amount": "1", "currency": "EUR", "per": "unit"})), "1 EUR per use");
     }
 
     #[test]
