@@ -8,7 +8,7 @@ use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Uid};
-use loggia_store::Tie;
+use loggia_store::{Due, Tie};
 use std::collections::HashMap;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
@@ -56,6 +56,8 @@ pub enum Need {
     },
     /// When an instance was last seen.
     LastSeen(Uid),
+    /// The deadline with this key.
+    Due(String),
     /// Who is tied to whom: somebody at a provider, and a person here.
     Ties {
         /// Address of the provider.
@@ -74,6 +76,8 @@ pub struct Facts {
     pub held: Vec<Need>,
     /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
     pub seen: HashMap<Uid, Micros>,
+    /// The deadlines that a need of type [`Need::Due`] names and that stand.
+    pub due: HashMap<String, Due>,
     /// Ties of whom a need of type [`Need::Ties`] names.
     pub ties: Vec<Tie>,
 }

@@ -106,6 +106,7 @@ impl Writer {
 
     fn take_in(&mut self, graph: &mut Graph, tail: Tail) {
         self.head = Head { position: tail.position, hash: tail.last_hash, time: tail.last_time };
+        self.app.clock.reached(self.head.time);
         let changes: Vec<Change> = tail.changes.into_iter().map(change_of).collect();
         graph.apply(&changes);
         graph.set_position(self.head.position);
@@ -252,6 +253,15 @@ async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<F
                     facts.ties.extend(tx.tie_of(issuer, *uid).await?);
                 }
             }
+            Need::Due(key) => {
+                let written = batch.due.iter().rev().find(|due| due.key == *key).cloned();
+                let due = match written {
+                    Some(due) => Some(due),
+                    None if batch.due_removals.contains(key) => None,
+                    None => tx.due(key).await?,
+                };
+                facts.due.extend(due.map(|due| (key.clone(), due)));
+            }
             Need::LastSeen(_) => {}
         }
     }
@@ -277,6 +287,12 @@ impl Decided {
         self.batch.operations.extend(changes.operations);
         self.batch.work.extend(changes.work);
         self.finished.extend(changes.finished);
+        // What was said last about a deadline holds.
+        self.batch.due_removals.retain(|key| changes.due.iter().all(|due| due.key != *key));
+        self.batch.due.retain(|due| !changes.past.contains(&due.key));
+        self.batch.due.extend(changes.due);
+        self.batch.due_removals.extend(changes.past);
+        self.batch.expired_by = self.batch.expired_by.max(changes.expired_by);
         self.batch.secrets.extend(changes.secrets);
         self.batch.secret_removals.extend(changes.forgotten);
         for mut reading in changes.usage {
