@@ -1,8 +1,8 @@
 use crate::support::{at, on_both, uid};
 use loggia_model::Micros;
 use loggia_model::time::DAY;
-use loggia_model::usage::UsageReading;
-use loggia_store::{Batch, Blob, DailyUsage, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter, Use};
+use loggia_model::usage::{UsageReading, Use};
+use loggia_store::{Batch, Blob, DailyUsage, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter};
 use serde_json::json;
 use std::collections::BTreeMap;
 
