@@ -277,15 +277,11 @@ mod tests {
 
     #[test]
     fn prices_say_what_they_are_for() {
-        let words = |price: serde_json::Value| price_of(&price);
+        let words = |value: Value| price(Some(&serde_json::from_value(value).expect("a price")));
         assert_eq!(words(json!({"amount": "9.00", "currency": "EUR", "per": "month"})), "9.00 EUR a month");
         let run = json!({"amount": "0.02", "currency": "EUR", "per": "unit", "unit": "run"});
         assert_eq!(words(run), "0.02 EUR per run");
         assert_eq!(words(json!({"amount": "1", "currency": "EUR", "per": "unit"})), "1 EUR per use");
-    }
-
-    fn price_of(price: &serde_json::Value) -> String {
-        super::price(Some(&serde_json::from_value(price.clone()).expect("a price")))
     }
 
     #[test]
