@@ -72,11 +72,9 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
         let location = place(file)?;
         Some(prepare::Place { origin: outside.origin.clone().unwrap_or_else(|| location.clone()), location })
     };
-    let share = |prepared: Prepared| {
-        match outside.known.as_deref().and_then(|known| known.get(&prepared.reference)) {
-            Some(record) => prepared.sharing(record),
-            None => prepared,
-        }
+    let share = |prepared: Prepared| match outside.known.as_deref().and_then(|known| known.get(&prepared.reference)) {
+        Some(record) => prepared.sharing(record),
+        None => prepared,
     };
     let found = documents::read_all(&texts, &Surroundings { target: &target, place: &from, share: &share });
     let folders: BTreeSet<&str> = found.iter().flat_map(|one| one.folders.iter().map(String::as_str)).collect();

@@ -10,8 +10,8 @@ use loggia_app::TRACES;
 use opentelemetry::propagation::Extractor;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tracing::field::Empty;
 use tracing::Span;
+use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// One of so many requests that went well has a line in the log.
