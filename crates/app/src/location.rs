@@ -3,8 +3,9 @@
 //! A registered place is a record of its own, kept on this server. What is read there belongs to the origin
 //! `location:<uid>`; the reading itself is in [`crate::places`].
 
+use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::prepare::{Prepared, prepare_at};
@@ -30,22 +31,39 @@ pub fn generated_name(kind: &str, target: &str) -> String {
     format!("generated-{}", hex(&Sha1::digest(format!("{kind}:{target}"))))
 }
 
-/// Type and target of a source: its one file with documents when there is only one, else the folder.
-pub fn target_of(tree: &Tree) -> Option<(&str, String)> {
+/// Type and target of a source: those that it was known by before, as long as they say where it is; else its one file
+/// with documents when there is only one, else the folder.
+pub fn target_of(tree: &Tree, known: Option<&Record>) -> Option<(String, String)> {
     let (kind, base) = tree.place.split_once(':')?;
+    if let Some(known) = known.map(Record::parse) {
+        let target = known.spec_text("target");
+        let file =
+            |target: &str| target.strip_prefix(base).is_some_and(|path| tree.files.iter().any(|f| f.path == path));
+        let folder = |target: &str| target.ends_with('/') && base.starts_with(target);
+        if known.spec_text("type") == kind && (target == base || folder(target) || file(target)) {
+            return Some((kind.to_owned(), target.to_owned()));
+        }
+    }
     let documents = |path: &&str| path.ends_with(".yaml") || path.ends_with(".yml");
     let mut paths = tree.files.iter().map(|file| file.path.as_str()).filter(documents);
     let target = match (paths.next(), paths.next()) {
         (Some(only), None) if !tree.single => format!("{base}{only}"),
         _ => base.to_owned(),
     };
-    Some((kind, target))
+    Some((kind.to_owned(), target))
 }
 
-/// The Location of a repository.
-pub fn of_tree(tree: &Tree) -> Option<Prepared> {
-    let (kind, target) = target_of(tree)?;
-    let document = entity(&generated_name(kind, &target), kind, &target);
+/// The Location that stands for a source already.
+pub(crate) fn standing(graph: &Graph, origin: &str) -> Option<Arc<Record>> {
+    let mut all = graph.of_kind(&Audience::All, "location").filter(|_| origin.starts_with("repository:"));
+    all.find(|one| &*one.source.origin == origin && one.source.path.is_empty())
+}
+
+/// The Location of a repository. Once it has a name it keeps it, whatever files come and go.
+pub fn of_tree(tree: &Tree, known: Option<&Record>) -> Option<Prepared> {
+    let (kind, target) = target_of(tree, known)?;
+    let name = known.map_or_else(|| generated_name(&kind, &target), |known| known.reference.name().to_owned());
+    let document = entity(&name, &kind, &target);
     prepare_at(document, "", Some(&format!("{kind}:{target}"))).ok()
 }
 
@@ -137,7 +155,8 @@ fn parent(graph: &Graph, audience: &Audience, record: &Record) -> Option<Arc<Rec
         }
     }
     let root = Ref::new("location", "default", &generated_name(kind, target));
-    graph.get(&root).filter(|one| one.uid != record.uid && graph.visible(audience, one)).cloned()
+    let root = graph.get(&root).cloned().or_else(|| standing(graph, &record.source.origin));
+    root.filter(|one| one.uid != record.uid && graph.visible(audience, one))
 }
 
 /// Whether a Location has a file among its targets.
@@ -257,6 +276,10 @@ pub struct TakeOver {
 impl Command for TakeOver {
     fn name(&self) -> &'static str {
         "location.sync"
+    }
+
+    fn needs(&self, graph: &Graph, caller: &Caller) -> Vec<Need> {
+        self.sync.needs(graph, caller)
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {

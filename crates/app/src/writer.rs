@@ -7,13 +7,13 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Entry, RecordChange};
-use crate::command::{Command, Ctx, Facts, Need};
+use crate::command::{Command, Ctx};
 use crate::error::{Error, Result};
+use crate::facts::read_facts;
 use loggia_graph::{Change, Graph};
 use loggia_model::{Event, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Delta, Removal, Store, StoreError, Tail, WriteTx};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -223,39 +223,6 @@ fn reply_result(pending: Vec<Pending>, answers: Result<Vec<Result<Outcome>>, Sto
             }
         }
     }
-}
-
-/// Reads facts as they are with what the commands before this one in the batch will write.
-async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<Facts, StoreError> {
-    let mut facts = Facts::default();
-    let seen = |need: &Need| if let Need::LastSeen(uid) = need { Some(*uid) } else { None };
-    let seen: HashSet<Uid> = needs.iter().filter_map(seen).collect();
-    if !seen.is_empty() {
-        let uids: Vec<Uid> = seen.iter().copied().collect();
-        let written = tx.sightings_of(&uids).await?;
-        for sighting in written.iter().chain(batch.sightings.iter().filter(|sighting| seen.contains(&sighting.uid))) {
-            let last = facts.seen.entry(sighting.uid).or_insert(sighting.last_seen);
-            *last = sighting.last_seen.max(*last);
-        }
-    }
-    for need in needs {
-        match need {
-            Need::Held { work, subject, fence } => {
-                let rows = tx.work_of(*subject).await?;
-                if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
-                    facts.held.push(need.clone());
-                }
-            }
-            Need::Ties { issuer, subject, person } => {
-                facts.ties.extend(tx.tie(issuer, subject).await?);
-                if let Some(uid) = person {
-                    facts.ties.extend(tx.tie_of(issuer, *uid).await?);
-                }
-            }
-            Need::LastSeen(_) => {}
-        }
-    }
-    Ok(facts)
 }
 
 impl Decided {

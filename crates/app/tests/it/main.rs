@@ -8,6 +8,7 @@ mod gone;
 mod harness;
 mod kept;
 mod order;
+mod publication;
 mod record;
 mod signing;
 mod source;

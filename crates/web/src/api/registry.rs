@@ -3,8 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    events, forms, instances, logins, me, observe, openapi, operations, orders, records, schema, search, secrets,
-    sessions, sources, stream, tokens, usage, who_runs, write,
+    events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases, schema, search,
+    secrets, sessions, sources, stream, tokens, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -14,8 +14,19 @@ use loggia_model::operation::Operation;
 use std::sync::LazyLock;
 
 static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let groups =
-        [reading(), writing(), getting(), running(), estate(), using(), sourcing(), watching(), own(), platform()];
+    let groups = [
+        reading(),
+        writing(),
+        getting(),
+        running(),
+        estate(),
+        using(),
+        sourcing(),
+        watching(),
+        own(),
+        platform(),
+        publishing(),
+    ];
     groups.into_iter().flatten().collect()
 });
 
@@ -374,5 +385,20 @@ fn platform() -> Vec<Route> {
         .does("Sets a secret that environments name by secretRef.")
         .body::<secrets::SecretInput>()
         .gives::<secrets::SecretName>(200, "It is set."),
+    ]
+}
+
+fn publishing() -> Vec<Route> {
+    let step = |path, id, handler| {
+        post(path, id, Action::Apply, handler).gives::<releases::Published>(200, "How far it is now.").fails([422])
+    };
+    vec![
+        step("/api/v1/releases/{namespace}/{name}:candidate", "proposeRelease", by!(releases::propose))
+            .does("Makes a draft a candidate: meant to be published as it is."),
+        step("/api/v1/releases/{namespace}/{name}:yank", "yankRelease", by!(releases::withdraw))
+            .does("Withdraws a release: nobody gets it any more, and where it runs it stays.")
+            .body::<releases::YankInput>(),
+        step("/api/v1/releases/{namespace}/{name}:publish", "publishRelease", by!(releases::publish))
+            .does("Publishes a release, or one again that was withdrawn. It never changes from then on."),
     ]
 }

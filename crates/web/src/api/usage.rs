@@ -40,6 +40,9 @@ pub struct UseView {
     pub release: String,
     /// The team; empty when not known.
     pub team: String,
+    /// The name of a team that nobody here knows, as it was reported; such use is no team's.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unknown_team: String,
     /// The person or service, where no team is known.
     pub principal: String,
     /// The instance; empty when not known.
@@ -224,6 +227,7 @@ pub async fn uses(call: Call) -> Handled {
     let view = |row: loggia_app::usage::Use| UseView {
         offering: row.offering,
         release: row.release,
+        unknown_team: row.unknown_team,
         team: row.team,
         principal: row.principal,
         instance: row.instance,

@@ -13,6 +13,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::policy::Subject;
+use loggia_app::source::Waiting;
 use loggia_app::writing::may_write;
 use loggia_model::{Document, Kind, Record, Ref, RelationType};
 use serde_json::Value;
@@ -144,7 +145,7 @@ struct EntityPage {
     relations: Vec<(String, Vec<Link>)>,
     source: String,
     may_edit: bool,
-    waiting: String,
+    waiting: Option<Waiting>,
     gone_from_source: String,
     updated: When,
     text: String,
@@ -194,7 +195,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         relations: relations(&visit, reference),
         source: super::edit::place(&record),
         may_edit: may_edit(&visit, &record),
-        waiting: visit.state.sources.waiting(reference).unwrap_or_default(),
+        waiting: visit.state.sources.waiting(&record).await?,
         gone_from_source: source_gone(&record),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),
         text: pretty(&document),
