@@ -306,9 +306,8 @@ mod tests {
     #[test]
     fn comments_of_other_documents_stay() {
         let text = "# about A\nkind: A\n# end of A\n---\nkind: B # b\n...\n# about C\n---\nkind: C\n# end of C\n";
-        for (index, own) in
-            ["# about A\nkind: A\n# end of A\n", "kind: B # b\n", "kind: C\n# end of C\n"].iter().enumerate()
-        {
+        let own = ["# about A\nkind: A\n# end of A\n", "kind: B # b\n", "# about C\n---\nkind: C\n# end of C\n"];
+        for (index, own) in own.iter().enumerate() {
             let found =
                 cut(&record(&format!("a.yaml#{index}")), &file("a.yaml", text), "x".into()).expect("a document");
             assert_eq!(&found.draft.text, own);

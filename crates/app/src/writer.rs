@@ -14,6 +14,7 @@ use loggia_graph::{Change, Graph};
 use loggia_model::{Event, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Delta, Removal, Store, StoreError, Tail, WriteTx};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -64,6 +65,8 @@ struct Decided {
     head: Head,
     batch: Batch,
     changed: Vec<Change>,
+    /// What the command in hand has made of records so far; none for one that it removed.
+    fresh: HashMap<Uid, Option<Arc<Record>>>,
     finished: Vec<(Uid, i64)>,
     /// Whether there is anything to write.
     dirty: bool,
@@ -140,6 +143,7 @@ impl Writer {
             head: self.head.clone(),
             batch: Batch::default(),
             changed: Vec::new(),
+            fresh: HashMap::new(),
             finished: Vec::new(),
             dirty: false,
             answers: Vec::new(),
@@ -233,6 +237,7 @@ impl Decided {
         }
         self.dirty = true;
         let first = self.changed.len();
+        self.fresh.clear();
         for entry in changes.entries {
             self.entry(entry, ctx);
         }
@@ -257,12 +262,17 @@ impl Decided {
         self.batch.sightings.extend(changes.sightings);
     }
 
+    /// A record as it is after everything so far, also within the command in hand.
+    fn before(&self, uid: Uid) -> Option<Arc<Record>> {
+        self.fresh.get(&uid).cloned().unwrap_or_else(|| self.graph.by_uid(uid).cloned())
+    }
+
     fn entry(&mut self, entry: Entry, ctx: &Ctx<'_>) {
         let position = self.head.position + 1;
         let (mut subject, mut revision) = (entry.subject, None);
         match entry.change {
             Some(RecordChange::Put(draft)) => {
-                let before = self.graph.by_uid(draft.uid).map(|r| (r.revision, r.created_at));
+                let before = self.before(draft.uid).map(|r| (r.revision, r.created_at));
                 let before = before.or(draft.returning.map(|past| (past.revision, past.created_at)));
                 let record = Record {
                     uid: draft.uid,
@@ -279,10 +289,13 @@ impl Decided {
                 subject = Some((record.uid, record.reference.clone()));
                 revision = Some(record.revision);
                 self.batch.puts.push(record.clone());
-                self.changed.push(Change::Put(Arc::new(record)));
+                let record = Arc::new(record);
+                self.fresh.insert(record.uid, Some(Arc::clone(&record)));
+                self.changed.push(Change::Put(record));
             }
             Some(RecordChange::Remove(uid)) => {
-                let Some(before) = self.graph.by_uid(uid).cloned() else { return };
+                let Some(before) = self.before(uid) else { return };
+                self.fresh.insert(uid, None);
                 let removal = Removal {
                     uid,
                     reference: before.reference.clone(),

@@ -131,7 +131,7 @@ fn what_is_withdrawn_is_got_by_nobody_and_stays_where_it_runs() {
         assert!(world.app.who_runs(&ann, &query).unwrap()[0].withdrawn.is_empty());
         let never = "queue-1.0.0";
         apply(&world.app, &format!("{QUEUE}---\n{}", release("1.0.0", "s", "candidate"))).await.unwrap();
-        let refused = publish(&world.app, &ann, never, Publication::Yanked, "No.").await.unwrap_err();
+        let refused = publish(&world.app, &world.person("ann"), never, Publication::Yanked, "No.").await.unwrap_err();
         assert_eq!(rule(&refused), "release.unpublished");
     });
 }
@@ -188,7 +188,8 @@ fn a_repository_publishes_what_it_no_longer_calls_a_draft() {
         assert_eq!((report.problems[0].rule.as_str(), report.renamed), ("release.immutable", 0), "{report:?}");
         assert_eq!(state(&world.app, "queue-1.0.0"), Some(Publication::Published));
         // What `check` says of a number holds here too; the offering may come in the same commit.
-        let report = sync(&release("2026.04", "m", "")).await;
+        let dated = release("2026.04", "m", "").replace("version: 2026.04", "version: '2026.04'");
+        let report = sync(&dated).await;
         assert_eq!(report.problems[0].rule, "release.versioning", "{report:?}");
         let wrong = prepare(serde_json::from_value(json!({"apiVersion": "loggia.dev/v1", "kind": "Release",
             "metadata": {"name": "queue-3.0.0", "annotations": {"loggia.dev/publication": "final"}},
