@@ -10,7 +10,8 @@ export const DEVELOPER = [
   ['history', '/catalog/component/default/booking-service/history'],
   ['change', '/catalog/component/default/booking-service/edit'],
   ['who runs', '/who-runs'], ['who runs PostgreSQL', '/who-runs?offering=postgres&below=15'],
-  ['sessions and tokens', '/me'], ['help', '/help'], ['not found', '/nosuch', 404], ['not allowed', '/sources', 403],
+  ['sessions and tokens', '/me'], ['help', '/help'], ['not found', '/nosuch', 404], ['sources', '/sources'],
+  ['not allowed', '/studio', 403],
 ];
 
 /** Pages that only the product team sees. */

@@ -45,14 +45,21 @@ pub struct Backend {
     /// What `secretRef` names, when it was set.
     #[serde(skip)]
     pub secret: Option<Secret>,
+    /// Why it does not get that secret, although it was set.
+    #[serde(skip)]
+    pub withheld: Option<Failure>,
 }
 
 impl Backend {
-    /// Whether a driver may be asked to work here: not while the secret that it needs was never set.
+    /// Whether a driver may be asked to work here: not while the secret that it needs was never set, or may not be
+    /// used here.
     ///
     /// # Errors
-    /// What to set.
+    /// What to set, or whom to ask.
     pub fn complete(&self) -> Result<(), Failure> {
+        if let Some(failure) = &self.withheld {
+            return Err(failure.clone());
+        }
         if self.secret_ref.is_empty() || self.secret.is_some() {
             return Ok(());
         }

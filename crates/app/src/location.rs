@@ -23,8 +23,11 @@ use std::sync::Arc;
 
 /// The annotation of a registered place that was never read: the catalog does not show it yet.
 pub const UNREAD: &str = "loggia.dev/unread";
-/// The path within the server's own records that marks a registered place.
+/// The path within the server's own records that marks a registered place. No document can set it, so whoever may
+/// write the text of a place does not get at the mark.
 const REGISTERED: &str = "registered";
+/// The same for a place that an administrator registered.
+const TRUSTED: &str = "registered-by-administrator";
 
 /// The name that Backstage gives the Location of a registered place: a digest of `type:target`.
 pub fn generated_name(kind: &str, target: &str) -> String {
@@ -87,17 +90,21 @@ pub struct Registered {
     pub target: String,
     /// The Location that stands for it in the catalog.
     pub reference: Ref,
+    /// Whether an administrator registered it at this address: then it may bring what gives rights.
+    pub trusted: bool,
 }
 
 impl Registered {
     fn of(record: &Record) -> Option<Registered> {
-        let here = record.source.is_server() && &*record.source.path == REGISTERED;
+        let trusted = &*record.source.path == TRUSTED;
+        let here = record.source.is_server() && (trusted || &*record.source.path == REGISTERED);
         let document = here.then(|| record.parse())?;
         Some(Registered {
             id: record.uid,
             kind: document.spec_text("type").to_owned(),
             target: document.spec_text("target").to_owned(),
             reference: record.reference.clone(),
+            trusted,
         })
     }
 
@@ -191,30 +198,58 @@ impl Command for Register {
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Register, &Subject::default())?;
+        let trusted = trusts(ctx);
         let before = self.id.as_deref().map(|id| find(graph, &Audience::All, id)).transpose()?;
         let same = |one: &Registered| one.kind == self.kind && one.target == self.target;
         if let Some(known) = registered(graph, &Audience::All).into_iter().find(same) {
             let itself = before.is_some_and(|before| before.id == known.id);
-            return match itself || self.known_is_fine {
-                true => Ok(Changes::answer(json!(known.id))),
-                false => Err(Error::Conflict(format!("Location {}:{} already exists", self.kind, self.target))),
-            };
+            if !itself && !self.known_is_fine {
+                return Err(Error::Conflict(format!("Location {}:{} already exists", self.kind, self.target)));
+            }
+            let mut changes = Changes::answer(json!(known.id));
+            if trusted && !known.trusted {
+                trust(&mut changes, graph, &known);
+            }
+            return Ok(changes);
         }
+        guarded(before.as_ref(), ctx)?;
         let (uid, name, verb) = match &before {
             Some(before) => (before.id, before.reference.name().to_owned(), "location.changed"),
             None => (ctx.uid(), self.free_name(graph), "location.registered"),
         };
         let unread = before.is_none() || graph.by_uid(uid).is_some_and(|record| record.document.contains(UNREAD));
         let mut changes = Changes::answer(json!(uid));
-        changes.put(verb, self.draft(uid, &name, unread)?, Value::Null);
+        changes.put(verb, self.draft(uid, &name, unread, trusted)?, json!({"trusted": trusted}));
         Ok(changes)
     }
 }
 
+/// Refuses to move or take out what an administrator registered, for whoever may not do that: what it brought gives
+/// rights, and goes with it.
+fn guarded(place: Option<&Registered>, ctx: &Ctx<'_>) -> Result<()> {
+    match place.is_some_and(|place| place.trusted) {
+        true => ctx.require(Action::Administer, &Subject::default()),
+        false => Ok(()),
+    }
+}
+
+/// Whether a place that is registered now may bring what gives rights.
+fn trusts(ctx: &Ctx<'_>) -> bool {
+    ctx.require(Action::Administer, &Subject::default()).is_ok()
+}
+
+/// Marks a known place as one that an administrator registered.
+fn trust(changes: &mut Changes, graph: &Graph, known: &Registered) {
+    if let Some(record) = graph.by_uid(known.id) {
+        let draft = Draft { source: Source::at("server", TRUSTED), ..Draft::of(record) };
+        changes.put("location.trusted", draft, Value::Null);
+    }
+}
+
 impl Register {
-    /// Adds it as a new place, for a command that has been allowed already.
+    /// Adds it as a new place, for a command that has been allowed already. Nobody vouches for what it brings.
     pub(crate) fn add(&self, changes: &mut Changes, graph: &Graph, ctx: &Ctx<'_>) -> Result<()> {
-        changes.put("location.registered", self.draft(ctx.uid(), &self.free_name(graph), true)?, Value::Null);
+        changes.put("location.registered", self.draft(ctx.uid(), &self.free_name(graph), true, false)?, Value::Null);
         Ok(())
     }
 
@@ -228,14 +263,15 @@ impl Register {
         (0..).map(name).find(free).unwrap_or_default()
     }
 
-    fn draft(&self, uid: Uid, name: &str, unread: bool) -> Result<Draft> {
+    fn draft(&self, uid: Uid, name: &str, unread: bool, trusted: bool) -> Result<Draft> {
         let mut document = entity(name, &self.kind, &self.target);
         if unread {
             document["metadata"]["annotations"] = json!({UNREAD: "true"});
         }
         let place = format!("{}:{}", self.kind, self.target);
         let prepared = prepare_at(document, "", Some(&place)).map_err(Error::Invalid)?;
-        Ok(Draft::new(uid, &prepared.document(), Source::at("server", REGISTERED)))
+        let mark = if trusted { TRUSTED } else { REGISTERED };
+        Ok(Draft::new(uid, &prepared.document(), Source::at("server", mark)))
     }
 }
 
@@ -253,9 +289,22 @@ impl Command for Unregister {
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Register, &Subject::default())?;
         let place = find(graph, &Audience::All, &self.id)?;
+        guarded(Some(&place), ctx)?;
         let mut changes = Changes::answer(Value::Null);
         take_out(&mut changes, graph, &place);
         Ok(changes)
+    }
+}
+
+/// Refuses to write or delete the record of a registered place: it stands for what was read there.
+pub(crate) fn not_registered(record: &Record) -> Result<()> {
+    match Registered::of(record) {
+        None => Ok(()),
+        Some(place) => Err(Error::refused(
+            "location.registered",
+            format!("{} stands for the registered place {}.", place.reference, place.target),
+            "Register another address, or take the place out where it was registered.",
+        )),
     }
 }
 

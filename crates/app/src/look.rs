@@ -119,6 +119,9 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
 async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
     let request = request::build(app, &operation, false).await?.request;
+    if request.backend.complete().is_err() {
+        return Ok(());
+    }
     let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
     app.run(&app.system("look"), Look { uid, seen }).await.map(drop)
 }

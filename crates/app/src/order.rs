@@ -149,7 +149,11 @@ impl Command for Order {
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
-        if graph.get(&reference).is_some() {
+        if let Some(taken) = graph.get(&reference) {
+            if !graph.visible(&ctx.caller.audience, taken) {
+                let message = format!("The name {} cannot be used", input.name);
+                return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
+            }
             let message = format!("{} already has {} in {}", found.team.name(), input.name, found.environment);
             return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
         }

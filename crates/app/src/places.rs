@@ -31,6 +31,8 @@ const TEAMS_OWN: [&str; 4] = ["Component", "API", "Resource", "System"];
 /// The kinds that give rights over the platform or reach its backends: no registered place brings them, only the
 /// repositories that the operator named and administrators.
 const NOT_FROM_PLACES: [&str; 3] = ["Product", "Environment", "Instance"];
+/// The kinds that say who is of which team: only places that an administrator registered bring them.
+const FROM_TRUSTED: [&str; 2] = ["User", "Group"];
 
 /// What was read at a place.
 #[derive(Debug, Default)]
@@ -43,14 +45,19 @@ pub struct Gathered {
     pub broken: HashSet<String>,
     /// Digest of everything that was read.
     pub digest: String,
+    /// Whether an administrator vouches for the place.
+    trusted: bool,
 }
+
+/// What is known of a place that was read: when, as what, and the digest of what it held.
+type Known = (Instant, Registered, String);
 
 /// The registered places of this server.
 pub struct Places {
     app: Arc<App>,
     fetch: Arc<dyn Fetch>,
     /// When each was read last, and what.
-    read: Mutex<HashMap<Uid, (Instant, String, String)>>,
+    read: Mutex<HashMap<Uid, Known>>,
     wake: Notify,
 }
 
@@ -89,13 +96,14 @@ impl Places {
         for place in location::registered(&self.app.graph(), &Audience::All) {
             let known = self.read.lock().await.get(&place.id).cloned();
             let rested = known.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
-            let moved = known.as_ref().is_some_and(|(_, target, _)| *target != place.target);
+            let moved = known.as_ref().is_some_and(|(_, as_what, _)| *as_what != place);
             if !(rested || moved) {
                 continue;
             }
-            match self.take_over(&place, known.map(|(.., digest)| digest)).await {
+            // The same text means something else at a place that is trusted by now.
+            match self.take_over(&place, known.filter(|_| !moved).map(|(.., digest)| digest)).await {
                 Ok(digest) => {
-                    let now = (Instant::now(), place.target.clone(), digest);
+                    let now = (Instant::now(), place.clone(), digest);
                     self.read.lock().await.insert(place.id, now);
                 }
                 Err(error) => tracing::warn!(target = %place.target, %error, "a place could not be taken over"),
@@ -106,7 +114,7 @@ impl Places {
     /// Reads a place and takes over what changed; gives the digest of what was read.
     async fn take_over(&self, place: &Registered, known: Option<String>) -> Result<String> {
         let caller = Caller::system("sync", Door::Sync);
-        let gathered = match self.gather(&place.kind, &place.target).await {
+        let gathered = match self.gather(&place.kind, &place.target, place.trusted).await {
             Ok(gathered) => gathered,
             Err(failure) => {
                 let failure = Some(failure.message);
@@ -136,12 +144,13 @@ impl Places {
         Ok(gathered.digest)
     }
 
-    /// Reads a place with all that it leads to, and changes nothing.
+    /// Reads a place with all that it leads to, and changes nothing. `trusted` says whether an administrator vouches
+    /// for it.
     ///
     /// # Errors
     /// When the place itself cannot be read.
-    pub async fn gather(&self, kind: &str, target: &str) -> Result<Gathered, Failure> {
-        let mut gathered = Gathered::default();
+    pub async fn gather(&self, kind: &str, target: &str, trusted: bool) -> Result<Gathered, Failure> {
+        let mut gathered = Gathered { trusted, ..Gathered::default() };
         let mut digest = Sha256::new();
         let mut waiting = VecDeque::from([target.to_owned()]);
         let mut met = HashSet::from([target.to_owned()]);
@@ -199,19 +208,13 @@ impl Places {
         let location = Document(value.clone());
         let leads = location.kind() == "Location" && ["", "url"].contains(&location.spec_text("type"));
         match prepare_from(value, &format!("{url}#{at}"), Some(place)) {
-            Ok(_) if self.fetch.is_own(url) && !TEAMS_OWN.contains(&location.kind()) => {
-                let kind = location.kind();
-                let message =
-                    format!("{kind} is not taken from the repository of a team, only {}", TEAMS_OWN.join(", "));
-                gathered.wrong(url, message);
-                return Vec::new();
-            }
-            Ok(_) if NOT_FROM_PLACES.contains(&location.kind()) => {
-                let message = format!("{} is not taken from a registered place", location.kind());
-                gathered.wrong(url, message);
-                return Vec::new();
-            }
-            Ok(prepared) => gathered.prepared.push(prepared),
+            Ok(prepared) => match refusal(&prepared, self.fetch.is_own(url), gathered.trusted) {
+                Some(message) => {
+                    gathered.wrong(url, message);
+                    return Vec::new();
+                }
+                None => gathered.prepared.push(prepared),
+            },
             Err(problems) => {
                 gathered.wrong(url, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
                 return Vec::new();
@@ -222,6 +225,30 @@ impl Places {
             false => Vec::new(),
         }
     }
+}
+
+/// Why a document is not taken from a place, and what to do; none when it is. `own` says that the file is in the
+/// repository of a team.
+fn refusal(prepared: &Prepared, own: bool, trusted: bool) -> Option<String> {
+    let (kind, name) = (prepared.kind, prepared.reference.name());
+    if own && !TEAMS_OWN.contains(&kind) {
+        return Some(format!(
+            "The {kind} {name} was not taken: the repository of a team brings only {}. Take it out of the file.",
+            TEAMS_OWN.join(", ")
+        ));
+    }
+    if NOT_FROM_PLACES.contains(&kind) {
+        return Some(format!(
+            "The {kind} {name} was not taken: no registered place brings that. Take it out of the file, and ask an \
+             administrator to add it."
+        ));
+    }
+    (!trusted && FROM_TRUSTED.contains(&kind)).then(|| {
+        format!(
+            "The {kind} {name} was not taken: it says who is of which team, and no administrator registered this \
+             place. Ask one to register the same address, or take it out of the file."
+        )
+    })
 }
 
 impl Gathered {

@@ -7,9 +7,10 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::location::not_registered;
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
-use crate::writing::may_write;
+use crate::writing::{may_create, may_write};
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, ReleaseStatus, Source, Uid, canonical};
 use serde_json::{Value, json};
@@ -74,6 +75,9 @@ impl Apply {
         let shown = before.filter(|before| graph.visible(&ctx.caller.audience, before)).map(Record::parse);
         let after = prepared.document();
         may_write(graph, shown.as_ref(), Some(&after), |action, subject| ctx.require(action, subject))?;
+        if shown.is_none() {
+            may_create(ctx.caller, &after)?;
+        }
         let publishing = Publishing { graph, beside: &self.prepared, facts, now: ctx.now };
         let Some(before) = before else {
             if self.if_match.is_some() {
@@ -100,6 +104,7 @@ impl Apply {
         owned_here(before)?;
         let status = publishing.change(before, prepared)?;
         ordered(before)?;
+        not_registered(before)?;
         let draft = changed_draft(before, prepared, Source::server(), status.as_ref())?;
         changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
         Ok("changed")
@@ -260,6 +265,7 @@ impl Command for Delete {
             ));
         }
         owned_here(&record)?;
+        not_registered(&record)?;
         let users = live_dependants(graph, &record.reference);
         if !users.is_empty() {
             let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());

@@ -5,6 +5,7 @@ use crate::driver::{Backend, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::held;
+use crate::platform_secret::lend;
 use loggia_graph::Graph;
 use loggia_model::instance::{HeldBackend, InstanceStatus};
 use loggia_model::kinds::environment::{self, EnvironmentSpec};
@@ -14,10 +15,6 @@ use loggia_model::operation::Operation;
 use loggia_model::{Record, Ref, Uid};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use uuid::Uuid;
-
-/// The owner of secrets that belong to the platform and not to one thing: what `secretRef` names.
-pub const PLATFORM: Uid = Uid(Uuid::nil());
 
 /// The folder under which a driver finds the files of a release.
 const FILES: &str = "files";
@@ -51,7 +48,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
         team: record.reference.namespace().to_owned(),
-        backend: with_secret(app, name, backend).await?,
+        backend: with_secret(app, &spec.environment, name, backend).await?,
         files: recipe_files(app, &release).await?,
         environment: spec.environment,
         offering: spec.offering,
@@ -84,24 +81,20 @@ pub fn base_name(reference: &Ref, environment: &str) -> String {
 /// The backend that a driver gets now, with its secret.
 pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
     let (name, backend) = held::choose(spec, environment, driver, None)?;
-    with_secret(app, name, backend).await
+    with_secret(app, environment, name, backend).await
 }
 
-async fn with_secret(app: &App, name: &str, backend: &environment::Backend) -> Result<Backend> {
-    let secret = match &backend.secret_ref {
-        Some(reference) => platform_secret(app, reference).await?,
-        None => None,
-    };
+async fn with_secret(app: &App, environment: &str, name: &str, backend: &environment::Backend) -> Result<Backend> {
     let secret_ref = backend.secret_ref.clone().unwrap_or_default();
-    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret_ref, secret })
-}
-
-/// A secret of the platform, by its name.
-pub(crate) async fn platform_secret(app: &App, name: &str) -> Result<Option<Secret>> {
-    match app.store.secret(PLATFORM, name).await? {
-        Some(row) => Ok(Some(app.secrets.open(&row)?)),
+    let lent = match &backend.secret_ref {
+        Some(reference) => lend(app, reference, environment, backend).await?,
         None => Ok(None),
-    }
+    };
+    let (secret, withheld) = match lent {
+        Ok(secret) => (secret, None),
+        Err(failure) => (None, Some(failure)),
+    };
+    Ok(Backend { name: name.to_owned(), config: backend.config.clone(), secret_ref, secret, withheld })
 }
 
 type Named = Vec<(String, Secret)>;

@@ -3,11 +3,17 @@
 //! What gives rights or reaches a backend is not written by those whom it would give them to: people, groups, products
 //! and environments are the administrator's, and come from the operator's repositories otherwise. What is offered is
 //! the product team's and its owner's. What runs is ordered, observed or enrolled, never just written.
+//!
+//! And only who sees a whole namespace creates in it (decision 3): otherwise a refused name would tell them what they may
+//! not see.
 
-use crate::error::Result;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::order::namespace_for;
 use crate::policy::{Action, Subject};
-use loggia_graph::Graph;
-use loggia_model::{Document, Ref};
+use loggia_graph::{Audience, Graph};
+use loggia_model::reference::DEFAULT_NAMESPACE;
+use loggia_model::{Document, Kind, Ref, Scope};
 
 /// The group that may write a record of the catalog: its owner, or the team whose thing it is.
 pub fn subject_of(document: &Document) -> Subject {
@@ -58,4 +64,56 @@ pub fn may_write(
         require(action, &subject)?;
     }
     Ok(())
+}
+
+/// Passes when a caller may create something with this text where it is to be: they see all that can be there, and it
+/// can be seen by all who see what is there. It looks at nothing that is there, so the answer tells nothing of it.
+///
+/// # Errors
+/// [`Error::Forbidden`] for a namespace that is not theirs, [`Error::Refused`] for what the company may not see in the
+/// namespace that it shares.
+pub fn may_create(caller: &Caller, document: &Document) -> Result<()> {
+    let Audience::Scopes(seen) = &caller.audience else { return Ok(()) };
+    let namespace = document.namespace().to_lowercase();
+    let shared = namespace == DEFAULT_NAMESPACE;
+    let whole = match shared {
+        true => seen.contains(&Scope::Company),
+        false => {
+            let own = caller.teams.iter().any(|team| namespace_for(team) == namespace);
+            own || seen.contains(&Scope::Partner(namespace.as_str().into()))
+        }
+    };
+    if !whole {
+        return Err(Error::Forbidden(format!(
+            "Only who sees everything in the namespace {namespace} creates in it. {}",
+            instead(caller)
+        )));
+    }
+    if shared && is_narrow(document) {
+        return Err(Error::refused(
+            "namespace.shared",
+            format!("Everybody of the company sees the namespace {namespace}, but not everybody may see this."),
+            "Put it into the namespace of your team, or let the company see it.",
+        ));
+    }
+    Ok(())
+}
+
+/// Where a caller may create instead.
+fn instead(caller: &Caller) -> String {
+    let mut own: Vec<String> = caller.teams.iter().map(namespace_for).collect();
+    match &*caller.organisation {
+        DEFAULT_NAMESPACE => own.insert(0, DEFAULT_NAMESPACE.to_owned()),
+        partner => own.insert(0, partner.to_owned()),
+    }
+    format!("Use {}, or ask an administrator.", own.join(" or "))
+}
+
+/// Whether a record is kept from a part of the company. What is offered begins as a draft of the product team, which
+/// alone gives such names.
+fn is_narrow(document: &Document) -> bool {
+    let kind = document.reference();
+    let drafted = matches!(kind.kind(), "offering" | "release");
+    let scopes = Kind::find(document.kind()).map(|kind| (kind.scopes)(document)).unwrap_or_default();
+    !drafted && !scopes.contains(&Scope::Company)
 }

@@ -1,6 +1,6 @@
 //! All commands, by name.
 
-use crate::client::{access, apply, estate, export, open, order, output, records, release, run as ask};
+use crate::client::{access, apply, estate, export, open, order, output, records, release, run as ask, secrets};
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
 use anyhow::Result;
@@ -79,7 +79,7 @@ pub enum Command {
     User(access::UserCommand),
     /// Secrets that environments name
     #[command(subcommand)]
-    Secret(access::SecretCommand),
+    Secret(secrets::SecretCommand),
     /// Tries a driver
     #[command(subcommand)]
     Driver(driver::DriverCommand),
@@ -159,7 +159,7 @@ fn client(command: Command) -> Result<()> {
         Command::Whoami(args) => ask(access::whoami(args)),
         Command::Token(command) => ask(access::token(command)),
         Command::User(command) => ask(access::user(command)),
-        Command::Secret(command) => ask(access::secret(command)),
+        Command::Secret(command) => ask(secrets::secret(command)),
         // All others are answered without a server.
         _ => Ok(()),
     }

@@ -139,7 +139,7 @@ fn sample(args: &CheckArgs) -> Result<Request> {
         inputs: pairs(&args.input)?,
         // Nobody knows these texts but the program: when they are in what it says, it said them.
         secret_inputs: vec![("sample".to_owned(), Secret::new(SECRET_INPUT))],
-        backend: Backend { name: "command".to_owned(), config, secret_ref: String::new(), secret },
+        backend: Backend { name: "command".to_owned(), config, secret, ..Backend::default() },
         public_url: "http://127.0.0.1:7400".to_owned(),
         requested_by: "user:default/contract".to_owned(),
         confirmed: true,

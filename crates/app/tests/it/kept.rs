@@ -177,26 +177,6 @@ fn a_file_that_does_not_answer_takes_nothing_along() {
     });
 }
 
-/// A place that somebody registered gives nobody rights over the platform, and reaches no backend.
-#[test]
-fn a_registered_place_brings_nothing_that_gives_rights() {
-    on_each("a_registered_place_brings_nothing_that_gives_rights", |world| async move {
-        let host = Arc::new(Host::default());
-        let product = "apiVersion: loggia.dev/v1\nkind: Product\nmetadata: {name: mine}\nspec: {team: core, \
-            administrators: [eve]}\n";
-        let environment = "apiVersion: loggia.dev/v1\nkind: Environment\nmetadata: {name: mine}\nspec: {product: a, \
-            type: test, owner: core, backends: {}}\n";
-        let address = "https://code.example/all.yaml";
-        for bad in [product, environment] {
-            host.0.lock().unwrap().insert(address.into(), format!("{}---\n{bad}", component("a", "")));
-            let places = Places::new(Arc::clone(&world.app), Arc::clone(&host) as Arc<dyn Fetch>);
-            let gathered = places.gather("url", address).await.unwrap();
-            assert_eq!(gathered.prepared.len(), 1, "{gathered:?}");
-            assert!(gathered.errors[0].contains("is not taken from a registered place"), "{gathered:?}");
-        }
-    });
-}
-
 /// Decision 8 holds whichever way a source is taken out.
 #[test]
 fn what_something_runs_on_outlives_its_source() {

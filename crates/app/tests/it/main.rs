@@ -8,6 +8,7 @@ mod gone;
 mod harness;
 mod kept;
 mod order;
+mod places;
 mod publication;
 mod record;
 mod signing;

@@ -2,6 +2,7 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each, pass};
+use loggia_app::allowed::Allowed;
 use loggia_app::driver::{Failure, Secret};
 use loggia_app::order::OrderInput;
 use loggia_app::prepare::prepare;
@@ -290,9 +291,63 @@ fn a_secret_that_was_never_set_is_named() {
             })
             .await;
         let admin = Caller::administrator("test", Door::Api, "r2");
-        world.app.set_platform_secret(&admin, "the-server", Secret::new("s")).await.unwrap();
+        let secret = Some(Secret::new("s"));
+        world.app.set_platform_secret(&admin, "the-server", secret, allowed("sealed", "")).await.unwrap();
         world.app.operate(&ann, "instance:booking/orders.sealed".parse().unwrap(), Verb::Apply, false).await.unwrap();
         world.until("ready", |app| phase(app, "instance:booking/orders.sealed") == "ready").await;
+        world.stop.send_replace(true);
+    });
+}
+
+/// The driver in memory, in one environment, with one host.
+fn allowed(environment: &str, host: &str) -> Option<Allowed> {
+    let list = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+    Some(Allowed { environments: list(environment), drivers: list("memory"), hosts: list(host) })
+}
+
+/// Whoever writes an environment can name a secret, and sends it nowhere where an administrator did not allow it.
+#[test]
+fn a_secret_is_used_where_it_is_allowed_and_nowhere_else() {
+    on_each("a_secret_is_used_where_it_is_allowed_and_nowhere_else", |world| async move {
+        platform(&world).await;
+        let admin = Caller::administrator("test", Door::Api, "r2");
+        let backends =
+            json!({"memory": {"driver": "memory", "secretRef": "s", "config": {"host": "evil.example.com"}}});
+        let spec = json!({"product": "fairway", "type": "test", "owner": "core", "backends": backends});
+        add(&world, "Environment", "mine", spec).await;
+        let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
+        world.work(&driver);
+        let name = "instance:booking/orders.mine";
+        let wish = || OrderInput { environment: "mine".into(), ..input("orders") };
+        let set = |uses| world.app.set_platform_secret(&admin, "s", Some(Secret::new("hunter2")), uses);
+        // By default it is used nowhere; elsewhere is not here; and the host is told apart.
+        let mut id = None;
+        for (uses, told) in [
+            (None, "The secret s may not be used by the driver memory in mine."),
+            (allowed("dev", "evil.example.com"), "The secret s may not be used by the driver memory in mine."),
+            (allowed("mine", ""), "The secret s may not be used with evil.example.com, which the backend names."),
+            (allowed("mine", "db.example.com"), "The secret s may not be used with evil.example.com"),
+        ] {
+            set(uses).await.unwrap();
+            let this = match id {
+                None => ordered(&world, &ann, wish()).await,
+                Some(_) => {
+                    let outcome = world.app.operate(&ann, name.parse().unwrap(), Verb::Apply, false).await.unwrap();
+                    serde_json::from_value(outcome.answer["operation"].clone()).unwrap()
+                }
+            };
+            id = Some(this);
+            world.until("failed", |app| phase(app, name) == "failed").await;
+            let operation = world.app.operation(&ann, this).await.unwrap();
+            assert!(operation.message.starts_with(told), "{operation:?}");
+            assert!(operation.mend.contains("loggia secret allow s "), "{operation:?}");
+            assert_eq!(operation.steps.len(), 1, "nothing was tried with it");
+        }
+        set(allowed("mine", "evil.example.com")).await.unwrap();
+        world.app.operate(&ann, name.parse().unwrap(), Verb::Apply, false).await.unwrap();
+        world.until("ready", |app| phase(app, name) == "ready").await;
+        let said = world.app.set_platform_secret(&ann, "s", None, allowed("mine", "")).await;
+        assert!(matches!(said, Err(Error::Forbidden(_))), "{said:?}");
         world.stop.send_replace(true);
     });
 }

@@ -5,6 +5,7 @@ use loggia_app::caller::Limits;
 use loggia_app::estate::{Observe, Observed};
 use loggia_app::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
+use loggia_app::writing::may_create;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Document;
 use loggia_model::kinds::ALL;
@@ -164,6 +165,85 @@ fn every_kind_for_every_role() {
         }
         let table: Vec<&str> = table.iter().map(|row| row.trim_end()).collect();
         assert_eq!(table.join("\n"), TABLE);
+    });
+}
+
+/// Who creates in which namespace (decision 3): a change here is a change of who may find out what is there.
+const NAMESPACES: &str = "            nobody   member   partner  product  admin    service
+default     -        c        -        c        c        c
+red         -        c        -        -        c        -
+keelworks   -        -        c        -        c        -
+elsewhere   -        -        -        -        c        -";
+
+/// Somebody of a partner organisation.
+const PARTNER: &str = "apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: li, annotations: {loggia.dev/partner: keelworks}}
+spec: {memberOf: []}
+";
+
+#[test]
+fn every_namespace_for_every_role() {
+    on_each("every_namespace_for_every_role", |world| async move {
+        world.sync("repository:test", &[("all.yaml", WORLD), ("partner.yaml", PARTNER)]).await;
+        let limits = Limits::Only(["write".to_owned()].into());
+        let callers = [
+            ("nobody", Caller::nobody(Door::Api, "r1")),
+            ("member", world.person("rosa")),
+            ("partner", world.person("li")),
+            ("product", world.person("pia")),
+            ("admin", world.person("ann")),
+            ("service", Caller::service("ci", limits, Door::Api, "r1")),
+        ];
+        let mut table =
+            vec![format!("{:<12}{}", "", callers.each_ref().map(|(name, _)| format!("{name:<9}")).concat())];
+        for namespace in ["default", "red", "keelworks", "elsewhere"] {
+            let mut value = document("Component", "new", "New");
+            value["metadata"]["namespace"] = json!(namespace);
+            let mut row = format!("{namespace:<12}");
+            for (_, caller) in &callers {
+                let may = may_create(caller, &Document(value.clone())).is_ok();
+                row.push_str(&format!("{:<9}", if may { 'c' } else { '-' }));
+            }
+            table.push(row);
+        }
+        let table: Vec<&str> = table.iter().map(|row| row.trim_end()).collect();
+        assert_eq!(table.join("\n"), NAMESPACES);
+    });
+}
+
+/// A hidden name is refused in the same words as a free one, so that nobody finds out by trying.
+#[test]
+fn trying_names_tells_nothing() {
+    on_each("trying_names_tells_nothing", |world| async move {
+        world.sync("repository:test", &[("all.yaml", WORLD)]).await;
+        let component = |namespace: &str, name: &str, visibility: &str| {
+            let mut value = document("Component", name, "T");
+            value["metadata"]["namespace"] = json!(namespace);
+            value["spec"]["owner"] = json!("group:default/red");
+            value["metadata"]["annotations"] = json!({"loggia.dev/visibility": visibility});
+            value
+        };
+        let rosa = world.person("rosa");
+        world.app.run(&rosa, apply(&component("red", "hidden", "team"), false)).await.unwrap();
+        // The product team and services may write components, and do not see all that a team has.
+        let service = Caller::service("ci", Limits::None, Door::Api, "r1");
+        for who in [world.person("pia"), service] {
+            let told = async |name: &str| {
+                let done = world.app.run(&who, apply(&component("red", name, "company"), false)).await;
+                let Err(Error::Forbidden(message)) = done else { panic!("{done:?}") };
+                message
+            };
+            let message = told("hidden").await;
+            assert_eq!(message, told("free").await);
+            assert!(message.contains("the namespace red") && message.contains("Use default"), "{message}");
+        }
+        // What is new and not for the whole company does not go where all of it creates.
+        let done = world.app.run(&rosa, apply(&component("default", "secret", "team"), false)).await;
+        let Err(Error::Refused(refusal)) = done else { panic!("{done:?}") };
+        assert_eq!(refusal.rule, "namespace.shared");
+        let root = Caller::administrator("test", Door::Api, "r1");
+        world.app.run(&root, apply(&component("default", "secret", "team"), false)).await.unwrap();
     });
 }
 

@@ -1,4 +1,4 @@
-//! Signing in, tokens, passwords, secrets of the platform.
+//! Signing in, tokens, passwords.
 
 use super::credentials::{self, Credentials};
 use super::http::{Access, Api};
@@ -47,7 +47,7 @@ pub async fn login(args: LoginArgs) -> Result<()> {
 }
 
 /// Reads one line from the terminal or from standard input.
-fn ask(question: &str) -> Result<String> {
+pub(super) fn ask(question: &str) -> Result<String> {
     let text = line(question)?;
     if text.is_empty() { Err(failure(USAGE, "nothing was given.")) } else { Ok(text) }
 }
@@ -125,9 +125,9 @@ pub struct CreateArgs {
 pub struct ListArgs {
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
+    pub(super) output: Output,
     #[command(flatten)]
-    access: Access,
+    pub(super) access: Access,
 }
 
 /// Arguments of `loggia token revoke`.
@@ -222,46 +222,4 @@ pub async fn user(command: UserCommand) -> Result<()> {
     let request = api.request(Method::PUT, &format!("/api/v1/logins/{}", args.person));
     api.send(request.json(&body)).await?;
     print(&format!("{} can sign in with it now\n", args.person))
-}
-
-/// Commands about secrets of the platform.
-#[derive(Subcommand, Debug)]
-pub enum SecretCommand {
-    /// Sets a secret that environments name by secretRef; it is asked for, or read from standard input.
-    Set(SecretArgs),
-    /// Lists their names.
-    List(ListArgs),
-}
-
-/// Arguments of `loggia secret set`.
-#[derive(Args, Debug)]
-pub struct SecretArgs {
-    /// Name of the secret.
-    #[arg(value_name = "NAME")]
-    name: String,
-    #[command(flatten)]
-    access: Access,
-}
-
-/// `loggia secret`
-///
-/// # Errors
-/// With the words of the server.
-pub async fn secret(command: SecretCommand) -> Result<()> {
-    match command {
-        SecretCommand::Set(args) => {
-            let api = args.access.api()?;
-            let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
-            let request = api.request(Method::PUT, &format!("/api/v1/secrets/{}", args.name));
-            api.send(request.json(&json!({"value": value}))).await?;
-            print(&format!("{} is set\n", args.name))
-        }
-        SecretCommand::List(args) => {
-            let answer = args.access.api()?.get("/api/v1/secrets", &[]).await?;
-            let names: Vec<String> = items(&answer).filter_map(Value::as_str).map(str::to_owned).collect();
-            let mut table = Table::new(&["NAME"]);
-            table.rows = names.iter().map(|name| vec![name.clone()]).collect();
-            args.output.print(&answer, &names, &table)
-        }
-    }
 }

@@ -12,6 +12,7 @@ pub mod order;
 pub mod output;
 pub mod records;
 pub mod release;
+pub mod secrets;
 pub mod yaml;
 
 use anyhow::Result;

@@ -120,6 +120,12 @@ pub fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
+/// The texts of a list at a pointer; none when there is no list.
+pub fn strings(value: &Value, pointer: &str) -> Vec<String> {
+    let list = value.pointer(pointer).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The day of a time, as people write it in tables.
 pub fn day(value: &Value, pointer: &str) -> String {
     let time = value.pointer(pointer).and_then(Value::as_str).and_then(Micros::parse);

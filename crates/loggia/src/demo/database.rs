@@ -2,12 +2,15 @@
 
 use anyhow::Result;
 use loggia_app::App;
+use loggia_app::allowed::Allowed;
 use loggia_drivers::postgres::cluster::{self, Cluster};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Name of the secret by which the example's environments reach it.
 const SECRET: &str = "demo-postgres";
+/// Those environments.
+const ENVIRONMENTS: [&str; 4] = ["dev", "test", "preview", "production"];
 
 /// Starts PostgreSQL and tells the platform where it is. Without it the offering says so before anybody orders.
 pub async fn start(app: Arc<App>, data: PathBuf) -> Option<Cluster> {
@@ -26,7 +29,13 @@ async fn try_start(app: &App, data: PathBuf) -> Result<Cluster> {
         let (message, mend) = (failure.message, failure.mend);
         anyhow::anyhow!("{message} {mend}")
     })?;
-    app.set_platform_secret(&app.system("demo"), SECRET, cluster.url().clone()).await?;
+    // The secret is the whole address, so it is used with no other host.
+    let allowed = Allowed {
+        environments: ENVIRONMENTS.map(str::to_owned).to_vec(),
+        drivers: vec!["postgres".to_owned()],
+        hosts: Vec::new(),
+    };
+    app.set_platform_secret(&app.system("demo"), SECRET, Some(cluster.url().clone()), Some(allowed)).await?;
     tracing::info!("demo: PostgreSQL runs; databases can be got");
     Ok(cluster)
 }

@@ -373,8 +373,8 @@ fn own() -> Vec<Route> {
 fn platform() -> Vec<Route> {
     vec![
         get("/api/v1/secrets", "listSecrets", Action::Administer, by!(secrets::list))
-            .does("Lists the names of the platform's secrets.")
-            .gives::<secrets::SecretNames>(200, "The names."),
+            .does("Lists the names of the platform's secrets, and where each may be used.")
+            .gives::<secrets::Secrets>(200, "The secrets, without what they are."),
         Route::new(
             Method::PUT,
             "/api/v1/secrets/{name}",
@@ -382,7 +382,7 @@ fn platform() -> Vec<Route> {
             Access::May(Action::Administer),
             by!(secrets::put),
         )
-        .does("Sets a secret that environments name by secretRef.")
+        .does("Sets a secret that environments name by secretRef, or where it may be used.")
         .body::<secrets::SecretInput>()
         .gives::<secrets::SecretName>(200, "It is set."),
     ]

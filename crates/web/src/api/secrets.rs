@@ -3,24 +3,36 @@
 use super::call::{Call, json, outcome};
 use super::route::Handled;
 use axum::http::StatusCode;
+use loggia_app::allowed::Allowed;
 use loggia_app::driver::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A secret.
+/// A secret, or where it may be used, or both. What is left out stays as it is.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretInput {
     /// The secret itself.
     #[schemars(length(min = 1, max = 100_000))]
-    pub value: String,
+    pub value: Option<String>,
+    /// Where it may be used, in place of what was allowed before. A new secret may be used nowhere.
+    pub allowed: Option<Allowed>,
 }
 
-/// Names of secrets.
+/// The secrets that there are.
 #[derive(Serialize, JsonSchema)]
-pub struct SecretNames {
-    /// In order.
-    pub items: Vec<String>,
+pub struct Secrets {
+    /// In order of names.
+    pub items: Vec<SecretView>,
+}
+
+/// What is told of a secret.
+#[derive(Serialize, JsonSchema)]
+pub struct SecretView {
+    /// What `secretRef` names.
+    pub name: String,
+    /// Where it may be used.
+    pub allowed: Allowed,
 }
 
 /// The name of a secret that was set.
@@ -30,15 +42,17 @@ pub struct SecretName {
     pub name: String,
 }
 
-/// Sets a secret.
+/// Sets a secret, or where it may be used.
 pub async fn put(call: Call) -> Handled {
     let input: SecretInput = call.json()?;
-    let done = call.app().set_platform_secret(&call.caller, call.segment("name"), Secret::new(input.value)).await?;
+    let (name, value) = (call.segment("name"), input.value.map(Secret::new));
+    let done = call.app().set_platform_secret(&call.caller, name, value, input.allowed).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))
 }
 
-/// The names of all.
+/// All of them, without what they are.
 pub async fn list(call: Call) -> Handled {
-    json(&SecretNames { items: call.app().platform_secrets(&call.caller).await? })
+    let all = call.app().platform_secrets(&call.caller).await?;
+    json(&Secrets { items: all.into_iter().map(|one| SecretView { name: one.name, allowed: one.allowed }).collect() })
 }

@@ -50,7 +50,9 @@ async fn existing(call: &Call, url: &Url) -> Vec<Value> {
     if !is_file {
         return Vec::new();
     }
-    let Ok(gathered) = call.state.sources.places.gather("url", url.as_str()).await else { return Vec::new() };
+    let Ok(gathered) = call.state.sources.places.gather("url", url.as_str(), call.vouches()).await else {
+        return Vec::new();
+    };
     let places = location::registered(&call.graph, &call.caller.audience);
     let registered = places.iter().any(|place| place.target == url.as_str());
     let shown = |document: &Value| json!({"location": {"type": "url", "target": url}, "isRegistered": registered, "entity": document});

@@ -173,6 +173,7 @@ mod tests {
             kind: "url".into(),
             target: "https://example.com/A.yaml".into(),
             reference: "location:default/generated-1".parse().unwrap(),
+            trusted: false,
         }
     }
 

@@ -142,7 +142,7 @@ async fn dry_run(call: &Call, kind: &str, target: &str) -> Result<Response, Faul
     if url::Url::parse(target).is_err() {
         return Err(Fault::input("Error: Unable to read url, Invalid URL"));
     }
-    let gathered = call.state.sources.places.gather(kind, target).await;
+    let gathered = call.state.sources.places.gather(kind, target, call.vouches()).await;
     let gathered =
         gathered.map_err(|failure| Fault::input(format!("Error: Unable to read url, {}", failure.message)))?;
     if let Some(error) = gathered.errors.first() {

@@ -66,6 +66,11 @@ impl Call {
         self.uri.query()
     }
 
+    /// Whether a place may bring what gives rights when this caller registers it.
+    fn vouches(&self) -> bool {
+        self.state.app.require(&self.caller, Action::Administer, &Subject::default()).is_ok()
+    }
+
     /// Passes unless the operator keeps everything as it is.
     fn writable(&self) -> Result<(), Fault> {
         match self.state.app.settings.read_only {

@@ -14,8 +14,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use loggia_app::edit::digest;
+use loggia_app::policy::Subject;
 use loggia_app::record::Apply;
 use loggia_app::source::Delivery;
+use loggia_app::writing::may_write;
 use loggia_app::{Error, prepare};
 use loggia_model::{Problem, Record, Ref, yaml};
 
@@ -60,8 +62,16 @@ type At = Path<(String, String, String)>;
 
 async fn form(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
+    may_change(&visit, &record)?;
     let (text, seen) = begin(&visit, &record).await?;
     show(&visit, &record, text, seen, "", &[])
+}
+
+/// Passes for whoever may change a record: nobody else is let write something that is refused in the end.
+fn may_change(visit: &Visit, record: &Record) -> Result<(), Error> {
+    let text = record.parse();
+    let may = |action, subject: &Subject| visit.app().require(&visit.caller, action, subject);
+    may_write(&visit.app().graph(), Some(&text), Some(&text), may)
 }
 
 /// The text to begin with, and what tells it from another.
@@ -77,6 +87,7 @@ async fn begin(visit: &Visit, record: &Record) -> Result<(String, String), Error
 
 async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> Answer {
     let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
+    may_change(&visit, &record)?;
     let form = Form::read(&body);
     let (text, seen, why) = (form.exact("text"), form.one("seen"), form.one("why"));
     if form.one("as") == "patch" && !record.source.is_server() {

@@ -12,8 +12,10 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
+use loggia_app::location::UNREADABLE;
 use loggia_app::policy::Subject;
 use loggia_app::source::Waiting;
+use loggia_app::sync::SOURCE_GONE;
 use loggia_app::writing::may_write;
 use loggia_model::{Document, Kind, Record, Ref, RelationType};
 use serde_json::Value;
@@ -147,6 +149,8 @@ struct EntityPage {
     may_edit: bool,
     waiting: Option<Waiting>,
     gone_from_source: String,
+    /// Why something at a registered place was not taken, line by line.
+    not_taken: Vec<String>,
     updated: When,
     text: String,
 }
@@ -196,7 +200,8 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         source: super::edit::place(&record),
         may_edit: may_edit(&visit, &record),
         waiting: visit.state.sources.waiting(&record).await?,
-        gone_from_source: source_gone(&record),
+        gone_from_source: condition(&record, SOURCE_GONE),
+        not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),
         text: pretty(&document),
         title: own,
@@ -216,12 +221,12 @@ fn may_edit(visit: &Visit, record: &Record) -> bool {
     !read_only && kept && may_write(&visit.app().graph(), Some(&text), Some(&text), may).is_ok()
 }
 
-/// What the record says about itself when its file is not there any more.
-fn source_gone(record: &Record) -> String {
+/// What the record says about itself: that its file is not there any more, or that a part of it cannot be read.
+fn condition(record: &Record, kind: &str) -> String {
     let status = record.parse_status();
     let conditions = status.get("conditions").and_then(Value::as_array);
-    let gone = conditions.into_iter().flatten().find(|c| c.get("type").and_then(Value::as_str) == Some("SourceGone"));
-    gone.and_then(|c| c.get("message")?.as_str()).unwrap_or_default().to_owned()
+    let found = conditions.into_iter().flatten().find(|c| c.get("type").and_then(Value::as_str) == Some(kind));
+    found.and_then(|c| c.get("message")?.as_str()).unwrap_or_default().to_owned()
 }
 
 /// Names of fields that the page shows in their own way.

@@ -15,6 +15,8 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
+use loggia_app::policy::Action;
+use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -47,8 +49,10 @@ fn reference(team: &str, name: &str) -> Ref {
 async fn show(visit: Visit, Path((team, name)): At) -> Answer {
     visit.signed_in()?;
     let reference = reference(&team, &name);
-    if visit.graph.get(&reference).is_none() {
-        // What is gone is still worth a page: it says so, and since when.
+    let seen = |record| visit.graph.visible(visit.audience(), record);
+    if !visit.graph.get(&reference).is_some_and(|record| seen(record)) {
+        // What is gone is still worth a page: it says so, and since when. What may not be seen is told in the same words
+        // as what never was.
         let past = visit.app().past(&visit.caller, &reference, 50).await?;
         if past.removed {
             return visit.page(&gone(&visit, &past).await?);
@@ -146,6 +150,7 @@ struct DestroyPage {
 /// Says what will be lost before anything is done.
 async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     let record = visit.record(&reference(&team, &name), href)?;
+    visit.app().require(&visit.caller, Action::Operate, &subject_of(&record.parse()))?;
     let spec: InstanceSpec = record.spec().map_err(Error::from)?;
     let base = loggia_app::request::base_name(&record.reference, &spec.environment);
     let offering = visit.graph.get(&Ref::new("offering", "default", &spec.offering));

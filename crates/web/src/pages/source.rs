@@ -60,25 +60,24 @@ struct ProblemLine {
 async fn show(visit: Visit) -> Answer {
     visit.signed_in()?;
     let may = visit.app().require(&visit.caller, Action::Sync, &Subject::default()).is_ok();
-    if !may {
-        visit.app().require(&visit.caller, Action::Sync, &Subject::default())?;
-    }
     let sources = visit.state.sources.list(&visit.caller).await?;
-    let cards = sources.iter().enumerate().map(|(at, source)| card(&visit, at, source)).collect();
+    let cards = sources.iter().enumerate().map(|(at, source)| card(&visit, at, source, may)).collect();
     let folder = sources.iter().map(|source| &source.row.location).find(|location| !location.contains("://"));
     let shell = Shell {
         command: folder.map(|folder| format!("loggia check {folder}")).unwrap_or_default(),
         json_twin: "/api/v1/sources".into(),
-        ..visit.shell(Some(Place::Studio))
+        ..visit.shell(may.then_some(Place::Studio))
     };
     visit.page(&SourcesPage { shell, sources: cards, may })
 }
 
-fn card(visit: &Visit, at: usize, source: &SourceView) -> SourceCard {
+/// `all` says whether what is wrong may be told; otherwise it is not known here whether there is anything.
+fn card(visit: &Visit, at: usize, source: &SourceView, all: bool) -> SourceCard {
     let report = &source.state.report;
     let (state, word) = match (source.state.failure.is_empty(), report.problems.len()) {
         _ if !source.followed => ("warn", "not read any more".to_owned()),
         (false, _) => ("bad", "cannot be read".to_owned()),
+        (true, _) if !all => ("ok", "read".to_owned()),
         (true, 0) => ("ok", "in step".to_owned()),
         (true, 1) => ("warn", "1 problem".to_owned()),
         (true, many) => ("warn", format!("{many} problems")),

@@ -188,7 +188,7 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
     let groups: Vec<Arc<Record>> = visit
         .graph
         .of_kind(visit.audience(), "group")
-        .filter(|group| loggia_app::team::is_team(&visit.graph, &group.reference))
+        .filter(|group| loggia_app::team::is_team(&visit.graph, visit.audience(), &group.reference))
         .collect();
     let mut teams: Vec<TeamLine> = groups.iter().map(line).collect();
     teams.sort_by_cached_key(|team| team.title.to_lowercase());

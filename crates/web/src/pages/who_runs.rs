@@ -183,7 +183,7 @@ fn fields(visit: &Visit, query: &WhoRunsQuery) -> Vec<Field> {
     let teams: Vec<Arc<Record>> = visit
         .graph
         .of_kind(audience, "group")
-        .filter(|g| loggia_app::team::is_team(&visit.graph, &g.reference))
+        .filter(|g| loggia_app::team::is_team(&visit.graph, audience, &g.reference))
         .collect();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let step = query.step.map(words::step).unwrap_or_default();

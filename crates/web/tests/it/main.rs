@@ -4,7 +4,9 @@
 
 mod audience;
 mod catalog;
+mod doors;
 mod git;
+mod hidden;
 mod provider;
 mod records;
 mod roles;

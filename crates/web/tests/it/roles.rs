@@ -3,15 +3,19 @@
 //! A new route fails here until its row is in the table: run the test with `LOGGIA_WRITE_TABLE=1` to write what is
 //! answered now, and read the difference before it is committed.
 
+use crate::doors::{self, Way};
 use crate::world::{World, on_both};
-use axum::http::{Request, header};
+use axum::http::{Request, StatusCode, header};
+use loggia_app::Caller;
+use loggia_app::caller::Door;
+use loggia_app::location::Register;
+use loggia_model::Ref;
 use loggia_web::api::{Route, registry};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 const ROLES: [&str; 10] =
     ["nobody", "other", "member", "owner", "product", "person-admin", "admin", "service", "reader", "partner"];
-const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/roles.txt");
 
 /// A request that would pass for whoever may, so that only the right makes the difference.
 fn sample(route: &Route) -> (String, Option<Value>) {
@@ -93,23 +97,81 @@ async fn row(world: &World, route: &Route) -> String {
 #[tokio::test]
 async fn the_table_of_routes_and_roles_is_the_committed_one() {
     on_both("roles", async |world| {
-        let mut table = format!("{:<68}", "route");
-        for role in ROLES {
-            write!(table, " {:>5}", role.chars().take(5).collect::<String>()).unwrap();
-        }
+        let mut table = heading();
         for route in registry::all() {
             table.push('\n');
             table.push_str(&row(&world, route).await);
         }
-        table.push('\n');
-        if std::env::var("LOGGIA_WRITE_TABLE").is_ok() {
-            std::fs::write(TABLE, &table).unwrap();
+        is_committed("roles.txt", &table);
+    })
+    .await;
+}
+
+fn heading() -> String {
+    let names = ROLES.iter().map(|role| format!(" {:>5}", role.chars().take(5).collect::<String>()));
+    format!("{:<68}{}", "route", names.collect::<String>())
+}
+
+fn is_committed(file: &str, table: &str) {
+    let file = format!("{}/tests/it/{file}", env!("CARGO_MANIFEST_DIR"));
+    let table = format!("{table}\n");
+    if std::env::var("LOGGIA_WRITE_TABLE").is_ok() {
+        std::fs::write(&file, &table).unwrap();
+    }
+    let committed = std::fs::read_to_string(&file).unwrap_or_default();
+    for (now, then) in table.lines().zip(committed.lines()) {
+        assert_eq!(now, then);
+    }
+    assert_eq!(table.lines().count(), committed.lines().count(), "a route without a row, or a row without a route");
+}
+
+/// The path of a way in: for what is changed or taken out, something that is there for each caller anew.
+async fn ready(world: &World, way: &Way, number: usize) -> String {
+    let mut path = doors::filled(&way.path);
+    if way.method != "GET" {
+        world.restore().await;
+    }
+    if way.path.ends_with("/by-uid/{uid}") {
+        let orders = world.state.app.graph().get_text("component:default/orders").unwrap().uid;
+        path = format!("/api/catalog/entities/by-uid/{orders}");
+    }
+    if way.path.ends_with("/locations/{id}") {
+        let graph = world.state.app.graph();
+        let ines = Caller::person(&graph, Ref::new("user", "default", "ines"), Door::Api, "test");
+        let target = format!("https://example.com/{}/{number}.yaml", way.method);
+        let place = Register { id: None, kind: "url".into(), target, known_is_fine: true };
+        let place = world.state.app.run(&ines, place).await.unwrap().answer;
+        path = format!("/api/catalog/locations/{}", place.as_str().unwrap());
+    }
+    if way.method == "GET" { path + doors::query(&way.path) } else { path }
+}
+
+/// What somebody is told: a status, or that they have to sign in first.
+async fn told(world: &World, way: &Way, number: usize) -> String {
+    let path = ready(world, way, number).await;
+    let (media, body) = doors::body(world, way, number);
+    let request = Request::builder().method(way.method.as_str()).uri(&path).header(header::CONTENT_TYPE, media);
+    let said = world.send(ROLES[number], request, body).await;
+    assert!(!said.status.is_server_error(), "{way:?} as {}: {}", ROLES[number], said.text);
+    let to = said.headers.get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+    match said.status {
+        StatusCode::SEE_OTHER if to.starts_with("/login?") => "login".to_owned(),
+        status => status.as_u16().to_string(),
+    }
+}
+
+/// Pages and the catalog, read and written, enumerated from the router itself: the whole table, in `doors.txt`.
+#[tokio::test]
+async fn the_table_of_pages_and_catalog_is_the_committed_one() {
+    on_both("doors", async |world| {
+        let mut table = heading();
+        for way in doors::all(&world).await {
+            write!(table, "\n{:<68}", format!("{} {}", way.method, way.path)).unwrap();
+            for number in 0..ROLES.len() {
+                write!(table, " {:>5}", told(&world, &way, number).await).unwrap();
+            }
         }
-        let committed = std::fs::read_to_string(TABLE).unwrap_or_default();
-        for (now, then) in table.lines().zip(committed.lines()) {
-            assert_eq!(now, then);
-        }
-        assert_eq!(table.lines().count(), committed.lines().count(), "a route without a row, or a row without a route");
+        is_committed("doors.txt", &table);
     })
     .await;
 }

@@ -217,7 +217,17 @@ async fn tokens_are_shown_once_and_good_for_nothing_after_revoking() {
         assert_eq!(world.send("nobody", me(), "").await.status, StatusCode::UNAUTHORIZED);
         let said = world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"value": "very secret"})).await;
         assert_eq!(said.status, StatusCode::OK, "{}", said.text);
-        assert_eq!(world.get("admin", "/api/v1/secrets").await.json()["items"], json!(["pg-admin"]));
+        let nowhere = json!({"environments": [], "drivers": [], "hosts": []});
+        let listed = world.get("admin", "/api/v1/secrets").await.json();
+        assert_eq!(listed["items"], json!([{"name": "pg-admin", "allowed": nowhere}]));
+        // What is left out stays as it is.
+        let uses = json!({"environments": ["dev"], "drivers": ["postgres"], "hosts": ["db.example.com"]});
+        let said = world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"allowed": uses})).await;
+        assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"value": "very secret too"})).await;
+        assert_eq!(world.get("admin", "/api/v1/secrets").await.json()["items"][0]["allowed"], uses);
+        let unknown = world.json("admin", "PUT", "/api/v1/secrets/nothing", &json!({"allowed": uses})).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{}", unknown.text);
         assert!(!world.get("admin", "/api/v1/events").await.text.contains("very secret"));
     })
     .await;

@@ -33,6 +33,22 @@ async fn pages_are_closed_to_tokens_that_are_not_good_for_looking() {
     .await;
 }
 
+/// What is wrong in a repository names things that not everybody may see; the page says so, and what to do instead.
+#[tokio::test]
+async fn everybody_may_look_at_the_page_of_sources() {
+    on_both("page_sources", async |world| {
+        for (who, told) in [("member", true), ("partner", true), ("product", false)] {
+            let said = world.get(who, "/sources").await;
+            assert_eq!(said.status, StatusCode::OK, "{who}: {}", said.text);
+            assert_eq!(said.text.contains("loggia check PATH"), told, "{who}: {}", said.text);
+        }
+        let refresh =
+            Request::post("/sources/refresh").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        assert_eq!(world.send("member", refresh, "").await.status, StatusCode::FORBIDDEN);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_token_that_is_good_for_looking_ends_no_session_and_revokes_nothing() {
     on_both("own_scopes", async |mut world| {

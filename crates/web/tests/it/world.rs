@@ -120,7 +120,7 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let parts = Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings };
         let app = App::start(parts).await.unwrap();
-        fill(&app).await;
+        apply(&app, COMPANY).await;
         let sources = Arc::new(Sources::new(Arc::clone(&app), Arc::new(NoSources), Vec::new()));
         let state = WebState::new(Arc::clone(&app), Some(ADMIN), sources);
         state.ready.store(true, Ordering::Release);
@@ -132,6 +132,22 @@ impl World {
     pub fn with(self, change: impl FnOnce(WebState) -> WebState) -> World {
         let state = change(self.state);
         World { doors: router(state.clone()), state, ..self }
+    }
+
+    /// The same company once more, by itself.
+    pub async fn alone() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        World::new(Target::Sqlite(dir.path().join("loggia.db")), dir).await
+    }
+
+    /// Adds what a text describes.
+    pub async fn add(&self, text: &str) {
+        apply(&self.state.app, text).await;
+    }
+
+    /// Puts back what somebody took away or changed.
+    pub async fn restore(&self) {
+        apply(&self.state.app, COMPANY).await;
     }
 
     /// Sends a request as somebody.
@@ -164,9 +180,8 @@ impl World {
     }
 }
 
-async fn fill(app: &Arc<App>) {
-    let prepared =
-        yaml::parse(COMPANY).into_iter().map(|parsed| prepare(parsed.document.unwrap(), "").unwrap()).collect();
+async fn apply(app: &Arc<App>, text: &str) {
+    let prepared = yaml::parse(text).into_iter().map(|parsed| prepare(parsed.document.unwrap(), "").unwrap()).collect();
     let command = Apply { prepared, if_match: None, dry_run: false };
     app.run(&Caller::system("test", Door::Sync), command).await.unwrap();
 }

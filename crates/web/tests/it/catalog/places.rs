@@ -1,7 +1,8 @@
 //! Registered places: registering, reading, changing, taking out.
 
-use super::world::{CATALOG, World};
-use axum::http::{Method, StatusCode};
+use super::world::{CATALOG, TOKEN, World};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 const ROOT: &str = "https://example.com/a/catalog-info.yaml";
@@ -88,6 +89,24 @@ async fn a_place_that_cannot_be_read_waits_and_says_why_later() {
     world.until("it says why", async |world| told(world).await["level"] == "error").await;
     // What was read before is still served.
     assert!(is_there(&world, "api/default/orders").await);
+}
+
+#[tokio::test]
+async fn the_page_of_a_place_says_what_was_not_taken_and_what_to_do() {
+    let world = World::new(CATALOG).await;
+    let product = "apiVersion: loggia.dev/v1\nkind: Product\nmetadata: {name: mine}\nspec: {team: booking}\n";
+    world.web.0.lock().unwrap().insert(ROOT.into(), format!("{MORE}---\n{product}"));
+    let place = world.post("/locations", url(ROOT)).await.json()["location"].clone();
+    let name = place["entityRef"].as_str().unwrap().replace(':', "/");
+    let page = async |world: &World| {
+        let request = Request::get(format!("/catalog/{name}"));
+        let request = request.header("authorization", format!("Bearer {TOKEN}"));
+        world.raw(request.body(Body::empty()).unwrap()).await.text
+    };
+    let told = "The Product mine was not taken: no registered place brings that.";
+    world.until("it says why", async |world| page(world).await.contains(told)).await;
+    assert!(page(&world).await.contains("ask an administrator to add it"));
+    assert!(is_there(&world, "component/default/delta").await);
 }
 
 #[tokio::test]

@@ -1,0 +1,163 @@
+//! Secrets of the platform: what environments name by `secretRef`, and where each may be used.
+
+use super::access::{ListArgs, ask};
+use super::http::{Access, Api};
+use super::output::{Table, items, print, strings, text};
+use crate::exit::{USAGE, failure};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Commands about secrets of the platform.
+#[derive(Subcommand, Debug)]
+pub enum SecretCommand {
+    /// Sets a secret that environments name by secretRef; it is asked for, or read from standard input.
+    Set(SetArgs),
+    /// Allows a secret to be used in more places.
+    Allow(AllowArgs),
+    /// Lists their names and where they may be used.
+    List(ListArgs),
+}
+
+/// Where a secret may be used.
+#[derive(Args, Debug)]
+pub struct AllowedArgs {
+    /// An environment in which it may be used; may be given several times.
+    #[arg(long = "environment", value_name = "NAME")]
+    environments: Vec<String>,
+    /// A driver that may get it; may be given several times.
+    #[arg(long = "driver", value_name = "NAME")]
+    drivers: Vec<String>,
+    /// A host, address or socket that a backend with it may name; may be given several times.
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+}
+
+/// Arguments of `loggia secret set`.
+#[derive(Args, Debug)]
+pub struct SetArgs {
+    /// Name of the secret.
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    allowed: AllowedArgs,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Arguments of `loggia secret allow`.
+#[derive(Args, Debug)]
+pub struct AllowArgs {
+    /// Name of the secret.
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    allowed: AllowedArgs,
+    /// Allows what is given and nothing else.
+    #[arg(long)]
+    only: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia secret`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn secret(command: SecretCommand) -> Result<()> {
+    match command {
+        SecretCommand::Set(args) => set(args).await,
+        SecretCommand::Allow(args) => allow(args).await,
+        SecretCommand::List(args) => list(args).await,
+    }
+}
+
+async fn set(args: SetArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let known = known(&api, &args.name).await?;
+    let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
+    let allowed = args.allowed.over(known.as_ref());
+    put(&api, &args.name, &json!({"value": value, "allowed": allowed})).await?;
+    print(&format!("{} is set\n{}", args.name, told(&args.name, &allowed)))
+}
+
+async fn allow(args: AllowArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let known = known(&api, &args.name).await?;
+    if known.is_none() {
+        let mend = format!("set it first: loggia secret set {}", args.name);
+        return Err(failure(USAGE, format!("there is no secret {}; {mend}", args.name)));
+    }
+    let allowed = args.allowed.over(known.as_ref().filter(|_| !args.only));
+    put(&api, &args.name, &json!({"allowed": allowed})).await?;
+    print(&told(&args.name, &allowed))
+}
+
+async fn list(args: ListArgs) -> Result<()> {
+    let answer = args.access.api()?.get("/api/v1/secrets", &[]).await?;
+    let names: Vec<String> = items(&answer).map(|one| text(one, "/name")).collect();
+    let mut table = Table::new(&["NAME", "ENVIRONMENTS", "DRIVERS", "HOSTS"]);
+    let row = |one: &Value| {
+        let of = |field: &str| strings(one, &format!("/allowed/{field}")).join(", ");
+        vec![text(one, "/name"), of("environments"), of("drivers"), of("hosts")]
+    };
+    table.rows = items(&answer).map(row).collect();
+    args.output.print(&answer, &names, &table)
+}
+
+async fn put(api: &Api, name: &str, body: &Value) -> Result<()> {
+    api.send(api.request(Method::PUT, &format!("/api/v1/secrets/{name}")).json(body)).await.map(drop)
+}
+
+/// Where a secret may be used by now; none when there is no such secret.
+async fn known(api: &Api, name: &str) -> Result<Option<Value>> {
+    let answer = api.get("/api/v1/secrets", &[]).await?;
+    Ok(items(&answer).find(|one| text(one, "/name") == name).and_then(|one| one.get("allowed").cloned()))
+}
+
+/// Says where it may be used, and what to do when that is nowhere.
+fn told(name: &str, allowed: &Value) -> String {
+    let of = |field: &str| strings(allowed, &format!("/{field}")).join(", ");
+    let (environments, drivers, hosts) = (of("environments"), of("drivers"), of("hosts"));
+    if environments.is_empty() || drivers.is_empty() {
+        let mend = format!("loggia secret allow {name} --environment NAME --driver NAME [--host HOST]");
+        return format!("It may be used nowhere yet. Allow it: {mend}\n");
+    }
+    let hosts = if hosts.is_empty() { String::new() } else { format!(", with {hosts}") };
+    format!("It may be used in {environments}, by {drivers}{hosts}.\n")
+}
+
+impl AllowedArgs {
+    /// What is given, with what was allowed before.
+    fn over(&self, known: Option<&Value>) -> Value {
+        let merged = |field: &str, given: &[String]| {
+            let mut all = known.map(|known| strings(known, &format!("/{field}"))).unwrap_or_default();
+            all.extend(given.iter().cloned());
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        json!({
+            "environments": merged("environments", &self.environments),
+            "drivers": merged("drivers", &self.drivers),
+            "hosts": merged("hosts", &self.hosts),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_allowed_on_top_and_less_by_starting_over() {
+        let given = AllowedArgs { environments: vec!["test".into()], drivers: vec![], hosts: vec!["db".into()] };
+        let known = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": []});
+        let more = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": ["db"]});
+        assert_eq!(given.over(Some(&known)), more);
+        assert_eq!(given.over(None), json!({"environments": ["test"], "drivers": [], "hosts": ["db"]}));
+        assert!(told("s", &more).contains("dev, test, by postgres, with db"));
+        assert!(told("s", &given.over(None)).contains("loggia secret allow s"));
+    }
+}
