@@ -56,6 +56,7 @@ mod seen;
 pub mod settings;
 pub mod source;
 pub mod sources;
+mod standing;
 pub mod sync;
 pub mod team;
 pub mod token;

@@ -277,14 +277,14 @@ impl Sources {
 
     async fn take_over(&self, id: &str, tree: &Tree, by: Option<&Caller>) -> Result<(SyncReport, usize)> {
         let contents = self.contents(tree).await;
-        let known = crate::location::standing(&self.app.graph(), id);
+        let known = crate::standing::standing(&self.app.graph(), id);
         let mut reading = self.read_tree(tree, known.as_deref(), contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
             }
         }
-        if let Some(location) = crate::location::of_tree(tree, known.as_deref()) {
+        if let Some(location) = crate::standing::of_tree(tree, known.as_deref()) {
             reading.prepared.push(location);
         }
         let documents = reading.prepared.len();
@@ -320,7 +320,7 @@ impl Sources {
     }
 
     fn read_tree(&self, tree: &Tree, known: Option<&Record>, contents: Contents) -> Reading {
-        let origin = crate::location::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
+        let origin = crate::standing::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
         // The parts of a single file lie beside it.
         let folder = match tree.single {
             true => tree.place.rsplit_once('/').map_or("", |(folder, _)| &tree.place[..=folder.len()]),

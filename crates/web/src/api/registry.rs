@@ -25,7 +25,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         watching(),
         own(),
         platform(),
-        publishing(),
+        releases::routes(),
     ];
     groups.into_iter().flatten().collect()
 });
@@ -385,20 +385,5 @@ fn platform() -> Vec<Route> {
         .does("Sets a secret that environments name by secretRef, or where it may be used.")
         .body::<secrets::SecretInput>()
         .gives::<secrets::SecretName>(200, "It is set."),
-    ]
-}
-
-fn publishing() -> Vec<Route> {
-    let step = |path, id, handler| {
-        post(path, id, Action::Apply, handler).gives::<releases::Published>(200, "How far it is now.").fails([422])
-    };
-    vec![
-        step("/api/v1/releases/{namespace}/{name}:candidate", "proposeRelease", by!(releases::propose))
-            .does("Makes a draft a candidate: meant to be published as it is."),
-        step("/api/v1/releases/{namespace}/{name}:yank", "yankRelease", by!(releases::withdraw))
-            .does("Withdraws a release: nobody gets it any more, and where it runs it stays.")
-            .body::<releases::YankInput>(),
-        step("/api/v1/releases/{namespace}/{name}:publish", "publishRelease", by!(releases::publish))
-            .does("Publishes a release, or one again that was withdrawn. It never changes from then on."),
     ]
 }

@@ -1,12 +1,30 @@
 //! What is done to releases: publishing, proposing and withdrawing them.
 
 use super::call::{Call, outcome};
-use super::route::Handled;
-use axum::http::StatusCode;
+use super::route::{Access, Handled, Handler, Route};
+use axum::http::{Method, StatusCode};
+use loggia_app::policy::Action;
 use loggia_app::publication::Publish;
 use loggia_model::{Publication, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The routes.
+pub fn routes() -> Vec<Route> {
+    let step = |path, id, handler: Handler| {
+        let route = Route::new(Method::POST, path, id, Access::May(Action::Apply), handler);
+        route.gives::<Published>(200, "How far it is now.").fails([422])
+    };
+    vec![
+        step("/api/v1/releases/{namespace}/{name}:candidate", "proposeRelease", |call| Box::pin(propose(call)))
+            .does("Makes a draft a candidate: meant to be published as it is."),
+        step("/api/v1/releases/{namespace}/{name}:yank", "yankRelease", |call| Box::pin(withdraw(call)))
+            .does("Withdraws a release: nobody gets it any more, and where it runs it stays.")
+            .body::<YankInput>(),
+        step("/api/v1/releases/{namespace}/{name}:publish", "publishRelease", |call| Box::pin(publish(call)))
+            .does("Publishes a release, or one again that was withdrawn. It never changes from then on."),
+    ]
+}
 
 /// How far a release is now.
 #[derive(Serialize, JsonSchema)]
@@ -27,17 +45,17 @@ pub struct YankInput {
 }
 
 /// Everybody can get it from now on, and it never changes.
-pub async fn publish(call: Call) -> Handled {
+async fn publish(call: Call) -> Handled {
     step(&call, Publication::Published, String::new()).await
 }
 
 /// It is meant to be published as it is.
-pub async fn propose(call: Call) -> Handled {
+async fn propose(call: Call) -> Handled {
     step(&call, Publication::Candidate, String::new()).await
 }
 
 /// Nobody gets it any more.
-pub async fn withdraw(call: Call) -> Handled {
+async fn withdraw(call: Call) -> Handled {
     let input: YankInput = call.json()?;
     step(&call, Publication::Yanked, input.reason).await
 }
