@@ -11,7 +11,8 @@ use std::process::Command;
 /// Installs, runs, sums up. True when nothing failed.
 pub fn run() -> Result<bool> {
     let mut tally = Tally::default();
-    for (program, name) in [(Program::Git, "git"), (Program::Bubblewrap, "bubblewrap")] {
+    let programs = [(Program::Git, "git"), (Program::Bubblewrap, "bubblewrap"), (Program::Faketime, "faketime")];
+    for (program, name) in programs {
         if let Err(why) = install::program(program) {
             tally.skip(name, &why.to_string());
         }

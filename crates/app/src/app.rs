@@ -113,6 +113,8 @@ impl App {
         let sightings = parts.store.sightings().await?;
         let mut graph = Graph::describing(crate::visibility::facts).loaded(loaded.records, loaded.aliases);
         graph.set_position(loaded.position);
+        // The clock may have been set back while nobody ran, or be behind that of another server.
+        parts.clock.reached(loaded.last_time);
         let (inbox, receiver) = mpsc::channel(1024);
         let app = Arc::new(App {
             graph: ArcSwap::from_pointee(graph),
@@ -139,6 +141,7 @@ impl App {
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
         tokio::spawn(writer.run());
+        crate::public_url::take(&app).await?;
         tokio::spawn(crate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
             tokio::spawn(follow(Arc::clone(&app)));

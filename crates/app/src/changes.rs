@@ -4,7 +4,7 @@ use loggia_graph::Change;
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
-use loggia_store::{Credential, NewWork, SecretRow, Sighting, Unmatched};
+use loggia_store::{Credential, Due, NewWork, SecretRow, Sighting, Unmatched};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -134,6 +134,12 @@ pub struct Changes {
     pub work: Vec<NewWork>,
     /// Work that has ended, with its fence.
     pub finished: Vec<(Uid, i64)>,
+    /// Deadlines, new or moved.
+    pub due: Vec<Due>,
+    /// Keys of deadlines that no longer matter.
+    pub past: Vec<String>,
+    /// What held until this time is forgotten: sessions, answers that are kept, logins that were begun.
+    pub expired_by: Option<Micros>,
     /// Secrets, sealed.
     pub secrets: Vec<SecretRow>,
     /// Records whose secrets are forgotten.
@@ -167,6 +173,9 @@ impl Changes {
             && self.operations.is_empty()
             && self.work.is_empty()
             && self.finished.is_empty()
+            && self.due.is_empty()
+            && self.past.is_empty()
+            && self.expired_by.is_none()
             && self.secrets.is_empty()
             && self.forgotten.is_empty()
             && self.credentials.is_empty()

@@ -8,7 +8,7 @@ use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::Tie;
+use loggia_store::{Due, Tie};
 use std::collections::HashMap;
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
@@ -60,6 +60,8 @@ pub enum Need {
     Past(Ref),
     /// Until when what was called so was there, when nothing is any more.
     Gone(Ref),
+    /// The deadline with this key.
+    Due(String),
     /// Who is tied to whom: somebody at a provider, and a person here.
     Ties {
         /// Address of the provider.
@@ -82,6 +84,8 @@ pub struct Facts {
     pub past: HashMap<Ref, Record>,
     /// The end of what had a name, of the names of [`Need::Gone`] that something had.
     pub gone: HashMap<Ref, Micros>,
+    /// The deadlines that a need of type [`Need::Due`] names and that stand.
+    pub due: HashMap<String, Due>,
     /// Ties of whom a need of type [`Need::Ties`] names.
     pub ties: Vec<Tie>,
 }

@@ -35,6 +35,15 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     facts.ties.extend(tx.tie_of(issuer, *uid).await?);
                 }
             }
+            Need::Due(key) => {
+                let written = batch.due.iter().rev().find(|due| due.key == *key).cloned();
+                let due = match written {
+                    Some(due) => Some(due),
+                    None if batch.due_removals.contains(key) => None,
+                    None => tx.due(key).await?,
+                };
+                facts.due.extend(due.map(|due| (key.clone(), due)));
+            }
             Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) => {}
         }
     }

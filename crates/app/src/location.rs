@@ -227,7 +227,8 @@ impl Register {
         (0..).map(name).find(free).unwrap_or_default()
     }
 
-    fn draft(&self, uid: Uid, name: &str, unread: bool, trusted: bool) -> Result<Draft> {
+    /// The record of a place at this address.
+    pub(crate) fn draft(&self, uid: Uid, name: &str, unread: bool, trusted: bool) -> Result<Draft> {
         let mut document = entity(name, &self.kind, &self.target);
         if unread {
             document["metadata"]["annotations"] = json!({UNREAD: "true"});

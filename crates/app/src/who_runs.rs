@@ -4,6 +4,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::estate::unknown_after_days;
+use crate::near;
 use crate::offering;
 use crate::record::visible;
 use crate::request::base_name;
@@ -91,11 +92,9 @@ impl App {
         let limit = Limit::read(query)?;
         let Some(relation) = RelationType::find("hasInstance") else { return Ok(Vec::new()) };
         let instances = graph.related(audience, &offering.reference, relation);
-        let mut rows: Vec<WhoRunsRow> = instances
-            .iter()
-            .filter_map(|record| self.row(&graph, record))
-            .filter(|row| limit.keeps(row) && keeps(query, row))
-            .collect();
+        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, record)).collect();
+        known(&graph, audience, query, &all)?;
+        let mut rows: Vec<WhoRunsRow> = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
         rows.sort_by(|a, b| (&a.team, &a.environment, &a.name).cmp(&(&b.team, &b.environment, &b.name)));
         Ok(rows)
     }
@@ -180,10 +179,41 @@ pub(crate) fn is_stale(graph: &Graph, environment: &str, last: Micros, now: Micr
     now.0 - last.0 > unknown_after_days(graph, environment) * time::DAY
 }
 
+/// Passes when the environment and the team that are asked for are known, be it by what runs there: a word that was
+/// written wrong is no answer of none.
+fn known(graph: &Graph, audience: &Audience, query: &WhoRunsQuery, rows: &[WhoRunsRow]) -> Result<()> {
+    let names = |kind: &str| -> Vec<String> {
+        graph.of_kind(audience, kind).map(|record| record.reference.name().to_owned()).collect()
+    };
+    let there = |kind: &str, wanted: &str| {
+        Ref::parse(wanted, Some(kind), "default").is_ok_and(|name| visible(graph, audience, &name).is_ok())
+    };
+    if let Some(wanted) = &query.environment
+        && !there("environment", wanted)
+        && !rows.iter().any(|row| row.environment == *wanted)
+    {
+        return Err(unknown("environment", wanted, names("environment")));
+    }
+    if let Some(wanted) = &query.team
+        && !there("group", wanted)
+        && !rows.iter().any(|row| is_team(row, wanted))
+    {
+        return Err(unknown("team", wanted, names("group")));
+    }
+    Ok(())
+}
+
+fn unknown(what: &str, wanted: &str, names: Vec<String>) -> Error {
+    Error::NotFound(format!("There is no {what} {wanted:?}. {}", near::hint(wanted, names)))
+}
+
+fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {
+    row.team.name() == wanted || row.team.as_str() == wanted
+}
+
 fn keeps(query: &WhoRunsQuery, row: &WhoRunsRow) -> bool {
-    let team = |wanted: &String| row.team.name() == wanted || row.team.as_str() == wanted;
     query.environment.as_ref().is_none_or(|wanted| *wanted == row.environment)
-        && query.team.as_ref().is_none_or(team)
+        && query.team.as_ref().is_none_or(|wanted| is_team(row, wanted))
         && query.step.is_none_or(|wanted| wanted == row.step)
 }
 
@@ -220,11 +250,6 @@ impl Limit {
 }
 
 fn unknown_offering(graph: &Graph, audience: &Audience, name: &str) -> Error {
-    let names: Vec<String> =
-        offering::offerings(graph, audience).iter().map(|r| r.reference.name().to_owned()).collect();
-    let mend = match names.is_empty() {
-        true => "Nothing is offered yet.".to_owned(),
-        false => format!("Offered are: {}.", names.join(", ")),
-    };
-    Error::NotFound(format!("There is no offering {name:?}. {mend}"))
+    let offered = offering::offerings(graph, audience);
+    unknown("offering", name, offered.iter().map(|record| record.reference.name().to_owned()).collect())
 }

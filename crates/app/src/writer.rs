@@ -109,6 +109,7 @@ impl Writer {
 
     fn take_in(&mut self, graph: &mut Graph, tail: Tail) {
         self.head = Head { position: tail.position, hash: tail.last_hash, time: tail.last_time };
+        self.app.clock.reached(self.head.time);
         let changes: Vec<Change> = tail.changes.into_iter().map(change_of).collect();
         graph.apply(&changes);
         graph.set_position(self.head.position);
@@ -249,6 +250,12 @@ impl Decided {
         self.batch.operations.extend(changes.operations);
         self.batch.work.extend(changes.work);
         self.finished.extend(changes.finished);
+        // What was said last about a deadline holds.
+        self.batch.due_removals.retain(|key| changes.due.iter().all(|due| due.key != *key));
+        self.batch.due.retain(|due| !changes.past.contains(&due.key));
+        self.batch.due.extend(changes.due);
+        self.batch.due_removals.extend(changes.past);
+        self.batch.expired_by = self.batch.expired_by.max(changes.expired_by);
         self.batch.secrets.extend(changes.secrets);
         self.batch.secret_removals.extend(changes.forgotten);
         for mut reading in changes.usage {

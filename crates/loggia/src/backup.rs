@@ -3,20 +3,24 @@
 use crate::client::output::print;
 use crate::exit::{PROBLEM, UNAVAILABLE, failure};
 use crate::serve::{known_key, target};
+use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result};
 use clap::Args;
 use loggia_store::{Store, StoreError, Target};
 use std::path::{Path, PathBuf};
 
-/// Where the data of a server is.
+/// Where the data of a server is, as given: the same flags, variables and file as those of the server.
 #[derive(Args, Clone, Debug)]
 pub struct DataArgs {
-    /// Folder of the server's data.
-    #[arg(long, value_name = "DIR", env = "LOGGIA_DATA", default_value = ".loggia")]
-    pub data: PathBuf,
+    /// File with the settings of the server; flags and environment win over it.
+    #[arg(long, value_name = "FILE", env = "LOGGIA_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the server's data [default: .loggia].
+    #[arg(long, value_name = "DIR", env = "LOGGIA_DATA")]
+    data: Option<PathBuf>,
     /// PostgreSQL instead of the SQLite file in the folder.
     #[arg(long, value_name = "URL", env = "LOGGIA_DATABASE_URL", hide_env_values = true)]
-    pub database_url: Option<String>,
+    database_url: Option<String>,
 }
 
 /// Arguments of both commands.
@@ -30,20 +34,26 @@ pub struct BackupArgs {
 }
 
 impl DataArgs {
-    /// Opens a database that is there.
-    ///
-    /// # Errors
-    /// When there is none, or it does not answer.
-    pub async fn open(&self) -> Result<Store> {
-        let target = target(self.database_url.as_deref(), &self.data);
-        if let Target::Sqlite(path) = &target
-            && !path.exists()
-        {
-            let mend = "Name the folder with --data, or the database with --database-url.";
-            return Err(failure(PROBLEM, format!("there is no database in {}. {mend}", self.data.display())));
-        }
-        Store::open(&target).await.map_err(|error| unavailable(&error))
+    /// With what the file says, and the defaults.
+    fn resolve(self) -> Result<ServeSettings> {
+        let DataArgs { config, data, database_url } = self;
+        Ok(ServeArgs { config, data, database_url, ..ServeArgs::default() }.with_file()?.resolve())
     }
+}
+
+/// Opens a database that is there.
+///
+/// # Errors
+/// When there is none, or it does not answer.
+pub async fn open(settings: &ServeSettings) -> Result<Store> {
+    let target = target(settings.database_url.as_deref(), &settings.data);
+    if let Target::Sqlite(path) = &target
+        && !path.exists()
+    {
+        let mend = "Name the folder with --data, or the database with --database-url.";
+        return Err(failure(PROBLEM, format!("there is no database in {}. {mend}", settings.data.display())));
+    }
+    Store::open(&target).await.map_err(|error| unavailable(&error))
 }
 
 fn unavailable(error: &StoreError) -> anyhow::Error {
@@ -56,13 +66,14 @@ fn unavailable(error: &StoreError) -> anyhow::Error {
 /// # Errors
 /// When the file is there already, or cannot be written.
 pub async fn backup(args: BackupArgs) -> Result<()> {
-    let store = args.data.open().await?;
+    let settings = args.data.resolve()?;
+    let store = open(&settings).await?;
     let copied = store.backup(&args.file).await;
     store.close().await;
     let copied = copied.map_err(|error| failure(PROBLEM, format!("no backup was made: {error}.")))?;
     private(&args.file)?;
     let (file, rows) = (args.file.display(), copied.rows);
-    print(&format!("{file}: {rows} rows, up to change {}\n{}", copied.position, beside(&args.data.data)))
+    print(&format!("{file}: {rows} rows, up to change {}\n{}", copied.position, beside(&settings.data)))
 }
 
 /// What people read in a backup is theirs only.
@@ -87,9 +98,10 @@ fn beside(data: &Path) -> String {
 /// # Errors
 /// When the database is not empty, or the file is no backup.
 pub async fn restore(args: BackupArgs) -> Result<()> {
-    let data = &args.data.data;
+    let settings = args.data.resolve()?;
+    let data = &settings.data;
     std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
-    let target = target(args.data.database_url.as_deref(), data);
+    let target = target(settings.database_url.as_deref(), data);
     let store = Store::open(&target).await.map_err(|error| unavailable(&error))?;
     let copied = store.restore(&args.file).await;
     store.close().await;

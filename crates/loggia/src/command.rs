@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 /// Runs an internal platform as a product: who runs what, moves them, proves that the old is gone.
 #[derive(Parser)]
-#[command(name = "loggia", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "loggia", version, about, max_term_width = 100)]
 #[command(
     after_help = "Begin with: loggia demo\nExit codes: 0 well, 1 a problem or a refusal, 2 wrong use, 3 not reachable"
 )]
@@ -183,8 +183,15 @@ fn config(args: ServeArgs) -> Result<()> {
 
 fn completion(shell: Shell) -> Result<()> {
     let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "loggia", &mut out);
+    clap_complete::generate(shell, &mut shown(), "loggia", &mut out);
     output::print(&String::from_utf8_lossy(&out))
+}
+
+/// The commands without those that are hidden: a completion offers what people need.
+fn shown() -> clap::Command {
+    let all = Cli::command();
+    let commands = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    clap::Command::new("loggia").version(env!("CARGO_PKG_VERSION")).subcommands(commands)
 }
 
 #[cfg(test)]
@@ -195,10 +202,18 @@ mod tests {
     fn texts(command: &mut clap::Command, path: &str, out: &mut String) {
         let help = command.render_long_help().to_string();
         out.push_str(&format!("### {path}\n\n{}\n\n", help.trim_end()));
-        for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set()) {
+        for below in command.get_subcommands_mut().filter(|below| !below.is_hide_set() && below.get_name() != "help") {
             let path = format!("{path} {}", below.get_name());
             texts(below, &path, out);
         }
+    }
+
+    #[test]
+    fn completion_offers_what_people_need() {
+        let mut out = Vec::new();
+        clap_complete::generate(clap_complete::Shell::Bash, &mut super::shown(), "loggia", &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("who-runs") && !text.contains("bench"));
     }
 
     /// What every command says about itself. A change here is a change of what people rely on.

@@ -1,7 +1,7 @@
 //! `loggia doctor`: looks at everything that a server stands on, and says what to do.
 
-use crate::backup::DataArgs;
-use crate::client::output::print;
+use crate::backup;
+use crate::client::output::{Output, Table};
 use crate::demo::seed;
 use crate::exit::told;
 use crate::serve::{known_key, target};
@@ -30,9 +30,9 @@ const SKEW: u64 = 5;
 pub struct DoctorArgs {
     #[command(flatten)]
     settings: ServeArgs,
-    /// Prints JSON.
-    #[arg(long)]
-    json: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// What was found about one thing.
@@ -74,16 +74,16 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
         Err(verdict) => all.push(verdict),
     }
     all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
-    show(&all, args.json)?;
+    show(&all, args.output)?;
     if all.iter().any(|one| one.state == "bad") { Err(told()) } else { Ok(()) }
 }
 
-fn show(all: &[Verdict], as_json: bool) -> Result<()> {
-    if as_json {
-        let items: Vec<_> = all.iter().map(|v| json!({"what": v.what, "state": v.state, "found": v.found})).collect();
-        return print(&format!("{:#}\n", json!({"items": items})));
-    }
-    print(&all.iter().map(|v| format!("{:<5} {:<14} {}\n", v.state, v.what, v.found)).collect::<String>())
+fn show(all: &[Verdict], output: Output) -> Result<()> {
+    let items: Vec<_> = all.iter().map(|v| json!({"what": v.what, "state": v.state, "found": v.found})).collect();
+    let mut table = Table::new(&["STATE", "WHAT", "FOUND"]);
+    table.rows.extend(all.iter().map(|v| vec![v.state.to_owned(), v.what.to_owned(), v.found.clone()]));
+    let names: Vec<String> = all.iter().map(|v| v.what.to_owned()).collect();
+    output.print(&json!({"items": items}), &names, &table)
 }
 
 fn configuration(settings: &ServeSettings) -> Verdict {
@@ -96,13 +96,12 @@ fn configuration(settings: &ServeSettings) -> Verdict {
 
 /// Opens a database that is there; SQLite is not made only to look at it.
 async fn open(settings: &ServeSettings) -> Result<Store, Verdict> {
-    let args = DataArgs { data: settings.data.clone(), database_url: settings.database_url.clone() };
-    if let Target::Sqlite(path) = target(args.database_url.as_deref(), &args.data)
+    if let Target::Sqlite(path) = target(settings.database_url.as_deref(), &settings.data)
         && !path.exists()
     {
         return Err(note("database", format!("{} is not there yet; loggia serve makes it", path.display())));
     }
-    let opening = tokio::time::timeout(Duration::from_secs(15), args.open()).await;
+    let opening = tokio::time::timeout(Duration::from_secs(15), backup::open(settings)).await;
     match opening {
         Ok(Ok(store)) => match store.ping().await {
             Ok(()) => Ok(store),

@@ -2,6 +2,7 @@
 
 use crate::client::output::print;
 use crate::exit::{USAGE, failure, told};
+use crate::settings::switch;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use loggia_app::driver::{Backend, Driver, Request, Secret};
@@ -46,10 +47,12 @@ pub struct CheckArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     unreachable: Vec<String>,
     /// The program may use the network when it asks for it.
-    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK")]
+    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", default_value = "no", value_parser = switch)]
     drivers_network: bool,
     /// The program runs in a sandbox or not at all.
-    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX")]
+    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", default_value = "no", value_parser = switch)]
     require_sandbox: bool,
     /// How often calls are cut off at a random point.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]

@@ -9,6 +9,7 @@ mod doctor;
 mod driver;
 mod exit;
 mod logs;
+mod printed;
 mod serve;
 mod settings;
 

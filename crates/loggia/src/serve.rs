@@ -9,7 +9,7 @@ use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
-use loggia_app::{App, Parts, look, worker};
+use loggia_app::{App, Parts, due, look, worker};
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
 use loggia_drivers::git::GitDoor;
@@ -132,6 +132,7 @@ impl Server {
         let drivers = Arc::new(drivers(&settings)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
         look::start(&app, &drivers, &stopping);
+        due::start(&app, due::handlers(), &stopping);
         let reader = SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone());
         let reader = Arc::new(reader.delivering(settings.edits.clone()));
         let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);

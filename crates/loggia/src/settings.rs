@@ -61,11 +61,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "LOGGIA_DRIVERS")]
     pub drivers: Option<PathBuf>,
     /// Recipes may give driver programs access to the network.
-    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK")]
-    pub drivers_network: bool,
+    #[arg(long, env = "LOGGIA_DRIVERS_NETWORK", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = switch)]
+    pub drivers_network: Option<bool>,
     /// Driver programs run in a sandbox (bwrap) or not at all.
-    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX")]
-    pub require_sandbox: bool,
+    #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = switch)]
+    pub require_sandbox: Option<bool>,
     /// Token with full rights, to begin with.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
@@ -88,11 +90,13 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", env = "LOGGIA_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<String>,
     /// Everybody who reaches the server may read its figures at /metrics.
-    #[arg(long, env = "LOGGIA_OPEN_METRICS")]
-    pub open_metrics: bool,
+    #[arg(long, env = "LOGGIA_OPEN_METRICS", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = switch)]
+    pub open_metrics: Option<bool>,
     /// Nothing can be changed by people and programs.
-    #[arg(long, env = "LOGGIA_READ_ONLY")]
-    pub read_only: bool,
+    #[arg(long, env = "LOGGIA_READ_ONLY", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "yes", value_parser = switch)]
+    pub read_only: Option<bool>,
     /// Form of the log [default: text].
     #[arg(long, value_enum, env = "LOGGIA_LOG_FORMAT")]
     pub log_format: Option<Format>,
@@ -162,8 +166,8 @@ impl ServeArgs {
             allow_host: list(self.allow_host, file.allow_host),
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
-            drivers_network: self.drivers_network || file.drivers_network,
-            require_sandbox: self.require_sandbox || file.require_sandbox,
+            drivers_network: self.drivers_network.or(file.drivers_network),
+            require_sandbox: self.require_sandbox.or(file.require_sandbox),
             admin_token: self.admin_token.or(file.admin_token),
             oidc_issuer: self.oidc_issuer.or(file.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(file.oidc_client_id),
@@ -171,8 +175,8 @@ impl ServeArgs {
             oidc_groups_claim: self.oidc_groups_claim.or(file.oidc_groups_claim),
             oidc_username_claim: self.oidc_username_claim.or(file.oidc_username_claim),
             trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
-            open_metrics: self.open_metrics || file.open_metrics,
-            read_only: self.read_only || file.read_only,
+            open_metrics: self.open_metrics.or(file.open_metrics),
+            read_only: self.read_only.or(file.read_only),
             log_format: self.log_format.or(file.log_format),
         })
     }
@@ -203,19 +207,35 @@ impl ServeArgs {
             allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers.map(absolute),
-            drivers_network: self.drivers_network,
-            require_sandbox: self.require_sandbox,
+            drivers_network: self.drivers_network.unwrap_or_default(),
+            require_sandbox: self.require_sandbox.unwrap_or_default(),
             admin_token: self.admin_token,
             oidc,
             trusted_proxies: self.trusted_proxy,
-            open_metrics: self.open_metrics,
-            read_only: self.read_only,
+            open_metrics: self.open_metrics.unwrap_or_default(),
+            read_only: self.read_only.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
         }
     }
 }
 
-fn read(path: &Path) -> Result<ServeArgs> {
+/// Reads a switch, as flags and the environment give it.
+///
+/// # Errors
+/// When it is neither yes nor no.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("write yes or no (or true, false, on, off, 1, 0)".to_owned()),
+    }
+}
+
+/// The settings of a file.
+///
+/// # Errors
+/// When it cannot be read, or has a line that is no setting.
+pub fn read(path: &Path) -> Result<ServeArgs> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
 }
@@ -284,6 +304,7 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn passwords_are_in_no_address() {
@@ -293,6 +314,26 @@ mod tests {
         let (name, password) = &settings.repository_credentials["https://git.example.com/a.git"];
         assert_eq!((name.as_str(), password.reveal()), ("me", "s3cret"));
         assert_eq!(settings.repository_credentials.len(), 1);
+    }
+
+    #[test]
+    fn switches_are_turned_off_as_well_as_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loggia.toml");
+        std::fs::write(&path, "read-only = true\nopen-metrics = false\n").unwrap();
+        let read = |flags: &[&str]| {
+            let args = [&["loggia", "serve", "--config", path.to_str().unwrap()], flags].concat();
+            let cli = crate::command::Cli::try_parse_from(args).map_err(|error| error.to_string())?;
+            let crate::command::Command::Serve(args) = cli.command else { return Err("another command".to_owned()) };
+            let settings = args.with_file().unwrap().resolve();
+            Ok((settings.read_only, settings.open_metrics, settings.require_sandbox))
+        };
+        assert_eq!(read(&[]), Ok((true, false, false)));
+        assert_eq!(read(&["--read-only=false", "--open-metrics", "--require-sandbox=on"]), Ok((false, true, true)));
+        assert!(read(&["--read-only=maybe"]).unwrap_err().contains("write yes or no"));
+        for (text, value) in [("1", true), ("Yes", true), ("0", false), ("OFF", false), ("no", false)] {
+            assert_eq!(switch(text), Ok(value));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::rows::Rows;
 use crate::sql::{Cells, Conn, FromRow, sql};
-use crate::store::{reads, writes};
+use crate::store::reads;
 use loggia_model::{Micros, Uid};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -57,34 +57,22 @@ pub(crate) async fn delete(conn: &mut Conn<'_>, keys: &[String]) -> Result<(), S
     Ok(())
 }
 
-async fn due_before(conn: &mut Conn<'_>, now: Micros, limit: i64) -> Result<Vec<Due>, StoreError> {
-    let statement =
-        sql("select key, time, kind, subject, payload from due where time <= $1 order by time, key limit $2");
-    conn.list(statement.bind(now).bind(limit)).await
+async fn due_before(conn: &mut Conn<'_>, now: Micros, kinds: &[&str], limit: i64) -> Result<Vec<Due>, StoreError> {
+    let mut statement = sql("select key, time, kind, subject, payload from due where time <= $1 and kind in ");
+    statement = statement.bind(now).bind(limit);
+    statement.push_list("", kinds.iter().copied());
+    statement.push(" order by time, key limit $2");
+    conn.list(statement).await
 }
 
-async fn take_due(conn: &mut Conn<'_>, now: Micros, limit: i64) -> Result<Vec<Due>, StoreError> {
-    let statement = sql("delete from due where key in
-         (select key from due where time <= $1 order by time, key limit $2)
-         returning key, time, kind, subject, payload");
-    let mut taken: Vec<Due> = conn.list(statement.bind(now).bind(limit)).await?;
-    taken.sort_by(|a, b| (a.time, &a.key).cmp(&(b.time, &b.key)));
-    Ok(taken)
-}
-
-async fn next_due(conn: &mut Conn<'_>) -> Result<Option<Micros>, StoreError> {
-    Ok(conn.first(sql("select min(time) from due")).await?.and_then(|(time,)| time))
+async fn due(conn: &mut Conn<'_>, key: &str) -> Result<Option<Due>, StoreError> {
+    conn.first(sql("select key, time, kind, subject, payload from due where key = $1").bind(key)).await
 }
 
 reads! {
-    /// Deadlines that have come, the oldest first; they stay.
-    fn due_before(now: Micros, limit: i64) -> Vec<Due>;
-    /// When the next deadline comes.
-    fn next_due() -> Option<Micros>;
-}
-
-writes! {
-    /// Takes deadlines that have come, the oldest first. Each is given once: take them in the transaction that does
-    /// what they ask for, or it is lost when the process dies in between.
-    fn take_due(now: Micros, limit: i64) -> Vec<Due>;
+    /// Deadlines of these kinds that have come, the oldest first. They stay until what they ask for is written, with
+    /// their removal in the same batch. Kinds that only a newer version knows are left to it.
+    fn due_before(now: Micros, kinds: &[&str], limit: i64) -> Vec<Due>;
+    /// The deadline with this key, if it still stands.
+    fn due(key: &str) -> Option<Due>;
 }

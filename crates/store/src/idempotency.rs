@@ -62,7 +62,7 @@ async fn put_answer(conn: &mut Conn<'_>, answer: &Answer) -> Result<(), StoreErr
     insert(conn, std::slice::from_ref(answer)).await
 }
 
-async fn delete_expired_answers(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
+pub(crate) async fn delete_expired_answers(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
     conn.run(sql("delete from idempotency where expires_at <= $1").bind(now)).await
 }
 

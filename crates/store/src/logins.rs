@@ -122,7 +122,7 @@ async fn take_login_state(conn: &mut Conn<'_>, state: &str, now: Micros) -> Resu
     Ok(found.filter(|found| found.expires_at > now))
 }
 
-async fn delete_expired_login_states(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
+pub(crate) async fn delete_expired_login_states(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
     conn.run(sql("delete from login_states where expires_at <= $1").bind(now)).await
 }
 

@@ -76,8 +76,9 @@ pub(crate) async fn delete_sessions_of(conn: &mut Conn<'_>, uid: Uid, but: &str)
     conn.run(sql("delete from sessions where uid = $1 and hash <> $2").bind(uid).bind(but)).await.map(drop)
 }
 
-async fn delete_expired_sessions(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
-    conn.run(sql("delete from sessions where expires_at <= $1").bind(now)).await
+/// Forgets sessions that expired.
+pub(crate) async fn delete_expired(conn: &mut Conn<'_>, now: Micros) -> Result<(), StoreError> {
+    conn.run(sql("delete from sessions where expires_at <= $1").bind(now)).await.map(drop)
 }
 
 async fn touch_sessions(conn: &mut Conn<'_>, used: &[(String, Micros)]) -> Result<(), StoreError> {
@@ -96,8 +97,6 @@ reads! {
 }
 
 writes! {
-    /// Forgets sessions that expired; tells how many.
-    fn delete_expired_sessions(now: Micros) -> u64;
     /// Notes when sessions were used last, many at once. Never goes back.
     fn touch_sessions(used: &[(String, Micros)]) -> ();
 }

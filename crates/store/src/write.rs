@@ -7,7 +7,8 @@ use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
 use crate::{Answer, Credential, Due, NewWork, SecretRow, Sighting, Unmatched};
-use crate::{credentials, due, events, history, idempotency, operations, secrets, sightings, usage, work};
+use crate::{credentials, due, events, history, idempotency, logins, operations, secrets, sessions, sightings};
+use crate::{usage, work};
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Event, Micros, Record, Ref, Uid};
@@ -47,6 +48,8 @@ pub struct Batch {
     pub due: Vec<Due>,
     /// Keys of deadlines that no longer matter.
     pub due_removals: Vec<String>,
+    /// Sessions, answers and begun logins that expired by then are forgotten.
+    pub expired_by: Option<Micros>,
     /// Sealed secrets; an older one of the same record and field is replaced.
     pub secrets: Vec<SecretRow>,
     /// Records all of whose secrets go away.
@@ -124,6 +127,9 @@ impl WriteTx {
         sightings::upsert_unmatched(conn, &batch.unmatched).await?;
         sightings::delete_unmatched(conn, &batch.matched).await?;
         sightings::dismiss_unmatched(conn, &batch.dismissed).await?;
+        if let Some(time) = batch.expired_by {
+            expired(conn, time).await?;
+        }
         idempotency::insert(conn, &batch.answers).await
     }
 
@@ -166,6 +172,13 @@ impl WriteTx {
             None => Ok(()),
         }
     }
+}
+
+/// Forgets what held until a time that has passed.
+async fn expired(conn: &mut Conn<'_>, time: Micros) -> Result<(), StoreError> {
+    sessions::delete_expired(conn, time).await?;
+    idempotency::delete_expired_answers(conn, time).await?;
+    logins::delete_expired_login_states(conn, time).await.map(drop)
 }
 
 /// The people who are no more, and since when.

@@ -2,7 +2,7 @@
 
 mod database;
 mod estate;
-mod files;
+pub mod files;
 pub mod seed;
 mod usage;
 

@@ -88,11 +88,11 @@ fn doctor_names_what_is_wrong() {
     };
     let data = folder.path().join("data");
     let (_, said) = doctor(&["--data", data.to_str().unwrap()]);
-    assert!(said.contains("note  database"), "{said}");
+    assert!(said.contains("note   database"), "{said}");
     assert!(!data.exists(), "looking changes nothing");
     let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--database-url", "postgres://x:y@127.0.0.1:9/z"]);
     assert_eq!(code, 1);
-    assert!(said.contains("bad   database"), "{said}");
+    assert!(said.contains("bad    database"), "{said}");
     let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--repository", "/nowhere/at/all"]);
     assert!(code == 1 && said.contains("/nowhere/at/all"), "{said}");
 }

@@ -5,6 +5,8 @@
 mod bad_input;
 mod catalog;
 mod check;
+mod clock;
+mod configuration;
 mod demo;
 mod export;
 mod kill;

@@ -1,7 +1,7 @@
 //! What operators decide about drivers, and what becomes of what drivers make.
 
 use crate::platform;
-use crate::support::{BINARY, Database, Plan, folder, on_both, text, until, write};
+use crate::support::{BINARY, Database, Plan, Server, folder, on_both, text, until, write};
 use std::process::Command;
 
 const CATALOG: &str = "apiVersion: backstage.io/v1alpha1
@@ -34,6 +34,33 @@ fn a_golden_path_is_in_the_catalog_until_it_goes() {
         assert_eq!(server.http("GET", "/git/red/quotes/blob/main/nothing.yaml", None).0, 404);
         server.ok(&["delete", "instance/red/quotes.dev", "--yes"]);
         until("it is gone from the catalog", || component().0 == 404);
+        server.stop();
+    });
+}
+
+#[test]
+fn a_new_public_address_takes_along_what_was_made_under_the_old_one() {
+    on_both("new_address", |database| {
+        let folder = folder();
+        let root = platform::repository(folder.path());
+        write(&root, "template/catalog-info.yaml", CATALOG);
+        platform::commit(&root, "A catalog file");
+        let server = Plan::new(folder.path(), "moved", database, &[&root]).ready();
+        server.ok(&["new", "path", "quotes", "--team", "red", "--env", "dev", "--wait"]);
+        let component = "/api/v1/components/default/quotes";
+        until("it is in the catalog", || server.http("GET", component, None).0 == 200);
+        let places = |server: &Server| server.http("GET", "/api/catalog/locations", None).1.to_string();
+        assert!(places(&server).contains("/git/red/quotes/blob/"));
+        let server = server.stop().with("--public-url", "http://new.example.org").ready();
+        let said = places(&server);
+        assert!(said.contains("http://new.example.org/git/red/quotes/blob/") && !said.contains("127.0.0.1"), "{said}");
+        let instance = server.http("GET", "/api/v1/instances/red/quotes.dev", None).1;
+        assert_eq!(instance["status"]["outputs"]["clone_url"], "http://new.example.org/git/red/quotes.git");
+        let origin = || server.http("GET", component, None).1["document"].to_string();
+        until("it is read at the new address", || origin().contains("url:http://new.example.org/git/red/quotes/"));
+        server.ok(&["delete", "instance/red/quotes.dev", "--yes"]);
+        until("it is gone from the catalog", || server.http("GET", component, None).0 == 404);
+        assert!(!places(&server).contains("quotes"));
         server.stop();
     });
 }

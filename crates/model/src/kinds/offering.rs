@@ -125,6 +125,10 @@ pub struct Price {
     pub currency: String,
     /// For what.
     pub per: Per,
+    /// What one unit is, such as `GiB a month`; for a price per unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub unit: Option<String>,
 }
 
 /// What a price is for.
@@ -135,7 +139,7 @@ pub enum Per {
     Month,
     /// An hour.
     Hour,
-    /// One use.
+    /// One unit, as the price names it; one use when it names none.
     Unit,
 }
 
@@ -263,6 +267,13 @@ fn check_plans(plans: &[Plan], out: &mut Vec<Problem>) {
     for (at, plan) in plans.iter().enumerate().filter(|(_, plan)| !names.insert(plan.name.as_str())) {
         let message = format!("there are two plans with the name {:?}", plan.name);
         out.push(Problem::new("offering.plan-name", format!("spec.plans.{at}.name"), message, "Rename one of them."));
+    }
+    for (at, plan) in plans.iter().enumerate() {
+        if plan.price.as_ref().is_some_and(|price| price.unit.is_some() && price.per != Per::Unit) {
+            let path = format!("spec.plans.{at}.price.unit");
+            let mend = "Write `per: unit`, or leave the unit out.";
+            out.push(Problem::new("offering.price-unit", path, "this price is not for a unit", mend));
+        }
     }
     if let Some((at, _)) = plans.iter().enumerate().filter(|(_, plan)| plan.default).nth(1) {
         let path = format!("spec.plans.{at}.default");

@@ -152,7 +152,10 @@ async fn sessions() {
         assert_eq!(store.session("b").await.unwrap(), Some(used.clone()));
         let all = store.sessions_of(uid(70)).await.unwrap();
         assert_eq!(all, [used, session("a", 10), session("c", 30), session("d", 40)]);
-        assert_eq!(store.delete_expired_sessions(at(10)).await, Ok(1));
+        let (mut tx, _) = store.begin(0).await.unwrap();
+        tx.write(&Batch { expired_by: Some(at(10)), ..Batch::default() }).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.session("a").await.unwrap(), None);
         keep(store, vec![Credential::SessionEnd("b".to_owned()), Credential::SessionEnd("z".to_owned())])
             .await
             .unwrap();

@@ -216,7 +216,7 @@ async fn operations_and_their_lines() {
 }
 
 #[tokio::test]
-async fn deadlines_are_moved_taken_once_and_dropped() {
+async fn deadlines_are_moved_listed_by_kind_and_dropped() {
     on_both("due", async |db| {
         let store = &db.store;
         let due = |key: &str, second| Due {
@@ -229,15 +229,12 @@ async fn deadlines_are_moved_taken_once_and_dropped() {
         write(store, Batch { due: vec![due("a", 1), due("b", 2), due("c", 3), due("d", 4)], ..Batch::default() }).await;
         let moved = Batch { due: vec![due("a", 9)], due_removals: vec!["c".to_owned()], ..Batch::default() };
         write(store, moved).await;
-        assert_eq!(store.next_due().await.unwrap(), Some(at(2)));
-        assert_eq!(store.due_before(at(5), 10).await.unwrap(), [due("b", 2), due("d", 4)]);
-        let (mut tx, _) = store.begin(0).await.unwrap();
-        assert_eq!(tx.take_due(at(5), 1).await.unwrap(), [due("b", 2)]);
-        drop(tx);
-        assert_eq!(store.take_due(at(5), 10).await.unwrap(), [due("b", 2), due("d", 4)]);
-        assert!(store.take_due(at(5), 10).await.unwrap().is_empty());
-        assert_eq!(store.take_due(at(9), 10).await.unwrap().len(), 1);
-        assert_eq!(store.next_due().await.unwrap(), None);
+        let ends = ["exemption.ends"];
+        assert_eq!(store.due_before(at(5), &ends, 10).await.unwrap(), [due("b", 2), due("d", 4)]);
+        assert_eq!(store.due_before(at(5), &ends, 1).await.unwrap(), [due("b", 2)]);
+        assert!(store.due_before(at(5), &["campaign.ends"], 10).await.unwrap().is_empty());
+        assert_eq!(store.due("a").await.unwrap(), Some(due("a", 9)));
+        assert_eq!(store.due("c").await.unwrap(), None);
     })
     .await;
 }

@@ -176,7 +176,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let svg = picture::draw(&walked, reference, &format!("What {own} is connected with"), describe);
     let known = Kind::find(reference.kind());
     let shell = Shell {
-        command: format!("loggia describe {} {}", reference.kind(), reference.short(reference.kind())),
+        command: format!("loggia describe {}/{}", reference.kind(), reference.short(reference.kind())),
         json_twin: format!("/api/v1/records/{kind}/{namespace}/{name}"),
         ..visit.shell(None)
     };
@@ -332,7 +332,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let reference = &past.record.reference;
     let base = format!("{}/history", page(reference));
     let shell = Shell {
-        command: format!("loggia history {} {}", reference.kind(), reference.short(reference.kind())),
+        command: format!("loggia history {}/{}", reference.kind(), reference.short(reference.kind())),
         ..visit.shell(None)
     };
     visit.page(&HistoryPage {

@@ -26,6 +26,8 @@ pub fn routes() -> Router<WebState> {
 
 /// How many lines concern me at most; the rest is one click away.
 const LINES: usize = 3;
+/// How much of what runs is shown; the rest is on the page of the team.
+const RUNS: usize = 5;
 /// How many offerings are shown as new.
 const NEW: usize = 3;
 
@@ -65,8 +67,9 @@ struct StartStep {
 async fn home(visit: Visit) -> Answer {
     visit.signed_in()?;
     let teams = visit.my_teams();
-    let rows: Vec<WhoRunsRow> =
+    let mut rows: Vec<WhoRunsRow> =
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
+    rows.sort_by_key(attention);
     let mut lines: Vec<Line> = rows.iter().filter_map(line).collect();
     lines.extend(product_lines(&visit).await);
     let versions = team::newest_versions(&visit, &rows);
@@ -84,12 +87,7 @@ async fn home(visit: Visit) -> Answer {
             .filter(|name| !name.is_empty())
             .map_or_else(|| "Hello".to_owned(), |name| format!("Hello, {name}")),
         tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
-        runs: rows
-            .iter()
-            .filter(|row| row.step == Step::Managed)
-            .take(5)
-            .map(|row| RunRow::of(&visit, row, ""))
-            .collect(),
+        runs: rows.iter().take(RUNS).map(|row| RunRow::of(&visit, row, "")).collect(),
         runs_total: rows.len(),
         newest: newest(offers),
         has_team: !teams.is_empty(),
@@ -98,6 +96,18 @@ async fn home(visit: Visit) -> Answer {
         more,
         shell,
     })
+}
+
+/// The order of what runs: what needs somebody first, then what the platform looks after.
+fn attention(row: &WhoRunsRow) -> (u8, bool) {
+    let urgency = match row.phase {
+        Phase::Failed => 0,
+        Phase::Deleting => 1,
+        Phase::Unknown => 2,
+        Phase::Pending | Phase::Progressing => 3,
+        Phase::Ready | Phase::Gone => 4,
+    };
+    (urgency, row.step != Step::Managed)
 }
 
 /// What runs and needs somebody.

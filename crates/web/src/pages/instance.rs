@@ -164,7 +164,7 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     let to = href(&record.reference);
     visit.page(&DestroyPage {
         shell: Shell {
-            command: format!("loggia delete instance {}/{}", team, record.reference.name()),
+            command: format!("loggia delete instance/{}/{}", team, record.reference.name()),
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new(&base, &to)],

@@ -126,7 +126,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
     let href = super::instance::href(&record.reference);
     Ok(InstancePage {
         shell: Shell {
-            command: format!("loggia describe instance {}/{}", record.reference.namespace(), record.reference.name()),
+            command: format!("loggia describe instance/{}/{}", record.reference.namespace(), record.reference.name()),
             json_twin: format!("/api/v1/records/instance/{}/{}", record.reference.namespace(), record.reference.name()),
             ..visit.shell(Some(Place::Team))
         },

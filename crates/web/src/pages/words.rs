@@ -137,13 +137,13 @@ pub fn known_by(text: &str) -> String {
     }
 }
 
-/// A price: "9.00 EUR a month".
+/// A price: "9.00 EUR a month", "0.02 EUR per run".
 pub fn price(price: Option<&Price>) -> String {
     let Some(price) = price else { return "free of charge".to_owned() };
     let per = match price.per {
-        Per::Month => "a month",
-        Per::Hour => "an hour",
-        Per::Unit => "each",
+        Per::Month => "a month".to_owned(),
+        Per::Hour => "an hour".to_owned(),
+        Per::Unit => format!("per {}", price.unit.as_deref().unwrap_or("use")),
     };
     format!("{} {} {per}", price.amount, price.currency)
 }

@@ -1,0 +1,59 @@
+//! Names that may have been meant.
+
+/// How many names are told at most.
+const MOST: usize = 5;
+
+/// A sentence with the names that may have been meant: those that are near, else some of those that there are.
+pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
+    names.sort();
+    names.dedup();
+    let mut near: Vec<(usize, &String)> =
+        names.iter().map(|name| (far(wanted, name), name)).filter(|(far, _)| *far < 3).collect();
+    near.sort();
+    let listed = |names: &mut dyn Iterator<Item = &String>| names.take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    match (names.len(), near.is_empty()) {
+        (0, _) => "There is none yet.".to_owned(),
+        (_, false) => format!("Near it: {}.", listed(&mut near.into_iter().map(|(_, name)| name))),
+        (all, true) if all > MOST => format!("There are {all}, such as {}.", listed(&mut names.iter())),
+        (_, true) => format!("There are: {}.", listed(&mut names.iter())),
+    }
+}
+
+/// How far a name is from another one: 1 when one holds the other, else the number of letters to change; 3 and more is
+/// not near, and neither is a change of half the letters.
+fn far(wanted: &str, name: &str) -> usize {
+    let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
+    if wanted.len() > 1 && (name.contains(&wanted) || wanted.contains(&name)) {
+        return 1;
+    }
+    let letters: Vec<char> = name.chars().collect();
+    let mut row: Vec<usize> = (0..=letters.len()).collect();
+    for (at, one) in wanted.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = at + 1;
+        for (to, other) in letters.iter().enumerate() {
+            let changed = corner + usize::from(one != *other);
+            corner = row[to + 1];
+            row[to + 1] = changed.min(corner + 1).min(row[to] + 1);
+        }
+    }
+    let changes = row[letters.len()];
+    if changes * 2 > letters.len() { usize::MAX } else { changes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn near_names_come_first() {
+        let names = || ["production", "test", "dev", "staging"].map(str::to_owned).to_vec();
+        assert_eq!(hint("prod", names()), "Near it: production.");
+        assert_eq!(hint("prodction", names()), "Near it: production.");
+        assert_eq!(hint("tset", names()), "Near it: test.");
+        assert_eq!(hint("moon", names()), "There are: dev, production, staging, test.");
+        assert_eq!(hint("moon", Vec::new()), "There is none yet.");
+        let many = (0..9).map(|at| format!("team-{at}")).collect();
+        assert_eq!(hint("moon", many), "There are 9, such as team-0, team-1, team-2, team-3, team-4.");
+    }
+}
