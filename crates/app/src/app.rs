@@ -1,10 +1,10 @@
 //! The application: what every door calls.
 
 use crate::caller::{Caller, Door};
+use crate::caller_cache::CallerCache;
 use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::error::{Error, Result};
-use crate::known::Known;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
@@ -66,7 +66,7 @@ pub struct App {
     /// Tells who watches that an operation has moved.
     pub(crate) progress: broadcast::Sender<Uid>,
     /// Callers that were recognised a moment ago.
-    pub(crate) known: Known,
+    pub(crate) callers: CallerCache,
     /// How many transactions the writer of this server has committed.
     pub(crate) commits: AtomicU64,
     /// Operations that ended, by verb, driver and outcome.
@@ -131,7 +131,7 @@ impl App {
             progress: broadcast::channel(1024).0,
             drivers: OnceLock::new(),
             probed: ArcSwap::default(),
-            known: Known::default(),
+            callers: CallerCache::default(),
             commits: AtomicU64::new(0),
             ended: Mutex::default(),
             sightings: ArcSwap::from_pointee(

@@ -8,7 +8,8 @@ use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::Audience;
 use loggia_model::{Actor, Event, Micros, Ref, Uid};
-use loggia_store::{EventFilter, RevisionRow};
+pub use loggia_store::EventFilter;
+use loggia_store::RevisionRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -51,20 +52,8 @@ pub struct Revision {
 pub struct AuditQuery {
     /// About this.
     pub subject: Option<Ref>,
-    /// Of one of these types; all when empty.
-    pub types: Vec<String>,
-    /// By this person or service, or on behalf of it.
-    pub principal: Option<String>,
-    /// Only later positions; the answer is then oldest first.
-    pub after: Option<i64>,
-    /// Only earlier positions.
-    pub before: Option<i64>,
-    /// Not earlier than.
-    pub since: Option<Micros>,
-    /// Earlier than.
-    pub until: Option<Micros>,
-    /// At most so many.
-    pub limit: i64,
+    /// What else must hold; its subject is the one above.
+    pub filter: EventFilter,
 }
 
 /// A page of events.
@@ -121,18 +110,9 @@ impl App {
             Some(reference) => Some(visible(&graph, &caller.audience, reference)?.uid),
             None => None,
         };
-        let filter = EventFilter {
-            subject,
-            types: query.types,
-            principal: query.principal,
-            after: query.after,
-            before: query.before,
-            since: query.since,
-            until: query.until,
-            limit: query.limit,
-        };
+        let filter = EventFilter { subject, ..query.filter };
         let found = self.store.events(&filter).await?;
-        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == query.limit;
+        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == filter.limit;
         let next = found.last().filter(|_| full).map(|event| event.position);
         let mut events = Vec::with_capacity(found.len());
         for event in found {

@@ -129,7 +129,7 @@ impl App {
         let data = json!({"user": user});
         self.run(caller, Prove { event: "password.set", person: Some(uid), credentials, data }).await?;
         for session in ended.iter().filter(|session| session.hash != but) {
-            self.known.forget(&session.hash);
+            self.callers.forget(&session.hash);
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn session_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.known.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
             return Ok(Some(caller));
         }
         let row = self.store.session(&hash).await?;
@@ -200,7 +200,7 @@ impl App {
         // Whoever has the name now may be somebody else.
         let Some(person) = graph.by_uid(row.uid) else { return Ok(None) };
         let caller = Caller::person(&graph, person.reference.clone(), door, request_id);
-        self.known.put(&hash, graph.position(), now, Some(row.expires_at), &caller);
+        self.callers.put(&hash, graph.position(), now, Some(row.expires_at), &caller);
         self.seen_session(row, now);
         Ok(Some(caller))
     }
@@ -241,7 +241,7 @@ impl App {
     async fn end(&self, caller: &Caller, hash: &str) -> Result<()> {
         let credentials = vec![Credential::SessionEnd(hash.to_owned())];
         self.run(caller, Prove { event: "session.ended", person: None, credentials, data: json!({}) }).await?;
-        self.known.forget(hash);
+        self.callers.forget(hash);
         Ok(())
     }
 

@@ -8,9 +8,9 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::driver::{Driver, Observation, Presence, RunLog};
 use crate::error::Result;
+use crate::observation;
 use crate::operation;
 use crate::request;
-use crate::seen;
 use crate::worker::Drivers;
 use futures_util::{StreamExt, stream};
 use loggia_graph::{Audience, Graph, Predicate, Query};
@@ -171,7 +171,7 @@ impl Command for Look {
         changes.usage.extend(self.seen.readings.iter().cloned());
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        seen::looked(&mut status, &self.seen);
+        observation::looked(&mut status, &self.seen);
         if status != before {
             let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
             changes.put("instance.observed", draft, serde_json::Value::Null);

@@ -6,13 +6,13 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::driver::{Observation, Presence, Secret};
 use crate::error::{Error, Result};
-use crate::followed;
+use crate::instance_place;
+use crate::observation;
 use crate::offering;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::secret::SecretBox;
-use crate::seen;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::Graph;
@@ -100,7 +100,7 @@ impl Finish {
     ) -> Result<()> {
         let data = json!({"operation": operation.id, "message": operation.message});
         if let Ending::Gone = self.ending {
-            followed::leave(changes, graph, &record.typed_status::<InstanceStatus>()?.outputs);
+            instance_place::leave(changes, graph, &record.typed_status::<InstanceStatus>()?.outputs);
             changes.forgotten.push(record.uid);
             changes.remove("instance.gone", record.uid, data);
             return Ok(());
@@ -111,8 +111,8 @@ impl Finish {
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
         if matches!(self.ending, Ending::Ready(_)) && status.driver.is_empty() {
-            seen::compare(&mut status, &self.contract(graph));
-            followed::follow(changes, graph, &status.outputs, ctx)?;
+            observation::compare(&mut status, &self.contract(graph));
+            instance_place::follow(changes, graph, &status.outputs, ctx)?;
         }
         if let Ending::Ready(seen) | Ending::Seen(seen) = &self.ending {
             if seen.presence == Presence::Present {
@@ -147,7 +147,7 @@ impl Finish {
                 if operation.verb != Verb::Observe {
                     status.phase = Phase::Failed;
                 }
-                seen::failed(status, failed(operation));
+                observation::failed(status, failed(operation));
                 "instance.failed"
             }
             Ending::Kept(phase) => {
@@ -156,11 +156,11 @@ impl Finish {
             }
             Ending::Ready(seen) => {
                 status.applied.clone_from(&self.release);
-                seen::made(status, seen);
+                observation::made(status, seen);
                 "instance.ready"
             }
             Ending::Seen(seen) => {
-                seen::looked(status, seen);
+                observation::looked(status, seen);
                 "instance.observed"
             }
             Ending::Gone => "instance.gone",

@@ -1,10 +1,10 @@
 //! Builds what a driver is told, from the graph and the sealed secrets.
 
 use crate::App;
+use crate::backend;
 use crate::driver::{Backend, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::held;
 use crate::platform_secret::lend;
 use loggia_graph::Graph;
 use loggia_model::instance::{HeldBackend, InstanceStatus};
@@ -39,8 +39,8 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
     let release = find(&graph, "release", spec.target.as_deref().unwrap_or_default())?;
     let recipe: ReleaseSpec = release.spec()?;
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
-    let (name, backend) = held::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
-    let hold = status.backend.is_none().then(|| held::identity(name, backend));
+    let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
+    let hold = status.backend.is_none().then(|| backend::identity(name, backend));
     let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
     let request = Request {
@@ -80,7 +80,7 @@ pub fn base_name(reference: &Ref, environment: &str) -> String {
 
 /// The backend that a driver gets now, with its secret.
 pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
-    let (name, backend) = held::choose(spec, environment, driver, None)?;
+    let (name, backend) = backend::choose(spec, environment, driver, None)?;
     with_secret(app, environment, name, backend).await
 }
 

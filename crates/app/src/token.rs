@@ -62,7 +62,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn token_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.known.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
             return Ok(Some(caller));
         }
         let Some(row) = self.store.token(&hash).await? else { return Ok(None) };
@@ -79,7 +79,7 @@ impl App {
                 Caller { limits, ..Caller::person(&graph, person.reference.clone(), door, request_id) }
             }
         };
-        self.known.put(&hash, graph.position(), now, row.expires_at, &caller);
+        self.callers.put(&hash, graph.position(), now, row.expires_at, &caller);
         Ok(Some(caller))
     }
 
@@ -111,7 +111,7 @@ impl App {
         let data = json!({"token": id, "name": row.name, "kind": row.kind.to_string(), "of": row.principal});
         let credentials = vec![Credential::Revocation(id, self.now())];
         self.run(caller, Prove { event: "token.revoked", person: None, credentials, data }).await?;
-        self.known.forget(&row.hash);
+        self.callers.forget(&row.hash);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::record::visible;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::usage::UsageReading;
+use loggia_model::usage::{UsageReading, Use};
 use loggia_model::{Micros, Problem, Ref};
 pub use loggia_store::UsageFilter;
 use schemars::JsonSchema;
@@ -95,40 +95,6 @@ impl App {
 
     fn seen<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen { app: self, graph: self.graph(), audience: &caller.audience, instances: HashMap::new() }
-    }
-}
-
-/// Who uses what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    /// Name of the offering.
-    pub offering: String,
-    /// Name of the release; empty when not known.
-    pub release: String,
-    /// Name of the team; empty when not known.
-    pub team: String,
-    /// A name that readings give for a team, and that is none here: such use is no team's until it is there.
-    pub unknown_team: String,
-    /// The person or service, where no team is known.
-    pub principal: String,
-    /// Name of the instance; empty when not known.
-    pub instance: String,
-    /// The first reading.
-    pub since: Micros,
-    /// The last reading.
-    pub last_seen: Micros,
-    /// How often by choice.
-    pub by_choice: i64,
-    /// How often because of a rule.
-    pub mandated: i64,
-    /// How often it failed.
-    pub errors: i64,
-}
-
-impl Use {
-    /// How often in all.
-    pub fn total(&self) -> i64 {
-        self.by_choice + self.mandated
     }
 }
 
@@ -234,23 +200,10 @@ impl Seen<'_> {
     }
 
     /// With the team only where it is one that the caller knows.
-    fn by_team(&self, row: loggia_store::Use) -> Use {
+    fn by_team(&self, row: Use) -> Use {
         let known = row.team.is_empty()
             || row.team.parse::<Ref>().is_ok_and(|team| visible(&self.graph, self.audience, &team).is_ok());
-        let (team, unknown_team) = if known { (row.team, String::new()) } else { (String::new(), row.team) };
-        Use {
-            offering: row.offering,
-            release: row.release,
-            team,
-            unknown_team,
-            principal: row.principal,
-            instance: row.instance,
-            since: row.since,
-            last_seen: row.last_seen,
-            by_choice: row.by_choice,
-            mandated: row.mandated,
-            errors: row.errors,
-        }
+        if known { row } else { Use { unknown_team: row.team, team: String::new(), ..row } }
     }
 
     async fn instance(&self, instance: &str) -> Result<bool> {

@@ -5,12 +5,12 @@
 //! look before they make, so beginning again is safe.
 
 use crate::App;
+use crate::backend::Hold;
 use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, Secret, Whose};
 use crate::error::{Error, Result};
-use crate::held::Hold;
-use crate::lines::Lines;
 use crate::operation::{Ending, Finish};
 use crate::request::{self, Prepared};
+use crate::run_log::Lines;
 use crate::trace::{self, TRACES};
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, OperationStep, State, Verb};

@@ -56,6 +56,42 @@ pub struct UsageReading {
     pub mandated: bool,
 }
 
+/// Who uses what: derived from the readings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Use {
+    /// Name of the offering.
+    pub offering: String,
+    /// Name of the release; empty when not known.
+    pub release: String,
+    /// The team; empty when not known.
+    pub team: String,
+    /// A name that readings give for a team, and that is none here: such use is no team's until it is there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unknown_team: String,
+    /// The person or service, where no team is known.
+    pub principal: String,
+    /// The instance; empty when not known.
+    pub instance: String,
+    /// First use.
+    pub since: Micros,
+    /// Last use.
+    pub last_seen: Micros,
+    /// How often by choice.
+    pub by_choice: i64,
+    /// How often because of a rule.
+    pub mandated: i64,
+    /// How often it failed.
+    pub errors: i64,
+}
+
+impl Use {
+    /// How often in all.
+    pub fn total(&self) -> i64 {
+        self.by_choice + self.mandated
+    }
+}
+
 fn one() -> i64 {
     1
 }

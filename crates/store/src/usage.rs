@@ -5,7 +5,7 @@ use crate::rows::Rows;
 use crate::sql::{Cells, Conn, FromRow, Sql, sql};
 use crate::store::{reads, writes};
 use loggia_model::Micros;
-use loggia_model::usage::UsageReading;
+use loggia_model::usage::{UsageReading, Use};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which use is wanted. Everything that is set must hold.
@@ -54,38 +54,6 @@ pub struct DailyUsage {
     pub last_time: Micros,
 }
 
-/// Who uses what: derived from the days.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    /// Name of the offering.
-    pub offering: String,
-    /// Name of the release; empty when not known.
-    pub release: String,
-    /// Name of the team; empty when not known.
-    pub team: String,
-    /// The person or service, where no team is known.
-    pub principal: String,
-    /// Name of the instance; empty when not known.
-    pub instance: String,
-    /// The first reading.
-    pub since: Micros,
-    /// The last reading.
-    pub last_seen: Micros,
-    /// How often by choice.
-    pub by_choice: i64,
-    /// How often because of a rule.
-    pub mandated: i64,
-    /// How often it failed.
-    pub errors: i64,
-}
-
-impl Use {
-    /// How often in all.
-    pub fn total(&self) -> i64 {
-        self.by_choice + self.mandated
-    }
-}
-
 impl FromRow for DailyUsage {
     fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
         Ok(DailyUsage {
@@ -111,6 +79,7 @@ impl FromRow for Use {
             offering: cells.take()?,
             release: cells.take()?,
             team: cells.take()?,
+            unknown_team: String::new(),
             principal: cells.take()?,
             instance: cells.take()?,
             since: cells.take()?,

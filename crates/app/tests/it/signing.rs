@@ -1,7 +1,7 @@
 //! What people prove themselves with: passwords, sessions, tokens, and who they are at a provider.
 
 use crate::harness::{World, on_each};
-use loggia_app::audit::AuditQuery;
+use loggia_app::audit::{AuditQuery, EventFilter};
 use loggia_app::driver::Secret;
 use loggia_app::login::{Entry, PasswordWish};
 use loggia_app::prepare::prepare;
@@ -98,7 +98,8 @@ fn every_change_of_what_people_prove_themselves_with_is_an_event_without_secrets
         let (row, token) = app.create_token(&caller, wish).await.unwrap();
         app.revoke_token(&caller, row.id).await.unwrap();
         app.sign_out(session.reveal(), "test").await.unwrap();
-        let query = AuditQuery { principal: Some("user:default/ann".into()), limit: 100, ..AuditQuery::default() };
+        let filter = EventFilter { principal: Some("user:default/ann".into()), limit: 100, ..EventFilter::default() };
+        let query = AuditQuery { subject: None, filter };
         let events = app.events(&admin(), query).await.unwrap().events;
         let kinds: Vec<&str> = events.iter().rev().map(|event| event.kind.as_str()).collect();
         assert_eq!(

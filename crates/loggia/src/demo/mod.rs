@@ -7,6 +7,7 @@ pub mod seed;
 mod usage;
 
 use crate::client::credentials::{self, Credentials};
+use crate::client::output::print;
 use crate::serve::{self, Server};
 use crate::settings::{Format, ServeArgs};
 use anyhow::{Context, Result, bail};
@@ -95,7 +96,9 @@ async fn begin(app: &Arc<loggia_app::App>, store: &loggia_store::Store, data: &P
             false
         }
     };
-    print!("{}", banner(url, data, signed_in));
+    if let Err(error) = print(&banner(url, data, signed_in)) {
+        tracing::warn!("what to try first cannot be shown: {error:#}");
+    }
     if let Err(error) = seed::run(app, store).await {
         tracing::error!("the demo does not show everything: {error:#}. It is tried again at the next start.");
     }

@@ -1,8 +1,8 @@
 use crate::support::{at, on_both, uid};
 use loggia_model::Micros;
 use loggia_model::time::DAY;
-use loggia_model::usage::UsageReading;
-use loggia_store::{Batch, Blob, DailyUsage, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter, Use};
+use loggia_model::usage::{UsageReading, Use};
+use loggia_store::{Batch, Blob, DailyUsage, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -112,6 +112,7 @@ async fn usage_is_kept_once_and_rolled_up() {
             offering: "offering:default/postgres".to_owned(),
             release: "postgres-2.2.0".to_owned(),
             team: "group:default/booking".to_owned(),
+            unknown_team: String::new(),
             principal: String::new(),
             instance: "instance:booking/db.test".to_owned(),
             since: first[0].time,

@@ -3,7 +3,7 @@
 use super::call::{Call, json};
 use super::route::Handled;
 use loggia_app::Error;
-use loggia_app::audit::AuditQuery;
+use loggia_app::audit::{AuditQuery, EventFilter};
 use loggia_model::{Event, Micros, Ref, Uid};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -90,8 +90,8 @@ pub async fn list(call: Call) -> Handled {
         Some(text) => Some(text.parse::<Ref>().map_err(|_| missing())?),
         None => None,
     };
-    let query = AuditQuery {
-        subject,
+    let filter = EventFilter {
+        subject: None,
         types: given.all("type").map(str::to_owned).collect(),
         principal: given.owned("principal"),
         after: given.number("after"),
@@ -100,6 +100,6 @@ pub async fn list(call: Call) -> Handled {
         until: given.time("until"),
         limit: given.number("limit").unwrap_or(100),
     };
-    let page = call.app().events(&call.caller, query).await?;
+    let page = call.app().events(&call.caller, AuditQuery { subject, filter }).await?;
     json(&Events { items: page.events.into_iter().map(EventView::from).collect(), next: page.next })
 }

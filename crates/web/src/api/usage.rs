@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::route::Handled;
 use loggia_app::Error;
 use loggia_app::usage::{Reported, UnknownName, UsageFilter};
-use loggia_model::usage::UsageReading;
+use loggia_model::usage::{UsageReading, Use};
 use loggia_model::{Micros, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -30,40 +30,11 @@ pub struct Readings {
     pub items: Vec<UsageReading>,
 }
 
-/// Who uses something.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UseView {
-    /// Name of the offering.
-    pub offering: String,
-    /// Name of the release; empty when not known.
-    pub release: String,
-    /// The team; empty when not known.
-    pub team: String,
-    /// The name of a team that nobody here knows, as it was reported; such use is no team's.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub unknown_team: String,
-    /// The person or service, where no team is known.
-    pub principal: String,
-    /// The instance; empty when not known.
-    pub instance: String,
-    /// First use.
-    pub since: Micros,
-    /// Last use.
-    pub last_seen: Micros,
-    /// How often by choice.
-    pub by_choice: i64,
-    /// How often because of a rule.
-    pub mandated: i64,
-    /// How often it failed.
-    pub errors: i64,
-}
-
 /// Who uses what.
 #[derive(Serialize, JsonSchema)]
 pub struct Uses {
     /// By offering, release, team and instance.
-    pub items: Vec<UseView>,
+    pub items: Vec<Use>,
 }
 
 /// One reading or many.
@@ -72,56 +43,18 @@ pub fn readings(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": 10_000}]})
 }
 
-/// A reading of which the event says id, source and time.
-#[derive(JsonSchema)]
-#[schemars(extend("anyOf" = [
-    {"required": ["team"], "properties": {"team": {"type": "string"}}},
-    {"required": ["principal"], "properties": {"principal": {"type": "string"}}},
-]))]
-#[expect(dead_code, reason = "only its schema is used; what it describes is read as a reading")]
-struct EventReading {
-    /// Identity within the source; that of the event when absent.
-    #[schemars(length(min = 1))]
-    id: Option<String>,
-    /// Who measured it; the source of the event when absent.
-    source: Option<String>,
-    /// When; the time of the event when absent.
-    time: Option<Micros>,
-    /// The team.
-    #[schemars(regex(
-        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-    ))]
-    team: Option<String>,
-    /// The person or service.
-    principal: Option<String>,
-    /// Name of the offering.
-    #[schemars(length(min = 1))]
-    offering: String,
-    /// Name of the release.
-    release: Option<String>,
-    /// The feature.
-    feature: Option<String>,
-    /// Name of the instance.
-    instance: Option<String>,
-    /// How it was used.
-    #[schemars(length(min = 1))]
-    channel: String,
-    /// How often; once when absent.
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    count: i64,
-    /// `ok` or `error`; ok when absent.
-    #[serde(default)]
-    #[schemars(regex(pattern = r"^(ok|error)$"))]
-    outcome: String,
-    /// Whether a rule made the team use it.
-    #[serde(default)]
-    mandated: bool,
+/// A reading of which the event may say id, source and time.
+fn event_reading(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = UsageReading::json_schema(generator);
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != "id" && name != "time");
+    }
+    schema
 }
 
 /// A CloudEvent whose data is a reading; the event gives id, source and time where the data does not.
 pub fn event(generator: &mut SchemaGenerator) -> Schema {
-    let reading = generator.subschema_for::<EventReading>();
+    let reading = event_reading(generator);
     let text = value!({"type": "string", "minLength": 1});
     json_schema!({
         "type": "object",
@@ -223,19 +156,5 @@ pub async fn uses(call: Call) -> Handled {
         from_day: call.given.time("from").map(Micros::day),
         to_day: call.given.time("until").map(Micros::day),
     };
-    let rows = call.app().uses(&call.caller, &filter).await?;
-    let view = |row: loggia_app::usage::Use| UseView {
-        offering: row.offering,
-        release: row.release,
-        unknown_team: row.unknown_team,
-        team: row.team,
-        principal: row.principal,
-        instance: row.instance,
-        since: row.since,
-        last_seen: row.last_seen,
-        by_choice: row.by_choice,
-        mandated: row.mandated,
-        errors: row.errors,
-    };
-    json(&Uses { items: rows.into_iter().map(view).collect() })
+    json(&Uses { items: call.app().uses(&call.caller, &filter).await? })
 }

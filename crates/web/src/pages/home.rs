@@ -238,3 +238,32 @@ fn newest(mut offers: Vec<Offer>) -> Vec<OfferingCard> {
     offers.sort_by_key(|offer| std::cmp::Reverse(offer.release.as_ref().map(|(record, _)| record.created_at)));
     offers.iter().take(NEW).map(Offer::card).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{WhoRunsRow, attention};
+    use serde_json::json;
+
+    #[test]
+    fn what_needs_somebody_stands_first() {
+        let row = |(name, phase, step): (&str, &str, &str)| -> WhoRunsRow {
+            serde_json::from_value(json!({"instance": "instance:red/a.dev", "name": name, "team": "group:default/red",
+                "teamTitle": "Red", "environment": "dev", "version": "1", "release": "a-1", "contact": "",
+                "step": step, "knownBy": "driver", "phase": phase}))
+            .unwrap()
+        };
+        let mut rows: Vec<WhoRunsRow> = [
+            ("seen", "ready", "observed"),
+            ("well", "ready", "managed"),
+            ("lost", "unknown", "observed"),
+            ("going", "deleting", "managed"),
+            ("broken", "failed", "managed"),
+            ("new", "progressing", "managed"),
+        ]
+        .map(row)
+        .into();
+        rows.sort_by_key(attention);
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["broken", "going", "lost", "new", "well", "seen"]);
+    }
+}

@@ -286,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn prices_say_what_they_are_for() {
+        let words = |value: Value| price(Some(&serde_json::from_value(value).expect("a price")));
+        assert_eq!(words(json!({"amount": "9.00", "currency": "EUR", "per": "month"})), "9.00 EUR a month");
+        let run = json!({"amount": "0.02", "currency": "EUR", "per": "unit", "unit": "run"});
+        assert_eq!(words(run), "0.02 EUR per run");
+        assert_eq!(words(json!({"amount": "1", "currency": "EUR", "per": "unit"})), "1 EUR per use");
+    }
+
+    #[test]
     fn limits_and_names_are_words() {
         let map = json!({"connections": 20, "size": "1Gi", "highAvailability": true});
         assert_eq!(limits(map.as_object().expect("a map")), "20 connections · high availability · 1 GiB size");

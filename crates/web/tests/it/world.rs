@@ -51,6 +51,27 @@ impl Said {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
+
+    /// What is wrong, in the words of the catalog.
+    pub fn message(&self) -> String {
+        self.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// An application over a database, with the clock of the machine.
+pub async fn application(target: &Target, settings: Settings) -> Arc<App> {
+    let store = Store::open(target).await.unwrap();
+    let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
+    let secrets = SecretBox::new(&[7; 32], Arc::clone(&ids));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings }).await.unwrap()
+}
+
+/// Sends a request to doors.
+pub async fn said(doors: &Router, request: Request<Body>) -> Said {
+    let (parts, body) = doors.clone().oneshot(request).await.unwrap().into_parts();
+    let bytes = axum::body::to_bytes(body, 10_000_000).await.unwrap();
+    Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
 }
 
 struct NoSources;
@@ -107,8 +128,6 @@ impl Database {
 
 impl World {
     async fn new(target: Target, dir: tempfile::TempDir) -> World {
-        let store = Store::open(&target).await.unwrap();
-        let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
         let settings = Settings {
             public_url: "http://127.0.0.1:7400".into(),
             data: dir.path().to_owned(),
@@ -116,10 +135,7 @@ impl World {
             read_only: false,
             repositories: Vec::new(),
         };
-        let secrets = SecretBox::new(&[7; 32], Arc::clone(&ids));
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let parts = Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings };
-        let app = App::start(parts).await.unwrap();
+        let app = application(&target, settings).await;
         apply(&app, COMPANY).await;
         let sources = Arc::new(Sources::new(Arc::clone(&app), Arc::new(NoSources), Vec::new()));
         let state = WebState::new(Arc::clone(&app), Some(ADMIN), sources);
@@ -157,10 +173,7 @@ impl World {
             true => request,
             false => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
         };
-        let response = self.doors.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 10_000_000).await.unwrap();
-        Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        said(&self.doors, request.body(body.into()).unwrap()).await
     }
 
     /// Reads an address as somebody.

@@ -1,19 +1,17 @@
 //! An application over one repository file, with a small Internet of its own.
 
+pub use crate::world::Said;
+use crate::world::{application, said};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use loggia_app::clock::{SystemClock, SystemIds};
+use axum::http::{Method, Request, header};
 use loggia_app::driver::Failure;
 use loggia_app::fetch::{Fetch, not_allowed};
-use loggia_app::policy::RoleTable;
 use loggia_app::read::SourceFile;
-use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
-use loggia_app::{App, Parts};
-use loggia_store::{Store, Target};
+use loggia_store::Target;
 use loggia_web::{WebState, router};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,7 +19,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
-use tower::ServiceExt;
 
 /// The token with full rights.
 pub const TOKEN: &str = "the-bootstrap-token";
@@ -65,23 +62,6 @@ pub struct World {
     _dir: tempfile::TempDir,
 }
 
-pub struct Said {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
-}
-
-impl Said {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
-    }
-
-    /// What is wrong, in words.
-    pub fn message(&self) -> String {
-        self.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
 impl World {
     pub async fn new(text: &'static str) -> World {
         World::open(text, false).await
@@ -89,8 +69,7 @@ impl World {
 
     pub async fn open(text: &'static str, read_only: bool) -> World {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&Target::Sqlite(dir.path().join("test.sqlite"))).await.unwrap();
-        let ids = Arc::new(SystemIds::default());
+        let target = Target::Sqlite(dir.path().join("test.sqlite"));
         let settings = Settings {
             public_url: "https://loggia.example.com".into(),
             data: dir.path().to_owned(),
@@ -98,10 +77,7 @@ impl World {
             read_only,
             repositories: Vec::new(),
         };
-        let secrets = SecretBox::new(&[7; 32], ids.clone());
-        let clock = Arc::new(SystemClock::default());
-        let parts = Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings };
-        let app = App::start(parts).await.unwrap();
+        let app = application(&target, settings).await;
         let web = Arc::new(Web::default());
         let sources = Sources::new(Arc::clone(&app), Arc::new(OneFile(text)), vec!["/repo".into()]);
         let sources = Arc::new(sources.reading_with(web.clone()));
@@ -126,10 +102,7 @@ impl World {
 
     /// Sends a request as it is, to any path.
     pub async fn raw(&self, request: Request<Body>) -> Said {
-        let response = self.doors.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 10_000_000).await.unwrap();
-        Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        said(&self.doors, request).await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Said {

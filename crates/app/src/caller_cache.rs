@@ -24,11 +24,11 @@ struct Entry {
 
 /// Recognised callers by the digest of their token.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct CallerCache {
     entries: Mutex<HashMap<String, Entry>>,
 }
 
-impl Known {
+impl CallerCache {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         // A thread that panicked while it held the lock leaves a map that is whole.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
