@@ -5,7 +5,7 @@ use crate::driver::Failure;
 use loggia_model::kinds::environment::Backend;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::net::IpAddr;
 use url::Url;
 
@@ -16,7 +16,7 @@ pub struct Allowed {
     /// Names of environments.
     #[schemars(length(max = 1_000), inner(length(min = 1, max = 253)))]
     pub environments: Vec<String>,
-    /// Names of drivers.
+    /// Names of drivers. Of the driver `command` each program by itself: `command/PROGRAM`.
     #[schemars(length(max = 100), inner(length(min = 1, max = 253)))]
     pub drivers: Vec<String>,
     /// Hosts, addresses and sockets that the settings of a backend may name. A secret that is a whole address needs
@@ -25,35 +25,67 @@ pub struct Allowed {
     pub hosts: Vec<String>,
 }
 
+/// What wants to use a secret.
+pub(crate) struct Borrower<'a> {
+    /// The environment.
+    pub(crate) environment: &'a str,
+    /// Its backend, which names the secret.
+    pub(crate) backend: &'a Backend,
+    /// The settings of the recipe that is to be applied with it; none when the driver is only asked whether it works.
+    pub(crate) recipe: Option<&'a Map<String, Value>>,
+}
+
+/// The driver that runs programs: whoever writes a recipe chooses one, so allowing the driver alone would say nothing.
+const PROGRAMS: &str = "command";
+
 /// The last word of the name of a setting that holds an address, whatever the address looks like.
 const PLACES: [&str; 10] =
     ["host", "hostname", "hostaddr", "address", "addr", "server", "endpoint", "url", "uri", "socket"];
 
 impl Allowed {
     /// Why a backend of an environment does not get the secret `name`, and who can change that; none when it does.
-    pub(crate) fn refusal(&self, name: &str, environment: &str, backend: &Backend) -> Option<Failure> {
-        let driver = &backend.driver;
+    pub(crate) fn refusal(&self, name: &str, wish: &Borrower<'_>) -> Option<Failure> {
+        let environment = wish.environment;
         let has = |list: &[String], wanted: &str| list.iter().any(|one| one.eq_ignore_ascii_case(wanted));
         let ask = "Ask an administrator to allow it:";
-        if !has(&self.environments, environment) || !has(&self.drivers, driver) {
+        let driver = wish.driver();
+        if !has(&self.environments, environment) || !driver.iter().all(|driver| has(&self.drivers, driver)) {
+            let driver = driver.unwrap_or_else(|| PROGRAMS.to_owned());
             let message = format!("The secret {name} may not be used by the driver {driver} in {environment}.");
             let mend = format!("{ask} loggia secret allow {name} --environment {environment} --driver {driver}");
             return Some(Failure::ours(message, mend));
         }
-        let foreign = addresses(backend).into_iter().find(|host| !has(&self.hosts, host))?;
-        let message = format!("The secret {name} may not be used with {foreign}, which the backend names.");
-        let mend = format!(
-            "Correct the backend. If it is right, ask an administrator to allow it: loggia secret allow {name} --host {foreign}"
-        );
+        let foreign = wish.addresses().into_iter().find(|host| !has(&self.hosts, host))?;
+        let message = format!("The secret {name} may not be used with {foreign}, which the settings name.");
+        let mend = format!("Correct them. If they are right: {ask} loggia secret allow {name} --host {foreign}");
         Some(Failure::ours(message, mend))
     }
 }
 
-/// The hosts and sockets that the settings of a backend lead to: what stands under a name such as `host`, and every
-/// value that reads as an address.
-fn addresses(backend: &Backend) -> Vec<String> {
+impl Borrower<'_> {
+    fn settings(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.recipe.into_iter().chain([&self.backend.config])
+    }
+
+    /// The driver as it is allowed; none while nobody knows which program will be run.
+    fn driver(&self) -> Option<String> {
+        if self.backend.driver != PROGRAMS {
+            return Some(self.backend.driver.clone());
+        }
+        let program = self.settings().find_map(|settings| settings.get("program")?.as_str());
+        program.map(|program| format!("{PROGRAMS}/{program}"))
+    }
+
+    /// The hosts and sockets that the settings of backend and recipe lead to: what stands under a name such as `host`,
+    /// and every value that reads as an address.
+    fn addresses(&self) -> Vec<String> {
+        addresses(self.settings())
+    }
+}
+
+fn addresses<'a>(settings: impl Iterator<Item = &'a Map<String, Value>>) -> Vec<String> {
     let mut found = Vec::new();
-    for (key, value) in &backend.config {
+    for (key, value) in settings.flatten() {
         collect(key, value, &mut found);
     }
     found.sort_unstable();
@@ -126,7 +158,7 @@ mod tests {
             (json!({"nodes": [{"a": "10.0.0.1:99"}, "b.example.com"]}), vec!["10.0.0.1", "b.example.com"]),
             (json!({"user": "app", "database": "main", "sslmode": "verify-full"}), vec![]),
         ] {
-            assert_eq!(addresses(&backend(&config)), expected, "{config}");
+            assert_eq!(addresses([&backend(&config).config].into_iter()), expected, "{config}");
         }
     }
 
@@ -149,8 +181,33 @@ mod tests {
             (allowed(&["dev"], &["postgres"], &["other.example.com"]), false),
             (allowed(&["dev"], &["postgres"], &["db.example.com"]), true),
         ] {
-            assert_eq!(allowed.refusal("s", "dev", &backend(&config)).is_none(), passes, "{allowed:?}");
+            let backend = backend(&config);
+            let wish = Borrower { environment: "dev", backend: &backend, recipe: None };
+            assert_eq!(allowed.refusal("s", &wish).is_none(), passes, "{allowed:?}");
         }
-        assert!(allowed(&["dev"], &["postgres"], &[]).refusal("s", "dev", &backend(&json!({}))).is_none());
+        let backend = backend(&json!({}));
+        let wish = Borrower { environment: "dev", backend: &backend, recipe: None };
+        assert!(allowed(&["dev"], &["postgres"], &[]).refusal("s", &wish).is_none());
+    }
+
+    /// Whoever writes a recipe chooses the program and gives it settings.
+    #[test]
+    fn recipes_choose_no_other_program_and_no_other_host() {
+        let backend = Backend { driver: "command".into(), ..backend(&json!({})) };
+        let allowed = Allowed {
+            environments: vec!["dev".into()],
+            drivers: vec!["command/bucket".into()],
+            hosts: vec!["s3.example.com".into()],
+        };
+        for (recipe, passes) in [
+            (json!({"program": "bucket", "endpoint": "https://s3.example.com"}), true),
+            (json!({"program": "bucket", "endpoint": "https://evil.example.com"}), false),
+            (json!({"program": "other"}), false),
+        ] {
+            let wish = Borrower { environment: "dev", backend: &backend, recipe: recipe.as_object() };
+            assert_eq!(allowed.refusal("s", &wish).is_none(), passes, "{recipe}");
+        }
+        let asked = Borrower { environment: "dev", backend: &backend, recipe: None };
+        assert!(allowed.refusal("s", &asked).is_none(), "no program is asked before one is named");
     }
 }

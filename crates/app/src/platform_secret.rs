@@ -2,7 +2,7 @@
 //! lent to backends where an administrator allowed it.
 
 use crate::App;
-use crate::allowed::Allowed;
+use crate::allowed::{Allowed, Borrower};
 use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
@@ -13,7 +13,6 @@ use crate::secret::SecretBox;
 use crate::writer::Outcome;
 use loggia_graph::Graph;
 use loggia_model::Uid;
-use loggia_model::kinds::environment::Backend;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -117,14 +116,9 @@ impl App {
 
 /// The secret that a backend of an environment names, when it was set; the inner failure says why it may not be used
 /// there.
-pub(crate) async fn lend(
-    app: &App,
-    name: &str,
-    environment: &str,
-    backend: &Backend,
-) -> Result<Result<Option<Secret>, Failure>> {
+pub(crate) async fn lend(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Result<Option<Secret>, Failure>> {
     let Some(row) = app.store.secret(PLATFORM, name).await? else { return Ok(Ok(None)) };
-    if let Some(refusal) = app.allowed(name).await?.refusal(name, environment, backend) {
+    if let Some(refusal) = app.allowed(name).await?.refusal(name, wish) {
         return Ok(Err(refusal));
     }
     Ok(Ok(Some(app.secrets.open(&row)?)))

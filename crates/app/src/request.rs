@@ -1,6 +1,7 @@
 //! Builds what a driver is told, from the graph and the sealed secrets.
 
 use crate::App;
+use crate::allowed::Borrower;
 use crate::backend;
 use crate::driver::{Backend, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
@@ -8,7 +9,7 @@ use crate::files;
 use crate::platform_secret::lend;
 use loggia_graph::Graph;
 use loggia_model::instance::{HeldBackend, InstanceStatus};
-use loggia_model::kinds::environment::{self, EnvironmentSpec};
+use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::Operation;
@@ -43,12 +44,13 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> 
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
     let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
+    let wish = Borrower { environment: &spec.environment, backend, recipe: Some(&recipe.recipe.settings) };
     let request = Request {
         key: record.uid.to_string(),
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
         team: record.reference.namespace().to_owned(),
-        backend: with_secret(app, &spec.environment, name, backend).await?,
+        backend: with_secret(app, name, &wish).await?,
         files: recipe_files(app, &release).await?,
         environment: spec.environment,
         offering: spec.offering,
@@ -81,13 +83,14 @@ pub fn base_name(reference: &Ref, environment: &str) -> String {
 /// The backend that a driver gets now, with its secret.
 pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
     let (name, backend) = backend::choose(spec, environment, driver, None)?;
-    with_secret(app, environment, name, backend).await
+    with_secret(app, name, &Borrower { environment, backend, recipe: None }).await
 }
 
-async fn with_secret(app: &App, environment: &str, name: &str, backend: &environment::Backend) -> Result<Backend> {
+async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backend> {
+    let backend = wish.backend;
     let secret_ref = backend.secret_ref.clone().unwrap_or_default();
     let lent = match &backend.secret_ref {
-        Some(reference) => lend(app, reference, environment, backend).await?,
+        Some(reference) => lend(app, reference, wish).await?,
         None => Ok(None),
     };
     let (secret, withheld) = match lent {

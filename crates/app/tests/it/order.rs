@@ -325,7 +325,7 @@ fn a_secret_is_used_where_it_is_allowed_and_nowhere_else() {
         for (uses, told) in [
             (None, "The secret s may not be used by the driver memory in mine."),
             (allowed("dev", "evil.example.com"), "The secret s may not be used by the driver memory in mine."),
-            (allowed("mine", ""), "The secret s may not be used with evil.example.com, which the backend names."),
+            (allowed("mine", ""), "The secret s may not be used with evil.example.com, which the settings name."),
             (allowed("mine", "db.example.com"), "The secret s may not be used with evil.example.com"),
         ] {
             set(uses).await.unwrap();

@@ -26,10 +26,10 @@ pub struct AllowedArgs {
     /// An environment in which it may be used; may be given several times.
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
-    /// A driver that may get it; may be given several times.
+    /// A driver that may get it, or command/PROGRAM; may be given several times.
     #[arg(long = "driver", value_name = "NAME")]
     drivers: Vec<String>,
-    /// A host, address or socket that a backend with it may name; may be given several times.
+    /// A host, address or socket that backend and recipe may name; may be given several times.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
 }
