@@ -1,7 +1,7 @@
 //! Who is asking.
 
 use loggia_graph::{Audience, Graph};
-use loggia_model::{Actor, Ref, RelationType, Scope};
+use loggia_model::{Actor, Record, Ref, RelationType, Scope};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -138,7 +138,9 @@ impl Caller {
         let audience = if administrator {
             Audience::All
         } else {
-            Audience::Scopes(Arc::new(scopes(&teams, product_team, partner.as_deref())))
+            let mut scopes = scopes(&teams, product_team, partner.as_deref());
+            scopes.extend(owned(graph, &teams).map(Scope::Drafts));
+            Audience::Scopes(Arc::new(scopes))
         };
         Caller {
             organisation: partner.unwrap_or_else(|| "default".into()),
@@ -225,6 +227,16 @@ fn roles_of(graph: &Graph, user: &Ref, teams: &[Ref]) -> (bool, bool) {
         administrator |= document.spec_list("administrators").any(|text| is_one(text, "user"));
     }
     (product_team || administrator, administrator)
+}
+
+/// Names of the offerings that belong to one of the groups.
+fn owned<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<str>> + 'a {
+    let mine = |offering: &Record| {
+        let owner = Ref::parse(offering.parse().spec_text("owner"), Some("group"), "default");
+        owner.is_ok_and(|owner| teams.contains(&owner))
+    };
+    let offerings = graph.of_kind(&Audience::All, "offering");
+    offerings.filter(move |offering| mine(offering)).map(|offering| offering.reference.name().into())
 }
 
 /// The partner organisation of a person, when they are not of the company.

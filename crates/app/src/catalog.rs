@@ -202,7 +202,7 @@ impl Catalogs {
         let outcome = self.app.run(&caller, command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         report.problems.extend(known.problems.values().flatten().cloned());
-        let state = SourceState { documents: tags.len(), report: report.clone(), failure: String::new() };
+        let state = SourceState { documents: tags.len(), report: report.clone(), ..SourceState::default() };
         // What is held back is asked about again, so that it is let go when it comes back.
         known.tags = report.held.is_empty().then_some(tags);
         self.save(url, &state, Some(at)).await?;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
-use loggia_model::{Micros, Uid};
+use loggia_model::{Micros, Record, Ref, Uid};
 use loggia_store::{Due, Tie};
 use std::collections::HashMap;
 
@@ -56,6 +56,10 @@ pub enum Need {
     },
     /// When an instance was last seen.
     LastSeen(Uid),
+    /// The last text that was kept under a name, also when nothing is called so any more.
+    Past(Ref),
+    /// Until when what was called so was there, when nothing is any more.
+    Gone(Ref),
     /// The deadline with this key.
     Due(String),
     /// Who is tied to whom: somebody at a provider, and a person here.
@@ -76,6 +80,10 @@ pub struct Facts {
     pub held: Vec<Need>,
     /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
     pub seen: HashMap<Uid, Micros>,
+    /// Last texts, of the names of [`Need::Past`] that something had.
+    pub past: HashMap<Ref, Record>,
+    /// The end of what had a name, of the names of [`Need::Gone`] that something had.
+    pub gone: HashMap<Ref, Micros>,
     /// The deadlines that a need of type [`Need::Due`] names and that stand.
     pub due: HashMap<String, Due>,
     /// Ties of whom a need of type [`Need::Ties`] names.

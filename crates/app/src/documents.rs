@@ -117,11 +117,17 @@ fn markdown(text: &str) -> Option<Value> {
     if !is_ours(&head) {
         return None;
     }
-    let spec = head.as_object_mut()?.entry("spec").or_insert_with(|| Value::Object(Map::new()));
-    if let Some(spec) = spec.as_object_mut() {
-        spec.entry("notes").or_insert_with(|| json!(parsed.body.trim()));
-    }
+    add_notes(&mut head, parsed.body);
     Some(head)
+}
+
+/// The text below the head of a Markdown file is the notes of what the head describes.
+pub(crate) fn add_notes(head: &mut Value, body: &str) {
+    let Some(head) = head.as_object_mut() else { return };
+    let spec = head.entry("spec").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(spec) = spec.as_object_mut() {
+        spec.entry("notes").or_insert_with(|| json!(body.trim()));
+    }
 }
 
 /// Whether a document is meant for us: it says a kind, and a version of a group that we read.

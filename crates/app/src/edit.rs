@@ -3,13 +3,15 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::documents::add_notes;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::prepare::{Prepared, prepare};
-use crate::record::{immutable, is_seen, missing_references};
-use crate::source::{Edit, Sources, Tree, location_of};
+use crate::publication::unchanged;
+use crate::record::{is_seen, missing_references};
+use crate::source::{Edit, Landed, Sources, Tree, location_of};
 use crate::writing::may_write;
-use loggia_model::{Problem, Record, Ref, yaml};
+use loggia_model::{Problem, Record, Ref, frontmatter, yaml};
 use std::sync::Arc;
 
 /// The text of one record within its file.
@@ -30,7 +32,17 @@ struct Found {
     draft: Draft,
     /// What stands before and after it in the file.
     around: (String, String),
+    /// How its lines end.
+    line_end: &'static str,
     record: Arc<Record>,
+}
+
+impl Found {
+    /// The whole file with another text for the document; the rest stays to the byte.
+    fn with(&self, text: &str) -> String {
+        let text = normal(text).replace('\n', self.line_end);
+        format!("{}{text}{}", self.around.0, self.around.1)
+    }
 }
 
 impl Sources {
@@ -43,16 +55,35 @@ impl Sources {
     }
 
     /// Commits another text for a record in the caller's name; `seen` is the [`digest`] of the text that they
-    /// began with. Answers the commit.
+    /// began with. Answers the commit, and the branch where it waits on one.
     ///
     /// # Errors
     /// [`Error::Invalid`] with line and column for a text that is wrong; [`Error::Conflict`] when the document was
-    /// changed since; as [`Sources::draft`] otherwise.
-    pub async fn change(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<String> {
+    /// changed since; [`Error::Refused`] when the repository does not take it; as [`Sources::draft`] otherwise.
+    pub async fn change(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<Landed> {
         // No synchronisation in between: what waits must not be forgotten before it was read.
         let record = self.app.record(caller, reference)?;
         let _turn = self.turn(location_of(&record)).await;
         let found = self.find(caller, reference).await?;
+        let edit = self.decide(caller, &found, seen, text, why)?;
+        let landed = self.edit(&found.draft.location, &edit).await?;
+        self.wait_for(&found.record, &landed).await?;
+        Ok(landed)
+    }
+
+    /// The same change as a patch for its author, who brings it in. Nothing is committed.
+    ///
+    /// # Errors
+    /// As [`Sources::change`].
+    pub async fn patch(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<Vec<u8>> {
+        let found = self.find(caller, reference).await?;
+        let edit = self.decide(caller, &found, seen, text, why)?;
+        let patch = self.reader.patch(&found.draft.location, &edit).await;
+        patch.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))
+    }
+
+    /// The edit that makes a text the new one of a record, when it may be.
+    fn decide(&self, caller: &Caller, found: &Found, seen: &str, text: &str, why: &str) -> Result<Edit> {
         if found.draft.text == normal(text) {
             return Err(Error::refused(
                 "edit.nothing",
@@ -65,22 +96,20 @@ impl Sources {
                 "It was changed in the repository meanwhile. Look at the newest text and change that.".into(),
             ));
         }
-        self.check(caller, &found, text)?;
-        let whole = format!("{}{}{}", found.around.0, normal(text), found.around.1);
+        self.check(caller, found, text)?;
+        let reference = &found.record.reference;
         let message = match why.trim() {
             "" => format!("Change {}", reference.short("")),
             why => why.lines().next().unwrap_or_default().to_owned(),
         };
-        let edit = Edit {
+        Ok(Edit {
             path: found.draft.path.clone(),
-            bytes: whole.into_bytes(),
+            bytes: found.with(text).into_bytes(),
             author: author(&self.app, caller),
             message,
             base: found.draft.base.clone(),
-        };
-        let commit = self.edit(&found.draft.location, &edit).await?;
-        self.wait_for(reference, &found.draft.location, &commit);
-        Ok(commit)
+            about: format!("{}-{}-{}", reference.kind(), reference.namespace(), reference.name()),
+        })
     }
 
     async fn find(&self, caller: &Caller, reference: &Ref) -> Result<Found> {
@@ -106,7 +135,7 @@ impl Sources {
     }
 
     fn check(&self, caller: &Caller, found: &Found, text: &str) -> Result<()> {
-        let mut prepared = parse(text)?;
+        let mut prepared = parse(text, notes_of(&found.draft.path, &found.around.1))?;
         prepared.files = files::of(&found.record);
         if prepared.reference != found.record.reference {
             let message = format!("It would become {}", prepared.reference);
@@ -122,7 +151,7 @@ impl Sources {
         may_write(&graph, Some(&found.record.parse()), Some(&prepared.document()), |action, subject| {
             self.app.require(caller, action, subject)
         })?;
-        immutable(&found.record, &prepared)?;
+        unchanged(&found.record, &prepared)?;
         let problems =
             missing_references(std::slice::from_ref(&prepared), |target| is_seen(&graph, &caller.audience, target));
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(located(text, problems))) }
@@ -134,8 +163,13 @@ pub fn digest(text: &str) -> String {
     loggia_model::canonical::etag(text)
 }
 
-/// Reads one document.
-fn parse(text: &str) -> Result<Prepared> {
+/// What stands below the head of a Markdown file.
+fn notes_of<'a>(path: &str, rest: &'a str) -> Option<&'a str> {
+    path.ends_with(".md").then(|| rest.split_once('\n').map_or("", |(_, body)| body))
+}
+
+/// Reads one document; `notes` is the text below it in a Markdown file.
+fn parse(text: &str, notes: Option<&str>) -> Result<Prepared> {
     let chunks = yaml::split(text);
     let [chunk] = chunks.as_slice() else {
         let message = format!("There are {} documents", chunks.len());
@@ -145,7 +179,10 @@ fn parse(text: &str) -> Result<Prepared> {
     let Some(parsed) = parsed else {
         return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
-    let value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
+    let mut value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
+    if let Some(notes) = notes {
+        add_notes(&mut value, notes);
+    }
     prepare(value, "").map_err(|problems| Error::Invalid(located(text, problems)))
 }
 
@@ -165,18 +202,34 @@ fn cut(record: &Arc<Record>, tree: &Tree, location: String) -> Option<Found> {
     let file = tree.files.iter().find(|file| file.path == path)?;
     let text = std::str::from_utf8(&file.bytes).ok()?;
     let index: usize = index.parse().ok()?;
-    // A document in the head of a Markdown file is edited with its file.
-    if path.ends_with(".md") {
-        return None;
-    }
+    let (begin, end) = match path.ends_with(".md") {
+        true => head(text)?,
+        false => chunk(text, index)?,
+    };
+    let old = text.get(begin..end)?;
+    let line_end = if old.contains("\r\n") { "\r\n" } else { "\n" };
+    let around = (text.get(..begin)?.to_owned(), text.get(end..)?.to_owned());
+    let draft = Draft { text: normal(old), path: path.to_owned(), location, base: tree.commit.clone() };
+    Some(Found { draft, around, line_end, record: Arc::clone(record) })
+}
+
+/// Where the head of a Markdown file begins and ends, without the lines around it.
+fn head(text: &str) -> Option<(usize, usize)> {
+    let parsed = frontmatter::parse(text).ok()??;
+    let begin = text.find('\n')? + 1;
+    let body = text.len() - parsed.body.len();
+    let closing = text.get(..body)?.trim_end_matches(['\r', '\n']).rfind('\n')? + 1;
+    Some((begin, closing))
+}
+
+/// Where a document of a YAML file begins and ends, without the line that begins it and the line that ends it.
+fn chunk(text: &str, index: usize) -> Option<(usize, usize)> {
     let chunk = yaml::split(text).into_iter().find(|chunk| chunk.index == index)?;
     let start = (chunk.text.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     let marker = chunk.text.split_inclusive('\n').next().filter(|line| line.trim_end() == "---").map_or(0, str::len);
-    let (begin, end) = (start + marker, start + chunk.text.len());
-    let own = normal(text.get(begin..end)?);
-    let around = (text.get(..begin)?.to_owned(), text.get(end..)?.to_owned());
-    let draft = Draft { text: own, path: path.to_owned(), location, base: tree.commit.clone() };
-    Some(Found { draft, around, record: Arc::clone(record) })
+    let ending = |line: &&str| line.trim_end() == "..." && !line.starts_with(' ');
+    let last = chunk.text.split_inclusive('\n').next_back().filter(ending).map_or(0, str::len);
+    Some((start + marker, start + chunk.text.len() - last))
 }
 
 /// Name and address for the commit.
@@ -220,17 +273,53 @@ mod tests {
         };
         let found = cut(&record("a.yaml#1"), &tree, "x".into()).expect("a document");
         assert_eq!(found.draft.text, "# second\nkind: B\nname: b\n");
-        let back = format!("{}{}{}", found.around.0, found.draft.text, found.around.1);
-        assert_eq!(back, FILE);
+        assert_eq!(found.with(&found.draft.text), FILE);
         assert!(cut(&record("a.yaml#7"), &tree, "x".into()).is_none());
         assert!(cut(&record("b.yaml#0"), &tree, "x".into()).is_none());
     }
 
+    fn file(path: &str, text: &str) -> Tree {
+        let bytes: Arc<[u8]> = text.as_bytes().into();
+        let file = SourceFile { path: path.into(), size: bytes.len(), bytes, executable: false };
+        Tree { files: vec![file], ..Tree::default() }
+    }
+
+    #[test]
+    fn the_head_of_a_markdown_file_changes_and_its_body_stays_to_the_byte() {
+        let body = "\r\n# Notes  \n\n---\nnot a head\t\n...\n no end of line";
+        for (end, closing) in [("\n", "---"), ("\r\n", "---  "), ("\n", "...")] {
+            let text = format!("---{end}kind: A # why{end}name: b{end}{closing}{end}{body}");
+            let found = cut(&record("a.md#0"), &file("a.md", &text), "x".into()).expect("a head");
+            assert_eq!(found.draft.text, "kind: A # why\nname: b\n");
+            assert_eq!(found.with(&found.draft.text), text);
+            let other = format!("---{end}kind: A{end}title: T{end}{closing}{end}{body}");
+            assert_eq!(found.with("kind: A\r\ntitle: T"), other);
+            assert_eq!(notes_of("a.md", &found.around.1), Some(body));
+        }
+        assert!(cut(&record("a.md#0"), &file("a.md", "# No head"), "x".into()).is_none());
+        let release = "apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {name: q-1.0.0}\nspec: {offering: q, version: \
+                       1.0.0, contract: {inputs: {}}, recipe: {driver: git}}\n";
+        let read = parse(release, Some("\nWhat is new.\n")).expect("a release");
+        assert_eq!(read.document().spec_text("notes"), "What is new.");
+    }
+
+    #[test]
+    fn comments_of_other_documents_stay() {
+        let text = "# about A\nkind: A\n# end of A\n---\nkind: B # b\n...\n# about C\n---\nkind: C\n# end of C\n";
+        let own = ["# about A\nkind: A\n# end of A\n", "kind: B # b\n", "# about C\n---\nkind: C\n# end of C\n"];
+        for (index, own) in own.iter().enumerate() {
+            let found =
+                cut(&record(&format!("a.yaml#{index}")), &file("a.yaml", text), "x".into()).expect("a document");
+            assert_eq!(&found.draft.text, own);
+            assert_eq!(found.with("kind: X\n"), text.replacen(own, "kind: X\n", 1));
+        }
+    }
+
     #[test]
     fn texts_are_read_as_one_document() {
-        assert!(matches!(parse("kind: A\n---\nkind: B\n"), Err(Error::Invalid(_))));
+        assert!(matches!(parse("kind: A\n---\nkind: B\n", None), Err(Error::Invalid(_))));
         let Err(Error::Invalid(problems)) =
-            parse("apiVersion: loggia.dev/v1\nkind: Offering\nmetadata:\n  name: x\nspec: {}\n")
+            parse("apiVersion: loggia.dev/v1\nkind: Offering\nmetadata:\n  name: x\nspec: {}\n", None)
         else {
             panic!("an offering needs more")
         };

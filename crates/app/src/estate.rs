@@ -83,7 +83,8 @@ impl Command for Observe {
     }
 }
 
-/// What must be known to tell an old report from a new one: when the instances of dated reports were seen last.
+/// What must be known to tell an old report from a new one: when the instances of dated reports were seen last, and
+/// until when those were there that are no more.
 pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Need> {
     let mut dated = seen.iter().filter(|seen| seen.time.is_some()).peekable();
     if dated.peek().is_none() {
@@ -93,7 +94,11 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
     let known = |seen: &Observed| {
         let found = match_offering(&rules, graph, &caller.audience, seen).ok()?;
         let team = Ref::parse(&seen.team, Some("group"), "default").ok()?;
-        Some(Need::LastSeen(graph.get(&address(seen, &found, &team))?.uid))
+        let name = address(seen, &found, &team);
+        Some(match graph.get(&name) {
+            Some(record) => Need::LastSeen(record.uid),
+            None => Need::Gone(name),
+        })
     };
     dated.filter_map(known).collect()
 }
@@ -110,6 +115,8 @@ pub(crate) struct Intake<'a> {
     graph: Graph,
     /// When instances were seen last.
     seen: HashMap<Uid, Micros>,
+    /// Until when those were there that are no more.
+    gone: HashMap<Ref, Micros>,
     /// How often a report counts where it matches nothing.
     count: i64,
     pub(crate) changes: Changes,
@@ -117,7 +124,8 @@ pub(crate) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub(crate) fn new(graph: &Graph, facts: &Facts, ctx: &'a Ctx<'a>, count: i64) -> Intake<'a> {
-        Intake { ctx, graph: graph.clone(), seen: facts.seen.clone(), count, changes: Changes::default() }
+        let (seen, gone) = (facts.seen.clone(), facts.gone.clone());
+        Intake { ctx, graph: graph.clone(), seen, gone, count, changes: Changes::default() }
     }
 
     /// Takes one report in and tells what became of it.
@@ -173,6 +181,10 @@ impl<'a> Intake<'a> {
         self.changes.matched.push(key_of(seen, team));
         let result = match before {
             None if seen.removed => "unknown",
+            // What was seen before it was taken away is no news of it.
+            None if seen.time.is_some() && self.gone.get(&reference).is_some_and(|end| self.time(seen) <= *end) => {
+                "older"
+            }
             None => self.create(seen, found, team)?,
             Some(before) => self.again(&before, seen, found)?,
         };
@@ -214,16 +226,28 @@ impl<'a> Intake<'a> {
             (true, true) => return Ok("managed"),
             (true, false) if older => return Ok("older"),
             (true, false) => {
-                self.changes.remove("instance.gone", before.uid, json!({"reported": true}));
+                self.gone.insert(before.reference.clone(), time);
+                self.changes.remove("instance.gone", before.uid, json!({"reported": true, "at": time}));
                 return Ok("gone");
             }
             (false, _) => self.saw(before.uid, time, seen.how.as_deref().unwrap_or("pipeline")),
         }
         match (managed, older) {
+            (true, false) if before.typed_status::<InstanceStatus>()?.phase == Phase::Unknown => {
+                self.there_again(before)
+            }
             (true, _) => Ok("seen"),
             (false, true) => Ok("older"),
             (false, false) => self.change(before, spec, seen, found),
         }
+    }
+
+    /// What a driver holds and nobody had seen for too long was seen.
+    fn there_again(&mut self, before: &Record) -> Result<&'static str> {
+        let status = InstanceStatus { phase: Phase::Ready, ..before.typed_status()? };
+        let draft = Draft::of(before).with_status(&serde_json::to_value(&status)?);
+        self.changes.put("instance.observed", draft, Value::Null);
+        Ok("seen")
     }
 
     fn change(&mut self, before: &Record, spec: InstanceSpec, seen: &Observed, found: &Match) -> Result<&'static str> {
@@ -335,14 +359,13 @@ impl App {
     pub fn sighting(&self, uid: Uid) -> Option<(Micros, Micros)> {
         self.sightings.load().get(&uid).copied()
     }
+}
 
-    /// Days after which something in an environment that was not seen is unknown.
-    pub fn unknown_after_days(&self, graph: &Graph, environment: &str) -> i64 {
-        let days =
-            |record: &Record| record.parse().spec().and_then(|s| s.get("unknownAfterDays")).and_then(Value::as_i64);
-        let own = graph.get(&Ref::new("environment", "default", environment));
-        own.and_then(|record| days(record))
-            .or_else(|| graph.of_kind(&Audience::All, "product").find_map(|record| days(&record)))
-            .unwrap_or(14)
-    }
+/// Days after which something in an environment that was not seen is unknown.
+pub(crate) fn unknown_after_days(graph: &Graph, environment: &str) -> i64 {
+    let days = |record: &Record| record.parse().spec().and_then(|s| s.get("unknownAfterDays")).and_then(Value::as_i64);
+    let own = graph.get(&Ref::new("environment", "default", environment));
+    own.and_then(|record| days(record))
+        .or_else(|| graph.of_kind(&Audience::All, "product").find_map(|record| days(&record)))
+        .unwrap_or(14)
 }

@@ -3,13 +3,14 @@
 //! A registered place is a record of its own, kept on this server. What is read there belongs to the origin
 //! `location:<uid>`; the reading itself is in [`crate::places`].
 
+use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
-use crate::prepare::{Prepared, prepare_at};
+use crate::prepare::prepare_at;
 use crate::record::{live_dependants, visible};
-use crate::source::Tree;
+use crate::standing::standing;
 use crate::sync::{SyncSource, let_go, owned};
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
@@ -33,26 +34,7 @@ pub fn generated_name(kind: &str, target: &str) -> String {
     format!("generated-{}", hex(&Sha1::digest(format!("{kind}:{target}"))))
 }
 
-/// Type and target of a source: its one file with documents when there is only one, else the folder.
-pub fn target_of(tree: &Tree) -> Option<(&str, String)> {
-    let (kind, base) = tree.place.split_once(':')?;
-    let documents = |path: &&str| path.ends_with(".yaml") || path.ends_with(".yml");
-    let mut paths = tree.files.iter().map(|file| file.path.as_str()).filter(documents);
-    let target = match (paths.next(), paths.next()) {
-        (Some(only), None) if !tree.single => format!("{base}{only}"),
-        _ => base.to_owned(),
-    };
-    Some((kind, target))
-}
-
-/// The Location of a repository.
-pub fn of_tree(tree: &Tree) -> Option<Prepared> {
-    let (kind, target) = target_of(tree)?;
-    let document = entity(&generated_name(kind, &target), kind, &target);
-    prepare_at(document, "", Some(&format!("{kind}:{target}"))).ok()
-}
-
-fn entity(name: &str, kind: &str, target: &str) -> Value {
+pub(crate) fn entity(name: &str, kind: &str, target: &str) -> Value {
     json!({
         "apiVersion": "backstage.io/v1alpha1",
         "kind": "Location",
@@ -144,7 +126,8 @@ fn parent(graph: &Graph, audience: &Audience, record: &Record) -> Option<Arc<Rec
         }
     }
     let root = Ref::new("location", "default", &generated_name(kind, target));
-    graph.get(&root).filter(|one| one.uid != record.uid && graph.visible(audience, one)).cloned()
+    let root = graph.get(&root).cloned().or_else(|| standing(graph, &record.source.origin));
+    root.filter(|one| one.uid != record.uid && graph.visible(audience, one))
 }
 
 /// Whether a Location has a file among its targets.
@@ -307,6 +290,10 @@ pub struct TakeOver {
 impl Command for TakeOver {
     fn name(&self) -> &'static str {
         "location.sync"
+    }
+
+    fn needs(&self, graph: &Graph, caller: &Caller) -> Vec<Need> {
+        self.sync.needs(graph, caller)
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {

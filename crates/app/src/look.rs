@@ -34,11 +34,12 @@ const SIDE_BY_SIDE: usize = 4;
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts looking; ends when `stop` turns true.
+/// Starts looking, and noting what was not seen for too long; ends when `stop` turns true.
 pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, stop: &watch::Receiver<bool>) {
     let looker =
         Looker { app: Arc::clone(app), drivers: Arc::clone(drivers), looked: HashMap::new(), lanes: HashMap::new() };
     tokio::spawn(looker.run(stop.clone()));
+    tokio::spawn(crate::unseen::follow(Arc::clone(app), stop.clone()));
 }
 
 struct Looker {

@@ -4,8 +4,7 @@ use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
 use loggia_model::version::{Range, Version};
-use loggia_model::{Record, Ref, RelationType};
-use serde_json::Value;
+use loggia_model::{Publication, Record, Ref, RelationType, ReleaseStatus};
 use std::sync::Arc;
 
 /// The releases of an offering that the audience may see, newest first.
@@ -21,10 +20,21 @@ pub fn version_of(release: &Record) -> Option<Version> {
     Version::parse(release.parse().spec_text("version"))
 }
 
-/// Where a release is in its publication: `draft`, `candidate`, `published` or `yanked`.
-pub fn publication(release: &Record) -> String {
-    let status = release.parse_status();
-    status.get("publication").and_then(Value::as_str).unwrap_or("published").to_owned()
+/// How far a release is in its publication.
+pub fn publication(release: &Record) -> Publication {
+    release_status(release).publication
+}
+
+/// What was decided about a release.
+pub fn release_status(release: &Record) -> ReleaseStatus {
+    release.typed_status().unwrap_or_default()
+}
+
+/// Why a release was withdrawn; none for one that was not.
+pub fn withdrawn(release: &Record) -> Option<String> {
+    // Read for each running thing: most are told by a look at the text.
+    release.status.as_deref().filter(|text| text.contains("\"yanked\""))?;
+    Some(release_status(release)).filter(|status| status.publication == Publication::Yanked).map(|s| s.reason)
 }
 
 /// The release for an order: the newest published one in a range, or the very version that is named.
@@ -33,7 +43,7 @@ pub fn publication(release: &Record) -> String {
 /// A problem at `release` that names what there is.
 pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Option<&str>) -> Result<Arc<Record>> {
     let all = releases(graph, audience, offering);
-    let published = || all.iter().filter(|release| publication(release) == "published");
+    let published = || all.iter().filter(|release| publication(release) == Publication::Published);
     let found = match wish {
         None => published().next(),
         Some(text) => {
@@ -42,7 +52,10 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
             let fits = |release: &&Arc<Record>| {
                 range.as_ref().zip(version_of(release)).is_some_and(|(range, version)| range.contains(&version))
             };
-            named.filter(|release| publication(release) != "yanked").or_else(|| published().find(fits))
+            if let Some((release, reason)) = named.and_then(|release| Some((release, withdrawn(release)?))) {
+                return Err(gone(release, &reason, published().next()));
+            }
+            named.or_else(|| published().find(fits))
         }
     };
     found.cloned().ok_or_else(|| {
@@ -54,6 +67,16 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
         let message = format!("There is no release {} of {offering}", wish.unwrap_or("to order"));
         Error::invalid("order.release", "release", message, mend)
     })
+}
+
+/// Nobody gets what was withdrawn.
+fn gone(release: &Record, reason: &str, newest: Option<&Arc<Record>>) -> Error {
+    let message = format!("{} was withdrawn: {}", release.reference.name(), reason.trim_end_matches('.'));
+    let mend = match newest {
+        Some(newest) => format!("Take {} instead.", newest.parse().spec_text("version")),
+        None => "There is no other version yet. Ask its owner.".to_owned(),
+    };
+    Error::invalid("order.release", "release", message, mend)
 }
 
 /// The backend of an environment for a driver: the one of that name, else the only one with that driver.

@@ -3,15 +3,16 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::location::not_registered;
 use crate::prepare::Prepared;
+use crate::publication::{self, Publishing};
 use crate::writing::{may_create, may_write};
 use loggia_graph::{Audience, Graph};
-use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, Source, Uid, canonical};
+use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, ReleaseStatus, Source, Uid, canonical};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,14 +31,18 @@ impl Command for Apply {
         "record.apply"
     }
 
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        publication::needs(graph, &self.prepared)
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let mut changes = Changes::default();
         let mut answers = Vec::with_capacity(self.prepared.len());
         // Later documents may refer to earlier ones of the same call.
         let mut seen = graph.clone();
         for prepared in &self.prepared {
             let before = seen.get(&prepared.reference).cloned();
-            let what = self.decide_one(&mut changes, &seen, before.as_deref(), prepared, ctx)?;
+            let what = self.decide_one(&mut changes, (&seen, facts), before.as_deref(), prepared, ctx)?;
             let old = before.as_deref().map_or(Value::Null, |before| before.parse().0);
             let diff = if what == "unchanged" { Vec::new() } else { differences(&old, &prepared.document().0) };
             answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag, "diff": diff}));
@@ -61,7 +66,7 @@ impl Apply {
     fn decide_one(
         &self,
         changes: &mut Changes,
-        graph: &Graph,
+        (graph, facts): (&Graph, &Facts),
         before: Option<&Record>,
         prepared: &Prepared,
         ctx: &Ctx<'_>,
@@ -73,11 +78,13 @@ impl Apply {
         if shown.is_none() {
             may_create(ctx.caller, &after)?;
         }
+        let publishing = Publishing { graph, beside: &self.prepared, facts, now: ctx.now };
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
             }
-            let draft = new_draft(ctx.uid(), prepared, Source::server());
+            let status = publishing.begin(prepared)?;
+            let draft = new_draft(ctx.uid(), prepared, Source::server(), status.as_ref())?;
             changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
             return Ok("created");
         };
@@ -95,27 +102,29 @@ impl Apply {
             return Ok("unchanged");
         }
         owned_here(before)?;
-        immutable(before, prepared)?;
+        let status = publishing.change(before, prepared)?;
         ordered(before)?;
         not_registered(before)?;
-        let draft = changed_draft(before, prepared, Source::server());
+        let draft = changed_draft(before, prepared, Source::server(), status.as_ref())?;
         changes.put(&format!("{}.applied", prepared.reference.kind()), draft, Value::Null);
         Ok("changed")
     }
 }
 
-/// A draft for a record that is new.
-pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft {
-    let mut status = match prepared.kind {
-        "Release" => publication(&prepared.document()),
-        _ => json!({}),
-    };
+/// A draft for a record that is new; `release` is the status with which a release begins.
+pub(crate) fn new_draft(
+    uid: Uid,
+    prepared: &Prepared,
+    source: Source,
+    release: Option<&ReleaseStatus>,
+) -> Result<Draft> {
+    let mut status = release.map_or_else(|| Ok(json!({})), serde_json::to_value)?;
     if !prepared.files.is_empty() {
         status["files"] = json!(prepared.files);
     }
     let filled = status.as_object().is_some_and(|map| !map.is_empty());
     let status = filled.then(|| canonical::to_string(&status));
-    Draft {
+    Ok(Draft {
         uid,
         reference: prepared.reference.clone(),
         document: Arc::clone(&prepared.text),
@@ -123,13 +132,18 @@ pub(crate) fn new_draft(uid: Uid, prepared: &Prepared, source: Source) -> Draft 
         etag: prepared.etag.clone(),
         source,
         returning: None,
-    }
+    })
 }
 
-/// A draft with another text for a record that is there.
-pub(crate) fn changed_draft(before: &Record, prepared: &Prepared, source: Source) -> Draft {
+/// A draft with another text for a record that is there; `release` is the status that a release has then.
+pub(crate) fn changed_draft(
+    before: &Record,
+    prepared: &Prepared,
+    source: Source,
+    release: Option<&ReleaseStatus>,
+) -> Result<Draft> {
     let draft = Draft::of(before);
-    let mut status = before.parse_status();
+    let mut status = release.map_or_else(|| Ok(before.parse_status()), serde_json::to_value)?;
     if files::of(before) != prepared.files {
         if !status.is_object() {
             status = json!({});
@@ -137,22 +151,14 @@ pub(crate) fn changed_draft(before: &Record, prepared: &Prepared, source: Source
         status["files"] = json!(prepared.files);
     }
     let status = status.is_object().then(|| canonical::to_string(&status));
-    Draft {
+    Ok(Draft {
         status,
         reference: prepared.reference.clone(),
         document: Arc::clone(&prepared.text),
         etag: prepared.etag.clone(),
         source,
         ..draft
-    }
-}
-
-/// How a release begins: published, unless its text says that it is a draft or a candidate.
-fn publication(document: &Document) -> Value {
-    match document.annotation("loggia.dev/publication") {
-        "" => json!({"publication": "published"}),
-        word => json!({"publication": word}),
-    }
+    })
 }
 
 /// Refuses to change here what is kept elsewhere.
@@ -184,23 +190,6 @@ fn ordered(before: &Record) -> Result<()> {
             "instance.managed",
             format!("{} is managed; its text follows from its order.", before.reference),
             "Destroy it and order another.",
-        ));
-    }
-    Ok(())
-}
-
-/// A published release never changes (decision 9).
-pub(crate) fn immutable(before: &Record, prepared: &Prepared) -> Result<()> {
-    if prepared.kind != "Release" {
-        return Ok(());
-    }
-    let published = before.parse_status().get("publication").and_then(Value::as_str) == Some("published");
-    let same = before.parse().spec() == prepared.document().spec() && files::of(before) == prepared.files;
-    if published && !same {
-        return Err(Error::refused(
-            "release.immutable",
-            format!("{} is published and cannot change.", prepared.reference.name()),
-            "Publish a new version with the change.",
         ));
     }
     Ok(())

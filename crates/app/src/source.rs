@@ -12,14 +12,14 @@ use crate::fetch::{Fetch, Nowhere, raw};
 use crate::location::Registered;
 use crate::placeholders::Contents;
 use crate::places::Places;
-use crate::read::{Outside, Reading, SourceFile, addresses, read_from};
+use crate::read::{Outside, Reading, addresses, read_from};
+pub use crate::reader::{Delivery, Edit, Landed, Reader, Tree};
 use crate::sync::{SyncReport, SyncSource};
-use async_trait::async_trait;
 use loggia_model::{Problem, Record, Ref};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -29,50 +29,6 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(100);
 /// How often a source with problems is read again although nothing changed.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The files of a source at one moment.
-#[derive(Debug, Default)]
-pub struct Tree {
-    /// Commit, or a digest of what was read.
-    pub commit: String,
-    /// The files, in order of paths.
-    pub files: Vec<SourceFile>,
-    /// How a place in it is written in the catalog's annotations, without the path: `url:https://…/` or `file:/…/`.
-    pub place: String,
-    /// Whether the source is that one file.
-    pub single: bool,
-}
-
-/// A change of one file, made on a page and kept in the repository.
-#[derive(Clone, Debug)]
-pub struct Edit {
-    /// The file.
-    pub path: String,
-    /// Its bytes afterwards.
-    pub bytes: Vec<u8>,
-    /// Who made it: name and address for the commit.
-    pub author: (String, String),
-    /// First line of the commit, and why.
-    pub message: String,
-    /// The commit that the editor saw; another one is a conflict when the file changed since.
-    pub base: String,
-}
-
-/// Reads sources and writes edits into them.
-#[async_trait]
-pub trait Reader: Send + Sync {
-    /// Reads a source; `None` when it is still at the commit that is known.
-    ///
-    /// # Errors
-    /// When it cannot be reached or read, with what to do.
-    async fn read(&self, location: &str, known: Option<&str>) -> Result<Option<Tree>, Failure>;
-
-    /// Commits an edit in the author's name and pushes it.
-    ///
-    /// # Errors
-    /// When the source takes no edits, or was changed meanwhile.
-    async fn commit(&self, location: &str, edit: &Edit) -> Result<String, Failure>;
-}
 
 /// What is kept about a source beside its row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -84,6 +40,25 @@ pub struct SourceState {
     pub failure: String,
     /// How many documents it has.
     pub documents: usize,
+    /// Changes on pages that are committed and not shown yet, by the name of the record.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<Ref, Waiting>,
+}
+
+/// A change on a page that its repository does not show yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Waiting {
+    /// The commit.
+    pub commit: String,
+    /// The branch on which it waits to be taken in; empty when it only waits to be read.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub branch: String,
+    /// Where a change request for the branch is opened; empty when that is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub link: String,
+    /// Tag of the text that it changes: with another one, it was taken in or overtaken.
+    pub etag: String,
 }
 
 /// The sources of this server.
@@ -96,8 +71,6 @@ pub struct Sources {
     pub places: Places,
     /// One synchronisation of a source at a time.
     turns: HashMap<String, Mutex<Option<Looked>>>,
-    /// Records that were changed on a page, with the repository and the commit that is not read yet.
-    pub(crate) waiting: std::sync::Mutex<HashMap<Ref, (String, String)>>,
     wake: watch::Sender<u64>,
 }
 
@@ -135,16 +108,7 @@ impl Sources {
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
         let turns = locations.iter().map(|location| (location.clone(), Mutex::default())).collect();
-        Sources {
-            app,
-            reader,
-            locations,
-            catalogs: None,
-            places,
-            turns,
-            waiting: std::sync::Mutex::default(),
-            wake: watch::channel(0).0,
-        }
+        Sources { app, reader, locations, catalogs: None, places, turns, wake: watch::channel(0).0 }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -260,7 +224,7 @@ impl Sources {
         let started = Instant::now();
         let tree = match self.reader.read(location, known.as_deref()).await {
             Ok(Some(tree)) => tree,
-            Ok(None) => return Ok(state.report),
+            Ok(None) => return self.settled(before, state).await,
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
         if confirmed.as_ref().is_some_and(|yes| yes.commit != tree.commit) {
@@ -269,8 +233,8 @@ impl Sources {
         let report = self.take_over(&id, &tree, confirmed.map(|yes| yes.caller)).await?;
         let position = self.app.graph().position();
         *turn = Some(Looked { at: Instant::now(), took: started.elapsed(), position });
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (from, _)| from != location);
-        let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
+        let waiting = self.still_waiting(&state);
+        let state = SourceState { documents: report.1, report: report.0, failure: String::new(), waiting };
         let now = self.app.now();
         let row = SourceRow {
             id,
@@ -313,13 +277,14 @@ impl Sources {
 
     async fn take_over(&self, id: &str, tree: &Tree, by: Option<&Caller>) -> Result<(SyncReport, usize)> {
         let contents = self.contents(tree).await;
-        let mut reading = self.read_tree(tree, contents);
+        let known = crate::standing::standing(&self.app.graph(), id);
+        let mut reading = self.read_tree(tree, known.as_deref(), contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
             }
         }
-        if let Some(location) = crate::location::of_tree(tree) {
+        if let Some(location) = crate::standing::of_tree(tree, known.as_deref()) {
             reading.prepared.push(location);
         }
         let documents = reading.prepared.len();
@@ -354,8 +319,8 @@ impl Sources {
         contents
     }
 
-    fn read_tree(&self, tree: &Tree, contents: Contents) -> Reading {
-        let origin = crate::location::target_of(tree).map(|(kind, target)| format!("{kind}:{target}"));
+    fn read_tree(&self, tree: &Tree, known: Option<&Record>, contents: Contents) -> Reading {
+        let origin = crate::standing::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
         // The parts of a single file lie beside it.
         let folder = match tree.single {
             true => tree.place.rsplit_once('/').map_or("", |(folder, _)| &tree.place[..=folder.len()]),

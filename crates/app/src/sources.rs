@@ -77,7 +77,8 @@ impl Sources {
         if report.kept.is_empty() {
             self.app.store.delete_source(&row.id).await?;
         } else {
-            let state = SourceState { report: report.clone(), documents: report.kept.len(), failure: String::new() };
+            let documents = report.kept.len();
+            let state = SourceState { report: report.clone(), documents, ..SourceState::default() };
             self.app.store.put_source(&SourceRow { state: serde_json::to_value(&state)?, ..row }).await?;
         }
         Ok(report)
@@ -89,6 +90,7 @@ fn outline(mut state: SourceState) -> SourceState {
     state.report.kept.clear();
     state.report.held.clear();
     state.report.problems.clear();
+    state.waiting.clear();
     if !state.failure.is_empty() {
         "It cannot be read now.".clone_into(&mut state.failure);
     }

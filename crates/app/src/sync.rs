@@ -5,15 +5,17 @@
 //! wrong never takes the others along, and what it described before stays as it was.
 
 use crate::App;
+use crate::caller::Caller;
 use crate::changes::{Changes, Draft, RecordChange, Returning};
-use crate::command::{Command, Ctx, Facts};
-use crate::error::Result;
+use crate::command::{Command, Ctx, Facts, Need};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
-use crate::record::{changed_draft, immutable, live_dependants, missing_references, new_draft};
+use crate::publication::{self, Publishing};
+use crate::record::{changed_draft, live_dependants, missing_references, new_draft};
 use loggia_graph::{Audience, Graph, Query};
-use loggia_model::{Problem, Record, Ref, Source};
+use loggia_model::{Problem, Record, Ref, ReleaseStatus, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -87,6 +89,7 @@ pub struct SyncReport {
 /// The state of one decision.
 struct Deciding<'a> {
     graph: &'a Graph,
+    facts: &'a Facts,
     ctx: &'a Ctx<'a>,
     origin: &'a Arc<str>,
     described: &'a [Prepared],
@@ -103,7 +106,11 @@ impl Command for SyncSource {
         "source.sync"
     }
 
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        publication::needs(graph, &self.prepared)
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Sync, &Subject::default())?;
         let owned = owned(graph, &self.origin);
         let before = owned.len();
@@ -112,9 +119,9 @@ impl Command for SyncSource {
         let met = HashSet::with_capacity(self.prepared.len());
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
         let returning = &self.returning;
-        let mut state = Deciding { graph, ctx, origin, described, returning, changes, report, left, met };
+        let mut state = Deciding { graph, facts, ctx, origin, described, returning, changes, report, left, met };
         for prepared in &self.prepared {
-            state.one(prepared);
+            state.one(prepared)?;
         }
         state.remove(self, before);
         state.references(&self.prepared);
@@ -130,36 +137,55 @@ impl Command for SyncSource {
 }
 
 impl Deciding<'_> {
-    fn one(&mut self, prepared: &Prepared) {
+    fn one(&mut self, prepared: &Prepared) -> Result<()> {
         if !self.met.insert(prepared.reference.clone()) {
             let message = format!("{} is described twice in this source", prepared.reference);
             self.problem("name.duplicate", "metadata.name", prepared, message, "Rename or remove one of them.");
-            return;
+            return Ok(());
         }
         let source = Source { origin: Arc::clone(self.origin), path: prepared.path.as_str().into() };
         match self.graph.get(&prepared.reference).cloned() {
             Some(before) if before.source.origin == *self.origin => {
                 self.left.remove(&prepared.reference);
-                self.update(&before, prepared, source);
+                self.update(&before, prepared, source)
             }
-            Some(before) => self.taken(&before, prepared),
+            Some(before) => {
+                self.taken(&before, prepared);
+                Ok(())
+            }
             None => self.create(prepared, source),
         }
     }
 
-    fn update(&mut self, before: &Record, prepared: &Prepared, source: Source) {
+    fn publishing(&self) -> Publishing<'_> {
+        Publishing { graph: self.graph, beside: self.described, facts: self.facts, now: self.ctx.now }
+    }
+
+    /// A status that was decided; none when the release may not be so, which is told.
+    fn decided(&mut self, prepared: &Prepared, status: Result<Option<ReleaseStatus>>) -> Option<Option<ReleaseStatus>> {
+        let problems = match status {
+            Ok(status) => return Some(status),
+            Err(Error::Invalid(problems)) => problems,
+            Err(Error::Refused(no)) => vec![Problem::new(&no.rule, "spec", no.message, no.mend)],
+            Err(other) => vec![Problem::new("release", "spec", other.to_string(), "Try again in a moment.")],
+        };
+        for problem in problems {
+            self.problem(&problem.rule, &problem.path, prepared, problem.message, &problem.mend);
+        }
+        None
+    }
+
+    fn update(&mut self, before: &Record, prepared: &Prepared, source: Source) -> Result<()> {
         let same_text = before.document == prepared.text && files::of(before) == prepared.files;
         let gone = has_condition(before, SOURCE_GONE);
         if same_text && before.source == source && !gone {
-            return;
+            return Ok(());
         }
-        if let Err(error) = immutable(before, prepared) {
-            self.problem("release.immutable", "spec", prepared, error.to_string(), "Publish a new version instead.");
-            return;
-        }
-        let mut draft = changed_draft(before, prepared, source);
+        let status = self.publishing().change(before, prepared);
+        let Some(status) = self.decided(prepared, status) else { return Ok(()) };
+        let mut draft = changed_draft(before, prepared, source, status.as_ref())?;
         if gone {
-            draft.status = without_condition(before, SOURCE_GONE);
+            draft.status = without_condition(draft.status.as_deref(), SOURCE_GONE);
         }
         let verb = if same_text { "moved" } else { "changed" };
         if same_text {
@@ -168,25 +194,36 @@ impl Deciding<'_> {
             self.report.changed += 1;
         }
         self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
+        Ok(())
     }
 
-    fn create(&mut self, prepared: &Prepared, source: Source) {
+    fn create(&mut self, prepared: &Prepared, source: Source) -> Result<()> {
         if let Some(before) = self.formerly(prepared) {
-            self.left.remove(&before.reference);
-            self.report.renamed += 1;
-            let draft = changed_draft(&before, prepared, source);
-            self.changes.aliases.push((before.reference.clone(), before.uid));
-            let data = json!({"formerly": before.reference});
-            self.changes.put(&format!("{}.renamed", prepared.reference.kind()), draft, data);
-            return;
+            return self.rename(&before, prepared, source);
         }
+        let status = self.publishing().begin(prepared);
+        let Some(status) = self.decided(prepared, status) else { return Ok(()) };
         self.report.created += 1;
         let past =
             self.returning.get(&prepared.reference).filter(|past| self.graph.by_uid(past.uid).is_none()).copied();
         let uid = past.map_or_else(|| self.ctx.uid(), |past| past.uid);
-        let draft = Draft { returning: past, ..new_draft(uid, prepared, source) };
+        let draft = Draft { returning: past, ..new_draft(uid, prepared, source, status.as_ref())? };
         let verb = if past.is_some() { "returned" } else { "created" };
         self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
+        Ok(())
+    }
+
+    fn rename(&mut self, before: &Record, prepared: &Prepared, source: Source) -> Result<()> {
+        // A published release that may not be renamed stays what it is.
+        self.left.remove(&before.reference);
+        let status = self.publishing().change(before, prepared);
+        let Some(status) = self.decided(prepared, status) else { return Ok(()) };
+        self.report.renamed += 1;
+        let draft = changed_draft(before, prepared, source, status.as_ref())?;
+        self.changes.aliases.push((before.reference.clone(), before.uid));
+        let data = json!({"formerly": before.reference});
+        self.changes.put(&format!("{}.renamed", prepared.reference.kind()), draft, data);
+        Ok(())
     }
 
     /// The record of this source that the document says it was called before.
@@ -303,8 +340,8 @@ fn has_condition(record: &Record, kind: &str) -> bool {
 }
 
 /// The status text without a condition; none when nothing else is left.
-fn without_condition(record: &Record, kind: &str) -> Option<String> {
-    let mut status = record.parse_status();
+fn without_condition(status: Option<&str>, kind: &str) -> Option<String> {
+    let mut status: Value = serde_json::from_str(status?).ok()?;
     let list = status.get_mut("conditions").and_then(Value::as_array_mut)?;
     list.retain(|condition| condition.get("type").and_then(Value::as_str) != Some(kind));
     if list.is_empty() {

@@ -63,7 +63,7 @@ impl App {
         for row in self.store.uses(&filter).await? {
             // Use of what the caller may not see is not told either.
             if seen.both(&row.offering, &row.instance).await? {
-                shown.push(row);
+                shown.push(seen.by_team(row));
             }
         }
         Ok(shown)
@@ -197,6 +197,13 @@ impl Seen<'_> {
         let seen = self.instance(instance).await?;
         self.instances.insert(instance.to_owned(), seen);
         Ok(seen)
+    }
+
+    /// With the team only where it is one that the caller knows.
+    fn by_team(&self, row: Use) -> Use {
+        let known = row.team.is_empty()
+            || row.team.parse::<Ref>().is_ok_and(|team| visible(&self.graph, self.audience, &team).is_ok());
+        if known { row } else { Use { unknown_team: row.team, team: String::new(), ..row } }
     }
 
     async fn instance(&self, instance: &str) -> Result<bool> {

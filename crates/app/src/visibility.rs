@@ -1,19 +1,15 @@
 //! Who may see a record, where its text alone does not tell.
 
+use crate::offering::publication;
 use loggia_graph::{Facts, describe};
 use loggia_model::{Document, Record, Scope};
-use serde_json::Value;
 
-/// What the graph holds of a record: as its kind says, but a release that is not published is the product team's only.
+/// What the graph holds of a record: as its kind says, but a release that is not published is seen by the product team
+/// and the owners of its offering only.
 pub fn facts(record: &Record, document: &Document) -> Facts {
     let mut facts = describe(record, document);
-    if record.reference.kind() == "release" && is_draft(record) {
-        facts.scopes = vec![Scope::Product];
+    if record.reference.kind() == "release" && !publication(record).is_settled() {
+        facts.scopes = vec![Scope::Product, Scope::Drafts(document.spec_text("offering").to_lowercase().into())];
     }
     facts
-}
-
-fn is_draft(record: &Record) -> bool {
-    let status = record.parse_status();
-    matches!(status.get("publication").and_then(Value::as_str), Some("draft" | "candidate"))
 }

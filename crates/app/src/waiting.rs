@@ -1,31 +1,74 @@
-//! Changes on pages that the repository does not show yet.
+//! Changes on pages that the repository does not show yet. They are kept with the source, so that a page says so after a
+//! restart and on every server.
 
 use crate::error::{Error, Result};
-use crate::source::{Edit, Sources, Tree};
-use loggia_model::Ref;
-use std::sync::PoisonError;
+use crate::source::{Delivery, Edit, Landed, SourceState, Sources, Tree, Waiting, state_of};
+use crate::sync::SyncReport;
+use loggia_model::{Record, Ref};
+use loggia_store::SourceRow;
+use std::collections::BTreeMap;
 
 impl Sources {
+    /// How edits on pages reach the source of a record.
+    pub fn delivery(&self, record: &Record) -> Delivery {
+        self.reader.delivery(crate::source::location_of(record))
+    }
+
     /// Commits an edit of a record that comes from a repository, in the caller's name.
     ///
     /// # Errors
     /// [`Error::Refused`] when the repository takes no edits; the refusal says what to do instead.
-    pub async fn edit(&self, location: &str, edit: &Edit) -> Result<String> {
-        let commit = self.reader.commit(location, edit).await;
-        let commit = commit.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
+    pub(crate) async fn edit(&self, location: &str, edit: &Edit) -> Result<Landed> {
+        let landed = self.reader.commit(location, edit).await;
+        let landed = landed.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
         self.refresh();
-        Ok(commit)
+        Ok(landed)
     }
 
-    /// The commit that a record waits for, after it was changed on a page.
-    pub fn waiting(&self, reference: &Ref) -> Option<String> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.get(reference).map(|(_, commit)| commit.clone())
+    /// What a record waits for, after it was changed on a page.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn waiting(&self, record: &Record) -> Result<Option<Waiting>> {
+        if !record.source.origin.starts_with("repository:") {
+            return Ok(None);
+        }
+        let mut state = state_of(self.app.store.source(&record.source.origin).await?.as_ref());
+        Ok(state.waiting.remove(&record.reference).filter(|waiting| *waiting.etag == *record.etag))
     }
 
-    pub(crate) fn wait_for(&self, reference: &Ref, location: &str, commit: &str) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.insert(reference.clone(), (location.to_owned(), commit.to_owned()));
+    /// Notes what a record waits for. The turn of its source must be held.
+    pub(crate) async fn wait_for(&self, record: &Record, landed: &Landed) -> Result<()> {
+        let Some(row) = self.app.store.source(&record.source.origin).await? else { return Ok(()) };
+        let mut state = state_of(Some(&row));
+        let waiting = Waiting {
+            commit: landed.commit.clone(),
+            branch: landed.branch.clone(),
+            link: landed.link.clone(),
+            etag: record.etag.to_string(),
+        };
+        state.waiting.insert(record.reference.clone(), waiting);
+        Ok(self.app.store.put_source(&SourceRow { state: serde_json::to_value(&state)?, ..row }).await?)
+    }
+
+    /// What is not taken in yet, once the source was read: only what stands on a branch of its own.
+    pub(crate) fn still_waiting(&self, state: &SourceState) -> BTreeMap<Ref, Waiting> {
+        let graph = self.app.graph();
+        let open = |name: &Ref, waiting: &Waiting| {
+            !waiting.branch.is_empty() && graph.get(name).is_some_and(|record| *record.etag == *waiting.etag)
+        };
+        let all = state.waiting.iter().filter(|(name, waiting)| open(name, waiting));
+        all.map(|(name, waiting)| (name.clone(), waiting.clone())).collect()
+    }
+
+    /// Nothing moved in a source: another server may have read what a page here waits for.
+    pub(crate) async fn settled(&self, row: Option<SourceRow>, state: SourceState) -> Result<SyncReport> {
+        let waiting = self.still_waiting(&state);
+        if let Some(row) = row.filter(|_| waiting != state.waiting) {
+            let state = SourceState { waiting, ..state.clone() };
+            self.app.store.put_source(&SourceRow { state: serde_json::to_value(&state)?, ..row }).await?;
+        }
+        Ok(state.report)
     }
 
     /// The newest files of a source; `None` for one that is not of this server.

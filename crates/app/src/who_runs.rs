@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::estate::unknown_after_days;
 use crate::near;
 use crate::offering;
 use crate::record::visible;
@@ -58,6 +59,12 @@ pub struct WhoRunsRow {
     /// Name of the release, when it is one of ours.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub release: String,
+    /// Why its release was withdrawn; empty when it was not.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub withdrawn: String,
+    /// Nobody here knows the team: its name is only what was reported.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unknown_team: bool,
     /// Since when this version runs.
     pub since: Option<Micros>,
     /// When it was last seen.
@@ -118,7 +125,11 @@ impl App {
             let email = group.as_ref()?.spec()?.pointer("/profile/email")?.as_str()?;
             Some(email.to_owned())
         });
+        let release = Some(&status.applied).filter(|name| !name.is_empty());
+        let release = release.and_then(|name| graph.get(&Ref::new("release", "default", name)));
         Some(WhoRunsRow {
+            withdrawn: release.and_then(|release| offering::withdrawn(release)).unwrap_or_default(),
+            unknown_team: group.is_none(),
             instance: record.reference.clone(),
             name: base_name(&record.reference, &spec.environment),
             team_title: group.map_or_else(|| team.name().to_owned(), |g| g.title().to_owned()),
@@ -158,10 +169,14 @@ impl App {
 
     /// The phase of now: what was not seen for too long is unknown, never gone.
     fn phase(&self, graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus, last: Option<Micros>) -> Phase {
-        let limit = self.unknown_after_days(graph, &spec.environment) * time::DAY;
-        let stale = last.is_some_and(|last| self.now().0 - last.0 > limit);
+        let stale = last.is_some_and(|last| is_stale(graph, &spec.environment, last, self.now()));
         if stale && status.phase == Phase::Ready { Phase::Unknown } else { status.phase }
     }
+}
+
+/// Whether what was last seen then was not seen for longer than its environment allows.
+pub(crate) fn is_stale(graph: &Graph, environment: &str, last: Micros, now: Micros) -> bool {
+    now.0 - last.0 > unknown_after_days(graph, environment) * time::DAY
 }
 
 /// Passes when the environment and the team that are asked for are known, be it by what runs there: a word that was

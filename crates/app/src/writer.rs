@@ -7,13 +7,14 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Entry, RecordChange};
-use crate::command::{Command, Ctx, Facts, Need};
+use crate::command::{Command, Ctx};
 use crate::error::{Error, Result};
+use crate::facts::read_facts;
 use loggia_graph::{Change, Graph};
 use loggia_model::{Event, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Delta, Removal, Store, StoreError, Tail, WriteTx};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,6 +69,8 @@ struct Decided {
     head: Head,
     batch: Batch,
     changed: Vec<Change>,
+    /// What the command in hand has made of records so far; none for one that it removed.
+    fresh: HashMap<Uid, Option<Arc<Record>>>,
     finished: Vec<(Uid, i64)>,
     /// Whether there is anything to write.
     dirty: bool,
@@ -145,6 +148,7 @@ impl Writer {
             head: self.head.clone(),
             batch: Batch::default(),
             changed: Vec::new(),
+            fresh: HashMap::new(),
             finished: Vec::new(),
             dirty: false,
             answers: Vec::new(),
@@ -230,48 +234,6 @@ fn reply_result(pending: Vec<Pending>, answers: Result<Vec<Result<Outcome>>, Sto
     }
 }
 
-/// Reads facts as they are with what the commands before this one in the batch will write.
-async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<Facts, StoreError> {
-    let mut facts = Facts::default();
-    let seen = |need: &Need| if let Need::LastSeen(uid) = need { Some(*uid) } else { None };
-    let seen: HashSet<Uid> = needs.iter().filter_map(seen).collect();
-    if !seen.is_empty() {
-        let uids: Vec<Uid> = seen.iter().copied().collect();
-        let written = tx.sightings_of(&uids).await?;
-        for sighting in written.iter().chain(batch.sightings.iter().filter(|sighting| seen.contains(&sighting.uid))) {
-            let last = facts.seen.entry(sighting.uid).or_insert(sighting.last_seen);
-            *last = sighting.last_seen.max(*last);
-        }
-    }
-    for need in needs {
-        match need {
-            Need::Held { work, subject, fence } => {
-                let rows = tx.work_of(*subject).await?;
-                if rows.iter().any(|row| row.id == *work && row.fence == *fence && row.lease_owner.is_some()) {
-                    facts.held.push(need.clone());
-                }
-            }
-            Need::Ties { issuer, subject, person } => {
-                facts.ties.extend(tx.tie(issuer, subject).await?);
-                if let Some(uid) = person {
-                    facts.ties.extend(tx.tie_of(issuer, *uid).await?);
-                }
-            }
-            Need::Due(key) => {
-                let written = batch.due.iter().rev().find(|due| due.key == *key).cloned();
-                let due = match written {
-                    Some(due) => Some(due),
-                    None if batch.due_removals.contains(key) => None,
-                    None => tx.due(key).await?,
-                };
-                facts.due.extend(due.map(|due| (key.clone(), due)));
-            }
-            Need::LastSeen(_) => {}
-        }
-    }
-    Ok(facts)
-}
-
 impl Decided {
     /// Adds the changes of one command to the batch and to the private graph.
     async fn take(&mut self, changes: Changes, ctx: &Ctx<'_>, tx: &mut WriteTx) -> Result<(), StoreError> {
@@ -280,6 +242,7 @@ impl Decided {
         }
         self.dirty = true;
         let first = self.changed.len();
+        self.fresh.clear();
         for entry in changes.entries {
             self.entry(entry, ctx);
             if self.batch.events.len() >= EVENTS {
@@ -315,12 +278,17 @@ impl Decided {
         Ok(())
     }
 
+    /// A record as it is after everything so far, also within the command in hand.
+    fn before(&self, uid: Uid) -> Option<Arc<Record>> {
+        self.fresh.get(&uid).cloned().unwrap_or_else(|| self.graph.by_uid(uid).cloned())
+    }
+
     fn entry(&mut self, entry: Entry, ctx: &Ctx<'_>) {
         let position = self.head.position + 1;
         let (mut subject, mut revision) = (entry.subject, None);
         match entry.change {
             Some(RecordChange::Put(draft)) => {
-                let before = self.graph.by_uid(draft.uid).map(|r| (r.revision, r.created_at));
+                let before = self.before(draft.uid).map(|r| (r.revision, r.created_at));
                 let before = before.or(draft.returning.map(|past| (past.revision, past.created_at)));
                 let record = Record {
                     uid: draft.uid,
@@ -337,10 +305,13 @@ impl Decided {
                 subject = Some((record.uid, record.reference.clone()));
                 revision = Some(record.revision);
                 self.batch.puts.push(record.clone());
-                self.changed.push(Change::Put(Arc::new(record)));
+                let record = Arc::new(record);
+                self.fresh.insert(record.uid, Some(Arc::clone(&record)));
+                self.changed.push(Change::Put(record));
             }
             Some(RecordChange::Remove(uid)) => {
-                let Some(before) = self.graph.by_uid(uid).cloned() else { return };
+                let Some(before) = self.before(uid) else { return };
+                self.fresh.insert(uid, None);
                 let removal = Removal {
                     uid,
                     reference: before.reference.clone(),

@@ -2,12 +2,12 @@
 
 use crate::git::Signature;
 use crate::git::source::{
-    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions, folder,
+    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Proposed, Source, SourceError, SourceOptions, folder,
 };
 use async_trait::async_trait;
 use loggia_app::driver::{Failure, Secret};
 use loggia_app::read::{SourceFile, beside};
-use loggia_app::source::{Edit, Reader, Tree};
+use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};
 use sha2::{Digest, Sha256};
@@ -21,12 +21,19 @@ const PARTS: usize = 10_000;
 pub struct SourceReader {
     cache: PathBuf,
     credentials: HashMap<String, (String, Secret)>,
+    deliveries: HashMap<String, Delivery>,
 }
 
 impl SourceReader {
     /// Keeps what it fetches below `cache`; shows name and password to the repositories that have them.
     pub fn new(cache: PathBuf, credentials: HashMap<String, (String, Secret)>) -> SourceReader {
-        SourceReader { cache, credentials }
+        SourceReader { cache, credentials, deliveries: HashMap::new() }
+    }
+
+    /// With how edits reach the repositories that take them in another way than by a push.
+    #[must_use]
+    pub fn delivering(self, deliveries: HashMap<String, Delivery>) -> SourceReader {
+        SourceReader { deliveries, ..self }
     }
 
     fn open(&self, location: &str) -> Result<Source, Failure> {
@@ -61,19 +68,34 @@ impl Reader for SourceReader {
         Ok(Some(Tree { commit, files: files.collect(), place: place(location), single: false }))
     }
 
-    async fn commit(&self, location: &str, edit: &Edit) -> Result<String, Failure> {
-        let source = self.open(location)?;
-        let seen = source.file_at(&edit.base, &edit.path).await.ok();
-        let author = Signature { name: edit.author.0.clone(), email: edit.author.1.clone() };
-        let git = GitEdit {
-            author,
-            message: edit.message.clone(),
-            path: edit.path.clone(),
-            bytes: Some(edit.bytes.clone()),
-            seen,
-        };
-        source.commit_edit(&git, true).await.map_err(|error| uncommitted(&error))
+    fn delivery(&self, location: &str) -> Delivery {
+        self.deliveries.get(location).copied().unwrap_or_default()
     }
+
+    async fn commit(&self, location: &str, edit: &Edit) -> Result<Landed, Failure> {
+        let source = self.open(location)?;
+        let made = of(&source, edit).await;
+        if self.delivery(location) == Delivery::Push {
+            let commit = source.commit_edit(&made, true).await.map_err(|error| uncommitted(&error))?;
+            return Ok(Landed { commit, ..Landed::default() });
+        }
+        let Proposed { commit, branch, link } =
+            source.propose_edit(&made, &edit.about).await.map_err(|error| uncommitted(&error))?;
+        Ok(Landed { commit, branch, link })
+    }
+
+    async fn patch(&self, location: &str, edit: &Edit) -> Result<Vec<u8>, Failure> {
+        let source = self.open(location)?;
+        source.patch_of(&of(&source, edit).await).await.map_err(|error| uncommitted(&error))
+    }
+}
+
+/// An edit as Git makes it.
+async fn of(source: &Source, edit: &Edit) -> GitEdit {
+    let seen = source.file_at(&edit.base, &edit.path).await.ok();
+    let author = Signature { name: edit.author.0.clone(), email: edit.author.1.clone() };
+    let (message, path) = (edit.message.clone(), edit.path.clone());
+    GitEdit { author, message, path, bytes: Some(edit.bytes.clone()), seen }
 }
 
 /// Reads the files of a folder as they are now, committed or not; or a single file.
@@ -178,7 +200,7 @@ fn uncommitted(error: &EditError) -> Failure {
     let mend = match error {
         EditError::NotARepository => "Change the file where it is, or make the folder a Git repository.",
         EditError::Changed(_) => "Read it again, then make your change.",
-        EditError::PushRejected(_) => "Make the change by a change request.",
+        EditError::PushRejected(_) => "Download the change as a patch, and bring it in yourself.",
         _ => "Try again in a moment.",
     };
     Failure::yours(format!("{error}."), mend)

@@ -1,6 +1,6 @@
 //! All commands, by name.
 
-use crate::client::{access, apply, estate, export, open, order, output, records, run as ask, secrets};
+use crate::client::{access, apply, estate, export, open, order, output, records, release, run as ask, secrets};
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
 use anyhow::Result;
@@ -45,6 +45,10 @@ pub enum Command {
     New(order::NewArgs),
     /// Shows a secret of an instance to its team; each look is noted
     Reveal(order::RevealArgs),
+    /// Publishes a release: everybody can get it, and it never changes
+    Publish(release::PublishArgs),
+    /// Withdraws a release: nobody gets it any more, and where it runs it stays
+    Yank(release::YankArgs),
     /// Tells who runs an offering: team, environment, version, since, last seen, contact
     WhoRuns(estate::WhoRunsArgs),
     /// Reports something that runs; one line in a pipeline
@@ -142,6 +146,8 @@ fn client(command: Command) -> Result<()> {
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
         Command::Reveal(args) => ask(order::reveal(args)),
+        Command::Publish(args) => ask(release::publish(args)),
+        Command::Yank(args) => ask(release::yank(args)),
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Observe(args) => ask(estate::observe(args)),
         Command::Enrol(args) => ask(estate::enrol(args)),

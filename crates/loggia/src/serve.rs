@@ -133,8 +133,8 @@ impl Server {
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
         look::start(&app, &drivers, &stopping);
         due::start(&app, due::handlers(), &stopping);
-        let reader =
-            Arc::new(SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone()));
+        let reader = SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone());
+        let reader = Arc::new(reader.delivering(settings.edits.clone()));
         let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);
         let catalogs = Catalogs::new(Arc::clone(&app), catalog, settings.catalogs.clone());
         let sources = Sources::new(Arc::clone(&app), reader, settings.repositories.clone());

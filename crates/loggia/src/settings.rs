@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use loggia_app::driver::Secret;
+use loggia_app::source::Delivery;
 use loggia_web::address::Network;
 use loggia_web::auth::provider::ProviderSettings;
 use serde::Deserialize;
@@ -41,6 +42,9 @@ pub struct ServeArgs {
     /// Folder or Git address that the platform is read from; may be given several times.
     #[arg(long, value_name = "PATH|URL", env = "LOGGIA_REPOSITORY", value_delimiter = ',')]
     pub repository: Vec<String>,
+    /// How edits on pages reach a repository, by its address: push (the default), request or patch. In the file only.
+    #[arg(skip)]
+    pub edits: HashMap<String, Delivery>,
     /// Address of a Backstage catalog that is followed, read-only, such as https://…/api/catalog; several times too.
     #[arg(long, value_name = "URL", env = "LOGGIA_CATALOG", value_delimiter = ',')]
     pub catalog: Vec<String>,
@@ -111,6 +115,8 @@ pub struct ServeSettings {
     pub repositories: Vec<String>,
     /// Names and passwords for repositories, by their address: taken out of it here, so that nothing shows them.
     pub repository_credentials: HashMap<String, (String, Secret)>,
+    /// How edits reach repositories, by their address.
+    pub edits: HashMap<String, Delivery>,
     /// Catalogs that are followed.
     pub catalogs: Vec<String>,
     /// Token for the catalogs.
@@ -154,6 +160,7 @@ impl ServeArgs {
             data: self.data.or(file.data),
             database_url: self.database_url.or(file.database_url),
             repository: list(self.repository, file.repository),
+            edits: if self.edits.is_empty() { file.edits } else { self.edits },
             catalog: list(self.catalog, file.catalog),
             catalog_token: self.catalog_token.or(file.catalog_token),
             allow_host: list(self.allow_host, file.allow_host),
@@ -194,6 +201,7 @@ impl ServeArgs {
             database_url: self.database_url,
             repositories,
             repository_credentials,
+            edits: self.edits.into_iter().map(|(place, how)| (without_credentials(&place).0, how)).collect(),
             catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             catalog_token: self.catalog_token,
             allow_hosts: self.allow_host,
@@ -282,6 +290,9 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     }
     if let Some(folder) = settings.drivers.as_ref().filter(|folder| !folder.is_dir()) {
         found.push(format!("drivers is {}, which is no folder. Make it, or correct the path.", folder.display()));
+    }
+    for place in settings.edits.keys().filter(|place| !settings.repositories.contains(place)) {
+        found.push(format!("edits names {place}, which is not among the repositories. Add it there, or correct it."));
     }
     let local = |place: &str| !place.contains("://") && !place.contains('@');
     for place in settings.repositories.iter().filter(|place| local(place) && !Path::new(place).exists()) {

@@ -11,6 +11,8 @@ pub enum Scope {
     Product,
     /// Members of one team, by the name of its group, `group:default/booking`.
     Team(Arc<str>),
+    /// Who may publish one offering, by its name: releases of it that are not published yet.
+    Drafts(Arc<str>),
     /// People of one partner organisation, by its namespace.
     Partner(Arc<str>),
 }

@@ -66,6 +66,9 @@ pub struct Use {
     pub release: String,
     /// The team; empty when not known.
     pub team: String,
+    /// A name that readings give for a team, and that is none here: such use is no team's until it is there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unknown_team: String,
     /// The person or service, where no team is known.
     pub principal: String,
     /// The instance; empty when not known.

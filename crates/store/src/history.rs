@@ -71,6 +71,27 @@ impl FromRow for RevisionRow {
     }
 }
 
+/// The end of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gone {
+    /// What it was called.
+    pub reference: Ref,
+    /// When it was removed here.
+    pub time: Micros,
+    /// What the event that removed it says.
+    pub data: serde_json::Value,
+}
+
+impl FromRow for Gone {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        let (reference, time) = (cells.take()?, cells.take()?);
+        // What was erased says nothing any more.
+        let data: Option<String> = cells.take()?;
+        let data = data.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(Gone { reference, time, data })
+    }
+}
+
 /// Writes a revision for each record, and the last revision of what is removed.
 pub(crate) async fn insert(conn: &mut Conn<'_>, puts: &[Record], removals: &[Removal]) -> Result<(), StoreError> {
     let all = puts.iter().map(put).chain(removals.iter().map(gone));
@@ -189,7 +210,38 @@ async fn forgotten(conn: &mut Conn<'_>, origin: &str, names: &[Ref]) -> Result<V
     Ok(found)
 }
 
+async fn removals(conn: &mut Conn<'_>, names: &[Ref]) -> Result<Vec<Gone>, StoreError> {
+    let mut found = Vec::new();
+    for some in names.chunks(NAMES) {
+        let mut statement =
+            sql("select r.ref, r.time, e.data from revisions r join events e on e.position = r.position
+             where r.document is null and not exists (select 1 from revisions n
+             where n.ref = r.ref and n.document is null and n.position > r.position)");
+        statement.push_list(" and r.ref in ", some);
+        found.extend(conn.list::<Gone>(statement).await?);
+    }
+    Ok(found)
+}
+
+async fn last_texts(conn: &mut Conn<'_>, names: &[Ref]) -> Result<Vec<Record>, StoreError> {
+    let mut found: Vec<RevisionRow> = Vec::new();
+    for some in names.chunks(NAMES) {
+        let mut statement = sql(SELECT);
+        statement.push(
+            "where r.document is not null and not exists (select 1 from revisions n
+             where n.ref = r.ref and n.document is not null and n.position > r.position)",
+        );
+        statement.push_list(" and r.ref in ", some);
+        found.extend(conn.list::<RevisionRow>(statement).await?);
+    }
+    Ok(found.into_iter().filter_map(RevisionRow::record).collect())
+}
+
 reads! {
+    /// The last end of what had each name, whether something is called so again or not, in no order.
+    fn removals(names: &[Ref]) -> Vec<Gone>;
+    /// The last text that was kept under each name, whether something is still called so or not, in no order.
+    fn last_texts(names: &[Ref]) -> Vec<Record>;
     /// The last text of records that were taken away by hand although their origin describes them, by name.
     fn forgotten(origin: &str, names: &[Ref]) -> Vec<RevisionRow>;
     /// The revisions of a record, newest first, below a position when one is given.

@@ -37,7 +37,7 @@ pub use due::Due;
 pub use error::StoreError;
 pub use events::{Broken, EventFilter};
 pub use heads::{Delta, Loaded, Tail};
-pub use history::RevisionRow;
+pub use history::{Gone, RevisionRow};
 pub use idempotency::Answer;
 pub use logins::{Login, LoginState, Tie};
 pub use operations::LogLine;

@@ -79,6 +79,7 @@ impl FromRow for Use {
             offering: cells.take()?,
             release: cells.take()?,
             team: cells.take()?,
+            unknown_team: String::new(),
             principal: cells.take()?,
             instance: cells.take()?,
             since: cells.take()?,

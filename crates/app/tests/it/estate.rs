@@ -323,3 +323,68 @@ fn taking_a_confirmation_back_brings_the_earlier_contact_back() {
         assert_eq!(contact(), "on-call@example.com");
     });
 }
+
+#[test]
+fn what_was_taken_away_is_not_brought_back_by_an_old_report() {
+    on_each("what_was_taken_away_is_not_brought_back_by_an_old_report", |world| async move {
+        platform(&world).await;
+        let ann = world.person("ann");
+        let at = |days: i64| {
+            let time = loggia_model::Micros(crate::harness::START.0 - days * 86_400_000_000);
+            Observed { time: Some(time), ..seen("postgres", "15.1", "a") }
+        };
+        let gone = |days| Observed { removed: true, ..at(days) };
+        let answers = report(&world, &ann, vec![at(9), gone(5), at(6)]).await;
+        assert_eq!(results(&answers), ["created", "gone", "older"], "within one call");
+        assert_eq!(results(&report(&world, &ann, vec![at(7)]).await), ["older"]);
+        let restarted = world.restarted().await;
+        let said = restarted.run(&ann, Observe { seen: vec![at(5)] }).await.unwrap();
+        assert_eq!(said.answer[0]["result"], "older");
+        assert!(versions(&world, &ann, "db").is_empty());
+        // What was seen after that is news.
+        assert_eq!(results(&report(&world, &ann, vec![at(4)]).await), ["created"]);
+        report(&world, &ann, vec![gone(3)]).await;
+        assert_eq!(results(&report(&world, &ann, vec![seen("postgres", "16", "a")]).await), ["created"], "now");
+    });
+}
+
+#[test]
+fn a_filter_finds_as_unknown_what_pages_call_unknown() {
+    on_each("a_filter_finds_as_unknown_what_pages_call_unknown", |world| async move {
+        platform(&world).await;
+        let ann = world.person("ann");
+        report(&world, &ann, vec![seen("postgres", "13", "a"), seen("postgres", "14", "b")]).await;
+        world.clock.advance(13 * 86_400);
+        report(&world, &ann, vec![seen("postgres", "14", "b")]).await;
+        world.clock.advance(2 * 86_400);
+        world.app.note_unseen().await.unwrap();
+        let found = |phase: &str| -> Vec<String> {
+            let is = loggia_graph::Predicate::equals("status.phase", phase);
+            world.app.graph().select(&ann.audience, &is).iter().map(|r| r.reference.to_string()).collect()
+        };
+        assert_eq!(found("unknown"), ["instance:booking/a.dev"]);
+        assert_eq!(found("ready"), ["instance:booking/b.dev"]);
+        let all = WhoRunsQuery { offering: "db".into(), ..WhoRunsQuery::default() };
+        let phases: Vec<Phase> = world.app.who_runs(&ann, &all).unwrap().iter().map(|row| row.phase).collect();
+        assert_eq!(phases, [Phase::Unknown, Phase::Ready]);
+        let position = world.app.graph().position();
+        world.app.note_unseen().await.unwrap();
+        assert_eq!(world.app.graph().position(), position, "it is noted once");
+        report(&world, &ann, vec![seen("postgres", "13", "a")]).await;
+        assert_eq!(found("ready").len(), 2, "what is seen again runs");
+    });
+}
+
+#[test]
+fn a_team_that_nobody_knows_is_told_as_one() {
+    on_each("a_team_that_nobody_knows_is_told_as_one", |world| async move {
+        platform(&world).await;
+        let admin = Caller::administrator("test", Door::Api, "r1");
+        let ghost = Observed { team: "ghosts".into(), ..seen("postgres", "15", "a") };
+        report(&world, &admin, vec![ghost, seen("postgres", "15", "a")]).await;
+        let all = WhoRunsQuery { offering: "db".into(), ..WhoRunsQuery::default() };
+        let rows = world.app.who_runs(&admin, &all).unwrap();
+        let said: Vec<_> = rows.iter().map(|row| (row.team.name(), row.unknown_team)).collect();
+        assert_eq!(said, [("booking", false), ("ghosts", true)]);
+    });
+}

@@ -9,6 +9,7 @@ mod gone;
 mod harness;
 mod order;
 mod places;
+mod publication;
 mod record;
 mod removal;
 mod signing;

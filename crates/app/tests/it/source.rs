@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
 use loggia_app::order::OrderInput;
 use loggia_app::read::SourceFile;
-use loggia_app::source::{Edit, Reader, Sources, Tree};
+use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
 use loggia_app::worker::{self, Drivers};
 use loggia_app::{Caller, Door, Error};
+use loggia_model::Ref;
 use loggia_model::operation::Verb;
 use loggia_store::EventFilter;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ const SLOW: &str = "/slow";
 struct Repository {
     now: Mutex<(String, Vec<SourceFile>)>,
     whole: AtomicUsize,
+    /// What becomes of edits; without it there are none.
+    takes: Mutex<Option<Landed>>,
 }
 
 impl Repository {
@@ -45,8 +48,8 @@ impl Reader for Repository {
         Ok(Some(Tree { commit, files, place: "file:/company/".into(), single: false }))
     }
 
-    async fn commit(&self, _: &str, _: &Edit) -> Result<String, Failure> {
-        Err(Failure::yours("It takes no edits.", "Change the file."))
+    async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
+        self.takes.lock().unwrap().clone().ok_or_else(|| Failure::yours("It takes no edits.", "Change the file."))
     }
 }
 
@@ -261,6 +264,121 @@ fn what_is_to_go_is_not_called_ready_in_between() {
         let phases: Vec<String> = past.into_iter().rev().filter_map(phase).collect();
         let after = phases.iter().skip_while(|phase| *phase != "deleting");
         assert!(after.clone().count() > 1 && after.clone().all(|phase| phase == "deleting"), "{phases:?}");
+        world.stop.send_replace(true);
+    });
+}
+
+/// The text of a component, as an editor would have it, with another owner.
+async fn changed(sources: &Sources, name: &Ref) -> (String, String) {
+    let draft = sources.draft(&admin(), name).await.unwrap();
+    (loggia_app::edit::digest(&draft.text), draft.text.replace("owner: x", "owner: y"))
+}
+
+#[test]
+fn a_change_waits_for_its_commit_after_a_restart_too() {
+    on_each("a_change_waits_for_its_commit_after_a_restart_too", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        reader.commit("c1", vec![component("a"), component("b")]);
+        let before = sources(&world, &reader, &[PLACE]);
+        follow(&world, &before);
+        world.until("read", |app| there(app, "b")).await;
+        let name: Ref = "component:default/a".parse().unwrap();
+        let (seen, text) = changed(&before, &name).await;
+        let refused = before.change(&admin(), &name, &seen, &text, "").await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+        *reader.takes.lock().unwrap() = Some(Landed { commit: "c2".into(), ..Landed::default() });
+        // Nothing reads the repository in between.
+        world.stop.send_replace(true);
+        pause().await;
+        before.change(&admin(), &name, &seen, &text, "").await.unwrap();
+        let app = world.restarted().await;
+        let record = || app.graph().get(&name).cloned().unwrap();
+        let after = Sources::new(Arc::clone(&app), Arc::clone(&reader) as Arc<dyn Reader>, vec![PLACE.into()]);
+        assert_eq!(after.waiting(&record()).await.unwrap().unwrap().commit, "c2");
+        let file = SourceFile { bytes: text.as_bytes().into(), size: text.len(), ..component("a") };
+        reader.commit("c2", vec![file, component("b")]);
+        let (after, stop) = (Arc::new(after), tokio::sync::watch::channel(false).0);
+        tokio::spawn(Arc::clone(&after).follow(|| (), stop.subscribe()));
+        for _ in 0..100 {
+            pause().await;
+            if after.waiting(&record()).await.unwrap().is_none() {
+                break;
+            }
+        }
+        assert_eq!(record().parse().spec_text("owner"), "y");
+        assert_eq!(after.waiting(&record()).await.unwrap(), None);
+        stop.send_replace(true);
+    });
+}
+
+#[test]
+fn a_proposal_waits_until_it_is_taken_in() {
+    on_each("a_proposal_waits_until_it_is_taken_in", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        reader.commit("c1", vec![component("a"), component("b")]);
+        let sources = sources(&world, &reader, &[PLACE]);
+        follow(&world, &sources);
+        world.until("read", |app| there(app, "b")).await;
+        let name: Ref = "component:default/a".parse().unwrap();
+        let (seen, text) = changed(&sources, &name).await;
+        let branch = "loggia/component-default-a-1";
+        *reader.takes.lock().unwrap() =
+            Some(Landed { commit: "p1".into(), branch: branch.into(), link: String::new() });
+        sources.change(&admin(), &name, &seen, &text, "").await.unwrap();
+        let waiting = async || {
+            let record = world.app.graph().get(&name).cloned().unwrap();
+            sources.waiting(&record).await.unwrap().map(|waiting| waiting.branch)
+        };
+        reader.commit("c2", vec![component("a"), component("b"), component("c")]);
+        sources.refresh();
+        world.until("read", |app| there(app, "c")).await;
+        pause().await;
+        assert_eq!(waiting().await.as_deref(), Some(branch), "something else moved");
+        let file = SourceFile { bytes: text.as_bytes().into(), size: text.len(), ..component("a") };
+        reader.commit("c3", vec![file, component("b"), component("c")]);
+        sources.refresh();
+        for _ in 0..100 {
+            pause().await;
+            if waiting().await.is_none() {
+                break;
+            }
+        }
+        assert_eq!(waiting().await, None);
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn a_location_keeps_its_name_whatever_files_come_and_go() {
+    on_each("a_location_keeps_its_name_whatever_files_come_and_go", |world| async move {
+        let reader = Arc::new(Repository::default());
+        let sources = sources(&world, &reader, &[PLACE]);
+        reader.commit("c1", vec![component("a")]);
+        follow(&world, &sources);
+        world.until("read", |app| there(app, "a")).await;
+        let location = || {
+            let all: Vec<_> = world.app.graph().of_kind(&loggia_graph::Audience::All, "location").collect();
+            assert_eq!(all.len(), 1);
+            let target = all[0].parse().spec_text("target").to_owned();
+            (all[0].reference.to_string(), all[0].uid, target)
+        };
+        let (name, uid, target) = location();
+        assert_eq!(target, "/company/a.yaml");
+        reader.commit("c2", vec![component("a"), component("b")]);
+        sources.refresh();
+        world.until("read", |app| there(app, "b")).await;
+        assert_eq!(location(), (name.clone(), uid, target.clone()));
+        // A file that is gone is no place; the name stays.
+        reader.commit("c3", vec![component("b"), component("c")]);
+        sources.refresh();
+        world.until("read", |app| there(app, "c")).await;
+        assert_eq!(location(), (name.clone(), uid, "/company/".to_owned()));
+        let graph = world.app.graph();
+        let c = graph.get_text("component:default/c").cloned().unwrap();
+        let chain = loggia_app::location::ancestors(&graph, &loggia_graph::Audience::All, &c);
+        assert_eq!(chain.last().unwrap().reference.to_string(), name);
         world.stop.send_replace(true);
     });
 }

@@ -153,3 +153,61 @@ fn a_duplicate_is_told() {
         assert_eq!(world.names("component"), ["component:default/a"]);
     });
 }
+
+/// #25622: an annotation that is a list is told as what it is, at its place; nothing else is said to be missing.
+#[test]
+fn an_annotation_that_is_a_list_is_told_as_one() {
+    on_each("an_annotation_that_is_a_list_is_told_as_one", |world| async move {
+        let listed =
+            component("a", "x").replace("  name: a\n", "  name: a\n  annotations:\n    acme.com/teams: [b, c]\n");
+        let report = world.sync(ORIGIN, &[("a.yaml", &listed), ("b.yaml", &component("b", "x"))]).await;
+        assert_eq!(world.names("component"), ["component:default/b"]);
+        let said: Vec<_> = report.problems.iter().map(|p| (p.path.as_str(), p.file.as_deref(), p.line)).collect();
+        assert_eq!(said, [("metadata.annotations.acme.com/teams", Some("a.yaml"), Some(6))], "{:?}", report.problems);
+        let text = report.problems[0].to_string();
+        assert!(text.contains("string") && !text.contains("managed-by-location"), "{text}");
+    });
+}
+
+/// #4834, #4336, #9245: what is wrong is told before anything is pushed, by the same code, without a server.
+#[test]
+fn a_check_without_a_server_says_what_a_synchronisation_says() {
+    on_each("a_check_without_a_server_says_what_a_synchronisation_says", |world| async move {
+        let wrong = component("a", "x").replace("  type: service\n", "");
+        let files = [("a.yaml", wrong.as_str()), ("b.yaml", "kind: [broken"), ("c.yaml", &component("c", "x"))];
+        let report = world.sync(ORIGIN, &files).await;
+        let files: Vec<_> = files.iter().map(|(path, text)| crate::harness::file(path, text)).collect();
+        let checked = loggia_app::check::check(&files).problems;
+        let line = |problem: &loggia_model::Problem| (problem.to_string(), problem.line, problem.column);
+        let mut synced: Vec<_> = report.problems.iter().map(line).collect();
+        synced.sort();
+        let mut before: Vec<_> = checked.iter().map(line).collect();
+        before.sort();
+        assert_eq!((synced.len(), &synced), (2, &before));
+    });
+}
+
+/// #10262, #13177: a problem that is about another thing too names both by their full names.
+#[test]
+fn a_problem_names_what_it_is_about() {
+    on_each("a_problem_names_what_it_is_about", |world| async move {
+        world.sync(ORIGIN, &[("a.yaml", &component("a", "first"))]).await;
+        let report = world.sync("repository:other", &[("z.yaml", &component("a", "second"))]).await;
+        let text = report.problems[0].to_string();
+        assert!(text.contains("component:default/a") && text.contains(ORIGIN), "{text}");
+    });
+}
+
+/// #15521: what is gone from its source goes, and may come from another one afterwards.
+#[test]
+fn what_left_one_source_may_come_from_another() {
+    on_each("what_left_one_source_may_come_from_another", |world| async move {
+        let (a, b) = (component("a", "x"), component("b", "x"));
+        world.sync(ORIGIN, &[("a.yaml", &a), ("b.yaml", &b)]).await;
+        world.sync(ORIGIN, &[("b.yaml", &b)]).await;
+        let report = world.sync("repository:other", &[("here.yaml", &a)]).await;
+        assert_eq!((report.created, report.problems.len()), (1, 0), "{report:?}");
+        let graph = world.app.graph();
+        assert_eq!(&*graph.get_text("component:default/a").unwrap().source.origin, "repository:other");
+    });
+}

@@ -86,6 +86,11 @@ fn what_readings_name_and_nobody_knows_is_told() {
             |field: &str, name: &str, readings| UnknownName { field: field.into(), name: name.into(), readings };
         assert_eq!(said.new, 3);
         assert_eq!(said.unknown, [unknown("offering", "dbs", 1), unknown("team", "group:default/bookings", 2)]);
+        // What a team is said to do that does not exist is no team's use.
+        let uses = world.app.uses(&admin, &UsageFilter::default()).await.unwrap();
+        let mut teams: Vec<_> = uses.iter().map(|row| (row.team.as_str(), row.unknown_team.as_str())).collect();
+        teams.sort_unstable();
+        assert_eq!(teams, [("", "group:default/bookings"), ("group:default/booking", "")]);
         let wrong = world.app.report_usage(&admin, vec![reading("4", json!({"team": "user:default/ann"}))]).await;
         assert!(wrong.unwrap_err().to_string().contains("not the name of a team"));
     });

@@ -93,6 +93,48 @@ async fn edits_are_commits_of_their_authors() {
     assert!(matches!(escape, Err(EditError::Path(_))));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_becomes_a_patch_that_git_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("checkout");
+    repository(&work);
+    let source = open(&work, &folder.path().join("cache"));
+    let text = "kind: A\r\n# ü, and no end of line";
+    let mut made = edit("a.yaml", text, Some("kind: A\n"));
+    made.author.name = "Noor".to_owned();
+    let patch = source.patch_of(&made).await.unwrap();
+    assert_eq!(git(&work, &["rev-list", "--count", "HEAD"]), "1", "nothing was pushed");
+    let (file, other) = (folder.path().join("a.patch"), folder.path().join("other"));
+    std::fs::write(&file, patch).unwrap();
+    git(folder.path(), &["clone", "-q", &work.to_string_lossy(), &other.to_string_lossy()]);
+    git(&other, &["apply", "--check", &file.to_string_lossy()]);
+    git(
+        &other,
+        &["-c", "user.name=Bo", "-c", "user.email=b@example.com", "am", "-q", "--keep-cr", &file.to_string_lossy()],
+    );
+    assert_eq!(std::fs::read(other.join("a.yaml")).unwrap(), text.as_bytes());
+    assert_eq!(git(&other, &["log", "-1", "--format=%an <%ae> %s"]), "Noor <noor@example.com> Change the promise");
+    let stale = source.patch_of(&edit("a.yaml", text, Some("kind: Z\n"))).await;
+    assert!(matches!(stale, Err(EditError::Changed(_))), "{stale:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_may_wait_on_a_branch_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join("checkout");
+    repository(&work);
+    let source = open(&work, &folder.path().join("cache"));
+    let about = "offering-default-a.b_c";
+    for (number, text) in [(1, "kind: B\n"), (2, "kind: C\n")] {
+        let proposed = source.propose_edit(&edit("a.yaml", text, Some("kind: A\n")), about).await.unwrap();
+        assert_eq!(proposed.branch, format!("loggia/offering-default-a-b-c-{number}"));
+        assert_eq!(git(&work, &["show", &format!("{}:a.yaml", proposed.branch)]), text.trim());
+        assert_eq!(git(&work, &["rev-parse", &proposed.branch]), proposed.commit);
+        assert!(proposed.link.is_empty(), "a folder has no page");
+    }
+    assert_eq!(git(&work, &["show", "main:a.yaml"]), "kind: A");
+}
+
 #[tokio::test]
 async fn a_plain_folder_is_walked_without_leaving_it() {
     let folder = tempfile::tempdir().unwrap();

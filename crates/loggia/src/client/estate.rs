@@ -72,11 +72,12 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
         let team = text(row, "/team");
         let contact = text(row, "/contact");
         let version = Some(text(row, "/version")).filter(|version| !version.is_empty());
+        let withdrawn = if text(row, "/withdrawn").is_empty() { "" } else { " (withdrawn)" };
         let mut cells = vec![
             team.rsplit('/').next().unwrap_or(&team).to_owned(),
             text(row, "/name"),
             text(row, "/environment"),
-            version.unwrap_or_else(|| "unknown".to_owned()),
+            version.unwrap_or_else(|| "unknown".to_owned()) + withdrawn,
         ];
         cells.extend([day(row, "/since"), day(row, "/lastSeen"), contact.replace("user:default/", "")]);
         cells.extend([text(row, "/step"), text(row, "/knownBy"), text(row, "/phase")]);

@@ -11,6 +11,7 @@ pub mod open;
 pub mod order;
 pub mod output;
 pub mod records;
+pub mod release;
 pub mod secrets;
 pub mod yaml;
 

@@ -140,6 +140,7 @@ pub static KIND: Kind = Kind {
 fn check(document: &Document, out: &mut Vec<Problem>) {
     own::check_shared(document, out);
     own::check_links(document, LINKS, out);
+    crate::publication::check(document, out);
     let Some(spec) = own::spec::<ReleaseSpec>(document, &SCHEMA, out) else { return };
     let name = format!("{}-{}", spec.offering, spec.version);
     if document.name() != name {

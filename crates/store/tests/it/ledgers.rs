@@ -112,6 +112,7 @@ async fn usage_is_kept_once_and_rolled_up() {
             offering: "offering:default/postgres".to_owned(),
             release: "postgres-2.2.0".to_owned(),
             team: "group:default/booking".to_owned(),
+            unknown_team: String::new(),
             principal: String::new(),
             instance: "instance:booking/db.test".to_owned(),
             since: first[0].time,

@@ -19,6 +19,7 @@ mod orders;
 mod parameter;
 mod records;
 pub mod registry;
+mod releases;
 mod route;
 mod schema;
 mod search;

@@ -3,8 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    events, forms, instances, logins, me, observe, openapi, operations, orders, records, schema, search, secrets,
-    sessions, sources, stream, tokens, usage, who_runs, write,
+    events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases, schema, search,
+    secrets, sessions, sources, stream, tokens, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -14,8 +14,19 @@ use loggia_model::operation::Operation;
 use std::sync::LazyLock;
 
 static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
-    let groups =
-        [reading(), writing(), getting(), running(), estate(), using(), sourcing(), watching(), own(), platform()];
+    let groups = [
+        reading(),
+        writing(),
+        getting(),
+        running(),
+        estate(),
+        using(),
+        sourcing(),
+        watching(),
+        own(),
+        platform(),
+        releases::routes(),
+    ];
     groups.into_iter().flatten().collect()
 });
 

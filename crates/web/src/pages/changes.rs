@@ -75,6 +75,11 @@ fn what(kind: &str) -> String {
         "instance.gone" => "Gone: it was looked for, and is not there any more",
         "instance.enrolled" => "Confirmed by its team",
         "instance.withdrawn" => "Only observed again",
+        "instance.unseen" => "Not seen for too long: nobody knows whether it still runs",
+        "release.published" => "Published",
+        "release.proposed" => "Made a candidate",
+        "release.republished" => "Published again",
+        "release.yanked" => "Withdrawn",
         "secret.revealed" => "A secret was shown",
         other => match other.rsplit_once('.') {
             Some((_, "applied")) => "Written",

@@ -10,12 +10,13 @@ use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use loggia_app::edit::digest;
 use loggia_app::policy::Subject;
 use loggia_app::record::Apply;
+use loggia_app::source::Delivery;
 use loggia_app::writing::may_write;
 use loggia_app::{Error, prepare};
 use loggia_model::{Problem, Record, Ref, yaml};
@@ -47,6 +48,10 @@ struct EditPage {
     href: String,
     action: String,
     repository: bool,
+    /// What the button says; empty when only a patch is made.
+    button: &'static str,
+    /// What becomes of the change.
+    help: &'static str,
     seen: String,
     text: Field,
     why: Field,
@@ -85,24 +90,46 @@ async fn save(visit: Visit, Path((kind, namespace, name)): At, body: Bytes) -> A
     may_change(&visit, &record)?;
     let form = Form::read(&body);
     let (text, seen, why) = (form.exact("text"), form.one("seen"), form.one("why"));
+    if form.one("as") == "patch" && !record.source.is_server() {
+        match visit.state.sources.patch(&visit.caller, &record.reference, seen, text, why).await {
+            Ok(patch) => return Ok(download(&record, patch)),
+            Err(error) => return again(&visit, &record, (text, seen, why), error).await,
+        }
+    }
     let done = if record.source.is_server() {
         apply(&visit, &record, seen, text).await.map(|()| "saved")
     } else {
         let sources = &visit.state.sources;
-        sources.change(&visit.caller, &record.reference, seen, text, why).await.map(|_| "committed")
+        let landed = sources.change(&visit.caller, &record.reference, seen, text, why).await;
+        landed.map(|landed| if landed.branch.is_empty() { "committed" } else { "branched" })
     };
-    let problems = match done {
-        Ok(done) => {
-            return Ok(Redirect::to(&format!("{}?done={done}", entity::page(&record.reference))).into_response());
-        }
-        Err(Error::Invalid(problems)) => problems,
-        Err(Error::Refused(refusal)) => vec![Problem::new(&refusal.rule, "", refusal.message, refusal.mend)],
-        Err(Error::Conflict(text)) => {
+    match done {
+        Ok(done) => Ok(Redirect::to(&format!("{}?done={done}", entity::page(&record.reference))).into_response()),
+        Err(error) => again(&visit, &record, (text, seen, why), error).await,
+    }
+}
+
+/// The change as a file for `git am`.
+fn download(record: &Record, patch: Vec<u8>) -> Response {
+    let kind = HeaderValue::from_static("text/x-patch; charset=utf-8");
+    let name = record.reference.name().replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c), "-");
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{name}.patch\""));
+    let name = name.unwrap_or(HeaderValue::from_static("attachment"));
+    ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], patch).into_response()
+}
+
+/// The form once more, with what was typed and what is wrong.
+async fn again(visit: &Visit, record: &Record, typed: (&str, &str, &str), error: Error) -> Answer {
+    let problems = match error {
+        Error::Invalid(problems) => problems,
+        Error::Refused(refusal) => vec![Problem::new(&refusal.rule, "", refusal.message, refusal.mend)],
+        Error::Conflict(text) => {
             vec![Problem::new("conflict", "", text, "Copy what you wrote, then begin again.")]
         }
-        Err(error) => return Err(error.into()),
+        error => return Err(error.into()),
     };
-    let mut answer = show(&visit, &record, text.to_owned(), seen.to_owned(), why, &problems)?;
+    let (text, seen, why) = typed;
+    let mut answer = show(visit, record, text.to_owned(), seen.to_owned(), why, &problems)?;
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     Ok(answer)
 }
@@ -127,6 +154,25 @@ async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result
     visit.app().run(&visit.caller, command).await.map(drop)
 }
 
+/// What the button says, and what becomes of the change.
+fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static str) {
+    if record.source.is_server() {
+        return ("Save", "");
+    }
+    match visit.state.sources.delivery(record) {
+        Delivery::Push => (
+            "Commit",
+            "This makes a commit in your name. The page shows it as soon as the repository was read again, within seconds.",
+        ),
+        Delivery::Request => (
+            "Propose",
+            "This makes a commit in your name on a branch of its own, for a change request. The page shows it once it \
+             was taken in.",
+        ),
+        Delivery::Patch => ("", "You get the change as a file. Bring it into the repository with git am."),
+    }
+}
+
 fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, problems: &[Problem]) -> Answer {
     let reference = &record.reference;
     let said = problems.iter().map(|problem| {
@@ -141,6 +187,7 @@ fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, p
         ..Field::default()
     };
     let repository = !record.source.is_server();
+    let (button, help) = what_becomes(visit, record);
     visit.page(&EditPage {
         shell: Shell { command: format!("loggia apply -f {}.yaml", reference.name()), ..visit.shell(None) },
         crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],
@@ -150,6 +197,8 @@ fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, p
         href: entity::page(reference),
         action: format!("{}/edit", entity::page(reference)),
         repository,
+        button,
+        help,
         seen,
         text: Field { value: text, required: true, ..field("text", "Text", Input::Area) },
         why: Field {

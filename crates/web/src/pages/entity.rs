@@ -14,6 +14,7 @@ use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::location::UNREADABLE;
 use loggia_app::policy::Subject;
+use loggia_app::source::Waiting;
 use loggia_app::sync::SOURCE_GONE;
 use loggia_app::writing::may_write;
 use loggia_model::{Document, Kind, Record, Ref, RelationType};
@@ -146,7 +147,7 @@ struct EntityPage {
     relations: Vec<(String, Vec<Link>)>,
     source: String,
     may_edit: bool,
-    waiting: String,
+    waiting: Option<Waiting>,
     gone_from_source: String,
     /// Why something at a registered place was not taken, line by line.
     not_taken: Vec<String>,
@@ -198,7 +199,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         relations: relations(&visit, reference),
         source: super::edit::place(&record),
         may_edit: may_edit(&visit, &record),
-        waiting: visit.state.sources.waiting(reference).unwrap_or_default(),
+        waiting: visit.state.sources.waiting(&record).await?,
         gone_from_source: condition(&record, SOURCE_GONE),
         not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),

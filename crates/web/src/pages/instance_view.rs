@@ -54,6 +54,8 @@ pub struct InstancePage {
     relations: Vec<(String, Vec<Link>)>,
     may: May,
     newer_version: String,
+    /// Why the version that it has was withdrawn.
+    withdrawn: String,
     entity: String,
 }
 
@@ -157,6 +159,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
+        withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
         may,

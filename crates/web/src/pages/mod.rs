@@ -24,6 +24,7 @@ pub mod operation;
 pub mod order;
 pub mod order_form;
 pub mod picture;
+pub mod releases;
 pub mod search;
 pub mod source;
 pub mod team;
@@ -52,6 +53,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(offering::routes())
         .merge(operation::routes())
         .merge(order::routes())
+        .merge(releases::routes())
         .merge(search::routes())
         .merge(source::routes())
         .merge(team::routes())

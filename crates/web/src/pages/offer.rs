@@ -120,8 +120,12 @@ pub fn all(visit: &Visit) -> Vec<Offer> {
     offers
 }
 
-/// How many teams run an offering: counted from what runs.
+/// How many teams run an offering: counted from what runs. A name that is only reported is no team.
 fn teams(visit: &Visit, offering: &str) -> usize {
     let runs = Predicate::equals("kind", "instance").and(Predicate::equals("spec.offering", offering));
-    visit.graph.facets(visit.audience(), &runs, &["spec.team".to_owned()]).first().map_or(0, Vec::len)
+    visit
+        .graph
+        .facets(visit.audience(), &runs, &["spec.team".to_owned()])
+        .first()
+        .map_or(0, |teams| teams.iter().filter(|(team, _)| visit.graph.get_text(team).is_some()).count())
 }

@@ -1,6 +1,7 @@
 //! The page of one offering.
 
 use super::offer::Offer;
+use super::releases::{Verb, verbs};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{docs, files, markdown, offer};
@@ -11,7 +12,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::offering::{publication, releases};
+use loggia_app::offering::{release_status, releases};
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::kinds::offering::Alternative;
 use loggia_model::kinds::release::ReleaseSpec;
@@ -53,12 +54,17 @@ struct PlanRow {
 
 /// One version.
 struct ReleaseView {
+    /// Name of the release.
+    name: String,
     version: String,
     upstream: String,
     notes: String,
     upgrade: String,
-    /// Draft, candidate or yanked; empty when published.
-    publication: String,
+    /// Draft, candidate or withdrawn; empty when published.
+    publication: &'static str,
+    /// Why it was withdrawn.
+    reason: String,
+    verbs: Vec<Verb>,
     used: usize,
     since: When,
 }
@@ -144,7 +150,7 @@ fn alternative_href(visit: &Visit, name: &str) -> String {
 
 fn release(visit: &Visit, record: &Arc<Record>, rows: &[WhoRunsRow]) -> Option<ReleaseView> {
     let spec: ReleaseSpec = record.spec().ok()?;
-    let publication = publication(record);
+    let status = release_status(record);
     let upgrade = spec.upgrade.as_ref();
     Some(ReleaseView {
         upstream: spec.upstream.as_ref().map(|up| format!("{} {}", up.name, up.version)).unwrap_or_default(),
@@ -152,7 +158,10 @@ fn release(visit: &Visit, record: &Arc<Record>, rows: &[WhoRunsRow]) -> Option<R
         upgrade: upgrade
             .map(|up| format!("{}; {}", words::upgrade(up.strategy), words::rollback(up.rollback)))
             .unwrap_or_default(),
-        publication: if publication == "published" { String::new() } else { publication },
+        publication: words::publication(status.publication),
+        reason: status.reason,
+        verbs: verbs(visit, record),
+        name: record.reference.name().to_owned(),
         used: rows.iter().filter(|row| row.release == record.reference.name()).count(),
         since: When::ago(visit.app().now(), Some(record.created_at)),
         version: spec.version,
@@ -173,7 +182,7 @@ fn used_by(rows: &[WhoRunsRow]) -> Vec<UseRow> {
     };
     let one = |(team, rows): (&str, Vec<&WhoRunsRow>)| UseRow {
         team: team.to_owned(),
-        href: rows.first().map(|row| super::team::href(&row.team)).unwrap_or_default(),
+        href: rows.first().filter(|row| !row.unknown_team).map(|row| super::team::href(&row.team)).unwrap_or_default(),
         places: distinct(rows.iter().map(|row| row.environment.clone()).collect()),
         versions: distinct(rows.iter().map(|row| row.version.clone()).collect()),
     };

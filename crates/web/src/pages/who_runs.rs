@@ -56,6 +56,8 @@ struct RowView {
     environment: String,
     version: String,
     release: String,
+    /// Why its version was withdrawn.
+    withdrawn: String,
     since: When,
     seen: When,
     contact: String,
@@ -106,7 +108,7 @@ async fn show(visit: Visit) -> Answer {
         }
         Err(error) => return Err(error.into()),
     };
-    let mut teams: Vec<&Ref> = rows.iter().map(|row| &row.team).collect();
+    let mut teams: Vec<&Ref> = rows.iter().filter(|row| !row.unknown_team).map(|row| &row.team).collect();
     teams.dedup();
     let shell = Shell {
         command: command(&query),
@@ -139,7 +141,8 @@ fn view(visit: &Visit, row: &WhoRunsRow) -> RowView {
     let known = person.as_ref().and_then(|person| visit.graph.get(person));
     RowView {
         team: row.team_title.clone(),
-        team_href: team::href(&row.team),
+        team_href: if row.unknown_team { String::new() } else { team::href(&row.team) },
+        withdrawn: row.withdrawn.clone(),
         name: row.name.clone(),
         href: instance::href(&row.instance),
         environment: row.environment.clone(),

@@ -3,7 +3,7 @@
 use loggia_model::instance::{Phase, Step};
 use loggia_model::kinds::offering::{OfferingSpec, Per, Plan, Price, Stage};
 use loggia_model::kinds::release::{Rollback, Strategy};
-use loggia_model::{Micros, time};
+use loggia_model::{Micros, Publication, time};
 use serde_json::{Map, Value};
 
 /// A point in time for people, with the exact text for machines.
@@ -82,6 +82,16 @@ pub fn day(at: Micros) -> String {
 /// A day in a table: "3 Feb 2026".
 pub fn short_day(at: Micros) -> String {
     at.datetime().format("%-d %b %Y").to_string()
+}
+
+/// How far a release is; nothing to say of a published one.
+pub fn publication(publication: Publication) -> &'static str {
+    match publication {
+        Publication::Draft => "draft",
+        Publication::Candidate => "candidate",
+        Publication::Published => "",
+        Publication::Yanked => "withdrawn",
+    }
 }
 
 /// The state of an instance: the shape of its badge, and its words.

@@ -74,6 +74,8 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         ("{kind}", kind),
         ("{plural}", Kind::find(kind).map_or("components", |kind| kind.plural)),
         ("{offering}", if name == "orders" { "postgres" } else { name }),
+        ("{release}", if name == "orders" || name == "postgres" { "postgres-1.0.0" } else { name }),
+        ("{verb}", "publish"),
         ("{output}", "password"),
         ("{user}", if name == "orders" { "bob" } else { name }),
         ("{namespace}", namespace),

@@ -20,7 +20,9 @@ const ROLES: [&str; 10] =
 /// A request that would pass for whoever may, so that only the right makes the difference.
 fn sample(route: &Route) -> (String, Option<Value>) {
     let mut path = route.path.to_owned();
+    let release = route.path.contains("/releases/");
     let name = if route.path.contains("instances") { "main.dev" } else { "orders" };
+    let name = if release { "postgres-1.0.0" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -55,6 +57,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "setSecret" => json!({"value": "x"}),
         "dismissUnmatched" => json!({"keys": ["nothing"]}),
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
+        "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),
         _ => json!({}),

@@ -13,7 +13,7 @@ use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
-use loggia_app::source::{Edit, Reader, Sources, Tree};
+use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
 use loggia_app::token::TokenWish;
 use loggia_app::{App, Parts};
 use loggia_model::{Ref, yaml};
@@ -82,7 +82,7 @@ impl Reader for NoSources {
         Ok(None)
     }
 
-    async fn commit(&self, _: &str, _: &Edit) -> Result<String, Failure> {
+    async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
         Err(Failure::ours("This source takes no edits.", "Edit it where it is."))
     }
 }

@@ -1,6 +1,6 @@
 //! An edit made on a page, as a commit in the name of its author.
 
-use super::{Source, SourceError, objects};
+use super::{Source, SourceError, forge, objects};
 use crate::git::cli::{Call, Git, GitError};
 use crate::git::import::{self, NewCommit, NewFile, Signature, path_is_safe};
 
@@ -17,6 +17,29 @@ pub struct Edit {
     pub bytes: Option<Vec<u8>>,
     /// The content that the author saw; when the file has changed since, nothing is written. `None` for a new file.
     pub seen: Option<Vec<u8>>,
+}
+
+/// An edit that waits on a branch of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// The commit.
+    pub commit: String,
+    /// The branch.
+    pub branch: String,
+    /// Where a change request for it is opened; empty when the host is not known.
+    pub link: String,
+}
+
+/// A commit that is in the cache only, and what points to it there.
+struct Made {
+    target: String,
+    commit: String,
+}
+
+/// A text as a part of the name of a branch.
+fn slug(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    plain.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// Why an edit was not made.
@@ -51,6 +74,37 @@ impl Source {
     /// # Errors
     /// When the file was changed by somebody else, or the repository does not take the commit; nothing is changed then.
     pub async fn commit_edit(&self, edit: &Edit, push: bool) -> Result<String, EditError> {
+        let (git, made) = self.make(edit).await?;
+        let pushed = if push { self.push(git, &made).await } else { Ok(()) };
+        self.forget(git, &made).await?;
+        pushed.map(|()| made.commit)
+    }
+
+    /// Commits one edit and sends it as a branch of its own, `loggia/<about>-<n>`.
+    ///
+    /// # Errors
+    /// As [`Source::commit_edit`].
+    pub async fn propose_edit(&self, edit: &Edit, about: &str) -> Result<Proposed, EditError> {
+        let (git, made) = self.make(edit).await?;
+        let proposed = self.propose(git, &made, about).await;
+        self.forget(git, &made).await?;
+        proposed
+    }
+
+    /// One edit as a patch for `git am`. Nothing is sent.
+    ///
+    /// # Errors
+    /// As [`Source::commit_edit`].
+    pub async fn patch_of(&self, edit: &Edit) -> Result<Vec<u8>, EditError> {
+        let (git, made) = self.make(edit).await?;
+        let args = ["format-patch", "--stdout", "--no-signature", "--binary", "--full-index", "-1", &made.commit];
+        let patch = git.bytes(Call::new(&self.options.cache, args)).await;
+        self.forget(git, &made).await?;
+        Ok(patch?)
+    }
+
+    /// Makes the commit of an edit, in the cache only.
+    async fn make(&self, edit: &Edit) -> Result<(&Git, Made), EditError> {
         let Some(git) = &self.git else { return Err(EditError::NotARepository) };
         if !path_is_safe(&edit.path) {
             return Err(EditError::Path(edit.path.clone()));
@@ -62,9 +116,25 @@ impl Source {
         // A name of its own for each edit: two at the same time do not meet.
         let target = format!("refs/loggia/edits/{:032x}", rand::random::<u128>());
         let commit = self.write(git, edit, &head, &target).await?;
-        let pushed = if push { self.push(git, &target).await } else { Ok(()) };
-        git.bytes(Call::new(&self.options.cache, ["update-ref", "-d", &target])).await?;
-        pushed.map(|()| commit)
+        Ok((git, Made { target, commit }))
+    }
+
+    async fn forget(&self, git: &Git, made: &Made) -> Result<(), EditError> {
+        Ok(git.bytes(Call::new(&self.options.cache, ["update-ref", "-d", &made.target])).await.map(drop)?)
+    }
+
+    async fn propose(&self, git: &Git, made: &Made, about: &str) -> Result<Proposed, EditError> {
+        let front = format!("loggia/{}-", slug(about));
+        let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
+        let pattern = format!("refs/heads/{front}*");
+        let text = git.text(self.remote(args.chain([self.address(), pattern]))).await?;
+        let taken = text.lines().filter_map(|line| line.rsplit_once(&front)?.1.parse::<u32>().ok()).max();
+        let branch = format!("{front}{}", taken.unwrap_or_default() + 1);
+        self.send(git, made, &format!("refs/heads/{branch}")).await?;
+        let base = self.base(git).await?;
+        let base = base.strip_prefix("refs/heads/").unwrap_or(&base);
+        let link = forge::compare(&self.options.location, base, &branch).unwrap_or_default();
+        Ok(Proposed { commit: made.commit.clone(), branch, link })
     }
 
     async fn write(&self, git: &Git, edit: &Edit, head: &str, target: &str) -> Result<String, EditError> {
@@ -78,13 +148,22 @@ impl Source {
         Ok(git.text(Call::new(&self.options.cache, ["rev-parse", "--verify", target])).await?)
     }
 
-    async fn push(&self, git: &Git, target: &str) -> Result<(), EditError> {
-        let branch = match &self.options.branch {
-            Some(branch) => format!("refs/heads/{branch}"),
-            None => self.default_branch(git).await?,
-        };
+    async fn push(&self, git: &Git, made: &Made) -> Result<(), EditError> {
+        let branch = self.base(git).await?;
+        self.send(git, made, &branch).await
+    }
+
+    /// The full name of the branch that is read.
+    async fn base(&self, git: &Git) -> Result<String, EditError> {
+        match &self.options.branch {
+            Some(branch) => Ok(format!("refs/heads/{branch}")),
+            None => self.default_branch(git).await,
+        }
+    }
+
+    async fn send(&self, git: &Git, made: &Made, branch: &str) -> Result<(), EditError> {
         let args = ["push", "--quiet", "--no-verify", "--end-of-options"].into_iter().map(str::to_owned);
-        let call = self.remote(args.chain([self.address(), format!("{target}:{branch}")]));
+        let call = self.remote(args.chain([self.address(), format!("{}:{branch}", made.target)]));
         git.bytes(call).await.map(drop).map_err(|error| match error {
             GitError::Refused(why) => EditError::PushRejected(why),
             other => other.into(),

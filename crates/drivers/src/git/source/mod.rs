@@ -5,9 +5,10 @@
 
 mod edit;
 pub(crate) mod folder;
+mod forge;
 mod objects;
 
-pub use edit::{Edit, EditError};
+pub use edit::{Edit, EditError, Proposed};
 
 use super::cli::{Call, Git, GitError};
 use loggia_app::driver::Secret;

@@ -10,7 +10,7 @@ use loggia_app::driver::Failure;
 use loggia_app::fetch::{Fetch, not_allowed};
 use loggia_app::read::SourceFile;
 use loggia_app::settings::Settings;
-use loggia_app::source::{Edit, Reader, Sources, Tree};
+use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
 use loggia_store::Target;
 use loggia_web::{WebState, router};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Reader for OneFile {
         Ok(Some(Tree { commit: "1".into(), files: vec![file], place: "file:/repo/".into(), single: false }))
     }
 
-    async fn commit(&self, _: &str, _: &Edit) -> Result<String, Failure> {
+    async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
         Err(Failure::ours("This source takes no edits.", "Edit it where it is."))
     }
 }
