@@ -47,7 +47,11 @@ impl Graph {
         // Quotes within texts are escaped, and what stands before `metadata` holds no objects: this is the one.
         let at = text.find(METADATA).map_or(text.len(), |at| at + METADATA.len());
         let (head, tail) = text.split_at(at);
-        out.reserve(text.len() + 512);
+        let number = self.nodes.of_uid(record.uid);
+        let relations = number.map(|number| self.sorted_relations(audience, number)).unwrap_or_default();
+        let names: usize = relations.iter().map(|(_, target)| target.as_str().len()).sum();
+        // Beside the texts: what one relation needs around its name, and identity, tag and brackets.
+        out.reserve(text.len() + status.map_or(0, str::len) + names + relations.len() * 64 + 256);
         out.push_str(head);
         if !tail.is_empty() {
             // Writing to a String does not fail.
@@ -59,14 +63,12 @@ impl Graph {
             out.push_str(tail);
         }
         out.push_str(",\"relations\":[");
-        if let Some(number) = self.nodes.of_uid(record.uid) {
-            for (at, (relation, target)) in self.sorted_relations(audience, number).into_iter().enumerate() {
-                out.push_str(if at > 0 { ",{\"targetRef\":" } else { "{\"targetRef\":" });
-                write_text(target.as_str(), out);
-                out.push_str(",\"type\":\"");
-                out.push_str(relation.name());
-                out.push_str("\"}");
-            }
+        for (at, (relation, target)) in relations.into_iter().enumerate() {
+            out.push_str(if at > 0 { ",{\"targetRef\":" } else { "{\"targetRef\":" });
+            write_text(target.as_str(), out);
+            out.push_str(",\"type\":\"");
+            out.push_str(relation.name());
+            out.push_str("\"}");
         }
         out.push(']');
         if let Some(status) = status {

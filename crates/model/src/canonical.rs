@@ -48,7 +48,9 @@ pub fn write(value: &Value, out: &mut String) {
 
 /// Appends a JSON string literal.
 pub fn write_text(text: &str, out: &mut String) {
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+    // Without an early end, so that many bytes are looked at in one step.
+    let escapes = text.bytes().fold(false, |any, b| any | (b < 0x20) | (b == b'"') | (b == b'\\'));
+    if !escapes {
         out.push('"');
         out.push_str(text);
         out.push('"');

@@ -75,15 +75,13 @@ impl Gate {
 
     /// The answer, compressed when the client takes that.
     async fn squeezed<S: Inner>(self, request: Request, inner: S) -> Response {
-        // Git packs are compressed already, and events must not wait for a full buffer.
-        let suited = DefaultPredicate::new().and(NotForContentType::const_new("application/x-git"));
         if !request.headers().contains_key(header::ACCEPT_ENCODING) {
             let mut response = self.answered(request, inner).await;
-            if suited.should_compress(&response) {
-                response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-            }
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
             return response;
         }
+        // Git packs are compressed already, and events must not wait for a full buffer.
+        let suited = DefaultPredicate::new().and(NotForContentType::const_new("application/x-git"));
         let inside = service_fn(move |request| {
             let answered = self.clone().answered(request, inner.clone());
             async { Ok::<Message<Body>, Infallible>(answered.await) }
