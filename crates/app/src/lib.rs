@@ -59,6 +59,7 @@ pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod sources;
+mod shelf;
 mod standing;
 pub mod sync;
 pub mod team;

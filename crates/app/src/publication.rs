@@ -11,6 +11,7 @@ use crate::files;
 use crate::offering::{publication, release_status};
 use crate::prepare::Prepared;
 use crate::record::visible;
+use crate::shelf::Shelf;
 use crate::writing::may_write;
 use loggia_graph::Graph;
 use loggia_model::kinds::offering::OfferingSpec;
@@ -36,13 +37,16 @@ impl Publishing<'_> {
     /// Publishes a text, or says why it may not be. Every way to a published release leads through here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a version that is not one of its offering.
+    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes.
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
         if let Some(offering) = self.offering(document.spec_text("offering")) {
             version::check(offering.versioning, document.spec_text("version")).map_err(|message| {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
                 Error::invalid("release.versioning", "spec.version", message, mend)
             })?;
+            if let Some(problem) = Shelf::of(self, document).lie(offering.versioning, document) {
+                return Err(Error::Invalid(vec![problem]));
+            }
         }
         let since = Some(self.now);
         Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })

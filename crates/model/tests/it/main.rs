@@ -1,5 +1,6 @@
 //! Tests of the model through its public interface.
 
+mod contracts;
 mod corpus;
 mod examples;
 mod flatten;
