@@ -68,8 +68,9 @@ impl<'a> Shelf<'a> {
         let own = release.reference();
         let mut places: HashMap<String, Place<'a>> = HashMap::new();
         for record in known.into_iter().filter(|record| record.reference != own) {
-            if let Some(version) = record.reference.name().strip_prefix(&prefix) {
-                places.entry(version.to_owned()).or_default().known = Some(record);
+            let version = record.reference.name().strip_prefix(&prefix).map(str::to_owned);
+            if let Some(version) = version {
+                places.entry(version).or_default().known = Some(record);
             }
         }
         for text in files.iter().filter(|text| text.kind == "Release" && text.reference != own) {
@@ -88,6 +89,13 @@ impl<'a> Shelf<'a> {
     pub(crate) fn before(&self, version: &Version) -> Option<ReleaseSpec> {
         let below = self.places.iter().rev().filter(|(one, _)| one < version && !one.is_pre_release());
         below.map(|(_, place)| place).find(|place| place.is_out()).and_then(Place::spec)
+    }
+
+    /// What is between two versions, the upper one with it, that is out: lowest first.
+    pub(crate) fn between(&self, above: &Version, upto: &Version) -> Vec<(&Version, ReleaseSpec)> {
+        let inside = self.places.iter().filter(|(one, _)| one > above && one <= upto);
+        let out = inside.filter(|(_, place)| place.is_out());
+        out.filter_map(|(version, place)| Some((version, place.spec()?))).collect()
     }
 
     /// The version that already followed it when it came: its number has to stay true too.
@@ -110,6 +118,11 @@ impl<'a> Shelf<'a> {
         let after = self.after(&version)?;
         let problem = lie(versioning, &own, &after)?;
         let message = format!("{} is out already and would follow it, but {}", after.version, problem.message);
-        Some(Problem::new("release.number", "spec.version", message, "Give it another number, or take the change back."))
+        Some(Problem::new(
+            "release.number",
+            "spec.version",
+            message,
+            "Give it another number, or take the change back.",
+        ))
     }
 }

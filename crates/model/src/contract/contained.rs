@@ -1,7 +1,7 @@
 //! Whether everything that fits one schema (the inner one) is taken by another (the outer one).
 
 use super::Side;
-use super::objects::objects;
+use super::objects::{filled, objects};
 use super::schema::{ANYTHING, Node};
 use super::values::{self, Group};
 use serde_json::Value;
@@ -99,6 +99,7 @@ impl Walk {
     /// Compares two schemas of one place.
     pub(super) fn compare(&mut self, path: &str, inner: Node<'_>, outer: Node<'_>) {
         self.notes(path, inner, outer);
+        filled(self, path, inner, outer);
         let (inner, outer) = (inner.resolved(), outer.resolved());
         let pair = (std::ptr::from_ref(inner.value) as usize, std::ptr::from_ref(outer.value) as usize);
         if inner.value == &Value::Bool(false) || !self.seen.insert(pair) || inner.same(outer) {

@@ -73,7 +73,7 @@ pub fn compare(before: &Contract, after: &Contract) -> Vec<Change> {
     ];
     let mut changes: Vec<Change> = Vec::new();
     for (side, before, after) in sides.into_iter().filter(|(_, before, after)| before != after) {
-        let (before, after) = (Value::Object(before.clone()), Value::Object(after.clone()));
+        let (before, after) = (object(before), object(after));
         let narrower = contained(&before, &after, side).into_iter().map(|found| lost(side, &found));
         // The default of before is not of interest any more.
         let wider = contained(&after, &before, side).into_iter().filter(|found| found.what != What::Unfit);
@@ -91,6 +91,13 @@ pub fn compare(before: &Contract, after: &Contract) -> Vec<Change> {
     changes
 }
 
+/// The schema of a side: an object, whether it says so or not.
+fn object(schema: &Map<String, Value>) -> Value {
+    let mut schema = schema.clone();
+    schema.entry("type").or_insert_with(|| "object".into());
+    Value::Object(schema)
+}
+
 /// How much the heaviest of some changes weighs.
 pub fn weight(changes: &[Change]) -> Weight {
     changes.iter().map(|change| change.weight).max().unwrap_or_default()
@@ -101,9 +108,7 @@ fn lost(side: Side, found: &Finding) -> Change {
     let weight = match (side, &found.what) {
         (_, What::Default) => Weight::Addition,
         // For outputs it is the other direction that breaks.
-        (Side::Output, What::Missing | What::Secret) | (Side::Input, _) => {
-            Weight::Breaking
-        }
+        (Side::Output, What::Missing | What::Secret) | (Side::Input, _) => Weight::Breaking,
         (Side::Output, _) => Weight::Addition,
     };
     change(side, weight, found, true)
@@ -112,7 +117,7 @@ fn lost(side: Side, found: &Finding) -> Change {
 /// Something that fits the contract of after and is not taken by that of before.
 fn gained(side: Side, found: &Finding) -> Change {
     let weight = match (side, &found.what) {
-        (Side::Output, What::Missing | What::Default | What::Closed) | (Side::Input, _) => Weight::Addition,
+        (Side::Output, What::Missing | What::Default) | (Side::Input, _) => Weight::Addition,
         (Side::Output, _) => Weight::Breaking,
     };
     change(side, weight, found, false)

@@ -63,12 +63,7 @@ pub fn lie(versioning: Versioning, before: &ReleaseSpec, after: &ReleaseSpec) ->
     let Lie { mend } = judge(versioning, &before.version, &after.version, weight).err()?;
     let what = if weight == Weight::Breaking { "a breaking change" } else { "an addition" };
     let texts: Vec<&str> = heaviest(&changes, weight).collect();
-    let message = format!(
-        "the number {} hides {what} since {}: {}",
-        after.version,
-        before.version,
-        texts.join("; ")
-    );
+    let message = format!("the number {} hides {what} since {}: {}", after.version, before.version, texts.join("; "));
     Some(Problem::new("release.number", "spec.version", message, mend))
 }
 

@@ -9,6 +9,8 @@ use std::collections::HashSet;
 
 /// Keywords of an object to which it matters which fields were filled in.
 const COUNTING: &[&str] = &[
+    "enum",
+    "const",
     "allOf",
     "anyOf",
     "oneOf",
@@ -26,13 +28,7 @@ const COUNTING: &[&str] = &[
 
 /// Compares what two schemas say about objects.
 pub(super) fn objects(walk: &mut Walk, path: &str, inner: Node<'_>, outer: Node<'_>) {
-    // Defaults are filled in at the top of the inputs, and nowhere else.
-    let at_root = |node: Node<'_>| std::ptr::eq(node.root, node.value);
-    let top = path.is_empty() && walk.side == Side::Input && at_root(inner) && at_root(outer);
-    required(walk, path, inner, outer, top);
-    if top {
-        filled(walk, inner, outer);
-    }
+    required(walk, path, inner, outer);
     if !same(inner, outer, "patternProperties") {
         walk.tell(path, What::Opaque("patternProperties".into()), String::new(), String::new());
     }
@@ -47,8 +43,15 @@ pub(super) fn objects(walk: &mut Walk, path: &str, inner: Node<'_>, outer: Node<
     }
 }
 
+/// Whether defaults are filled in here: at the top of the inputs, and nowhere else.
+fn is_filled(walk: &Walk, path: &str, inner: Node<'_>, outer: Node<'_>) -> bool {
+    let at_root = |node: Node<'_>| std::ptr::eq(node.root, node.value);
+    path.is_empty() && walk.side == Side::Input && at_root(inner) && at_root(outer)
+}
+
 /// Fields that must be there now.
-fn required(walk: &mut Walk, path: &str, inner: Node<'_>, outer: Node<'_>, top: bool) {
+fn required(walk: &mut Walk, path: &str, inner: Node<'_>, outer: Node<'_>) {
+    let top = is_filled(walk, path, inner, outer);
     let needed = |node: Node<'_>| -> HashSet<String> {
         let missing = |name: &&str| !top || default(node, name).is_none();
         node.required().into_iter().filter(missing).map(str::to_owned).collect()
@@ -90,7 +93,10 @@ fn default<'a>(node: Node<'a>, name: &str) -> Option<&'a Value> {
 }
 
 /// What is filled in fits, and disturbs nothing else.
-fn filled(walk: &mut Walk, inner: Node<'_>, outer: Node<'_>) {
+pub(super) fn filled(walk: &mut Walk, path: &str, inner: Node<'_>, outer: Node<'_>) {
+    if !is_filled(walk, path, inner, outer) {
+        return;
+    }
     let mut other_fields = false;
     for (name, schema) in outer.properties().into_iter().flatten() {
         let (before, after) = (default(inner, name), default(outer, name));
@@ -99,8 +105,10 @@ fn filled(walk: &mut Walk, inner: Node<'_>, outer: Node<'_>) {
             walk.tell(name, What::Unfit, String::new(), String::new());
         }
     }
-    other_fields |= inner.properties().into_iter().flatten().any(|(name, _)| default(inner, name) != default(outer, name));
-    for keyword in COUNTING.iter().filter(|keyword| other_fields && outer.get(keyword).is_some()) {
+    other_fields |=
+        inner.properties().into_iter().flatten().any(|(name, _)| default(inner, name) != default(outer, name));
+    let lists = |keyword: &str| matches!(keyword, "enum" | "const") && inner.get(keyword).is_some();
+    for keyword in COUNTING.iter().filter(|word| other_fields && (outer.get(word).is_some() || lists(word))) {
         walk.tell("", What::Opaque((*keyword).to_owned()), String::new(), String::new());
     }
 }

@@ -194,7 +194,9 @@ fn count(
     if let Some(limit) = number(outer, most)
         && number(inner, most).is_none_or(|before| limit < before)
     {
-        let text = |node| number(node, most).map_or_else(|| format!("any number of {noun}"), |n| format!("at most {n} {noun}"));
+        let text = |node| {
+            number(node, most).map_or_else(|| format!("any number of {noun}"), |n| format!("at most {n} {noun}"))
+        };
         found.push((most, text(inner), text(outer)));
     }
     found

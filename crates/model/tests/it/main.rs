@@ -1,5 +1,6 @@
 //! Tests of the model through its public interface.
 
+mod contract_laws;
 mod contracts;
 mod corpus;
 mod examples;
@@ -7,6 +8,7 @@ mod flatten;
 mod golden;
 mod kinds;
 mod laws;
+mod migrations;
 mod shared;
 mod texts;
 mod versions;
