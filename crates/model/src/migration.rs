@@ -87,7 +87,7 @@ impl Migration {
     /// Where a step would overwrite something, or meets something that is no object; nothing is lost silently.
     pub fn apply(&self, inputs: &Map<String, Value>) -> Result<Map<String, Value>, Vec<Problem>> {
         let mut after = inputs.clone();
-        let run = |step: &Step| step.apply(&mut after).err();
+        let run = |step: &Step| step.apply(&mut after).err().map(|problem| *problem);
         let problems: Vec<Problem> = self.steps.iter().filter_map(run).collect();
         if problems.is_empty() { Ok(after) } else { Err(problems) }
     }
@@ -105,7 +105,7 @@ impl Migration {
 }
 
 impl Step {
-    fn apply(&self, inputs: &mut Map<String, Value>) -> Result<(), Problem> {
+    fn apply(&self, inputs: &mut Map<String, Value>) -> Result<(), Box<Problem>> {
         match self {
             Step::Rename(way) => match take(inputs, &way.from) {
                 Some(value) => put(inputs, &beside(&way.from, &way.to), value),
@@ -168,8 +168,9 @@ fn take(inputs: &mut Map<String, Value>, path: &str) -> Option<Value> {
 }
 
 /// Puts a value at a place; objects on the way are made.
-fn put(inputs: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), Problem> {
-    let wrong = |message: String| Problem::new("migration.step", path, message, "Change the steps of the migration.");
+fn put(inputs: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), Box<Problem>> {
+    let mend = "Change the steps of the migration.";
+    let wrong = |message: String| Box::new(Problem::new("migration.step", path, message, mend));
     let parts: Vec<&str> = path.split('.').collect();
     let Some((name, folders)) = parts.split_last() else { return Ok(()) };
     let mut object = inputs;

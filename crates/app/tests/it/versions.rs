@@ -22,12 +22,15 @@ fn release(version: &str, properties: Value, begins: &str, more: Value) -> Value
     let mut document = json!({"apiVersion": "loggia.dev/v1", "kind": "Release",
         "metadata": {"name": format!("db-{version}"), "annotations": {}},
         "spec": {"offering": "db", "version": version, "recipe": {"driver": "memory"}, "contract": {"inputs":
-            {"type": "object", "additionalProperties": false, "properties": properties}}}});
+            {"type": "object", "additionalProperties": false}}}});
+    document["spec"]["contract"]["inputs"]["properties"] = properties;
     if !begins.is_empty() {
         document["metadata"]["annotations"]["loggia.dev/publication"] = json!(begins);
     }
-    for (key, value) in more.as_object().into_iter().flatten() {
-        document["spec"][key] = value.clone();
+    if let Value::Object(more) = more {
+        for (key, value) in more {
+            document["spec"][key] = value;
+        }
     }
     document
 }

@@ -128,9 +128,9 @@ fn keyword(c: &Choices, made: &mut Map<String, Value>, depth: usize) {
             let mut fields = made.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
             let field = (*c.of(&NAMES)).to_owned();
             if c.chance(25) {
-                drop(fields.remove(&field))
+                drop(fields.remove(&field));
             } else {
-                drop(fields.insert(field, inner(c)))
+                drop(fields.insert(field, inner(c)));
             }
             Value::Object(fields)
         }
@@ -162,9 +162,9 @@ fn mutate(c: &Choices, schema: &mut Value, depth: usize) {
     let below: Vec<String> =
         ["properties", "$defs"].iter().filter(|key| made.contains_key(**key)).map(|k| (*k).to_owned()).collect();
     if !below.is_empty() && c.chance(55) {
-        let fields = made.get_mut(c.of(&below)).and_then(Value::as_object_mut).unwrap();
+        let fields = made.get_mut(c.of(&below)).and_then(Value::as_object_mut).expect("it is right");
         let names: Vec<String> = fields.keys().cloned().collect();
-        if let Some(inner) = names.is_empty().then_some(None).unwrap_or_else(|| fields.get_mut(c.of(&names))) {
+        if let Some(inner) = if names.is_empty() { None } else { fields.get_mut(c.of(&names)) } {
             return mutate(c, inner, depth.saturating_sub(1));
         }
     }
@@ -223,7 +223,7 @@ fn filled(schema: &Value, value: &Value) -> Value {
 }
 
 fn validator(schema: &Value) -> jsonschema::Validator {
-    jsonschema::draft202012::options().should_validate_formats(true).build(schema).unwrap()
+    jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("it is right")
 }
 
 /// A schema and what became of it.
@@ -236,7 +236,7 @@ fn pair(c: &Choices) -> (Value, Value) {
         }
     }
     for _ in 0..c.below(7) {
-        keyword(c, before.as_object_mut().unwrap(), 2);
+        keyword(c, before.as_object_mut().expect("it is right"), 2);
     }
     before["type"] = json!("object");
     let mut after = before.clone();
@@ -266,7 +266,7 @@ fn cases(side: Side, holds: impl Fn(&Choices, &Value, &Value) -> Result<usize, T
             }
             Ok(())
         });
-    run.unwrap();
+    run.expect("it is right");
     (harmless.get(), tried.get())
 }
 

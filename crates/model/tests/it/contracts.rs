@@ -3,11 +3,18 @@
 use loggia_model::contract::{Weight, compare, judge, lie, weight};
 use loggia_model::kinds::release::{Contract, ReleaseSpec};
 use loggia_model::version::Versioning;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+/// The fields of an object.
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
 
 pub fn contract(inputs: Value, outputs: Value) -> Contract {
-    let outputs = outputs.as_object().cloned().filter(|fields| !fields.is_empty());
-    Contract { inputs: inputs.as_object().cloned().unwrap_or_default(), outputs }
+    Contract { inputs: fields(inputs), outputs: Some(fields(outputs)).filter(|fields| !fields.is_empty()) }
 }
 
 fn inputs(before: Value, after: Value) -> Vec<(String, String, Weight)> {
@@ -21,7 +28,10 @@ fn outputs(before: Value, after: Value) -> Vec<(String, String, Weight)> {
 }
 
 fn object(properties: Value, required: Value) -> Value {
-    json!({"type": "object", "properties": properties, "required": required})
+    let mut object = json!({"type": "object"});
+    object["properties"] = properties;
+    object["required"] = required;
+    object
 }
 
 fn one(path: &str, what: &str, weight: Weight) -> Vec<(String, String, Weight)> {
