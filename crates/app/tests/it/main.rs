@@ -16,5 +16,7 @@ mod removal;
 mod signing;
 mod source;
 mod sync;
+mod take_over;
 mod usage;
+mod versions;
 mod writing;

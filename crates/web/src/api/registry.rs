@@ -27,6 +27,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         platform(),
         releases::routes(),
         adopt::routes(),
+        instances::routes(),
     ];
     groups.into_iter().flatten().collect()
 });
