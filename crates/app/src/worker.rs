@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
         let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
         let lines = Arc::new(Lines::default());
         let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, lines };
-        let prepared = request::build(&worker.app, &run.operation, confirmed).await;
+        let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
+        let prepared = request::build(&worker.app, &run.operation, confirmed, driver).await;
         match prepared {
             Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
