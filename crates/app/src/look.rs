@@ -119,7 +119,7 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
 
 async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
-    let request = request::build(app, &operation, false, Some(driver)).await?.request;
+    let request = request::build(app, &operation, false, None, Some(driver)).await?.request;
     if let Err(failure) = request.backend.complete() {
         return app.run(&app.system("look"), Blind { uid, failure }).await.map(drop);
     }
