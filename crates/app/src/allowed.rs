@@ -1,13 +1,12 @@
 //! Where a secret of the platform may be used. Whoever writes an environment names a secret, and the platform would
 //! send it wherever the settings beside it lead; so an administrator says for each secret where that may be.
 
+use crate::addresses::{addresses, doubtful};
 use crate::driver::Failure;
 use loggia_model::kinds::environment::Backend;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::net::IpAddr;
-use url::Url;
 
 /// Where a secret may be used. What is not named is refused: with nothing named it is used nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +22,10 @@ pub struct Allowed {
     /// none.
     #[schemars(length(max = 1_000), inner(length(min = 1, max = 253)))]
     pub hosts: Vec<String>,
+    /// Settings of recipes that name no place, whatever they hold, such as `region`: a recipe may fill them freely. In
+    /// any other setting a recipe names only what stands in `hosts`.
+    #[schemars(length(max = 1_000), inner(length(min = 1, max = 253)))]
+    pub settings: Vec<String>,
 }
 
 /// What wants to use a secret.
@@ -33,14 +36,12 @@ pub(crate) struct Borrower<'a> {
     pub(crate) backend: &'a Backend,
     /// The settings of the recipe that is to be applied with it; none when the driver is only asked whether it works.
     pub(crate) recipe: Option<&'a Map<String, Value>>,
+    /// The settings of a recipe that the driver never takes for a place ([`crate::driver::Driver::plain_settings`]).
+    pub(crate) plain: &'a [&'a str],
 }
 
 /// The driver that runs programs: whoever writes a recipe chooses one, so allowing the driver alone would say nothing.
 const PROGRAMS: &str = "command";
-
-/// The last word of the name of a setting that holds an address, whatever the address looks like.
-const PLACES: [&str; 10] =
-    ["host", "hostname", "hostaddr", "address", "addr", "server", "endpoint", "url", "uri", "socket"];
 
 impl Allowed {
     /// Why a backend of an environment does not get the secret `name`, and who can change that; none when it does.
@@ -55,9 +56,19 @@ impl Allowed {
             let mend = format!("{ask} loggia secret allow {name} --environment {environment} --driver {driver}");
             return Some(Failure::ours(message, mend));
         }
-        let foreign = wish.addresses().into_iter().find(|host| !has(&self.hosts, host))?;
-        let message = format!("The secret {name} may not be used with {foreign}, which the settings name.");
-        let mend = format!("Correct them. If they are right: {ask} loggia secret allow {name} --host {foreign}");
+        let foreign = addresses(&wish.backend.config).into_iter().find(|host| !has(&self.hosts, host));
+        if let Some(host) = foreign {
+            let message = format!("The secret {name} may not be used with {host}, which the settings name.");
+            let mend = format!("Correct them. If they are right: {ask} loggia secret allow {name} --host {host}");
+            return Some(Failure::ours(message, mend));
+        }
+        let free = |setting: &str| wish.plain.contains(&setting) || self.settings.iter().any(|one| one == setting);
+        let setting = doubtful(wish.recipe?, free, &self.hosts)?;
+        let message = format!("The secret {name} may not be used with the setting {setting} of the recipe.");
+        let mend = format!(
+            "It may name another place. If it names none: {ask} loggia secret allow {name} --setting {setting}. If it \
+             names the right one: loggia secret allow {name} --host HOST"
+        );
         Some(Failure::ours(message, mend))
     }
 }
@@ -75,64 +86,6 @@ impl Borrower<'_> {
         let program = self.settings().find_map(|settings| settings.get("program")?.as_str());
         program.map(|program| format!("{PROGRAMS}/{program}"))
     }
-
-    /// The hosts and sockets that the settings of backend and recipe lead to: what stands under a name such as `host`,
-    /// and every value that reads as an address.
-    fn addresses(&self) -> Vec<String> {
-        addresses(self.settings())
-    }
-}
-
-fn addresses<'a>(settings: impl Iterator<Item = &'a Map<String, Value>>) -> Vec<String> {
-    let mut found = Vec::new();
-    for (key, value) in settings.flatten() {
-        collect(key, value, &mut found);
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn collect(key: &str, value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => found.extend(address(key, text.trim())),
-        Value::Array(list) => list.iter().for_each(|one| collect(key, one, found)),
-        Value::Object(map) => map.iter().for_each(|(key, value)| collect(key, value, found)),
-        _ => {}
-    }
-}
-
-fn address(key: &str, text: &str) -> Option<String> {
-    if text.is_empty() {
-        return None;
-    }
-    if text.contains("://") {
-        let host = Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
-        return Some(host.unwrap_or_else(|| text.to_owned()).to_lowercase());
-    }
-    let bare = without_port(text);
-    let last = key.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default().to_ascii_lowercase();
-    let named = PLACES.iter().any(|place| last.ends_with(place));
-    (named || reads_as_host(bare)).then(|| bare.to_lowercase())
-}
-
-/// The host of `host:port`; anything else as it is.
-fn without_port(text: &str) -> &str {
-    match text.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => text,
-    }
-}
-
-/// Whether a text reads as an IP address or as a name with a domain. A version such as `16.2` does not.
-fn reads_as_host(text: &str) -> bool {
-    if text.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        return true;
-    }
-    let labels: Vec<&str> = text.split('.').collect();
-    let fits = |label: &&str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let ends_in_a_word = labels.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_alphabetic()));
-    labels.len() > 1 && ends_in_a_word && labels.iter().all(fits)
 }
 
 #[cfg(test)]
@@ -149,26 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn finds_where_settings_lead() {
-        for (config, expected) in [
-            (json!({"host": "db", "port": 5432, "any_major": true, "version": "16.2"}), vec!["db"]),
-            (json!({"public_host": "DB.example.com"}), vec!["db.example.com"]),
-            (json!({"clusterEndpoint": "db:5432", "socket": "/run/pg"}), vec!["/run/pg", "db"]),
-            (json!({"target": "https://x.example.com:8443/a"}), vec!["x.example.com"]),
-            (json!({"nodes": [{"a": "10.0.0.1:99"}, "b.example.com"]}), vec!["10.0.0.1", "b.example.com"]),
-            (json!({"user": "app", "database": "main", "sslmode": "verify-full"}), vec![]),
-        ] {
-            assert_eq!(addresses([&backend(&config).config].into_iter()), expected, "{config}");
-        }
-    }
-
-    #[test]
     fn nothing_is_allowed_that_is_not_named() {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let allowed = |environments: &[&str], drivers: &[&str], hosts: &[&str]| Allowed {
             environments: list(environments),
             drivers: list(drivers),
             hosts: list(hosts),
+            settings: Vec::new(),
         };
         let config = json!({"host": "db.example.com"});
         for (allowed, passes) in [
@@ -182,11 +122,11 @@ mod tests {
             (allowed(&["dev"], &["postgres"], &["db.example.com"]), true),
         ] {
             let backend = backend(&config);
-            let wish = Borrower { environment: "dev", backend: &backend, recipe: None };
+            let wish = Borrower { environment: "dev", backend: &backend, recipe: None, plain: &[] };
             assert_eq!(allowed.refusal("s", &wish).is_none(), passes, "{allowed:?}");
         }
         let backend = backend(&json!({}));
-        let wish = Borrower { environment: "dev", backend: &backend, recipe: None };
+        let wish = Borrower { environment: "dev", backend: &backend, recipe: None, plain: &[] };
         assert!(allowed(&["dev"], &["postgres"], &[]).refusal("s", &wish).is_none());
     }
 
@@ -198,16 +138,26 @@ mod tests {
             environments: vec!["dev".into()],
             drivers: vec!["command/bucket".into()],
             hosts: vec!["s3.example.com".into()],
+            settings: vec!["region".into()],
         };
+        let plain = &["program"];
         for (recipe, passes) in [
             (json!({"program": "bucket", "endpoint": "https://s3.example.com"}), true),
             (json!({"program": "bucket", "endpoint": "https://evil.example.com"}), false),
+            (json!({"program": "bucket", "hosts": ["evil"]}), false),
+            (json!({"program": "bucket", "region": "north-1", "versions": 3, "public": false}), true),
+            (json!({"program": "bucket", "zone": "north-1"}), false),
             (json!({"program": "other"}), false),
         ] {
-            let wish = Borrower { environment: "dev", backend: &backend, recipe: recipe.as_object() };
+            let wish = Borrower { environment: "dev", backend: &backend, recipe: recipe.as_object(), plain };
             assert_eq!(allowed.refusal("s", &wish).is_none(), passes, "{recipe}");
         }
-        let asked = Borrower { environment: "dev", backend: &backend, recipe: None };
+        let recipe = json!({"program": "bucket", "zone": "north-1"});
+        let wish = Borrower { environment: "dev", backend: &backend, recipe: recipe.as_object(), plain };
+        let refusal = allowed.refusal("s", &wish).unwrap();
+        assert!(refusal.message.contains("the setting zone of the recipe"), "{refusal:?}");
+        assert!(refusal.mend.contains("loggia secret allow s --setting zone"), "{refusal:?}");
+        let asked = Borrower { environment: "dev", backend: &backend, recipe: None, plain: &[] };
         assert!(allowed.refusal("s", &asked).is_none(), "no program is asked before one is named");
     }
 }

@@ -172,14 +172,25 @@ impl App {
         self.run_shared(caller, Arc::new(command)).await
     }
 
+    /// Passes unless the operator keeps everything as it is: for whatever a caller wants to change, also outside the
+    /// log. The server's own work goes on.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] on a server that is read-only.
+    pub fn writable(&self, caller: &Caller) -> Result<()> {
+        match self.settings.read_only && !matches!(caller.door, Door::Worker | Door::Sync) {
+            true => Err(Error::Forbidden("This server is read-only for now. Try again later.".into())),
+            false => Ok(()),
+        }
+    }
+
     /// Runs a command that is kept elsewhere too.
     ///
     /// # Errors
     /// As [`App::run`].
     pub async fn run_shared(&self, caller: &Caller, command: Arc<dyn Command>) -> Result<Outcome> {
-        let passes = matches!(caller.door, Door::Worker | Door::Sync) || command.in_read_only();
-        if self.settings.read_only && !passes {
-            return Err(Error::Forbidden("This server is read-only for now. Try again later.".into()));
+        if !command.in_read_only() {
+            self.writable(caller)?;
         }
         let span = tracing::info_span!(target: TRACES, "command", otel.name = command.name(), error.type = Empty);
         let result = self.hand_over(caller, command).instrument(span.clone()).await;

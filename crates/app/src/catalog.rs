@@ -194,9 +194,9 @@ impl Catalogs {
             return Err(moved_on());
         }
         let (origin, same) = (origin(url).into(), news.same);
-        let (partial, returning, confirmed) = (false, HashMap::new(), yes.is_some());
+        let (partial, unwelcome, returning, confirmed) = (false, &[], HashMap::new(), yes.is_some());
         let at = commit.clone();
-        let command = SyncSource { origin, prepared, broken, partial, same, commit, confirmed, returning };
+        let command = SyncSource { origin, prepared, broken, partial, unwelcome, same, commit, confirmed, returning };
         let command = command.remembering(&self.app).await?;
         // When it cannot be written, the next round reads everything again.
         let caller = yes.map_or_else(|| Caller::system("sync", Door::Sync), |yes| yes.caller.clone());

@@ -240,6 +240,13 @@ pub trait Driver: Send + Sync {
     /// The name in recipes and environments.
     fn name(&self) -> &str;
 
+    /// The settings of a recipe that this driver never takes for a place to send something to. Whoever offers something
+    /// fills them freely; in any other setting, next to a secret of the platform, a recipe names only places that an
+    /// administrator allowed.
+    fn plain_settings(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// Whether it can work here: `Err` says why not, before anybody orders.
     async fn probe(&self, backend: &Backend) -> Result<(), Failure>;
 

@@ -61,6 +61,7 @@ impl Sources {
     /// [`Error::Invalid`] with line and column for a text that is wrong; [`Error::Conflict`] when the document was
     /// changed since; [`Error::Refused`] when the repository does not take it; as [`Sources::draft`] otherwise.
     pub async fn change(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<Landed> {
+        self.app.writable(caller)?;
         // No synchronisation in between: what waits must not be forgotten before it was read.
         let record = self.app.record(caller, reference)?;
         let _turn = self.turn(location_of(&record)).await;

@@ -6,10 +6,11 @@
 use crate::App;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::driver::{Driver, Observation, Presence, RunLog};
+use crate::driver::{Driver, Failure, Observation, Presence, RunLog};
 use crate::error::Result;
 use crate::observation;
 use crate::operation;
+use crate::policy::{Action, Subject};
 use crate::request;
 use crate::worker::Drivers;
 use futures_util::{StreamExt, stream};
@@ -118,9 +119,9 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
 
 async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
-    let request = request::build(app, &operation, false, None).await?.request;
-    if request.backend.complete().is_err() {
-        return Ok(());
+    let request = request::build(app, &operation, false, None, Some(driver)).await?.request;
+    if let Err(failure) = request.backend.complete() {
+        return app.run(&app.system("look"), Blind { uid, failure }).await.map(drop);
     }
     let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
     app.run(&app.system("look"), Look { uid, seen }).await.map(drop)
@@ -148,6 +149,32 @@ fn question(app: &App, uid: Uid, driver: &str) -> Operation {
 fn driver_of(graph: &Graph, record: &loggia_model::Record) -> Option<String> {
     let spec: loggia_model::kinds::instance::InstanceSpec = record.spec().ok()?;
     operation::driver_of(graph, &spec, &record.typed_status().ok()?).ok()
+}
+
+/// Notes why nobody can look: what is shown is of the last look, and somebody has to do something.
+struct Blind {
+    uid: Uid,
+    failure: Failure,
+}
+
+impl Command for Blind {
+    fn name(&self) -> &'static str {
+        "instance.blind"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        ctx.require(Action::Sync, &Subject::default())?;
+        let mut changes = Changes::default();
+        let Some(record) = graph.by_uid(self.uid) else { return Ok(changes) };
+        let before: InstanceStatus = record.typed_status()?;
+        let mut status = before.clone();
+        observation::unseen(&mut status, format!("{} {}", self.failure.message, self.failure.mend));
+        if status != before {
+            let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
+            changes.put("instance.blind", draft, serde_json::Value::Null);
+        }
+        Ok(changes)
+    }
 }
 
 /// Takes in what a look saw.

@@ -3,6 +3,9 @@
 /// How many names are told at most.
 const MOST: usize = 5;
 
+/// The longest text that is compared with names.
+const LONGEST: usize = 64;
+
 /// A sentence with the names that may have been meant: those that are near, else some of those that there are.
 pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
     names.sort();
@@ -22,6 +25,10 @@ pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
 /// How far a name is from another one: 1 when one holds the other, else the number of letters to change; 3 and more is
 /// not near, and neither is a change of half the letters.
 fn far(wanted: &str, name: &str) -> usize {
+    // A longer text is no name, and would only cost.
+    if wanted.chars().nth(LONGEST).is_some() {
+        return usize::MAX;
+    }
     let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
     if wanted.len() > 1 && (name.contains(&wanted) || wanted.contains(&name)) {
         return 1;
@@ -52,6 +59,7 @@ mod tests {
         assert_eq!(hint("prodction", names()), "Near it: production.");
         assert_eq!(hint("tset", names()), "Near it: test.");
         assert_eq!(hint("moon", names()), "There are: dev, production, staging, test.");
+        assert_eq!(hint(&"dev".repeat(22), names()), "There are: dev, production, staging, test.");
         assert_eq!(hint("moon", Vec::new()), "There is none yet.");
         let many = (0..9).map(|at| format!("team-{at}")).collect();
         assert_eq!(hint("moon", many), "There are 9, such as team-0, team-1, team-2, team-3, team-4.");

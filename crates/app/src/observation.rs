@@ -65,6 +65,12 @@ pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) {
     take(status, seen);
 }
 
+/// Notes why it cannot be looked at.
+pub(crate) fn unseen(status: &mut InstanceStatus, message: String) {
+    let (kind, reason) = (FAILED.to_owned(), LOOK_FAILED.to_owned());
+    failed(status, Condition { kind, status: Verdict::True, reason, message });
+}
+
 /// Notes that an operation failed. That a look failed does not hide that making it did.
 pub(crate) fn failed(status: &mut InstanceStatus, condition: Condition) {
     let broken = status.conditions.iter().any(|known| known.kind == FAILED && known.reason != LOOK_FAILED);

@@ -8,7 +8,7 @@ use crate::fetch::{Fetch, beside, raw};
 use crate::location::{self, NoteReading, Registered, TakeOver};
 use crate::placeholders;
 use crate::prepare::{Place, Prepared, prepare_from};
-use crate::sync::SyncSource;
+use crate::sync::{SyncReport, SyncSource};
 use loggia_graph::Audience;
 use loggia_model::canonical::hex;
 use loggia_model::{Document, Uid, yaml};
@@ -33,6 +33,10 @@ const TEAMS_OWN: [&str; 4] = ["Component", "API", "Resource", "System"];
 const NOT_FROM_PLACES: [&str; 3] = ["Product", "Environment", "Instance"];
 /// The kinds that say who is of which team: only places that an administrator registered bring them.
 const FROM_TRUSTED: [&str; 2] = ["User", "Group"];
+/// What leaves a trusted place that brought it before that was refused: it gives rights.
+const NEVER: [&str; 1] = ["product"];
+/// The same for a place that nobody vouches for.
+const NEVER_UNTRUSTED: [&str; 3] = ["product", "user", "group"];
 
 /// What was read at a place.
 #[derive(Debug, Default)]
@@ -41,8 +45,10 @@ pub struct Gathered {
     pub prepared: Vec<Prepared>,
     /// What is wrong, in the words of Backstage.
     pub errors: Vec<String>,
-    /// Files with a problem: what they described before stays.
+    /// Files with a document that is wrong: what they described before stays.
     pub broken: HashSet<String>,
+    /// Whether something could not be read that may lead to other files: nobody knows what they hold.
+    pub partial: bool,
     /// Digest of everything that was read.
     pub digest: String,
     /// Whether an administrator vouches for the place.
@@ -117,6 +123,9 @@ impl Places {
         let gathered = match self.gather(&place.kind, &place.target, place.trusted).await {
             Ok(gathered) => gathered,
             Err(failure) => {
+                // What gives rights does not wait until the place can be read again.
+                let nothing = Gathered { partial: true, ..Gathered::default() };
+                self.app.run(&caller, self.sync(place, nothing).await?).await?;
                 let failure = Some(failure.message);
                 self.app.run(&caller, NoteReading { id: place.id, read: false, failure }).await?;
                 return Ok(String::new());
@@ -125,23 +134,35 @@ impl Places {
         if known.as_ref() == Some(&gathered.digest) {
             return Ok(gathered.digest);
         }
+        let mut errors = gathered.errors.clone();
+        let digest = gathered.digest.clone();
+        let done = self.app.run(&caller, self.sync(place, gathered).await?).await?;
+        // The answer is empty when the place was changed meanwhile.
+        let report: Option<SyncReport> = serde_json::from_value(done.answer)?;
+        let problems = report.map(|report| report.problems).unwrap_or_default();
+        errors.extend(problems.iter().map(ToString::to_string));
+        let failure = (!errors.is_empty()).then(|| errors.join("\n"));
+        self.app.run(&caller, NoteReading { id: place.id, read: true, failure }).await?;
+        // What does not fit to other things may fit next time, without another text.
+        Ok(if problems.is_empty() { digest } else { String::new() })
+    }
+
+    /// The command that takes over what was read at a place.
+    async fn sync(&self, place: &Registered, gathered: Gathered) -> Result<TakeOver> {
+        let vouched = place.trusted && !self.fetch.is_own(&place.target);
         let sync = SyncSource {
             origin: place.origin().into(),
             prepared: gathered.prepared,
             same: HashSet::new(),
-            // What lies below a file that cannot be read is not known.
-            partial: !gathered.broken.is_empty(),
+            partial: gathered.partial,
+            unwelcome: if vouched { &NEVER } else { &NEVER_UNTRUSTED },
             broken: gathered.broken,
-            commit: gathered.digest.clone(),
+            commit: gathered.digest,
             // Nobody sits beside a registered place to confirm what leaves it.
             confirmed: true,
             returning: HashMap::new(),
         };
-        let sync = sync.remembering(&self.app).await?;
-        self.app.run(&caller, TakeOver { place: place.clone(), sync }).await?;
-        let failure = (!gathered.errors.is_empty()).then(|| gathered.errors.join("\n"));
-        self.app.run(&caller, NoteReading { id: place.id, read: true, failure }).await?;
-        Ok(gathered.digest)
+        Ok(TakeOver { place: place.clone(), sync: sync.remembering(&self.app).await? })
     }
 
     /// Reads a place with all that it leads to, and changes nothing. `trusted` says whether an administrator vouches
@@ -159,8 +180,7 @@ impl Places {
                 Ok(bytes) => bytes,
                 Err(failure) if url == target => return Err(failure),
                 Err(failure) => {
-                    gathered.broken.insert(url.clone());
-                    gathered.errors.push(format!("Unable to read url, {}", failure.message));
+                    gathered.unread(&url, format!("Unable to read url, {}", failure.message));
                     continue;
                 }
             };
@@ -180,13 +200,13 @@ impl Places {
     async fn file(&self, url: &str, bytes: &[u8], place: &Place, gathered: &mut Gathered) -> Vec<String> {
         let mut next = Vec::new();
         let Ok(text) = std::str::from_utf8(bytes) else {
-            gathered.wrong(url, format!("{url} is not UTF-8"));
+            gathered.unread(url, format!("{url} is not UTF-8"));
             return next;
         };
         for parsed in yaml::parse(text) {
             match parsed.document {
                 Ok(value) => next.extend(self.document(url, parsed.index, value, place, gathered).await),
-                Err(problem) => gathered.wrong(url, format!("YAML error at {url}, {}", problem.message)),
+                Err(problem) => gathered.unread(url, format!("YAML error at {url}, {}", problem.message)),
             }
         }
         next
@@ -201,22 +221,28 @@ impl Places {
         gathered: &mut Gathered,
     ) -> Vec<String> {
         let unfilled = placeholders::fetch_and_fill(&mut value, url, &*self.fetch).await;
+        let location = Document(value.clone());
+        let wrong = |gathered: &mut Gathered, message: String| match location.kind() {
+            // Where it leads is not known.
+            "Location" => gathered.unread(url, message),
+            _ => gathered.wrong(url, message),
+        };
         if let Some(one) = unfilled.into_iter().next() {
-            gathered.wrong(url, one.message);
+            wrong(gathered, one.message);
             return Vec::new();
         }
-        let location = Document(value.clone());
         let leads = location.kind() == "Location" && ["", "url"].contains(&location.spec_text("type"));
         match prepare_from(value, &format!("{url}#{at}"), Some(place)) {
             Ok(prepared) => match refusal(&prepared, self.fetch.is_own(url), gathered.trusted) {
+                // It was read, and is not wanted: it is nothing to wait for.
                 Some(message) => {
-                    gathered.wrong(url, message);
+                    gathered.errors.push(message);
                     return Vec::new();
                 }
                 None => gathered.prepared.push(prepared),
             },
             Err(problems) => {
-                gathered.wrong(url, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+                wrong(gathered, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
                 return Vec::new();
             }
         }
@@ -252,6 +278,12 @@ fn refusal(prepared: &Prepared, own: bool, trusted: bool) -> Option<String> {
 }
 
 impl Gathered {
+    /// Notes what could not be read, and may lead to more.
+    fn unread(&mut self, url: &str, message: String) {
+        self.partial = true;
+        self.wrong(url, message);
+    }
+
     fn wrong(&mut self, url: &str, message: String) {
         self.broken.insert(url.to_owned());
         self.errors.push(message);

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::allowed::Borrower;
 use crate::backend;
-use crate::driver::{Backend, RecipeFile, Request, Secret};
+use crate::driver::{Backend, Driver, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::platform_secret::lend;
@@ -31,8 +31,14 @@ pub(crate) struct Prepared {
     pub(crate) hold: Option<HeldBackend>,
 }
 
-/// Prepares an operation.
-pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool, wish: Option<Wish>) -> Result<Prepared> {
+/// Prepares an operation for its driver; none when this server has it not.
+pub(crate) async fn build(
+    app: &App,
+    operation: &Operation,
+    confirmed: bool,
+    wish: Option<Wish>,
+    driver: Option<&dyn Driver>,
+) -> Result<Prepared> {
     let graph = app.graph();
     let record = graph.by_uid(operation.instance).cloned();
     let record = record.ok_or_else(|| Error::NotFound(format!("{} is not there any more.", operation.instance_ref)))?;
@@ -48,7 +54,8 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool, wis
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
     let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
-    let wish = Borrower { environment: &spec.environment, backend, recipe: Some(&recipe.recipe.settings) };
+    let (settings, plain) = (&recipe.recipe.settings, driver.map(Driver::plain_settings).unwrap_or_default());
+    let wish = Borrower { environment: &spec.environment, backend, recipe: Some(settings), plain };
     let request = Request {
         key: record.uid.to_string(),
         instance: record.reference.to_string(),
@@ -61,7 +68,7 @@ pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool, wis
         version: recipe.version,
         plan,
         limits,
-        recipe: settings(recipe.recipe.settings),
+        recipe: told(recipe.recipe.settings),
         inputs: spec.inputs,
         secret_inputs,
         outputs: status.outputs,
@@ -87,7 +94,7 @@ pub fn base_name(reference: &Ref, environment: &str) -> String {
 /// The backend that a driver gets now, with its secret.
 pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str, driver: &str) -> Result<Backend> {
     let (name, backend) = backend::choose(spec, environment, driver, None)?;
-    with_secret(app, name, &Borrower { environment, backend, recipe: None }).await
+    with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await
 }
 
 async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backend> {
@@ -122,7 +129,7 @@ async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
 
 /// The settings of a recipe. Its template is named beside the file of the release, which a driver does not know: it is
 /// told the folder under which it gets the files.
-fn settings(mut settings: Map<String, Value>) -> Map<String, Value> {
+fn told(mut settings: Map<String, Value>) -> Map<String, Value> {
     if let Some(template) = settings.get_mut("template") {
         *template = FILES.into();
     }

@@ -30,6 +30,14 @@ impl SecretBox {
         SecretBox { cipher: XChaCha20Poly1305::new(&(*key).into()), key_id, ids }
     }
 
+    /// Whether secrets of a database were sealed with some key before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn is_needed(store: &Store) -> Result<bool> {
+        Ok(store.meta(FINGERPRINT).await?.is_some())
+    }
+
     /// Refuses to go on when the database was sealed with another key.
     ///
     /// # Errors

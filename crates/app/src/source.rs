@@ -302,6 +302,7 @@ impl Sources {
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
             partial: false,
+            unwelcome: &[],
             same: HashSet::new(),
             commit: tree.commit.clone(),
             confirmed: by.is_some(),

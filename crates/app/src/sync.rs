@@ -37,6 +37,9 @@ pub struct SyncSource {
     pub broken: HashSet<String>,
     /// A part of the source could not be read, and nobody knows what it holds: nothing is removed.
     pub partial: bool,
+    /// Kinds, in lower case, that the source may not bring, whatever it brought before: they leave at once, also when a
+    /// part could not be read, and whatever stands on them.
+    pub unwelcome: &'static [&'static str],
     /// Names of what the source still has and is known not to have changed; it need not be described again.
     pub same: HashSet<Ref>,
     /// The commit or tag that was read, for history.
@@ -120,6 +123,7 @@ impl Command for SyncSource {
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
         let returning = &self.returning;
         let mut state = Deciding { graph, facts, ctx, origin, described, returning, changes, report, left, met };
+        state.refuse(self.unwelcome);
         for prepared in &self.prepared {
             state.one(prepared)?;
         }
@@ -137,6 +141,19 @@ impl Command for SyncSource {
 }
 
 impl Deciding<'_> {
+    /// Takes away what the source may not bring any more.
+    fn refuse(&mut self, unwelcome: &[&str]) {
+        let (report, changes) = (&mut self.report, &mut self.changes);
+        self.left.retain(|reference, record| {
+            let stays = !unwelcome.contains(&reference.kind());
+            if !stays {
+                report.removed += 1;
+                changes.remove(&format!("{}.removed", reference.kind()), record.uid, Value::Null);
+            }
+            stays
+        });
+    }
+
     fn one(&mut self, prepared: &Prepared) -> Result<()> {
         if !self.met.insert(prepared.reference.clone()) {
             let message = format!("{} is described twice in this source", prepared.reference);

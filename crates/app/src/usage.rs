@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
+use crate::who_runs;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
@@ -27,6 +28,7 @@ impl App {
     /// [`Error::Invalid`] names every reading that is wrong; then none is taken in.
     pub async fn report_usage(&self, caller: &Caller, mut readings: Vec<UsageReading>) -> Result<Reported> {
         self.require(caller, Action::Report, &Subject::default())?;
+        self.writable(caller)?;
         if readings.len() > MOST {
             let message = format!("{} readings are too many at once", readings.len());
             return Err(Error::invalid("usage.batch", "", message, format!("Send at most {MOST} in one call.")));
@@ -59,11 +61,14 @@ impl App {
             ..filter.clone()
         };
         let mut seen = self.seen(caller);
+        if filter.release.as_deref().is_some_and(|release| !seen.release(release)) {
+            return Ok(Vec::new());
+        }
         let mut shown = Vec::new();
         for row in self.store.uses(&filter).await? {
             // Use of what the caller may not see is not told either.
-            if seen.both(&row.offering, &row.instance).await? {
-                shown.push(seen.by_team(row));
+            if seen.both(&row.offering, &row.instance).await? && seen.team(&row.team) {
+                shown.push(seen.told(row));
             }
         }
         Ok(shown)
@@ -85,9 +90,11 @@ impl App {
         let offering = visible(&graph, &caller.audience, &Ref::new("offering", "default", offering))?;
         let mut seen = self.seen(caller);
         let mut shown = Vec::new();
-        for row in self.store.usage_rows(offering.reference.name(), from, until, limit).await? {
-            if seen.both(&row.offering, row.instance.as_deref().unwrap_or_default()).await? {
-                shown.push(row);
+        for mut row in self.store.usage_rows(offering.reference.name(), from, until, limit).await? {
+            let instance = row.instance.as_deref().unwrap_or_default();
+            if seen.both(&row.offering, instance).await? && seen.team(row.team.as_deref().unwrap_or_default()) {
+                let release = row.release.take().filter(|release| seen.release(release));
+                shown.push(UsageReading { release, ..row });
             }
         }
         Ok(shown)
@@ -199,11 +206,25 @@ impl Seen<'_> {
         Ok(seen)
     }
 
-    /// With the team only where it is one that the caller knows.
-    fn by_team(&self, row: Use) -> Use {
-        let known = row.team.is_empty()
-            || row.team.parse::<Ref>().is_ok_and(|team| visible(&self.graph, self.audience, &team).is_ok());
-        if known { row } else { Use { unknown_team: row.team, team: String::new(), ..row } }
+    /// Whether use by a team may be told. Of a team that is hidden nothing is told, not even that somebody uses it; a
+    /// name that is no team here is only a word that was reported.
+    fn team(&self, team: &str) -> bool {
+        team.parse::<Ref>().map_or(true, |team| who_runs::team_is_told(&self.graph, self.audience, &team))
+    }
+
+    /// With the team only where there is such a one, and the release only where the caller may see it.
+    fn told(&self, mut row: Use) -> Use {
+        if !row.team.is_empty() && self.graph.get_text(&row.team).is_none() {
+            row.unknown_team = std::mem::take(&mut row.team);
+        }
+        if !self.release(&row.release) {
+            row.release.clear();
+        }
+        row
+    }
+
+    fn release(&self, name: &str) -> bool {
+        who_runs::release_is_told(&self.graph, self.audience, name)
     }
 
     async fn instance(&self, instance: &str) -> Result<bool> {

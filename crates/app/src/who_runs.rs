@@ -12,7 +12,7 @@ use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
+use loggia_model::{Micros, Record, Ref, RelationType, Scope, canonical, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -92,7 +92,7 @@ impl App {
         let limit = Limit::read(query)?;
         let Some(relation) = RelationType::find("hasInstance") else { return Ok(Vec::new()) };
         let instances = graph.related(audience, &offering.reference, relation);
-        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, record)).collect();
+        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, audience, record)).collect();
         known(&graph, audience, query, &all)?;
         let mut rows: Vec<WhoRunsRow> = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
         rows.sort_by(|a, b| (&a.team, &a.environment, &a.name).cmp(&(&b.team, &b.environment, &b.name)));
@@ -106,26 +106,33 @@ impl App {
             predicate: Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", team.as_str())),
             ..Query::default()
         };
-        graph.query(&caller.audience, &query).records.iter().filter_map(|record| self.row(&graph, record)).collect()
+        let audience = &caller.audience;
+        graph.query(audience, &query).records.iter().filter_map(|record| self.row(&graph, audience, record)).collect()
     }
 
-    /// An instance as a row; none for a text that does not fit the type.
-    pub fn row(&self, graph: &Graph, record: &Record) -> Option<WhoRunsRow> {
+    /// An instance as a row, as the audience may know it; none for a text that does not fit the type, and for what a
+    /// team runs that they may not see.
+    pub fn row(&self, graph: &Graph, audience: &Audience, record: &Record) -> Option<WhoRunsRow> {
         let spec: InstanceSpec = record.spec().ok()?;
         let status: InstanceStatus = record.typed_status().ok()?;
         let team: Ref = Ref::parse(&spec.team, Some("group"), "default").ok()?;
+        if !team_is_told(graph, audience, &team) {
+            return None;
+        }
         let group = graph.get(&team).map(|record| record.parse());
         let (first, last) = self.sighting(record.uid).unzip();
-        let version = if status.version.is_empty() {
-            status.applied.strip_prefix(&format!("{}-", spec.offering)).unwrap_or_default().to_owned()
-        } else {
-            status.version.clone()
-        };
         let contact = spec.contact.clone().or_else(|| {
             let email = group.as_ref()?.spec()?.pointer("/profile/email")?.as_str()?;
             Some(email.to_owned())
         });
-        let release = Some(&status.applied).filter(|name| !name.is_empty());
+        let applied =
+            Some(status.applied.clone()).filter(|name| release_is_told(graph, audience, name)).unwrap_or_default();
+        let version = if status.version.is_empty() {
+            applied.strip_prefix(&format!("{}-", spec.offering)).unwrap_or_default().to_owned()
+        } else {
+            status.version.clone()
+        };
+        let release = Some(&applied).filter(|name| !name.is_empty());
         let release = release.and_then(|name| graph.get(&Ref::new("release", "default", name)));
         Some(WhoRunsRow {
             withdrawn: release.and_then(|release| offering::withdrawn(release)).unwrap_or_default(),
@@ -137,7 +144,7 @@ impl App {
             team,
             environment: spec.environment,
             version,
-            release: status.applied,
+            release: applied,
             since: status.since.or(first),
             last_seen: last,
             contact: contact.unwrap_or_default(),
@@ -172,6 +179,18 @@ impl App {
         let stale = last.is_some_and(|last| is_stale(graph, &spec.environment, last, self.now()));
         if stale && status.phase == Phase::Ready { Phase::Unknown } else { status.phase }
     }
+}
+
+/// Whether something of a team may be told: the team may be seen, or is one's own, or there is none of that name.
+pub(crate) fn team_is_told(graph: &Graph, audience: &Audience, team: &Ref) -> bool {
+    let own = || audience.admits(&[Scope::Team(team.as_str().into())]);
+    graph.get(team).is_none_or(|group| graph.visible(audience, group) || own())
+}
+
+/// Whether a release may be named: it may be seen, or is no more. Who may get a draft is not everybody who sees that
+/// something runs.
+pub(crate) fn release_is_told(graph: &Graph, audience: &Audience, release: &str) -> bool {
+    graph.get(&Ref::new("release", "default", release)).is_none_or(|record| graph.visible(audience, record))
 }
 
 /// Whether what was last seen then was not seen for longer than its environment allows.

@@ -158,7 +158,8 @@ impl<'a> Run<'a> {
         let wish = claimed.payload.get("wish").and_then(|wish| Wish::deserialize(wish).ok());
         let lines = Arc::new(Lines::default());
         let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, wish, lines };
-        let prepared = request::build(&worker.app, &run.operation, confirmed, run.wish.clone()).await;
+        let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
+        let prepared = request::build(&worker.app, &run.operation, confirmed, run.wish.clone(), driver).await;
         match prepared {
             Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });

@@ -6,8 +6,10 @@ use crate::client::{
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
 use anyhow::Result;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 
 /// Runs an internal platform as a product: who runs what, moves them, proves that the old is gone.
@@ -20,6 +22,24 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What this process was called with. A variable of the environment that is empty is not set: that is how many
+    /// programs that start others leave one out.
+    pub fn given() -> Cli {
+        let matches = without_empty(Cli::command()).get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+fn without_empty(command: clap::Command) -> clap::Command {
+    let is_set = |name: &OsStr| std::env::var_os(name).is_none_or(|value| !value.is_empty());
+    let command = command.mut_args(|arg| match arg.get_env().is_none_or(is_set) {
+        true => arg,
+        false => arg.env(Resettable::Reset),
+    });
+    command.mut_subcommands(without_empty)
 }
 
 /// What to do.

@@ -4,7 +4,7 @@ use crate::backup;
 use crate::client::output::{Output, Table};
 use crate::demo::seed;
 use crate::exit::told;
-use crate::serve::{known_key, target};
+use crate::serve::{known_key, missing_key, target};
 use crate::settings::{ServeArgs, ServeSettings, problems, warnings};
 use anyhow::Result;
 use clap::Args;
@@ -125,6 +125,9 @@ fn database(settings: &ServeSettings) -> Verdict {
 async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
     let key = match known_key(&settings.data) {
         Ok(Some(key)) => key,
+        Ok(None) if SecretBox::is_needed(store).await.unwrap_or_default() => {
+            return bad("secret key", missing_key(&settings.data));
+        }
         Ok(None) => return note("secret key", "is not there yet; loggia serve makes it"),
         Err(error) => return bad("secret key", format!("{error:#}. Give the key of this database.")),
     };

@@ -13,7 +13,6 @@ mod printed;
 mod serve;
 mod settings;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 /// Requests allocate much and briefly, on all cores; this allocator is made for that.
@@ -21,7 +20,7 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = command::Cli::parse();
+    let cli = command::Cli::given();
     // The first thing of all: every TLS connection uses this provider. A second call is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command::run(cli.command) {

@@ -97,7 +97,7 @@ async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store,
         store.end_leases().await?;
     }
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
-    let secrets = SecretBox::new(&secret_key(data, &*ids)?, Arc::clone(&ids));
+    let secrets = SecretBox::new(&secret_key(data, &store, &*ids).await?, Arc::clone(&ids));
     secrets.bind(&store).await?;
     let own = Settings {
         public_url: settings.public_url.clone(),
@@ -217,13 +217,25 @@ fn reads(settings: &ServeSettings) -> Result<Arc<OwnRepositories>> {
 }
 
 /// The key that seals secrets: from the environment, else from a file that is made at the first start.
-fn secret_key(data: &Path, ids: &dyn Ids) -> Result<[u8; 32]> {
+async fn secret_key(data: &Path, store: &Store, ids: &dyn Ids) -> Result<[u8; 32]> {
     if let Some(key) = known_key(data)? {
         return Ok(key);
+    }
+    // A new one would only stand in the way of the right one.
+    if SecretBox::is_needed(store).await? {
+        bail!("{}", missing_key(data));
     }
     let key = ids.random();
     write_private(&data.join("secret.key"), &loggia_model::canonical::hex(&key))?;
     Ok(key)
+}
+
+/// What to do when a database needs its key and there is none.
+pub fn missing_key(data: &Path) -> String {
+    format!(
+        "this database has a secret key, and it is not here; put it into {}, or give LOGGIA_SECRET_KEY",
+        data.join("secret.key").display()
+    )
 }
 
 /// The key that seals secrets, when there is one already.
@@ -231,7 +243,7 @@ fn secret_key(data: &Path, ids: &dyn Ids) -> Result<[u8; 32]> {
 /// # Errors
 /// When what is there is no key.
 pub fn known_key(data: &Path) -> Result<Option<[u8; 32]>> {
-    if let Ok(text) = std::env::var("LOGGIA_SECRET_KEY") {
+    if let Some(text) = std::env::var("LOGGIA_SECRET_KEY").ok().filter(|text| !text.is_empty()) {
         return hex_key(&text).context("LOGGIA_SECRET_KEY must be 64 hexadecimal digits").map(Some);
     }
     let path = data.join("secret.key");

@@ -111,6 +111,7 @@ impl World {
             prepared: std::mem::take(&mut reading.prepared),
             broken: std::mem::take(&mut reading.broken),
             partial: false,
+            unwelcome: &[],
             same: std::collections::HashSet::new(),
             commit: "c1".into(),
             confirmed,

@@ -295,6 +295,14 @@ fn a_secret_that_was_never_set_is_named() {
         world.app.set_platform_secret(&admin, "the-server", secret, allowed("sealed", "")).await.unwrap();
         world.app.operate(&ann, "instance:booking/orders.sealed".parse().unwrap(), Verb::Apply, false).await.unwrap();
         world.until("ready", |app| phase(app, "instance:booking/orders.sealed") == "ready").await;
+        // It runs on when nobody can look any more, and says why nobody can.
+        world.app.set_platform_secret(&admin, "the-server", None, Some(Allowed::default())).await.unwrap();
+        world.look(&driver);
+        let told = |app: &loggia_app::App| {
+            let status = app.graph().get_text("instance:booking/orders.sealed").unwrap().parse_status();
+            status["phase"] == "ready" && status["conditions"].to_string().contains("loggia secret allow the-server")
+        };
+        world.until("the look says why", told).await;
         world.stop.send_replace(true);
     });
 }
@@ -302,7 +310,7 @@ fn a_secret_that_was_never_set_is_named() {
 /// The driver in memory, in one environment, with one host.
 fn allowed(environment: &str, host: &str) -> Option<Allowed> {
     let list = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
-    Some(Allowed { environments: list(environment), drivers: list("memory"), hosts: list(host) })
+    Some(Allowed { environments: list(environment), drivers: list("memory"), hosts: list(host), ..Allowed::default() })
 }
 
 /// Whoever writes an environment can name a secret, and sends it nowhere where an administrator did not allow it.

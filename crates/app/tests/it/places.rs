@@ -180,3 +180,69 @@ fn the_text_of_a_place_is_not_written() {
         assert_eq!(registered(&world.app.graph(), &Audience::All), [before]);
     });
 }
+
+/// What a place brought before it was refused leaves, whether or not the place can be read.
+#[test]
+fn people_of_a_place_that_nobody_vouches_for_leave() {
+    on_each("people_of_a_place_that_nobody_vouches_for_leave", |world| async move {
+        world.sync("repository:test", &[("all.yaml", COMPANY)]).await;
+        let id = add(&world, &service(), ADDRESS).await;
+        let origin = place(&world.app, id).origin();
+        let text = format!("{COMPONENT}---\n{USER}---\n{GROUP}");
+        for now in [text.clone(), format!("{text}---\nkind: {{\n")] {
+            world.sync(&origin, &[(ADDRESS, &text)]).await;
+            assert!(is_there(&world.app, "user:default/eve") && is_there(&world.app, "group:default/crew"));
+            read(&world, &world.app, &now).await;
+            assert!(!is_there(&world.app, "user:default/eve") && !is_there(&world.app, "group:default/crew"));
+            assert!(is_there(&world.app, "component:default/a"));
+        }
+        world.sync(&origin, &[(ADDRESS, &text)]).await;
+        let (stop, stopping) = tokio::sync::watch::channel(false);
+        let gone = Arc::new(Places::new(Arc::clone(&world.app), Arc::new(Nowhere)));
+        let following = tokio::spawn(async move { gone.follow(stopping).await });
+        world.until("eve is gone", |app| !is_there(app, "user:default/eve")).await;
+        stop.send_replace(true);
+        following.await.unwrap();
+        assert!(is_there(&world.app, "component:default/a"), "what gives no rights stays as it was");
+    });
+}
+
+/// A host that does not answer.
+struct Nowhere;
+
+#[async_trait]
+impl Fetch for Nowhere {
+    async fn fetch(&self, _: &str) -> Result<Arc<[u8]>, Failure> {
+        Err(Failure::backend("It does not answer.", "Try again."))
+    }
+}
+
+/// What is not wanted from a place is read all the same: what its file says no more still leaves.
+#[test]
+fn a_refused_document_holds_nothing() {
+    on_each("a_refused_document_holds_nothing", |world| async move {
+        world.sync("repository:test", &[("all.yaml", COMPANY)]).await;
+        add(&world, &service(), ADDRESS).await;
+        let other = COMPONENT.replace("name: a", "name: b");
+        read(&world, &world.app, &format!("{COMPONENT}---\n{other}---\n{USER}")).await;
+        assert!(is_there(&world.app, "component:default/b"));
+        read(&world, &world.app, &format!("{COMPONENT}---\n{USER}")).await;
+        assert!(!is_there(&world.app, "component:default/b"));
+    });
+}
+
+#[test]
+fn what_a_place_may_not_change_is_told() {
+    on_each("what_a_place_may_not_change_is_told", |world| async move {
+        world.sync("repository:test", &[("all.yaml", &format!("{COMPANY}---\n{COMPONENT}"))]).await;
+        add(&world, &service(), ADDRESS).await;
+        let twice = COMPONENT.replace("name: a", "name: b");
+        let said = read(&world, &world.app, &format!("{COMPONENT}---\n{twice}---\n{twice}")).await;
+        assert!(said.contains("comes from repository:test already"), "{said}");
+        assert!(said.contains("is described twice"), "{said}");
+        // It is right as soon as the other end is.
+        world.sync("repository:test", &[("all.yaml", COMPANY)]).await;
+        let said = read(&world, &world.app, COMPONENT).await;
+        assert!(!said.contains("already"), "{said}");
+    });
+}

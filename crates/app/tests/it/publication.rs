@@ -8,6 +8,7 @@ use loggia_app::order::OrderInput;
 use loggia_app::prepare::prepare;
 use loggia_app::publication::Publish;
 use loggia_app::record::{Apply, Delete};
+use loggia_app::usage::UsageFilter;
 use loggia_app::who_runs::WhoRunsQuery;
 use loggia_app::{App, Caller, Door, Error, Result};
 use loggia_model::{Publication, Ref};
@@ -217,6 +218,34 @@ fn what_runs_is_not_touched_by_a_withdrawal() {
         publish(&world.app, &admin(), "db-1.1.0", Publication::Yanked, "It loses data.").await.unwrap();
         assert!(ready(&world.app));
         assert_eq!(driver.resources.lock().unwrap().len(), 1);
+        world.stop.send_replace(true);
+    });
+}
+
+/// Everybody sees that something runs; the name of the draft that it runs is its owners'.
+#[test]
+fn the_name_of_a_draft_that_runs_is_told_to_its_owners_only() {
+    on_each("the_name_of_a_draft_that_runs", |world| async move {
+        platform(&world).await;
+        apply(&world.app, &format!("{QUEUE}---\n{}", release("1.0.0", "s", "draft"))).await.unwrap();
+        let (ann, bob) = (world.person("ann"), world.person("bob"));
+        world.app.order(&ann, order("booking", Some("1.0.0"))).await.unwrap();
+        world.work(&Arc::new(InMemory::default()));
+        let query = WhoRunsQuery { offering: "queue".into(), ..WhoRunsQuery::default() };
+        let ready =
+            |app: &App| app.who_runs(&ann, &query).is_ok_and(|rows| rows.iter().any(|row| !row.release.is_empty()));
+        world.until("it runs", ready).await;
+        let release = |who: &Caller| world.app.who_runs(who, &query).unwrap().remove(0).release;
+        assert_eq!((release(&ann).as_str(), release(&bob).as_str()), ("queue-1.0.0", ""));
+        let used = async |who: &Caller, filter: UsageFilter| {
+            let uses = world.app.uses(who, &filter).await.unwrap();
+            uses.into_iter().filter(|one| one.offering == "queue").map(|one| one.release).collect::<Vec<_>>()
+        };
+        assert!(used(&ann, UsageFilter::default()).await.contains(&"queue-1.0.0".to_owned()));
+        let told = used(&bob, UsageFilter::default()).await;
+        assert!(!told.is_empty() && told.iter().all(String::is_empty), "{told:?}");
+        let asked = UsageFilter { release: Some("queue-1.0.0".into()), ..UsageFilter::default() };
+        assert!(used(&bob, asked).await.is_empty());
         world.stop.send_replace(true);
     });
 }

@@ -305,6 +305,10 @@ impl Driver for CommandDriver {
         "command"
     }
 
+    fn plain_settings(&self) -> &[&'static str] {
+        &["program", "timeout", "network"]
+    }
+
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
         self.folder()?;
         if !backend.config.contains_key("program") {

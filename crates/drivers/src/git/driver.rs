@@ -213,6 +213,10 @@ impl Driver for GitDriver {
         "git"
     }
 
+    fn plain_settings(&self) -> &[&'static str] {
+        &["template", "raw", "scaffolder", "on_destroy"]
+    }
+
     async fn probe(&self, _: &Backend) -> Result<(), Failure> {
         let git = git()?;
         std::fs::read_dir(&self.root).map_err(|error| unreachable(&error))?;

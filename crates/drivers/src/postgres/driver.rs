@@ -316,6 +316,10 @@ impl Driver for PostgresDriver {
         "postgres"
     }
 
+    fn plain_settings(&self) -> &[&'static str] {
+        &["major", "backup"]
+    }
+
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
         let mut connection = Place::of(backend)?.connect().await?;
         match server::may_work(&mut connection).await? {

@@ -32,6 +32,9 @@ pub struct AllowedArgs {
     /// A host, address or socket that backend and recipe may name; may be given several times.
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
+    /// A setting of recipes that names no place, whatever it holds; may be given several times.
+    #[arg(long = "setting", value_name = "NAME")]
+    settings: Vec<String>,
 }
 
 /// Arguments of `loggia secret set`.
@@ -97,10 +100,10 @@ async fn allow(args: AllowArgs) -> Result<()> {
 async fn list(args: ListArgs) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/secrets", &[]).await?;
     let names: Vec<String> = items(&answer).map(|one| text(one, "/name")).collect();
-    let mut table = Table::new(&["NAME", "ENVIRONMENTS", "DRIVERS", "HOSTS"]);
+    let mut table = Table::new(&["NAME", "ENVIRONMENTS", "DRIVERS", "HOSTS", "SETTINGS"]);
     let row = |one: &Value| {
         let of = |field: &str| strings(one, &format!("/allowed/{field}")).join(", ");
-        vec![text(one, "/name"), of("environments"), of("drivers"), of("hosts")]
+        vec![text(one, "/name"), of("environments"), of("drivers"), of("hosts"), of("settings")]
     };
     table.rows = items(&answer).map(row).collect();
     args.output.print(&answer, &names, &table)
@@ -142,6 +145,7 @@ impl AllowedArgs {
             "environments": merged("environments", &self.environments),
             "drivers": merged("drivers", &self.drivers),
             "hosts": merged("hosts", &self.hosts),
+            "settings": merged("settings", &self.settings),
         })
     }
 }
@@ -152,11 +156,16 @@ mod tests {
 
     #[test]
     fn more_is_allowed_on_top_and_less_by_starting_over() {
-        let given = AllowedArgs { environments: vec!["test".into()], drivers: vec![], hosts: vec!["db".into()] };
-        let known = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": []});
-        let more = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": ["db"]});
+        let given = AllowedArgs {
+            environments: vec!["test".into()],
+            drivers: vec![],
+            hosts: vec!["db".into()],
+            settings: vec![],
+        };
+        let known = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": [], "settings": []});
+        let more = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": ["db"], "settings": []});
         assert_eq!(given.over(Some(&known)), more);
-        assert_eq!(given.over(None), json!({"environments": ["test"], "drivers": [], "hosts": ["db"]}));
+        assert_eq!(given.over(None), json!({"environments": ["test"], "drivers": [], "hosts": ["db"], "settings": []}));
         assert!(told("s", &more).contains("dev, test, by postgres, with db"));
         assert!(told("s", &given.over(None)).contains("loggia secret allow s"));
     }

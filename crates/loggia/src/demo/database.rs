@@ -33,7 +33,7 @@ async fn try_start(app: &App, data: PathBuf) -> Result<Cluster> {
     let allowed = Allowed {
         environments: ENVIRONMENTS.map(str::to_owned).to_vec(),
         drivers: vec!["postgres".to_owned()],
-        hosts: Vec::new(),
+        ..Allowed::default()
     };
     app.set_platform_secret(&app.system("demo"), SECRET, Some(cluster.url().clone()), Some(allowed)).await?;
     tracing::info!("demo: PostgreSQL runs; databases can be got");

@@ -1,6 +1,6 @@
 //! `loggia check`, and what the command line says about itself.
 
-use crate::support::{BINARY, folder, text, write};
+use crate::support::{BINARY, Database, Plan, folder, text, write};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -95,6 +95,29 @@ fn doctor_names_what_is_wrong() {
     assert!(said.contains("bad    database"), "{said}");
     let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--repository", "/nowhere/at/all"]);
     assert!(code == 1 && said.contains("/nowhere/at/all"), "{said}");
+}
+
+/// A variable that is empty is not set; a key that is missed is not made anew.
+#[test]
+fn empty_variables_are_not_set_and_a_missed_key_is_not_made_anew() {
+    let folder = folder();
+    let plan = Plan::new(folder.path(), "data", &Database::Sqlite, &[]);
+    let empty = ["LOGGIA_READ_ONLY", "LOGGIA_OPEN_METRICS", "LOGGIA_LISTEN", "LOGGIA_LOG_FORMAT", "LOGGIA_SECRET_KEY"];
+    empty.iter().fold(plan.clone(), |plan, name| plan.env(name, "")).ready().stop();
+    let key = plan.data.join("secret.key");
+    std::fs::remove_file(&key).unwrap();
+    let run = |verb: &str| {
+        let done =
+            Command::new(BINARY).args([verb, "--data"]).arg(&plan.data).args(["--listen", "127.0.0.1:0"]).output();
+        let done = done.unwrap();
+        assert_eq!(done.status.code(), Some(1), "{verb}");
+        text(&done.stdout) + &text(&done.stderr)
+    };
+    for verb in ["doctor", "serve"] {
+        let said = run(verb);
+        assert!(said.contains("this database has a secret key, and it is not here"), "{verb}: {said}");
+        assert!(!key.exists(), "{verb}");
+    }
 }
 
 /// A number that lies is told with its place, and what it should be called.

@@ -56,6 +56,9 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         return Err(missing());
     };
     let instance = state.app.git_access(&caller, &address)?;
+    if address.write {
+        state.app.writable(&caller)?;
+    }
     let text = |name: HeaderName| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let request = GitRequest {
         method: parts.method.to_string(),

@@ -40,7 +40,7 @@ const ORDER: [&str; 6] = ["path", "data", "compute", "delivery", "observability"
 
 async fn shop(visit: Visit) -> Answer {
     visit.signed_in()?;
-    let (offered, past): (Vec<Offer>, Vec<Offer>) = offer::all(&visit).into_iter().partition(|o| !o.places.is_empty());
+    let (past, offered): (Vec<Offer>, Vec<Offer>) = offer::all(&visit).into_iter().partition(Offer::is_past);
     let mut by_category: BTreeMap<(usize, String), Vec<OfferingCard>> = BTreeMap::new();
     for offer in &offered {
         let category = offer.spec.category.clone();

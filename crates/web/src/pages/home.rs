@@ -62,6 +62,8 @@ struct StartStep {
     href: String,
     text: String,
     done: bool,
+    /// The category of offerings without which the step makes no sense; empty for any other step.
+    category: &'static str,
 }
 
 async fn home(visit: Visit) -> Answer {
@@ -195,17 +197,27 @@ async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia
     let own = within(&visit.caller, Action::OwnTokens);
     let token = own && !visit.app().my_tokens(&visit.caller).await?.is_empty();
     let mut steps = vec![
-        step("Get a repository", first("path"), "It builds, tests and reports its health from the first minute.", path),
-        step("Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),
         step(
+            "path",
+            "Get a repository",
+            first("path"),
+            "It builds, tests and reports its health from the first minute.",
+            path,
+        ),
+        step("", "Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),
+        step(
+            "path",
             "Clone it and push",
             newest_of(&mine, offers, "path"),
             "The address stands on the page of your repository.",
             false,
         ),
-        step("Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
-        step("See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
+        step("data", "Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
+        step("", "See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
     ];
+    // Nobody is sent to what they cannot get.
+    let offered = |category: &str| offers.iter().any(|o| o.spec.category == category && !o.elsewhere && !o.is_past());
+    steps.retain(|step| step.category.is_empty() || offered(step.category));
     // Who has both knows the way. A push cannot be seen from here, so it is not asked for.
     let knows = path && data && token;
     let works_here = mine.iter().any(|record| has_run_for_a_week(visit, record));
@@ -221,8 +233,8 @@ fn has_run_for_a_week(visit: &Visit, record: &Record) -> bool {
     since.is_some_and(|since| visit.app().now().0 - since.0 > 7 * time::DAY)
 }
 
-fn step(title: &str, href: String, text: &str, done: bool) -> StartStep {
-    StartStep { title: title.to_owned(), href, text: text.to_owned(), done }
+fn step(category: &'static str, title: &str, href: String, text: &str, done: bool) -> StartStep {
+    StartStep { title: title.to_owned(), href, text: text.to_owned(), done, category }
 }
 
 /// The newest thing of mine of a category; the shop without one.
@@ -234,7 +246,7 @@ fn newest_of(mine: &[Arc<Record>], offers: &[Offer], category: &str) -> String {
 
 /// The offerings that came last, of those that can be got somewhere.
 fn newest(mut offers: Vec<Offer>) -> Vec<OfferingCard> {
-    offers.retain(|offer| !offer.places.is_empty());
+    offers.retain(|offer| !offer.is_past());
     offers.sort_by_key(|offer| std::cmp::Reverse(offer.release.as_ref().map(|(record, _)| record.created_at)));
     offers.iter().take(NEW).map(Offer::card).collect()
 }

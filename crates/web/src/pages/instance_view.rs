@@ -113,7 +113,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
     let status: InstanceStatus = record.typed_status()?;
     let operations = app.operations_of(record.uid, 1).await?;
     let newest = operations.first();
-    let row = app.row(&visit.graph, record);
+    let row = app.row(&visit.graph, visit.audience(), record);
     let phase = row.as_ref().map_or(status.phase, |row| row.phase);
     let (first, last) = app.sighting(record.uid).unzip();
     let base = loggia_app::request::base_name(&record.reference, &spec.environment);

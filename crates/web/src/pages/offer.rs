@@ -6,9 +6,9 @@ use crate::design::{Fact, OfferingCard};
 use loggia_app::availability::Availability;
 use loggia_app::offering::release_for;
 use loggia_graph::Predicate;
-use loggia_model::Record;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::{Record, Scope};
 use std::sync::Arc;
 
 /// An offering with what is known about it now.
@@ -23,8 +23,10 @@ pub struct Offer {
     pub release: Option<(Arc<Record>, ReleaseSpec)>,
     /// Where it can be got, or why not.
     pub places: Vec<Availability>,
-    /// How many teams run it.
-    pub teams: usize,
+    /// How many teams run it; none for who is not of the company, and does not see what runs.
+    pub teams: Option<usize>,
+    /// Whether where it can be got is nothing that the caller may see.
+    pub elsewhere: bool,
 }
 
 impl Offer {
@@ -33,11 +35,14 @@ impl Offer {
         let spec: OfferingSpec = record.spec().ok()?;
         let name = record.reference.name();
         let release = release_for(&visit.graph, visit.audience(), name, None).ok();
+        let places = visit.app().availability(&visit.caller, name).unwrap_or_default();
+        let inside = visit.audience().admits(&[Scope::Company]);
         Some(Offer {
             title: record.parse().title().to_owned(),
             release: release.and_then(|record| Some((record.clone(), record.spec().ok()?))),
-            places: visit.app().availability(&visit.caller, name).unwrap_or_default(),
-            teams: teams(visit, name),
+            elsewhere: places.is_empty() && !inside,
+            places,
+            teams: inside.then(|| teams(visit, name)),
             record: record.clone(),
             spec,
         })
@@ -51,6 +56,11 @@ impl Offer {
     /// Its page.
     pub fn href(&self) -> String {
         href(self.name())
+    }
+
+    /// Whether it is offered nowhere any more.
+    pub fn is_past(&self) -> bool {
+        self.places.is_empty() && !self.elsewhere
     }
 
     /// The version that one gets; empty when there is none.
@@ -68,6 +78,9 @@ impl Offer {
         if self.can_be_got() {
             return String::new();
         }
+        if self.elsewhere {
+            return "You cannot get it yourself with your account. Ask whoever invited you.".to_owned();
+        }
         match (&self.release, self.places.first()) {
             (None, _) => "It has no version to get yet.".to_owned(),
             (_, None) => "It is not offered in any environment any more.".to_owned(),
@@ -77,7 +90,7 @@ impl Offer {
 
     /// The shape of its badge, and its words.
     pub fn badge(&self) -> (&'static str, &'static str) {
-        if self.release.is_some() && self.places.is_empty() {
+        if self.release.is_some() && self.is_past() {
             return ("off", "no longer offered");
         }
         words::stage(self.spec.stage)
@@ -91,7 +104,7 @@ impl Offer {
         if !support.is_empty() {
             facts.push(Fact::new("Support", support));
         }
-        facts.push(Fact::new("Used by", words::count(self.teams, "team")));
+        facts.extend(self.teams.map(|teams| Fact::new("Used by", words::count(teams, "team"))));
         OfferingCard {
             href: self.href(),
             title: self.title.clone(),

@@ -125,12 +125,11 @@ fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
     if offer.can_be_got() {
         facts.push(Fact::new("You get", format!("version {}", offer.version())));
     }
-    let used = format!(
-        "{}, {}",
-        words::count(offer.teams, "team"),
-        words::count(runs, "running copy").replace("copys", "copies")
-    );
-    facts.push(Fact::link("Used by (measured)", used, super::who_runs::href(offer.name())));
+    if let Some(teams) = offer.teams {
+        let copies = words::count(runs, "running copy").replace("copys", "copies");
+        let used = format!("{}, {copies}", words::count(teams, "team"));
+        facts.push(Fact::link("Used by (measured)", used, super::who_runs::href(offer.name())));
+    }
     facts
 }
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// Says who asked for what.
-struct Echo;
+pub struct Echo;
 
 #[async_trait]
 impl GitBackend for Echo {

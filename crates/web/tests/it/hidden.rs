@@ -20,6 +20,14 @@ const NOWHERE: &str = "xylophone";
 
 const HIDDEN: &str = include_str!("hidden.yaml");
 
+/// An instance that everybody may see, of a team that they may not.
+const RUN: &str = "
+apiVersion: loggia.dev/v1
+kind: Instance
+metadata: {name: quiet.dev, namespace: zebrafish-group}
+spec: {offering: postgres, team: zebrafish-group, environment: dev, step: observed, contact: zebrafish@example.com}
+";
+
 /// Those who may see none of it.
 const OUTSIDERS: [&str; 3] = ["other", "service", "partner"];
 
@@ -95,7 +103,43 @@ async fn as_nowhere(world: &World, who: &str, address: &str) {
 async fn both(world: &World) -> World {
     let without = World::alone().await;
     world.add(HIDDEN).await;
+    used(world).await;
     without
+}
+
+/// A hidden team uses what everybody sees.
+async fn used(world: &World) {
+    let reading = json!({"id": "1", "time": "2026-01-01T00:00:00Z", "team": "zebrafish-group", "offering": "postgres",
+        "release": "postgres-1.0.0", "channel": "x"});
+    let said = world.post("admin", "/api/v1/usage", &reading).await;
+    assert!(said.status.is_success(), "{}", said.text);
+    assert!(world.get("admin", "/api/v1/uses").await.text.contains(CANARY));
+}
+
+/// Of an instance that everybody sees and a hidden team runs, nobody is told the team's title, contact, or that it
+/// runs something.
+#[tokio::test]
+async fn what_a_hidden_team_runs_is_told_to_nobody_else() {
+    on_both("hidden_team", async |world| {
+        world.add(HIDDEN).await;
+        world.add(RUN).await;
+        let paths = [
+            "/api/v1/who-runs?offering=postgres",
+            "/who-runs?offering=postgres",
+            "/who-runs.csv?offering=postgres",
+            "/get/postgres",
+        ];
+        for path in paths {
+            assert!(world.get("admin", path).await.text.to_lowercase().contains(CANARY), "{path}");
+            for who in OUTSIDERS {
+                assert!(!world.get(who, path).await.text.to_lowercase().contains(CANARY), "{who} {path}");
+            }
+        }
+        let asked = world.get("other", "/api/v1/who-runs?offering=postgres&team=zebrafish-group").await;
+        let nowhere = world.get("other", "/api/v1/who-runs?offering=postgres&team=xylophone-group").await;
+        assert_eq!(told(&asked).replace(CANARY, NOWHERE), told(&nowhere));
+    })
+    .await;
 }
 
 #[tokio::test]

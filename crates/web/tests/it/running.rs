@@ -217,11 +217,11 @@ async fn tokens_are_shown_once_and_good_for_nothing_after_revoking() {
         assert_eq!(world.send("nobody", me(), "").await.status, StatusCode::UNAUTHORIZED);
         let said = world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"value": "very secret"})).await;
         assert_eq!(said.status, StatusCode::OK, "{}", said.text);
-        let nowhere = json!({"environments": [], "drivers": [], "hosts": []});
+        let nowhere = json!({"environments": [], "drivers": [], "hosts": [], "settings": []});
         let listed = world.get("admin", "/api/v1/secrets").await.json();
         assert_eq!(listed["items"], json!([{"name": "pg-admin", "allowed": nowhere}]));
         // What is left out stays as it is.
-        let uses = json!({"environments": ["dev"], "drivers": ["postgres"], "hosts": ["db.example.com"]});
+        let uses = json!({"environments": ["dev"], "drivers": ["postgres"], "hosts": ["db.example.com"], "settings": ["region"]});
         let said = world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"allowed": uses})).await;
         assert_eq!(said.status, StatusCode::OK, "{}", said.text);
         world.json("admin", "PUT", "/api/v1/secrets/pg-admin", &json!({"value": "very secret too"})).await;

@@ -127,11 +127,21 @@ impl Database {
 
 impl World {
     async fn new(target: Target, dir: tempfile::TempDir) -> World {
+        World::open(target, dir, false).await
+    }
+
+    /// The same company on a server that is read-only.
+    pub async fn read_only() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, true).await
+    }
+
+    async fn open(target: Target, dir: tempfile::TempDir, read_only: bool) -> World {
         let settings = Settings {
             public_url: "http://127.0.0.1:7400".into(),
             data: dir.path().to_owned(),
             demo: true,
-            read_only: false,
+            read_only,
             repositories: Vec::new(),
         };
         let app = application(&target, settings).await;
@@ -139,7 +149,8 @@ impl World {
         let sources = Arc::new(Sources::new(Arc::clone(&app), Arc::new(NoSources), Vec::new()));
         let state = WebState::new(Arc::clone(&app), Some(ADMIN), sources);
         state.ready.store(true, Ordering::Release);
-        let tokens = tokens(&app).await;
+        let bare = || BTreeMap::from([("nobody", String::new()), ("admin", ADMIN.to_owned())]);
+        let tokens = if read_only { bare() } else { tokens(&app).await };
         World { doors: Doors::new(state.clone()), state, tokens, _dir: dir }
     }
 
