@@ -64,6 +64,7 @@ pub mod sync;
 pub mod team;
 pub mod token;
 mod trace;
+mod twice;
 pub mod unmatched;
 mod unseen;
 pub mod usage;

@@ -8,6 +8,7 @@ use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::location::not_registered;
+use crate::offering::releases;
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
 use crate::writing::{may_create, may_write};
@@ -173,7 +174,7 @@ pub(crate) fn owned_here(record: &Record) -> Result<()> {
             "Change it there; it is taken over within seconds.",
         ));
     }
-    let place = record.source.path.split('#').next().unwrap_or_default();
+    let place = record.source.file();
     let origin = record.source.origin.split_once(':').map_or(&*record.source.origin, |(_, rest)| rest);
     Err(Error::refused(
         "source.elsewhere",
@@ -266,7 +267,12 @@ impl Command for Delete {
         }
         owned_here(&record)?;
         not_registered(&record)?;
-        let users = live_dependants(graph, &record.reference);
+        let mut users = live_dependants(graph, &record.reference);
+        if record.reference.kind() == "offering" {
+            // Without it nobody could say what they are versions of.
+            let versions = releases(graph, &Audience::All, record.reference.name());
+            users.extend(versions.iter().map(|release| release.reference.clone()));
+        }
         if !users.is_empty() {
             let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());
             let by = named.map(|user| format!(", by {user} for one")).unwrap_or_default();

@@ -16,4 +16,5 @@ mod signing;
 mod source;
 mod sync;
 mod usage;
+mod worker;
 mod writing;

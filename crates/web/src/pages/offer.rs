@@ -69,7 +69,7 @@ impl Offer {
             return String::new();
         }
         match (&self.release, self.places.first()) {
-            (None, _) => "It has no version to get yet.".to_owned(),
+            (None, _) => "It has no version to get now.".to_owned(),
             (_, None) => "It is not offered in any environment any more.".to_owned(),
             (_, Some(place)) => format!("Not here and now: {}", place.why_not),
         }
@@ -79,6 +79,9 @@ impl Offer {
     pub fn badge(&self) -> (&'static str, &'static str) {
         if self.release.is_some() && self.places.is_empty() {
             return ("off", "no longer offered");
+        }
+        if self.release.is_none() {
+            return ("off", "no version to get");
         }
         words::stage(self.spec.stage)
     }
