@@ -10,6 +10,7 @@ pub mod availability;
 mod backend;
 pub mod caller;
 mod caller_cache;
+pub mod carried;
 pub mod catalog;
 pub mod changes;
 pub mod check;

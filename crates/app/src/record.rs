@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::carried::Carried;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::diff::differences;
@@ -119,7 +120,11 @@ pub(crate) fn new_draft(
     source: Source,
     release: Option<&ReleaseStatus>,
 ) -> Result<Draft> {
-    let mut status = release.map_or_else(|| Ok(json!({})), serde_json::to_value)?;
+    let mut status = match (release, Carried::of(prepared)) {
+        (Some(release), _) => serde_json::to_value(release)?,
+        (None, Some(carried)) => serde_json::to_value(carried.status())?,
+        (None, None) => json!({}),
+    };
     if !prepared.files.is_empty() {
         status["files"] = json!(prepared.files);
     }

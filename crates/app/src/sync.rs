@@ -6,6 +6,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::carried::Carried;
 use crate::changes::{Changes, Draft, RecordChange, Returning};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
@@ -218,6 +219,11 @@ impl Deciding<'_> {
             self.returning.get(&prepared.reference).filter(|past| self.graph.by_uid(past.uid).is_none()).copied();
         let uid = past.map_or_else(|| self.ctx.uid(), |past| past.uid);
         let draft = Draft { returning: past, ..new_draft(uid, prepared, source, status.as_ref())? };
+        if let Some(carried) = Carried::of(prepared)
+            && let Some(last) = carried.last_seen
+        {
+            self.changes.saw(uid, last.min(self.ctx.now), &carried.known_by);
+        }
         let verb = if past.is_some() { "returned" } else { "created" };
         self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
         Ok(())

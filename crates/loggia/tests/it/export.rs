@@ -113,12 +113,24 @@ fn what_ran_is_exported_as_enrolled() {
     let root = repository(folder.path());
     let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
     server.ok(&["new", "cache", "fast", "--team", "red", "--env", "dev", "--wait"]);
+    let seen =
+        ["observe", "--offering", "cache", "--version", "1.0.0", "--env", "dev", "--team", "red", "--name", "seen"];
+    server.ok(&seen);
+    let run = |server: &Server, name: &str| {
+        let rows = server.json(&["who-runs", "cache"])["items"].as_array().unwrap().clone();
+        let row = rows.into_iter().find(|row| row["name"] == name).unwrap();
+        ["version", "since", "lastSeen", "release", "phase"].map(|field| row[field].clone())
+    };
+    let (seen, fast_before) = (run(&server, "seen"), run(&server, "fast"));
     let exported = folder.path().join("exported");
     server.ok(&["export", exported.to_str().unwrap()]);
     server.stop();
     let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
     let fast = again.json(&["get", "instance/red/fast.dev"]);
     assert_eq!(fast["document"]["spec"]["step"], "enrolled");
+    assert_eq!(run(&again, "seen"), seen);
+    assert_eq!(run(&again, "fast")[0], fast_before[0]);
+    assert_ne!(run(&again, "fast")[4], "pending");
     assert_eq!(again.fails(&["delete", "instance/red/fast.dev", "--yes"]).0, 1, "another server's driver holds it");
     again.stop();
 }
