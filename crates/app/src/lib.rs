@@ -3,6 +3,7 @@
 //! [`App::run`] is the only way to change anything; queries answer from a snapshot of the graph and take the caller,
 //! whose audience bounds what they see.
 
+pub mod adopt;
 pub mod allowed;
 pub mod app;
 pub mod audit;
@@ -16,10 +17,12 @@ pub mod changes;
 pub mod check;
 pub mod clock;
 pub mod command;
+mod conversion;
 mod credential;
 pub mod diff;
 mod documents;
 pub mod driver;
+pub mod dry_run;
 pub mod due;
 pub mod edit;
 pub mod enrol;
@@ -58,10 +61,12 @@ mod run_log;
 pub mod schema;
 pub mod secret;
 pub mod settings;
+mod shelf;
 pub mod source;
 pub mod sources;
 mod standing;
 pub mod sync;
+pub mod take_over;
 pub mod team;
 pub mod token;
 mod trace;
