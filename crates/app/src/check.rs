@@ -5,7 +5,7 @@ use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
 use crate::shelf::Shelf;
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Problem, Publication, Ref, version};
+use loggia_model::{Problem, Publication, Ref, file_of, version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -46,11 +46,7 @@ fn duplicates(reading: &Reading) -> Vec<Problem> {
     let mut problems = Vec::new();
     for prepared in &reading.prepared {
         if let Some(before) = first.insert(&prepared.reference, &prepared.path) {
-            let message = format!(
-                "{} is described already, in {}",
-                prepared.reference,
-                before.split('#').next().unwrap_or(before)
-            );
+            let message = format!("{} is described already, in {}", prepared.reference, file_of(before));
             let mut problem = Problem::new("name.duplicate", "metadata.name", message, "Rename or remove one of them.");
             problem.file = Some(prepared.path.clone());
             problems.push(problem);

@@ -199,7 +199,7 @@ fn normal(text: &str) -> String {
 
 /// Cuts a record's document out of its file.
 fn cut(record: &Arc<Record>, tree: &Tree, location: String) -> Option<Found> {
-    let (path, index) = record.source.path.split_once('#')?;
+    let (path, index) = record.source.path.rsplit_once('#')?;
     let file = tree.files.iter().find(|file| file.path == path)?;
     let text = std::str::from_utf8(&file.bytes).ok()?;
     let index: usize = index.parse().ok()?;
@@ -276,6 +276,8 @@ mod tests {
         assert_eq!(found.draft.text, "# second\nkind: B\nname: b\n");
         assert_eq!(found.with(&found.draft.text), FILE);
         assert!(cut(&record("a.yaml#7"), &tree, "x".into()).is_none());
+        let odd = cut(&record("a#b.yaml#1"), &file("a#b.yaml", FILE), "x".into()).expect("a document");
+        assert_eq!((odd.draft.path.as_str(), odd.draft.text), ("a#b.yaml", found.draft.text));
         assert!(cut(&record("b.yaml#0"), &tree, "x".into()).is_none());
     }
 

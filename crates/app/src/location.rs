@@ -125,8 +125,10 @@ fn parent(graph: &Graph, audience: &Audience, record: &Record) -> Option<Arc<Rec
             return Some(found);
         }
     }
-    let root = Ref::new("location", "default", &generated_name(kind, target));
-    let root = graph.get(&root).cloned().or_else(|| standing(graph, &record.source.origin));
+    // Who reads it is known for good; its address may be another by now.
+    let read_by = || graph.by_uid(record.source.origin.strip_prefix("location:")?.parse().ok()?).cloned();
+    let named = || graph.get(&Ref::new("location", "default", &generated_name(kind, target))).cloned();
+    let root = standing(graph, &record.source.origin).or_else(read_by).or_else(named);
     root.filter(|one| one.uid != record.uid && graph.visible(audience, one))
 }
 

@@ -16,7 +16,7 @@ use crate::shelf::Shelf;
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Document, Micros, Publication, Record, Ref, ReleaseStatus, version};
+use loggia_model::{Document, Micros, PUBLICATION_REASON, Publication, Record, Ref, ReleaseStatus, version};
 use serde_json::{Value, json};
 
 /// What a decision about releases stands on.
@@ -45,6 +45,14 @@ impl Publishing<'_> {
     /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes;
     /// [`Error::Refused`] for a breaking one that something which runs would not fit.
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
+        self.fits(document)?;
+        fits_all(self, document)?;
+        let since = Some(self.now);
+        Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
+    }
+
+    /// Passes when the version is one of its offering, and its number hides nothing.
+    fn fits(&self, document: &Document) -> Result<()> {
         if let Some(offering) = self.offering(document.spec_text("offering")) {
             version::check(offering.versioning, document.spec_text("version")).map_err(|message| {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
@@ -54,9 +62,7 @@ impl Publishing<'_> {
                 return Err(Error::Invalid(vec![problem]));
             }
         }
-        fits_all(self, document)?;
-        let since = Some(self.now);
-        Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
+        Ok(())
     }
 
     /// The status with which a document begins; none for what is no release.
@@ -67,10 +73,8 @@ impl Publishing<'_> {
         if prepared.kind != "Release" {
             return Ok(None);
         }
-        let past = self.facts.past.get(&prepared.reference).filter(|past| publication(past).is_settled());
-        if let Some(past) = past {
-            unchanged(past, prepared)?;
-            return Ok(Some(ReleaseStatus { more: serde_json::Map::new(), ..release_status(past) }));
+        if let Some(past) = self.remembered(prepared)? {
+            return Ok(Some(ReleaseStatus { more: serde_json::Map::new(), ..past }));
         }
         let document = prepared.document();
         let begin = |publication, reason: &str| ReleaseStatus {
@@ -81,9 +85,36 @@ impl Publishing<'_> {
         };
         match Publication::wanted(&document) {
             Publication::Published => self.publish(&document, ReleaseStatus::default()).map(Some),
-            Publication::Yanked => Ok(Some(begin(Publication::Yanked, "It was withdrawn already when it came here."))),
+            Publication::Yanked => {
+                let said = Some(document.annotation(PUBLICATION_REASON).trim()).filter(|reason| !reason.is_empty());
+                let reason = said.unwrap_or("It was withdrawn already when it came here.");
+                Ok(Some(begin(Publication::Yanked, reason)))
+            }
             open => Ok(Some(begin(open, ""))),
         }
+    }
+
+    /// The status of a record that gets a new name with its text; none for what is no release. A name that was
+    /// published before stands for what it stood for.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for other content under such a name; as [`Publishing::change`].
+    pub(crate) fn rename(&self, before: &Record, prepared: &Prepared) -> Result<Option<ReleaseStatus>> {
+        let status = self.change(before, prepared)?;
+        let Some(past) = self.remembered(prepared)? else { return Ok(status) };
+        Ok(Some(ReleaseStatus { more: release_status(before).more, ..past }))
+    }
+
+    /// The status of what was published under the name before; none when nothing was.
+    fn remembered(&self, prepared: &Prepared) -> Result<Option<ReleaseStatus>> {
+        let past = self.facts.past.get(&prepared.reference).filter(|past| publication(past).is_settled());
+        let Some(past) = past.filter(|_| prepared.kind == "Release") else { return Ok(None) };
+        unchanged(past, prepared)?;
+        let status = release_status(past);
+        if status.publication == Publication::Published {
+            self.fits(&prepared.document())?;
+        }
+        Ok(Some(status))
     }
 
     /// The status of a record that gets another text; none for what is no release. A text that stops saying that it is
@@ -200,7 +231,9 @@ impl Publish {
         };
         match (before.publication, self.to) {
             (Publication::Draft, Publication::Candidate) => Ok(("release.proposed", to(self.to, ""))),
-            (Publication::Yanked, Publication::Published) => Ok(("release.republished", to(self.to, ""))),
+            (Publication::Yanked, Publication::Published) => {
+                Ok(("release.republished", publishing.publish(text, before)?))
+            }
             (Publication::Draft | Publication::Candidate, Publication::Published) => {
                 Ok(("release.published", publishing.publish(text, before)?))
             }

@@ -69,8 +69,8 @@ pub trait Reader: Send + Sync {
     /// When it cannot be reached or read, with what to do.
     async fn read(&self, location: &str, known: Option<&str>) -> Result<Option<Tree>, Failure>;
 
-    /// How edits reach a source.
-    fn delivery(&self, _: &str) -> Delivery {
+    /// How edits reach a source; a patch where it would take no commit.
+    async fn delivery(&self, _: &str) -> Delivery {
         Delivery::Push
     }
 
@@ -79,6 +79,14 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// When the source takes no edits, or was changed meanwhile.
     async fn commit(&self, location: &str, edit: &Edit) -> Result<Landed, Failure>;
+
+    /// Whether a branch with an edit is still there, and not taken in.
+    ///
+    /// # Errors
+    /// When the source cannot be reached.
+    async fn is_open(&self, _: &str, _branch: &str) -> Result<bool, Failure> {
+        Ok(true)
+    }
 
     /// An edit as a patch for `git am` and `git apply`, in the author's name. Nothing is pushed.
     ///

@@ -2,12 +2,14 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::carried::Carried;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::diff::differences;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::location::not_registered;
+use crate::offering::releases;
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
 use crate::writing::{may_create, may_write};
@@ -119,7 +121,11 @@ pub(crate) fn new_draft(
     source: Source,
     release: Option<&ReleaseStatus>,
 ) -> Result<Draft> {
-    let mut status = release.map_or_else(|| Ok(json!({})), serde_json::to_value)?;
+    let mut status = match (release, Carried::of(prepared)) {
+        (Some(release), _) => serde_json::to_value(release)?,
+        (None, Some(carried)) => serde_json::to_value(carried.status())?,
+        (None, None) => json!({}),
+    };
     if !prepared.files.is_empty() {
         status["files"] = json!(prepared.files);
     }
@@ -174,7 +180,7 @@ pub(crate) fn owned_here(record: &Record) -> Result<()> {
             "Change it there; it is taken over within seconds.",
         ));
     }
-    let place = record.source.path.split('#').next().unwrap_or_default();
+    let place = record.source.file();
     let origin = record.source.origin.split_once(':').map_or(&*record.source.origin, |(_, rest)| rest);
     Err(Error::refused(
         "source.elsewhere",
@@ -267,7 +273,12 @@ impl Command for Delete {
         }
         owned_here(&record)?;
         not_registered(&record)?;
-        let users = live_dependants(graph, &record.reference);
+        let mut users = live_dependants(graph, &record.reference);
+        if record.reference.kind() == "offering" {
+            // Without it nobody could say what they are versions of.
+            let versions = releases(graph, &Audience::All, record.reference.name());
+            users.extend(versions.iter().map(|release| release.reference.clone()));
+        }
         if !users.is_empty() {
             let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());
             let by = named.map(|user| format!(", by {user} for one")).unwrap_or_default();

@@ -242,7 +242,9 @@ impl Sources {
         let report = self.take_over(&id, &tree, confirmed.map(|yes| yes.caller)).await?;
         let position = self.app.graph().position();
         *turn = Some(Looked { at: Instant::now(), took: started.elapsed(), position });
-        let waiting = self.still_waiting(&state);
+        // Another server may have noted something while this one read.
+        let noted = state_of(self.app.store.source(&id).await?.as_ref());
+        let waiting = self.still_waiting(location, &noted).await;
         let state = SourceState { documents: report.1, report: report.0, failure: String::new(), waiting };
         let now = self.app.now();
         let row = SourceRow {

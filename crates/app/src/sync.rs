@@ -6,6 +6,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::carried::Carried;
 use crate::changes::{Changes, Draft, RecordChange, Returning};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
@@ -14,8 +15,9 @@ use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
 use crate::record::{changed_draft, live_dependants, missing_references, new_draft};
+use crate::twice::chosen;
 use loggia_graph::{Audience, Graph, Query};
-use loggia_model::{Problem, Record, Ref, ReleaseStatus, Source};
+use loggia_model::{Problem, Record, Ref, ReleaseStatus, Source, file_of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
@@ -97,6 +99,8 @@ struct Deciding<'a> {
     origin: &'a Arc<str>,
     described: &'a [Prepared],
     returning: &'a HashMap<Ref, Returning>,
+    /// Which of several documents with the same name counts.
+    chosen: HashMap<&'a Ref, &'a str>,
     changes: Changes,
     report: SyncReport,
     /// What the source owned and has not been met yet.
@@ -122,7 +126,9 @@ impl Command for SyncSource {
         let met = HashSet::with_capacity(self.prepared.len());
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
         let returning = &self.returning;
-        let mut state = Deciding { graph, facts, ctx, origin, described, returning, changes, report, left, met };
+        let chosen = chosen(graph, origin, described);
+        let mut state =
+            Deciding { graph, facts, ctx, origin, described, returning, chosen, changes, report, left, met };
         state.refuse(self.unwelcome);
         for prepared in &self.prepared {
             state.one(prepared)?;
@@ -155,6 +161,11 @@ impl Deciding<'_> {
     }
 
     fn one(&mut self, prepared: &Prepared) -> Result<()> {
+        if let Some(path) = self.chosen.get(&prepared.reference).filter(|path| **path != prepared.path) {
+            let message = format!("{} is described already, in {}", prepared.reference, file_of(path));
+            self.problem("name.duplicate", "metadata.name", prepared, message, "Rename or remove one of them.");
+            return Ok(());
+        }
         if !self.met.insert(prepared.reference.clone()) {
             let message = format!("{} is described twice in this source", prepared.reference);
             self.problem("name.duplicate", "metadata.name", prepared, message, "Rename or remove one of them.");
@@ -227,6 +238,11 @@ impl Deciding<'_> {
             self.returning.get(&prepared.reference).filter(|past| self.graph.by_uid(past.uid).is_none()).copied();
         let uid = past.map_or_else(|| self.ctx.uid(), |past| past.uid);
         let draft = Draft { returning: past, ..new_draft(uid, prepared, source, status.as_ref())? };
+        if let Some(carried) = Carried::of(prepared)
+            && let Some(last) = carried.last_seen
+        {
+            self.changes.saw(uid, last.min(self.ctx.now), &carried.known_by);
+        }
         let verb = if past.is_some() { "returned" } else { "created" };
         self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);
         Ok(())
@@ -235,7 +251,7 @@ impl Deciding<'_> {
     fn rename(&mut self, before: &Record, prepared: &Prepared, source: Source) -> Result<()> {
         // A published release that may not be renamed stays what it is.
         self.left.remove(&before.reference);
-        let status = self.publishing().change(before, prepared);
+        let status = self.publishing().rename(before, prepared);
         let Some(status) = self.decided(prepared, status) else { return Ok(()) };
         self.report.renamed += 1;
         let draft = changed_draft(before, prepared, source, status.as_ref())?;
@@ -283,7 +299,7 @@ impl Deciding<'_> {
         let mut leaving: Vec<Arc<Record>> = std::mem::take(&mut self.left)
             .into_values()
             .filter(|record| !sync.same.contains(&record.reference))
-            .filter(|record| !sync.broken.contains(record.source.path.split('#').next().unwrap_or_default()))
+            .filter(|record| !sync.broken.contains(record.source.file()))
             .collect();
         leaving.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
         let too_many = leaving.len() * 5 > before && leaving.len() > 1;

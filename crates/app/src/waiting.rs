@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 impl Sources {
     /// How edits on pages reach the source of a record.
-    pub fn delivery(&self, record: &Record) -> Delivery {
-        self.reader.delivery(crate::source::location_of(record))
+    pub async fn delivery(&self, record: &Record) -> Delivery {
+        self.reader.delivery(crate::source::location_of(record)).await
     }
 
     /// Commits an edit of a record that comes from a repository, in the caller's name.
@@ -19,6 +19,13 @@ impl Sources {
     /// # Errors
     /// [`Error::Refused`] when the repository takes no edits; the refusal says what to do instead.
     pub(crate) async fn edit(&self, location: &str, edit: &Edit) -> Result<Landed> {
+        if self.reader.delivery(location).await == Delivery::Patch {
+            return Err(Error::refused(
+                "source.patch",
+                "This repository takes no commits from here.",
+                "Download the change as a patch, and bring it in yourself.",
+            ));
+        }
         let landed = self.reader.commit(location, edit).await;
         let landed = landed.map_err(|failure| Error::refused("source.edit", failure.message, failure.mend))?;
         self.refresh();
@@ -51,19 +58,27 @@ impl Sources {
         Ok(self.app.store.put_source(&SourceRow { state: serde_json::to_value(&state)?, ..row }).await?)
     }
 
-    /// What is not taken in yet, once the source was read: only what stands on a branch of its own.
-    pub(crate) fn still_waiting(&self, state: &SourceState) -> BTreeMap<Ref, Waiting> {
-        let graph = self.app.graph();
-        let open = |name: &Ref, waiting: &Waiting| {
-            !waiting.branch.is_empty() && graph.get(name).is_some_and(|record| *record.etag == *waiting.etag)
-        };
-        let all = state.waiting.iter().filter(|(name, waiting)| open(name, waiting));
-        all.map(|(name, waiting)| (name.clone(), waiting.clone())).collect()
+    /// What is not taken in yet, once the source was read: only what stands on a branch of its own, as long as that is
+    /// there.
+    pub(crate) async fn still_waiting(&self, location: &str, state: &SourceState) -> BTreeMap<Ref, Waiting> {
+        let mut open = BTreeMap::new();
+        for (name, waiting) in &state.waiting {
+            let same = self.app.graph().get(name).is_some_and(|record| *record.etag == *waiting.etag);
+            // A source that does not answer says nothing about its branches.
+            if same
+                && !waiting.branch.is_empty()
+                && self.reader.is_open(location, &waiting.branch).await.unwrap_or(true)
+            {
+                open.insert(name.clone(), waiting.clone());
+            }
+        }
+        open
     }
 
     /// Nothing moved in a source: another server may have read what a page here waits for.
     pub(crate) async fn settled(&self, row: Option<SourceRow>, state: SourceState) -> Result<SyncReport> {
-        let waiting = self.still_waiting(&state);
+        let location = row.as_ref().map(|row| row.location.clone()).unwrap_or_default();
+        let waiting = self.still_waiting(&location, &state).await;
         if let Some(row) = row.filter(|_| waiting != state.waiting) {
             let state = SourceState { waiting, ..state.clone() };
             self.app.store.put_source(&SourceRow { state: serde_json::to_value(&state)?, ..row }).await?;

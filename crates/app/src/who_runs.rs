@@ -176,8 +176,12 @@ impl App {
 
     /// The phase of now: what was not seen for too long is unknown, never gone.
     fn phase(&self, graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus, last: Option<Micros>) -> Phase {
+        // Nothing makes what is not managed: without an operation it is not on its way, it is only not known.
+        let idle = status.phase == Phase::Pending && spec.step != Step::Managed && status.operation.is_none();
+        let seen = if last.is_some() { Phase::Ready } else { Phase::Unknown };
+        let phase = if idle { seen } else { status.phase };
         let stale = last.is_some_and(|last| is_stale(graph, &spec.environment, last, self.now()));
-        if stale && status.phase == Phase::Ready { Phase::Unknown } else { status.phase }
+        if stale && phase == Phase::Ready { Phase::Unknown } else { phase }
     }
 }
 

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Most files that a single file may name as its parts.
 const PARTS: usize = 10_000;
 
+/// What people do where nothing can be pushed.
+const BY_HAND: &str = "Download the change as a patch, and bring it in yourself.";
+
 /// Reads sources; what is fetched is kept below a folder of the server's data.
 pub struct SourceReader {
     cache: PathBuf,
@@ -68,20 +71,32 @@ impl Reader for SourceReader {
         Ok(Some(Tree { commit, files: files.collect(), place: place(location), single: false }))
     }
 
-    fn delivery(&self, location: &str) -> Delivery {
-        self.deliveries.get(location).copied().unwrap_or_default()
+    async fn delivery(&self, location: &str) -> Delivery {
+        let named = self.deliveries.get(location).copied().unwrap_or_default();
+        let Ok(source) = self.open(location) else { return named };
+        // What would be refused is not offered.
+        let refused = named == Delivery::Push && !source.is_folder() && !source.takes_pushes().await;
+        if refused { Delivery::Patch } else { named }
     }
 
     async fn commit(&self, location: &str, edit: &Edit) -> Result<Landed, Failure> {
         let source = self.open(location)?;
         let made = of(&source, edit).await;
-        if self.delivery(location) == Delivery::Push {
-            let commit = source.commit_edit(&made, true).await.map_err(|error| uncommitted(&error))?;
-            return Ok(Landed { commit, ..Landed::default() });
+        match self.delivery(location).await {
+            Delivery::Push => {
+                let commit = source.commit_edit(&made, true).await.map_err(|error| uncommitted(&error))?;
+                return Ok(Landed { commit, ..Landed::default() });
+            }
+            Delivery::Patch => return Err(Failure::yours("This source takes no commits from here.", BY_HAND)),
+            Delivery::Request => {}
         }
         let Proposed { commit, branch, link } =
             source.propose_edit(&made, &edit.about).await.map_err(|error| uncommitted(&error))?;
         Ok(Landed { commit, branch, link })
+    }
+
+    async fn is_open(&self, location: &str, branch: &str) -> Result<bool, Failure> {
+        self.open(location)?.is_open(branch).await.map_err(|error| uncommitted(&error))
     }
 
     async fn patch(&self, location: &str, edit: &Edit) -> Result<Vec<u8>, Failure> {
@@ -200,8 +215,19 @@ fn uncommitted(error: &EditError) -> Failure {
     let mend = match error {
         EditError::NotARepository => "Change the file where it is, or make the folder a Git repository.",
         EditError::Changed(_) => "Read it again, then make your change.",
-        EditError::PushRejected(_) => "Download the change as a patch, and bring it in yourself.",
-        _ => "Try again in a moment.",
+        EditError::PushRejected(_) => BY_HAND,
+        EditError::Unclean(_) => "Commit that first, or download your change as a patch.",
+        EditError::Path(_) | EditError::Source(_) => "Try again in a moment.",
     };
-    Failure::yours(format!("{error}."), mend)
+    // What git says of it is for the operator; people get a sentence.
+    if let EditError::PushRejected(why) | EditError::Unclean(why) = error {
+        tracing::warn!(%why, "a repository did not take a commit");
+    }
+    match error {
+        EditError::Source(why) => {
+            tracing::warn!(%why, "an edit could not be made");
+            Failure::yours("The repository cannot be reached now.", mend)
+        }
+        error => Failure::yours(format!("{error}."), mend),
+    }
 }

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 /// The annotation that says how a release begins: `draft`, `candidate` or `yanked`; published without it.
 pub const PUBLICATION: &str = "loggia.dev/publication";
 
+/// The annotation that says why a release begins as withdrawn.
+pub const PUBLICATION_REASON: &str = "loggia.dev/publication-reason";
+
 /// How far a release is in its publication. It goes forward only; what was withdrawn may come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -81,8 +81,18 @@ impl Source {
         Source { origin: origin.into(), path: path.into() }
     }
 
+    /// The file within the origin; empty for the server.
+    pub fn file(&self) -> &str {
+        file_of(&self.path)
+    }
+
     /// Whether pages and the API may change the text directly.
     pub fn is_server(&self) -> bool {
         &*self.origin == "server"
     }
+}
+
+/// The file of a place within an origin: what stands before the `#` and the number of the document.
+pub fn file_of(path: &str) -> &str {
+    path.rsplit_once('#').map_or(path, |(file, _)| file)
 }

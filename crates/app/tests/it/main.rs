@@ -19,4 +19,5 @@ mod sync;
 mod take_over;
 mod usage;
 mod versions;
+mod worker;
 mod writing;

@@ -170,6 +170,46 @@ fn what_was_published_once_is_remembered_for_good() {
 }
 
 #[test]
+fn a_draft_does_not_get_the_name_of_what_was_published() {
+    on_each("a_draft_does_not_get_the_name_of_what_was_published", |world| async move {
+        platform(&world).await;
+        apply(&world.app, &format!("{QUEUE}---\n{}", release("1.0.0", "s", ""))).await.unwrap();
+        let delete = Delete { reference: named("queue-1.0.0"), if_match: None, dry_run: false };
+        world.app.run(&admin(), delete).await.unwrap();
+        world.sync(ORIGIN, &[("r.yaml", &release("1.1.0", "m", "draft"))]).await;
+        let renamed = |size: &str| {
+            release("1.0.0", size, "draft")
+                .replace("annotations: {", "annotations: {loggia.dev/formerly: queue-1.1.0, ")
+        };
+        let report = world.sync(ORIGIN, &[("r.yaml", &renamed("m"))]).await;
+        assert_eq!((report.problems[0].rule.as_str(), report.renamed), ("release.immutable", 0), "{report:?}");
+        assert_eq!(
+            (state(&world.app, "queue-1.0.0"), state(&world.app, "queue-1.1.0")),
+            (None, Some(Publication::Draft))
+        );
+        // The content that was published is what it was: published.
+        let report = world.sync(ORIGIN, &[("r.yaml", &renamed("s"))]).await;
+        assert_eq!((report.problems.len(), report.renamed), (0, 1), "{report:?}");
+        assert_eq!(state(&world.app, "queue-1.0.0"), Some(Publication::Published));
+    });
+}
+
+#[test]
+fn a_number_is_checked_however_a_release_becomes_published() {
+    on_each("a_number_is_checked_however_a_release_becomes_published", |world| async move {
+        platform(&world).await;
+        let dated = |begins: &str| release("2026.04", "m", begins).replace("version: 2026.04", "version: '2026.04'");
+        for begins in ["draft", "candidate", "yanked"] {
+            apply(&world.app, &format!("{QUEUE}---\n{}", dated(begins))).await.unwrap();
+            let refused = publish(&world.app, &admin(), "queue-2026.04", Publication::Published, "").await.unwrap_err();
+            assert_eq!(rule(&refused), "release.versioning", "{begins}");
+            let delete = Delete { reference: named("queue-2026.04"), if_match: None, dry_run: false };
+            world.app.run(&admin(), delete).await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_repository_publishes_what_it_no_longer_calls_a_draft() {
     on_each("a_repository_publishes_what_it_no_longer_calls_a_draft", |world| async move {
         platform(&world).await;

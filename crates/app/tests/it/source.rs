@@ -1,18 +1,15 @@
 //! Following repositories: each by itself, and what a person says yes to is what they saw.
 
 use crate::estate::platform;
-use crate::harness::{InMemory, World, on_each, pass};
+use crate::harness::{World, on_each};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
-use loggia_app::order::OrderInput;
+use loggia_app::driver::Failure;
 use loggia_app::read::SourceFile;
-use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
-use loggia_app::worker::{self, Drivers};
+use loggia_app::source::{Delivery, Edit, Landed, Reader, Sources, Tree};
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Ref;
-use loggia_model::operation::Verb;
 use loggia_store::EventFilter;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +23,10 @@ struct Repository {
     whole: AtomicUsize,
     /// What becomes of edits; without it there are none.
     takes: Mutex<Option<Landed>>,
+    /// How edits reach it.
+    delivery: Mutex<Delivery>,
+    /// Whether branches with edits are gone.
+    closed: AtomicBool,
 }
 
 impl Repository {
@@ -46,6 +47,14 @@ impl Reader for Repository {
         }
         self.whole.fetch_add(1, Ordering::AcqRel);
         Ok(Some(Tree { commit, files, place: "file:/company/".into(), single: false }))
+    }
+
+    async fn delivery(&self, _: &str) -> Delivery {
+        *self.delivery.lock().unwrap()
+    }
+
+    async fn is_open(&self, _: &str, _: &str) -> Result<bool, Failure> {
+        Ok(!self.closed.load(Ordering::Acquire))
     }
 
     async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
@@ -175,99 +184,6 @@ fn a_source_that_hangs_holds_nobody_up_and_problems_are_not_read_again_and_again
     });
 }
 
-/// A driver that breaks down some times before it works.
-struct Breaking {
-    left: AtomicUsize,
-    inner: Arc<InMemory>,
-}
-
-#[async_trait]
-impl Driver for Breaking {
-    fn name(&self) -> &str {
-        "memory"
-    }
-
-    async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
-        self.inner.probe(backend).await
-    }
-
-    async fn plan(&self, request: &Request, log: &dyn RunLog) -> Result<Plan, Failure> {
-        self.inner.plan(request, log).await
-    }
-
-    async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
-        let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
-        assert!(before.is_err(), "it breaks down");
-        self.inner.apply(request, log).await
-    }
-
-    async fn observe(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
-        self.inner.observe(request, log).await
-    }
-
-    async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
-        self.inner.destroy(request, log).await
-    }
-}
-
-fn order() -> OrderInput {
-    OrderInput {
-        offering: "db".into(),
-        environment: "dev".into(),
-        team: "booking".into(),
-        name: "one".into(),
-        ..OrderInput::default()
-    }
-}
-
-fn phase(app: &loggia_app::App) -> String {
-    let graph = app.graph();
-    let record = graph.get_text("instance:booking/one.dev");
-    record.map_or("none".into(), |r| r.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
-}
-
-#[test]
-fn a_worker_that_breaks_down_is_replaced() {
-    on_each("a_worker_that_breaks_down_is_replaced", |world| async move {
-        platform(&world).await;
-        let driver: Arc<dyn Driver> = Arc::new(Breaking { left: AtomicUsize::new(2), inner: Arc::default() });
-        let drivers: Arc<Drivers> = Arc::new([("memory".to_owned(), driver)].into());
-        drop(worker::start(&world.app, &drivers, 1, &world.stop.subscribe()));
-        world.app.order(&world.person("ann"), order()).await.unwrap();
-        for _ in 0..60 {
-            pause().await;
-            pass(&world, 5);
-            if phase(&world.app) == "ready" {
-                break;
-            }
-        }
-        assert_eq!(phase(&world.app), "ready");
-        world.stop.send_replace(true);
-    });
-}
-
-#[test]
-fn what_is_to_go_is_not_called_ready_in_between() {
-    on_each("what_is_to_go_is_not_called_ready_in_between", |world| async move {
-        platform(&world).await;
-        let ann = world.person("ann");
-        world.app.order(&ann, order()).await.unwrap();
-        let uid = world.app.graph().get_text("instance:booking/one.dev").unwrap().uid;
-        let instance = "instance:booking/one.dev".parse().unwrap();
-        world.app.operate(&ann, instance, Verb::Destroy, true).await.unwrap();
-        world.work(&Arc::default());
-        world.until("gone", |app| phase(app) == "none").await;
-        let past = world.store.history(uid, None, 20).await.unwrap();
-        let phase = |row: loggia_store::RevisionRow| {
-            Some(row.record()?.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
-        };
-        let phases: Vec<String> = past.into_iter().rev().filter_map(phase).collect();
-        let after = phases.iter().skip_while(|phase| *phase != "deleting");
-        assert!(after.clone().count() > 1 && after.clone().all(|phase| phase == "deleting"), "{phases:?}");
-        world.stop.send_replace(true);
-    });
-}
-
 /// The text of a component, as an editor would have it, with another owner.
 async fn changed(sources: &Sources, name: &Ref) -> (String, String) {
     let draft = sources.draft(&admin(), name).await.unwrap();
@@ -288,6 +204,10 @@ fn a_change_waits_for_its_commit_after_a_restart_too() {
         let refused = before.change(&admin(), &name, &seen, &text, "").await;
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
         *reader.takes.lock().unwrap() = Some(Landed { commit: "c2".into(), ..Landed::default() });
+        *reader.delivery.lock().unwrap() = Delivery::Patch;
+        let Err(Error::Refused(no)) = before.change(&admin(), &name, &seen, &text, "").await else { panic!("a patch") };
+        assert_eq!(no.rule, "source.patch");
+        *reader.delivery.lock().unwrap() = Delivery::Push;
         // Nothing reads the repository in between.
         world.stop.send_replace(true);
         pause().await;
@@ -346,6 +266,19 @@ fn a_proposal_waits_until_it_is_taken_in() {
             }
         }
         assert_eq!(waiting().await, None);
+        // One that is put aside at the repository waits for nothing, although nothing was read.
+        let (seen, text) = (loggia_app::edit::digest(&text), text.replace("owner: y", "owner: z"));
+        sources.change(&admin(), &name, &seen, &text, "").await.unwrap();
+        assert_eq!(waiting().await.as_deref(), Some(branch));
+        reader.closed.store(true, Ordering::Release);
+        sources.refresh();
+        for _ in 0..100 {
+            pause().await;
+            if waiting().await.is_none() {
+                break;
+            }
+        }
+        assert_eq!(waiting().await, None, "the branch is gone");
         world.stop.send_replace(true);
     });
 }

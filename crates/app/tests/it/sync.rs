@@ -154,6 +154,26 @@ fn a_duplicate_is_told() {
     });
 }
 
+/// A second file with a name that is described already takes nothing over, whatever it is called.
+#[test]
+fn a_newcomer_takes_no_name_over_and_is_told() {
+    on_each("a_newcomer_takes_no_name_over_and_is_told", |world| async move {
+        let (own, other) = (component("a", "x"), component("a", "y"));
+        world.sync(ORIGIN, &[("m.yaml", &own)]).await;
+        let owner = || world.app.graph().get_text("component:default/a").unwrap().parse().spec_text("owner").to_owned();
+        let report = world.sync(ORIGIN, &[("a.yaml", &other), ("m.yaml", &own)]).await;
+        let problem = &report.problems[0];
+        assert_eq!((problem.rule.as_str(), problem.file.as_deref()), ("name.duplicate", Some("a.yaml")));
+        assert!(problem.message.contains("m.yaml"), "{problem}");
+        assert_eq!(owner(), "x");
+        // Also when its own file got another document before it.
+        let both = format!("{}---\n{own}", component("first", "x"));
+        let report = world.sync(ORIGIN, &[("a.yaml", &other), ("m.yaml", &both)]).await;
+        assert_eq!(report.problems[0].file.as_deref(), Some("a.yaml"));
+        assert_eq!(owner(), "x");
+    });
+}
+
 /// #25622: an annotation that is a list is told as what it is, at its place; nothing else is said to be missing.
 #[test]
 fn an_annotation_that_is_a_list_is_told_as_one() {

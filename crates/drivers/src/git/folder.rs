@@ -18,6 +18,19 @@ pub async fn make_repository(folder: &Path, author: &Signature, message: &str) -
     git.text(commit).await.map(drop)
 }
 
+/// Has a repository with a checked-out branch take commits that are sent to that branch, and bring its files up to date
+/// with them. What is no repository stays as it is.
+///
+/// # Errors
+/// When git is not installed, or refuses.
+pub async fn take_commits(folder: &Path) -> Result<(), GitError> {
+    if !folder.join(".git").exists() {
+        return Ok(());
+    }
+    let args = ["config", "--local", "receive.denyCurrentBranch", "updateInstead"];
+    Git::find()?.text(Call::new(folder, args)).await.map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ pub mod source;
 
 pub use door::GitDoor;
 pub use driver::GitDriver;
-pub use folder::make_repository;
+pub use folder::{make_repository, take_commits};
 pub use import::{NewFile, Signature, path_is_safe};
 pub use repository::name_is_safe;
 pub use scaffolder::{SUPPORTED, TemplateCheck, check_template};

@@ -1,8 +1,11 @@
 //! Repositories and folders as sources.
 
 use crate::git::git;
+use loggia_app::source::{Delivery, Reader};
 use loggia_drivers::git::Signature;
 use loggia_drivers::git::source::{Change, Edit, EditError, EntryKind, Source, SourceError, SourceOptions};
+use loggia_drivers::reader::SourceReader;
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -88,9 +91,40 @@ async fn edits_are_commits_of_their_authors() {
     git(&work, &["config", "receive.denyCurrentBranch", "refuse"]);
     let refused = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B\n")), true).await;
     assert!(matches!(refused, Err(EditError::PushRejected(_))), "{refused:?}");
+    assert_eq!(refused.unwrap_err().to_string(), "the repository did not take the commit");
+    git(&work, &["config", "receive.denyCurrentBranch", "updateInstead"]);
+    std::fs::write(work.join("a.yaml"), "kind: mine\n").unwrap();
+    let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B\n")), true).await;
+    assert!(matches!(unclean, Err(EditError::Unclean(_))), "{unclean:?}");
     assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B");
     let escape = source.commit_edit(&edit("../x", "", None), true).await;
     assert!(matches!(escape, Err(EditError::Path(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_be_refused_is_not_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (work, bare) = (folder.path().join("checkout"), folder.path().join("bare.git"));
+    repository(&work);
+    let at = |path: &Path| path.to_string_lossy().into_owned();
+    git(folder.path(), &["clone", "-q", "--bare", &at(&work), &at(&bare)]);
+    let reader = SourceReader::new(folder.path().join("cache"), HashMap::new());
+    assert_eq!(reader.delivery(&at(&work)).await, Delivery::Push);
+    assert_eq!(reader.delivery(&at(&bare)).await, Delivery::Push);
+    git(&work, &["config", "--unset", "receive.denyCurrentBranch"]);
+    assert_eq!(reader.delivery(&at(&work)).await, Delivery::Patch);
+    let named = reader.delivering(HashMap::from([(at(&bare), Delivery::Patch), (at(&work), Delivery::Request)]));
+    assert_eq!(named.delivery(&at(&work)).await, Delivery::Request);
+    let change = loggia_app::source::Edit {
+        path: "a.yaml".to_owned(),
+        bytes: b"kind: Z\n".to_vec(),
+        author: ("Noor".to_owned(), "noor@example.com".to_owned()),
+        message: "Change it".to_owned(),
+        base: git(&bare, &["rev-parse", "main"]),
+        about: "a".to_owned(),
+    };
+    assert!(named.commit(&at(&bare), &change).await.is_err(), "patches only");
+    assert_eq!(git(&bare, &["rev-list", "--all", "--count"]), "1", "nothing was pushed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,6 +167,14 @@ async fn an_edit_may_wait_on_a_branch_of_its_own() {
         assert!(proposed.link.is_empty(), "a folder has no page");
     }
     assert_eq!(git(&work, &["show", "main:a.yaml"]), "kind: A");
+    let (one, two) = ("loggia/offering-default-a-b-c-1", "loggia/offering-default-a-b-c-2");
+    assert!(source.is_open(one).await.unwrap() && source.is_open(two).await.unwrap());
+    git(&work, &["merge", "-q", "--ff-only", one]);
+    assert!(source.is_open(one).await.unwrap(), "not read yet");
+    source.fetch().await.unwrap();
+    assert!(!source.is_open(one).await.unwrap(), "taken in");
+    git(&work, &["branch", "-q", "-D", two]);
+    assert!(!source.is_open(two).await.unwrap(), "closed");
 }
 
 #[tokio::test]

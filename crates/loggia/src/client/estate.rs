@@ -1,6 +1,6 @@
 //! Who runs what, and reporting it.
 
-use super::http::Access;
+use super::http::{Access, Api};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure, told};
@@ -265,8 +265,21 @@ pub struct SourcesArgs {
     /// Drop this source, which the server does not read any more, with what came from it.
     #[arg(long, value_name = "SOURCE")]
     drop: Option<String>,
+    /// Do the removals that this source holds back.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "drop")]
+    confirm: Option<String>,
     #[command(flatten)]
     list: ListArgs,
+}
+
+/// Says yes to the removals of a source, at the commit at which they were found.
+async fn confirm_removals(api: &Api, sources: &Value, location: &str) -> Result<()> {
+    let source = items(sources).find(|one| text(one, "/location") == location);
+    let missing = || failure(USAGE, format!("There is no source {location}. See them: loggia sources"));
+    let commit = text(source.ok_or_else(missing)?, "/commit");
+    let body = json!({"location": location, "commit": commit});
+    let answer = api.post("/api/v1/sources:confirm", &body).await?;
+    print(&format!("{} removed\n", text(&answer, "/report/removed")))
 }
 
 /// `loggia sources`
@@ -274,7 +287,7 @@ pub struct SourcesArgs {
 /// # Errors
 /// With the words of the server; when a source has a problem, after all were listed.
 pub async fn sources(args: SourcesArgs) -> Result<()> {
-    let SourcesArgs { drop, list: args } = args;
+    let SourcesArgs { drop, confirm, list: args } = args;
     if let Some(location) = drop {
         let answer = args.access.api()?.post("/api/v1/sources:drop", &json!({"location": location})).await?;
         let kept = answer.pointer("/report/kept").and_then(Value::as_array).map_or(0, Vec::len);
@@ -283,7 +296,11 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
             text(&answer, "/report/removed")
         ));
     }
-    let answer = args.access.api()?.get("/api/v1/sources", &[]).await?;
+    let api = args.access.api()?;
+    let answer = api.get("/api/v1/sources", &[]).await?;
+    if let Some(location) = confirm {
+        return confirm_removals(&api, &answer, &location).await;
+    }
     let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
     let mut problems = String::new();
     for one in items(&answer) {
@@ -299,6 +316,9 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
         let cells =
             [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), minute(one, "/lastOk"), state];
         table.rows.push(cells.to_vec());
+        for name in one.pointer("/report/held").and_then(Value::as_array).into_iter().flatten() {
+            problems.push_str(&format!("removal waits: {}\n", text(name, "")));
+        }
         for problem in found {
             if let Ok(problem) = serde_json::from_value::<loggia_model::Problem>(problem) {
                 problems.push_str(&format!("{problem}\n"));

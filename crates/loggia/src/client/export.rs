@@ -6,9 +6,10 @@ use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::{Context, Result};
 use clap::Args;
+use loggia_app::carried::{CARRIED, Carried};
 use loggia_app::files::{FileEntry, wanted};
 use loggia_app::read::beside;
-use loggia_model::{Document, Ref, kinds};
+use loggia_model::{Document, PUBLICATION, PUBLICATION_REASON, Publication, Ref, kinds};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,9 @@ fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported>
     if document.kind() == "Location" && document.name().starts_with("generated-") {
         return None;
     }
+    if document.kind() == "Release" {
+        say_publication(&mut document, one);
+    }
     if let Some(annotations) = document.0.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         for name in DERIVED {
             annotations.remove(name);
@@ -109,9 +113,50 @@ fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported>
     if document.spec_text("step") == "managed" {
         document.0["spec"]["step"] = json!("enrolled");
     }
+    if document.kind() == "Instance" {
+        say_running(&mut document, one);
+    }
     let files = one.pointer("/status/files").and_then(|files| serde_json::from_value(files.clone()).ok());
     let (path, index) = place(one, origins);
     Some(Exported { document, path, index, files: files.unwrap_or_default() })
+}
+
+/// Writes what ran, since when, and when it was seen last into the text of a running thing.
+fn say_running(document: &mut Document, one: &Value) {
+    let time = |field: &str| one.pointer(field).and_then(|at| serde_json::from_value(at.clone()).ok());
+    let carried = Carried {
+        version: text(one, "/status/version"),
+        since: time("/status/since"),
+        last_seen: time("/status/lastSeen"),
+        applied: text(one, "/status/applied"),
+        known_by: text(one, "/status/knownBy"),
+    };
+    let Ok(said) = serde_json::to_string(&carried) else { return };
+    let Some(metadata) = document.0.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(CARRIED.to_owned(), said.into());
+    }
+}
+
+/// Writes how far a release is into its text: commands decided that, and another server knows nothing of them.
+fn say_publication(document: &mut Document, one: &Value) {
+    let Some(metadata) = document.0.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+    let Some(annotations) = annotations.as_object_mut() else { return };
+    annotations.remove(PUBLICATION);
+    annotations.remove(PUBLICATION_REASON);
+    let said = text(one, "/status/publication");
+    if !said.is_empty() && said != Publication::Published.word() {
+        annotations.insert(PUBLICATION.to_owned(), said.into());
+        let reason = text(one, "/status/reason");
+        if !reason.is_empty() {
+            annotations.insert(PUBLICATION_REASON.to_owned(), reason.into());
+        }
+    }
+    if annotations.is_empty() {
+        metadata.remove("annotations");
+    }
 }
 
 /// Where it was kept in a repository; a file of its own for everything else.

@@ -1,7 +1,7 @@
 //! The example platform: its files are part of the program, and become a Git repository in the data folder.
 
 use anyhow::{Context, Result};
-use loggia_drivers::git::{Signature, make_repository};
+use loggia_drivers::git::{Signature, make_repository, take_commits};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,9 +28,17 @@ pub fn text(path: &str) -> &'static str {
 /// When it cannot be written.
 pub async fn repository(data: &Path) -> Result<PathBuf> {
     let folder = data.join("fairway");
-    if folder.exists() {
-        return Ok(folder);
+    if !folder.exists() {
+        begin(data, &folder).await?;
     }
+    // People change things on pages and in the folder itself.
+    if let Err(error) = take_commits(&folder).await {
+        tracing::warn!(%error, "edits on pages are given as patches");
+    }
+    Ok(folder)
+}
+
+async fn begin(data: &Path, folder: &Path) -> Result<()> {
     let unfinished = data.join("fairway.new");
     if unfinished.exists() {
         std::fs::remove_dir_all(&unfinished)?;
@@ -40,8 +48,7 @@ pub async fn repository(data: &Path) -> Result<PathBuf> {
     if let Err(error) = make_repository(&unfinished, &author, "Fairway, as it is today").await {
         tracing::warn!(%error, "the example platform is a plain folder: edits on pages need git");
     }
-    std::fs::rename(&unfinished, &folder)?;
-    Ok(folder)
+    Ok(std::fs::rename(&unfinished, folder)?)
 }
 
 fn write(folder: &Path) -> std::io::Result<()> {

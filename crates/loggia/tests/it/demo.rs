@@ -1,6 +1,6 @@
 //! The demo, as a newcomer starts it.
 
-use crate::support::{BINARY, folder, free_port, http, text, until};
+use crate::support::{BINARY, folder, free_port, git, http, text, until, write};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -62,6 +62,7 @@ fn one_command_shows_a_whole_platform() {
     assert!((1..rows.len()).contains(&unknown), "some were not seen for long");
     steps_are_right(&demo, folder.path());
     real_things(&demo, folder.path());
+    takes_commits(&demo, folder.path());
     let count =
         |demo: &Demo| text(&run(demo, folder.path(), &["get", "instances", "-o", "name"]).stdout).lines().count();
     let before = count(&demo);
@@ -85,6 +86,19 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     assert!(strange.is_none(), "{strange:?}");
     let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
     assert_eq!(text(&offerings.stdout).lines().count(), 13);
+}
+
+/// What is pushed to the repository of the demo, as pages do, is taken, lies in its folder, and is shown.
+fn takes_commits(demo: &Demo, folder: &Path) {
+    let (fairway, clone) = (folder.join("demo/fairway"), folder.join("clone"));
+    git(folder, &["clone", "-q", fairway.to_str().unwrap(), clone.to_str().unwrap()]);
+    let file = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: pushed}\nspec: {type: website, lifecycle: production, owner: booking}\n";
+    write(&clone, "pushed.yaml", file);
+    git(&clone, &["add", "-A"]);
+    git(&clone, &["commit", "-qm", "Push it"]);
+    git(&clone, &["push", "-q", "origin", "HEAD"]);
+    assert!(fairway.join("pushed.yaml").exists());
+    until("it is shown", || run(demo, folder, &["get", "component/pushed"]).status.success());
 }
 
 /// Where PostgreSQL is installed a database that is got can be used; elsewhere this is said before.

@@ -68,17 +68,69 @@ fn an_export_starts_as_its_own_loggia() {
 }
 
 #[test]
+fn releases_are_exported_as_far_as_they_are() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
+    let release = |version: &str, begins: &str| {
+        format!(
+            "apiVersion: loggia.dev/v1\nkind: Release\nmetadata:\n  name: cache-{version}\n  annotations: \
+             {{loggia.dev/publication: {begins}}}\nspec:\n  offering: cache\n  version: {version}\n  contract: {{inputs: \
+             {{type: object}}}}\n  recipe: {{driver: command}}\n"
+        )
+    };
+    let versions = [("7.1.0", "draft"), ("7.2.0", "draft"), ("7.3.0", "draft"), ("7.4.0", "draft")];
+    let texts: Vec<String> = versions.iter().map(|(version, begins)| release(version, begins)).collect();
+    write(folder.path(), "own.yaml", &texts.join("---\n"));
+    server.ok(&["apply", "-f", folder.path().join("own.yaml").to_str().unwrap()]);
+    let command = |verb: &str, version: &str, more: Option<&Value>| {
+        let path = format!("/api/v1/releases/default/cache-{version}:{verb}");
+        let (status, answer) = server.http("POST", &path, Some(more.unwrap_or(&Value::Object(Default::default()))));
+        assert_eq!(status, 200, "{answer}");
+    };
+    command("candidate", "7.2.0", None);
+    command("publish", "7.3.0", None);
+    command("publish", "7.4.0", None);
+    command("yank", "7.4.0", Some(&serde_json::json!({"reason": "It loses data."})));
+    let exported = folder.path().join("exported");
+    server.ok(&["export", exported.to_str().unwrap()]);
+    server.stop();
+    let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
+    let state = |version: &str| {
+        let status = again.json(&["get", &format!("release/cache-{version}")])["status"].clone();
+        (status["publication"].as_str().unwrap().to_owned(), status["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let reasons = ["7.1.0", "7.2.0", "7.3.0", "7.4.0"].map(state);
+    let wanted = [("draft", ""), ("candidate", ""), ("published", ""), ("yanked", "It loses data.")];
+    assert_eq!(reasons, wanted.map(|(state, reason)| (state.to_owned(), reason.to_owned())));
+    again.ok(&["check", exported.to_str().unwrap()]);
+    again.stop();
+}
+
+#[test]
 fn what_ran_is_exported_as_enrolled() {
     let folder = folder();
     let root = repository(folder.path());
     let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
     server.ok(&["new", "cache", "fast", "--team", "red", "--env", "dev", "--wait"]);
+    let seen =
+        ["observe", "--offering", "cache", "--version", "1.0.0", "--env", "dev", "--team", "red", "--name", "seen"];
+    server.ok(&seen);
+    let run = |server: &Server, name: &str| {
+        let rows = server.json(&["who-runs", "cache"])["items"].as_array().unwrap().clone();
+        let row = rows.into_iter().find(|row| row["name"] == name).unwrap();
+        ["version", "since", "lastSeen", "release", "phase"].map(|field| row[field].clone())
+    };
+    let (seen, fast_before) = (run(&server, "seen"), run(&server, "fast"));
     let exported = folder.path().join("exported");
     server.ok(&["export", exported.to_str().unwrap()]);
     server.stop();
     let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
     let fast = again.json(&["get", "instance/red/fast.dev"]);
     assert_eq!(fast["document"]["spec"]["step"], "enrolled");
+    assert_eq!(run(&again, "seen"), seen);
+    assert_eq!(run(&again, "fast")[0], fast_before[0]);
+    assert_ne!(run(&again, "fast")[4], "pending");
     assert_eq!(again.fails(&["delete", "instance/red/fast.dev", "--yes"]).0, 1, "another server's driver holds it");
     again.stop();
 }

@@ -29,7 +29,7 @@ pub fn routes() -> Router<WebState> {
 /// Where the text of a record is kept, in words.
 pub fn place(record: &Record) -> String {
     let origin = &*record.source.origin;
-    let path = record.source.path.split('#').next().unwrap_or_default();
+    let path = record.source.file();
     match origin.split_once(':') {
         None => "this server".to_owned(),
         Some((_, location)) if path.is_empty() => location.to_owned(),
@@ -64,7 +64,7 @@ async fn form(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
     may_change(&visit, &record)?;
     let (text, seen) = begin(&visit, &record).await?;
-    show(&visit, &record, text, seen, "", &[])
+    show(&visit, &record, text, seen, "", &[]).await
 }
 
 /// Passes for whoever may change a record: nobody else is let write something that is refused in the end.
@@ -129,7 +129,7 @@ async fn again(visit: &Visit, record: &Record, typed: (&str, &str, &str), error:
         error => return Err(error.into()),
     };
     let (text, seen, why) = typed;
-    let mut answer = show(visit, record, text.to_owned(), seen.to_owned(), why, &problems)?;
+    let mut answer = show(visit, record, text.to_owned(), seen.to_owned(), why, &problems).await?;
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     Ok(answer)
 }
@@ -155,11 +155,11 @@ async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result
 }
 
 /// What the button says, and what becomes of the change.
-fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static str) {
+async fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static str) {
     if record.source.is_server() {
         return ("Save", "");
     }
-    match visit.state.sources.delivery(record) {
+    match visit.state.sources.delivery(record).await {
         Delivery::Push => (
             "Commit",
             "This makes a commit in your name. The page shows it as soon as the repository was read again, within seconds.",
@@ -169,11 +169,15 @@ fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static str) 
             "This makes a commit in your name on a branch of its own, for a change request. The page shows it once it \
              was taken in.",
         ),
-        Delivery::Patch => ("", "You get the change as a file. Bring it into the repository with git am."),
+        Delivery::Patch => (
+            "",
+            "This repository takes no commits from here, so you get the change as a file. Bring it in with git am \
+             --keep-cr.",
+        ),
     }
 }
 
-fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, problems: &[Problem]) -> Answer {
+async fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, problems: &[Problem]) -> Answer {
     let reference = &record.reference;
     let said = problems.iter().map(|problem| {
         let at = problem.line.map(|line| format!("line {line}: ")).unwrap_or_default();
@@ -187,7 +191,7 @@ fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &str, p
         ..Field::default()
     };
     let repository = !record.source.is_server();
-    let (button, help) = what_becomes(visit, record);
+    let (button, help) = what_becomes(visit, record).await;
     visit.page(&EditPage {
         shell: Shell { command: format!("loggia apply -f {}.yaml", reference.name()), ..visit.shell(None) },
         crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],

@@ -13,11 +13,12 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::location::UNREADABLE;
+use loggia_app::offering::release_status;
 use loggia_app::policy::Subject;
 use loggia_app::source::Waiting;
 use loggia_app::sync::SOURCE_GONE;
 use loggia_app::writing::may_write;
-use loggia_model::{Document, Kind, Record, Ref, RelationType};
+use loggia_model::{Document, Kind, Publication, Record, Ref, RelationType};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -191,7 +192,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         description: markdown::render(document.meta_text("description"), |_| None).html,
         own_page: if href(reference) == page(reference) { String::new() } else { href(reference) },
         tags: document.meta("tags").and_then(Value::as_array).into_iter().flatten().map(words::plain).collect(),
-        facts: facts(&document),
+        facts: facts(&record, &document),
         links: links(&document),
         definition: document.spec_text("definition").to_owned(),
         svg: svg.unwrap_or_default(),
@@ -252,8 +253,8 @@ const ELSEWHERE: [&str; 19] = [
     "match",
 ];
 
-fn facts(document: &Document) -> Vec<Fact> {
-    let mut facts = Vec::new();
+fn facts(record: &Record, document: &Document) -> Vec<Fact> {
+    let mut facts: Vec<Fact> = publication(record).into_iter().collect();
     for (name, value) in document.spec().and_then(Value::as_object).into_iter().flatten() {
         if ELSEWHERE.contains(&name.as_str()) {
             continue;
@@ -270,6 +271,18 @@ fn facts(document: &Document) -> Vec<Fact> {
     }
     facts.retain(|fact| !fact.text.is_empty());
     facts
+}
+
+/// How far a release is in its publication, and why.
+fn publication(record: &Record) -> Option<Fact> {
+    let status = (record.reference.kind() == "release").then(|| release_status(record))?;
+    let text = match status.publication {
+        Publication::Draft => "a draft; its owners and the product team see it".to_owned(),
+        Publication::Candidate => "a candidate; its owners and the product team see it".to_owned(),
+        Publication::Published => "published".to_owned(),
+        Publication::Yanked => format!("withdrawn: {}", status.reason),
+    };
+    Some(Fact::new("Publication", text))
 }
 
 /// The links of a record; only those that lead to a page.

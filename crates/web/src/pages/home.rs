@@ -103,6 +103,7 @@ async fn home(visit: Visit) -> Answer {
 /// The order of what runs: what needs somebody first, then what the platform looks after.
 fn attention(row: &WhoRunsRow) -> (u8, bool) {
     let urgency = match row.phase {
+        Phase::Ready if !row.withdrawn.is_empty() => 0,
         Phase::Failed => 0,
         Phase::Deleting => 1,
         Phase::Unknown => 2,
@@ -112,9 +113,21 @@ fn attention(row: &WhoRunsRow) -> (u8, bool) {
     (urgency, row.step != Step::Managed)
 }
 
+/// What runs in a version that nobody gets any more.
+fn withdrawn_line(row: &WhoRunsRow) -> Line {
+    Line {
+        state: "bad",
+        word: "version withdrawn".to_owned(),
+        title: row.name.clone(),
+        href: super::instance::href(&row.instance),
+        text: format!(" in {} runs {}, which was withdrawn: {}", row.environment, row.version, row.withdrawn),
+    }
+}
+
 /// What runs and needs somebody.
 fn line(row: &WhoRunsRow) -> Option<Line> {
     let text = match row.phase {
+        Phase::Ready if !row.withdrawn.is_empty() => return Some(withdrawn_line(row)),
         Phase::Ready | Phase::Gone => return None,
         Phase::Failed => "failed; its page says why and what to do now.",
         Phase::Unknown => "was not seen for too long; nobody knows whether it still runs.",

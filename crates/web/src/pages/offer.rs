@@ -82,7 +82,7 @@ impl Offer {
             return "You cannot get it yourself with your account. Ask whoever invited you.".to_owned();
         }
         match (&self.release, self.places.first()) {
-            (None, _) => "It has no version to get yet.".to_owned(),
+            (None, _) => "It has no version to get now.".to_owned(),
             (_, None) => "It is not offered in any environment any more.".to_owned(),
             (_, Some(place)) => format!("Not here and now: {}", place.why_not),
         }
@@ -92,6 +92,9 @@ impl Offer {
     pub fn badge(&self) -> (&'static str, &'static str) {
         if self.release.is_some() && self.is_past() {
             return ("off", "no longer offered");
+        }
+        if self.release.is_none() {
+            return ("off", "no version to get");
         }
         words::stage(self.spec.stage)
     }

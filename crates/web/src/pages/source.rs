@@ -78,6 +78,7 @@ fn card(visit: &Visit, at: usize, source: &SourceView, all: bool) -> SourceCard 
         _ if !source.followed => ("warn", "not read any more".to_owned()),
         (false, _) => ("bad", "cannot be read".to_owned()),
         (true, _) if !all => ("ok", "read".to_owned()),
+        (true, 0) if !report.held.is_empty() => ("warn", "removals wait".to_owned()),
         (true, 0) => ("ok", "in step".to_owned()),
         (true, 1) => ("warn", "1 problem".to_owned()),
         (true, many) => ("warn", format!("{many} problems")),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use loggia_app::offering::release_for;
 use loggia_app::who_runs::WhoRunsRow;
+use loggia_model::instance::Phase;
 use loggia_model::version::Version;
 use loggia_model::{Record, Ref, RelationType};
 use std::collections::BTreeMap;
@@ -94,7 +95,10 @@ impl RunRow {
     pub fn of(visit: &Visit, row: &WhoRunsRow, newer: &str) -> RunRow {
         let offering = offering_of(visit, row);
         let title = visit.graph.get(&Ref::new("offering", "default", &offering));
-        let (state, word) = words::phase(row.phase, row.step);
+        let (state, word) = match row.phase {
+            Phase::Ready if !row.withdrawn.is_empty() => ("bad", "version withdrawn"),
+            phase => words::phase(phase, row.step),
+        };
         RunRow {
             name: row.name.clone(),
             href: instance::href(&row.instance),

@@ -232,3 +232,30 @@ async fn tokens_are_shown_once_and_good_for_nothing_after_revoking() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_runs_a_withdrawn_version_is_told_on_every_page() {
+    on_both("withdrawn", async |world| {
+        let seen = json!({"offering": "postgres", "version": "1.0.0", "environment": "dev", "team": "booking", "name": "seen"});
+        world.post("reporter", "/api/v1/observe", &seen).await;
+        let before = world.get("member", "/").await.text;
+        assert!(!before.contains("withdrawn"), "{before}");
+        for release in world.get("admin", "/api/v1/releases").await.json()["items"].as_array().unwrap() {
+            if release["document"]["spec"]["offering"] == "postgres" {
+                let name = release["ref"].as_str().unwrap().trim_start_matches("release:").to_owned();
+                let said = json!({"reason": "It loses data."});
+                let said = world.post("admin", &format!("/api/v1/releases/{name}:yank"), &said).await;
+                assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+            }
+        }
+        let home = world.get("member", "/").await.text;
+        assert!(home.contains("runs 1.0.0, which was withdrawn: It loses data."), "{home}");
+        let team = world.get("member", "/teams/booking").await.text;
+        assert!(team.contains("version withdrawn"), "{team}");
+        let release = world.get("member", "/catalog/release/default/postgres-1.0.0").await.text;
+        assert!(release.contains("withdrawn: It loses data."), "{release}");
+        let shop = world.get("member", "/get").await.text;
+        assert!(shop.contains("no version to get"), "{shop}");
+    })
+    .await;
+}

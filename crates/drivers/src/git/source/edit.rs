@@ -30,6 +30,9 @@ pub struct Proposed {
     pub link: String,
 }
 
+/// What git says of a folder that it may not bring up to date.
+const UNCLEAN: [&str; 3] = ["has unstaged changes", "has staged changes", "Up-to-date check failed"];
+
 /// A commit that is in the cache only, and what points to it there.
 struct Made {
     target: String,
@@ -55,8 +58,11 @@ pub enum EditError {
     #[error("{0} was changed by somebody else in the meantime")]
     Changed(String),
     /// The repository did not take the commit: it may be protected, or was faster.
-    #[error("the repository did not take the commit: {0}")]
+    #[error("the repository did not take the commit")]
     PushRejected(String),
+    /// It is a folder of somebody with changes that are not committed.
+    #[error("somebody has changed files in the folder of the repository and not committed them")]
+    Unclean(String),
     /// It could not be read before.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -78,6 +84,44 @@ impl Source {
         let pushed = if push { self.push(git, &made).await } else { Ok(()) };
         self.forget(git, &made).await?;
         pushed.map(|()| made.commit)
+    }
+
+    /// Whether a commit may be sent to the branch that is read: not into a folder where somebody works on it, unless
+    /// that says that it is brought up to date with it. What is far away is only known when it was tried.
+    pub async fn takes_pushes(&self) -> bool {
+        let (Some(git), Some(folder)) = (&self.git, &self.near) else { return self.git.is_some() };
+        if git.text(Call::new(folder, ["rev-parse", "--is-bare-repository"])).await.is_ok_and(|said| said == "true") {
+            return true;
+        }
+        let head = git.text(Call::new(folder, ["symbolic-ref", "--quiet", "HEAD"])).await;
+        let branch = self.options.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+        match (head, branch) {
+            // No branch is checked out, and only a branch that is named can be sent to.
+            (Err(_), branch) => branch.is_some(),
+            (Ok(head), Some(branch)) if head != branch => true,
+            (Ok(_), _) => {
+                // As the repository says itself: the settings of our own calls do not reach the other side.
+                let args = ["config", "--local", "--get", "receive.denyCurrentBranch"];
+                let said = git.text(Call::new(folder, args)).await.unwrap_or_default();
+                matches!(said.to_ascii_lowercase().as_str(), "updateinstead" | "ignore" | "warn" | "false" | "no")
+            }
+        }
+    }
+
+    /// Whether a branch is there and not taken into what was fetched last.
+    ///
+    /// # Errors
+    /// When the repository cannot be reached.
+    pub async fn is_open(&self, branch: &str) -> Result<bool, EditError> {
+        let Some(git) = &self.git else { return Err(EditError::NotARepository) };
+        let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
+        let full = format!("refs/heads/{branch}");
+        let text = git.text(self.remote(args.chain([self.address(), full.clone()]))).await?;
+        let found = text.lines().find_map(|line| line.split_once('\t').filter(|(_, name)| *name == full));
+        let Some((commit, _)) = found else { return Ok(false) };
+        // A commit that is not in the copy is in nothing that was fetched.
+        let within = ["merge-base", "--is-ancestor", commit, "refs/loggia/head"];
+        Ok(git.bytes(Call::new(&self.options.cache, within)).await.is_err())
     }
 
     /// Commits one edit and sends it as a branch of its own, `loggia/<about>-<n>`.
@@ -165,6 +209,7 @@ impl Source {
         let args = ["push", "--quiet", "--no-verify", "--end-of-options"].into_iter().map(str::to_owned);
         let call = self.remote(args.chain([self.address(), format!("{}:{branch}", made.target)]));
         git.bytes(call).await.map(drop).map_err(|error| match error {
+            GitError::Refused(why) if UNCLEAN.iter().any(|said| why.contains(said)) => EditError::Unclean(why),
             GitError::Refused(why) => EditError::PushRejected(why),
             other => other.into(),
         })
