@@ -21,6 +21,7 @@ mod documents;
 pub mod driver;
 pub mod due;
 pub mod edit;
+pub mod ending;
 pub mod enrol;
 pub mod error;
 pub mod estate;

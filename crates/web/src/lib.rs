@@ -11,6 +11,7 @@ pub mod backstage;
 pub mod brand;
 pub mod caller;
 pub mod design;
+pub mod ending;
 pub mod error;
 pub mod git;
 pub mod operating;

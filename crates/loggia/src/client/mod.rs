@@ -3,6 +3,7 @@
 pub mod access;
 pub mod apply;
 pub mod credentials;
+pub mod ending;
 pub mod estate;
 pub mod export;
 mod follow;

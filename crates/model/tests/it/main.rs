@@ -1,6 +1,7 @@
 //! Tests of the model through its public interface.
 
 mod corpus;
+mod endings;
 mod examples;
 mod flatten;
 mod golden;

@@ -5,6 +5,7 @@ mod address;
 mod call;
 mod cloudevents;
 mod dispatch;
+mod endings;
 mod events;
 mod fault;
 mod forms;

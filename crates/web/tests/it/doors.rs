@@ -66,6 +66,7 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
     let name = match path {
         path if path.starts_with("/get/") && name == "orders" => "postgres",
         path if path.starts_with("/teams/") && name == "orders" => "booking",
+        path if path.starts_with("/endings/") && name == "orders" => "postgres-end",
         path if path.contains("/instances/") => instance,
         _ => name,
     };
@@ -75,7 +76,7 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         ("{plural}", Kind::find(kind).map_or("components", |kind| kind.plural)),
         ("{offering}", if name == "orders" { "postgres" } else { name }),
         ("{release}", if name == "orders" || name == "postgres" { "postgres-1.0.0" } else { name }),
-        ("{verb}", "publish"),
+        ("{verb}", if path.starts_with("/endings/") { "announce" } else { "publish" }),
         ("{output}", "password"),
         ("{user}", if name == "orders" { "bob" } else { name }),
         ("{namespace}", namespace),
