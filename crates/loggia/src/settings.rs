@@ -22,6 +22,14 @@ pub enum Format {
     Json,
 }
 
+/// Something that may be public (all of it is closed unless it is named).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Public {
+    /// The versions of what is offered and their ends, in the shape of endoflife.date.
+    EndOfLife,
+}
+
 /// Settings of the server, as given: each may be a flag, a variable of the environment, or a line of the file.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -93,6 +101,9 @@ pub struct ServeArgs {
     #[arg(long, env = "LOGGIA_OPEN_METRICS", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
     pub open_metrics: Option<bool>,
+    /// What everybody who reaches the server may read without signing in: end-of-life (/api/eol); nothing else yet.
+    #[arg(long, value_enum, value_name = "WHAT", env = "LOGGIA_PUBLIC", value_delimiter = ',')]
+    pub public: Vec<Public>,
     /// Nothing can be changed by people and programs.
     #[arg(long, env = "LOGGIA_READ_ONLY", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
@@ -139,6 +150,8 @@ pub struct ServeSettings {
     pub trusted_proxies: Vec<String>,
     /// Whether everybody may read the figures.
     pub open_metrics: bool,
+    /// What everybody may read.
+    pub public: Vec<Public>,
     /// Whether nothing can be changed through the doors.
     pub read_only: bool,
     /// Form of the log.
@@ -176,6 +189,7 @@ impl ServeArgs {
             oidc_username_claim: self.oidc_username_claim.or(file.oidc_username_claim),
             trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
             open_metrics: self.open_metrics.or(file.open_metrics),
+            public: if self.public.is_empty() { file.public } else { self.public },
             read_only: self.read_only.or(file.read_only),
             log_format: self.log_format.or(file.log_format),
         })
@@ -213,6 +227,7 @@ impl ServeArgs {
             oidc,
             trusted_proxies: self.trusted_proxy,
             open_metrics: self.open_metrics.unwrap_or_default(),
+            public: self.public,
             read_only: self.read_only.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
         }

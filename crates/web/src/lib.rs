@@ -13,6 +13,7 @@ pub mod caller;
 pub mod design;
 pub mod ending;
 pub mod error;
+pub mod feeds;
 pub mod git;
 pub mod operating;
 pub mod pages;
@@ -32,6 +33,7 @@ pub fn router(state: WebState) -> Router {
     let doors = Router::new()
         .merge(auth::routes())
         .merge(backstage::routes())
+        .merge(feeds::routes())
         .merge(operating::closed_routes())
         .merge(pages::routes(&state))
         .layer(Gate::closed(&state).patient());

@@ -6,6 +6,7 @@
 mod decide;
 pub mod effects;
 mod evidence;
+pub mod feed;
 mod sweep;
 mod text;
 mod view;

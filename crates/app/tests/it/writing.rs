@@ -128,7 +128,7 @@ const TABLE: &str = "            nobody   member   owner    product  admin    se
 API         ---      ---      cud      cud      cud      cud
 Component   ---      ---      cud      cud      cud      cud
 Domain      ---      ---      cud      cud      cud      cud
-Ending      ---      ---      cud      cud      cud      cud
+Ending      ---      ---      cud      cud      cud      cu-
 Environment ---      ---      ---      ---      cud      ---
 Group       ---      ---      ---      ---      cud      ---
 Instance    ---      ---      ---      ---      cud      ---

@@ -112,7 +112,8 @@ fn audit(before: &Ending, was: EndingState, act: &Act, after: &Ending, now: Micr
     let back = (was, is) == (EndingState::Proved, EndingState::Removed) && matches!(act, Act::Found(true));
     let pause = was == EndingState::Brownout && is == EndingState::ClosedToNew;
     let resumes = was == EndingState::Brownout && is == EndingState::Effective && after.dates.closed_to_new.is_none();
-    assert!(is >= was || back || pause || resumes, "{was:?} became {is:?} by {act:?}");
+    let given_up = is == EndingState::Cancelled && matches!(act, Act::Cancel(_));
+    assert!(is >= was || given_up || back || pause || resumes, "{was:?} became {is:?} by {act:?}");
     if is == EndingState::Cancelled && was != is {
         assert!(matches!(was, EndingState::Draft | EndingState::Announced), "cancelled when {was:?}");
     }

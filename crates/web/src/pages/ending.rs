@@ -5,6 +5,7 @@ use super::visit::{Answer, Visit};
 use super::words;
 use super::{entity, instance, team};
 use crate::design::Fact;
+use crate::feeds::calendar_href;
 use crate::shell::{Link, Place, Shell};
 use crate::state::WebState;
 use askama::Template;
@@ -48,6 +49,8 @@ pub fn mark(state: EndingState) -> &'static str {
 struct ListPage {
     shell: Shell,
     rows: Vec<Row>,
+    /// Addresses of calendars: of my teams, and of the product for who runs it.
+    calendars: Vec<Link>,
 }
 
 struct Row {
@@ -70,7 +73,17 @@ async fn list(visit: Visit) -> Answer {
         json_twin: "/api/v1/endings:overview".into(),
         ..visit.shell(Some(Place::Studio).filter(|_| visit.caller.product_team || visit.caller.administrator))
     };
-    visit.page(&ListPage { shell, rows })
+    visit.page(&ListPage { shell, rows, calendars: calendars(&visit) })
+}
+
+fn calendars(visit: &Visit) -> Vec<Link> {
+    let product = super::visit::product(&visit.graph).filter(|_| visit.caller.product_team);
+    let all = visit.my_teams().into_iter().chain(product);
+    let link = |record: std::sync::Arc<loggia_model::Record>| {
+        let address = calendar_href(visit.app(), &record.reference)?;
+        Some(Link::new(entity::title(&record), address))
+    };
+    all.filter_map(link).collect()
 }
 
 fn row(visit: &Visit, line: &EndingLine) -> Row {
