@@ -71,8 +71,11 @@ async fn home(visit: Visit) -> Answer {
     let mut rows: Vec<WhoRunsRow> =
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
     rows.sort_by_key(attention);
-    let mut lines: Vec<Line> = rows.iter().filter_map(line).collect();
+    // What goes away comes before what is only being made.
+    let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 3);
+    let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
     lines.extend(going_lines(&visit, &rows));
+    lines.extend(others.into_iter().filter_map(line));
     lines.extend(product_lines(&visit).await);
     let versions = team::newest_versions(&visit, &rows);
     lines.extend(newer_lines(&visit, &rows, &versions));
