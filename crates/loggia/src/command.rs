@@ -1,7 +1,7 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
+    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -60,6 +60,9 @@ pub enum Command {
     Observe(estate::ObserveArgs),
     /// Confirms that something which was observed is your team's
     Enrol(estate::EnrolArgs),
+    /// Takes in what runs already: from states of Terraform or OpenTofu, and from clusters
+    #[command(subcommand)]
+    Adopt(adopt::AdoptCommand),
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what was reported and belongs to nothing that is offered
@@ -157,6 +160,7 @@ fn client(command: Command) -> Result<()> {
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Observe(args) => ask(estate::observe(args)),
         Command::Enrol(args) => ask(estate::enrol(args)),
+        Command::Adopt(command) => ask(adopt::adopt(command)),
         Command::Usage(args) => ask(estate::usage(args)),
         Command::Unmatched(args) => ask(estate::unmatched(args)),
         Command::Sources(args) => ask(estate::sources(args)),

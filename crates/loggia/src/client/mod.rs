@@ -1,6 +1,7 @@
 //! Commands that ask a running server.
 
 pub mod access;
+pub mod adopt;
 pub mod apply;
 pub mod credentials;
 pub mod ending;
