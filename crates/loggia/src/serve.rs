@@ -1,7 +1,8 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
-use crate::settings::{Public, ServeArgs, ServeSettings};
+use crate::public::Public;
+use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
 use loggia_app::adopt::Adoptions;
 use loggia_app::catalog::Catalogs;

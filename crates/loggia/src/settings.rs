@@ -1,5 +1,6 @@
 //! Settings of the server: flags over environment over file, in one struct.
 
+use crate::public::Public;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use loggia_app::adopt::Place;
@@ -21,14 +22,6 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Something that may be public (all of it is closed unless it is named).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Public {
-    /// The versions of what is offered and their ends, in the shape of endoflife.date.
-    EndOfLife,
 }
 
 /// Settings of the server, as given: each may be a flag, a variable of the environment, or a line of the file.
