@@ -63,6 +63,7 @@ pub mod source;
 pub mod sources;
 mod standing;
 pub mod sync;
+pub mod take_over;
 pub mod team;
 pub mod token;
 mod trace;

@@ -15,6 +15,7 @@ use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::usage::UsageReading;
@@ -188,7 +189,7 @@ impl Order {
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
         let environment = environment(graph, audience, input, &driver)?;
-        let offered: loggia_model::kinds::offering::OfferingSpec = offering.spec()?;
+        let offered: OfferingSpec = offering.spec()?;
         let plan = offering::frozen_plan(&offered, input.plan.as_deref())?;
         if self.past.is_none() {
             let (offering, release) = (offering.reference.name(), release.reference.name());

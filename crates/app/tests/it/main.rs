@@ -17,5 +17,6 @@ mod removal;
 mod signing;
 mod source;
 mod sync;
+mod take_over;
 mod usage;
 mod writing;

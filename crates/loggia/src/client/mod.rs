@@ -15,6 +15,7 @@ pub mod output;
 pub mod records;
 pub mod release;
 pub mod secrets;
+pub mod take_over;
 pub mod yaml;
 
 use anyhow::Result;

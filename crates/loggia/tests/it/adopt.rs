@@ -68,11 +68,17 @@ fn a_server_takes_in_what_runs_and_keeps_no_secret() {
         let states = states(folder.path());
         let path = states.to_str().unwrap();
         let server = Plan::new(folder.path(), "data", database, &[&root]);
-        let server = server.with("--adopt", &format!("terraform={path}")).ready();
+        let claim = format!(
+            "apiVersion: acme.org/v1\nkind: Queue\nmetadata: {{name: jobs, namespace: red-dev}}\nspec: {{compositionRef: {{name: x}}, password: {CANARY}}}\n"
+        );
+        write(folder.path(), "cluster/claims.yaml", &claim);
+        let cluster = format!("kubernetes={}", folder.path().join("cluster").display());
+        let server = server.with("--adopt", &format!("terraform={path}")).with("--adopt", &cluster).ready();
         until("everything is reported", || {
             server.run(&["sources"]).status.success() && server.ok(&["sources"]).contains("estate")
         });
         until("it is listed", || server.ok(&["unmatched"]).contains("types:acme_bucket"));
+        until("of the cluster, too", || server.ok(&["unmatched"]).contains("Queue.acme.org"));
         let plan = server.ok(&["adopt", "terraform", path, "--dry-run"]);
         assert!(plan.starts_with("6 module calls → 2 offerings proposed, 0 unmatched\n"), "{plan}");
         let proposed = root.join("adopted");
@@ -112,4 +118,29 @@ fn a_server_takes_in_what_runs_and_keeps_no_secret() {
 fn clean(data: &Path) {
     let grep = Command::new("grep").args(["-ral", CANARY]).arg(data).output().unwrap();
     assert_eq!(text(&grep.stdout), "");
+}
+
+#[test]
+fn what_is_let_go_runs_on_and_is_taken_over_again_when_nothing_changes() {
+    on_both("orphan", |database| {
+        let folder = folder();
+        let root = repository(folder.path());
+        let server = Plan::new(folder.path(), "data", database, &[&root]).ready();
+        server.ok(&["new", "cache", "fast", "--team", "red", "--env", "dev", "--release", "1.0.0", "--wait"]);
+        let kept = || std::fs::read_dir(server.plan.data.join("replay")).unwrap().count();
+        assert_eq!(server.ok(&["orphan", "red/fast.dev"]), "instance:red/fast.dev is enrolled and runs on\n");
+        assert_eq!(kept(), 1);
+        let (code, said) = server.fails(&["delete", "instance/red/fast.dev", "--yes"]);
+        assert!(code == 1 && said.contains("no driver"), "{said}");
+        let (code, said) = server.fails(&["take-over", "red/fast.dev", "--release", "2.0.0"]);
+        assert!(code == 1 && said.contains("would change it: change instance:red/fast.dev"), "{said}");
+        let step = || server.json(&["get", "instance/red/fast.dev"])["document"]["spec"]["step"].clone();
+        assert_eq!(step(), "enrolled");
+        assert_eq!(server.ok(&["take-over", "red/fast.dev"]), "instance:red/fast.dev is managed\n");
+        assert_eq!(step(), "managed");
+        assert!(server.ok(&["history", "instance/red/fast.dev"]).contains("taken-over"));
+        server.ok(&["delete", "instance/red/fast.dev", "--yes"]);
+        assert_eq!(kept(), 0);
+        server.stop();
+    });
 }

@@ -28,6 +28,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         releases::routes(),
         endings::routes(),
         adopt::routes(),
+        instances::routes(),
     ];
     groups.into_iter().flatten().collect()
 });

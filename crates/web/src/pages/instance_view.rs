@@ -67,6 +67,8 @@ struct May {
     look: bool,
     enrol: bool,
     withdraw: bool,
+    take_over: bool,
+    orphan: bool,
 }
 
 /// A statement about it.
@@ -292,6 +294,8 @@ fn may(visit: &Visit, record: &Record, spec: &InstanceSpec, phase: Phase, newest
         look: managed && !busy,
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
+        take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
+        orphan: managed && !busy && phase != Phase::Deleting,
     }
 }
 
