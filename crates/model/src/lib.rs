@@ -5,6 +5,7 @@
 
 pub mod backstage;
 pub mod canonical;
+pub mod contract;
 pub mod day;
 pub mod document;
 pub mod ending;
@@ -16,6 +17,7 @@ pub mod glob;
 pub mod instance;
 pub mod kind;
 pub mod kinds;
+pub mod migration;
 pub mod operation;
 pub mod placeholder;
 pub mod problem;

@@ -1,5 +1,7 @@
 //! Tests of the model through its public interface.
 
+mod contract_laws;
+mod contracts;
 mod corpus;
 mod endings;
 mod examples;
@@ -7,6 +9,7 @@ mod flatten;
 mod golden;
 mod kinds;
 mod laws;
+mod migrations;
 mod shared;
 mod texts;
 mod versions;
