@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
+use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Publication, Record, Ref, RelationType, ReleaseStatus};
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub fn withdrawn(release: &Record) -> Option<String> {
 /// A problem at `release` that names what there is.
 pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Option<&str>) -> Result<Arc<Record>> {
     let all = releases(graph, audience, offering);
+    let channel = wish.and_then(|wish| channel(graph, offering, wish));
+    let wish = channel.as_deref().or(wish);
     let published = || all.iter().filter(|release| publication(release) == Publication::Published);
     let found = match wish {
         None => published().next(),
@@ -67,6 +70,12 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
         let message = format!("There is no release {} of {offering}", wish.unwrap_or("to order"));
         Error::invalid("order.release", "release", message, mend)
     })
+}
+
+/// The versions that a channel of an offering stands for.
+fn channel(graph: &Graph, offering: &str, name: &str) -> Option<String> {
+    let spec: OfferingSpec = graph.get(&Ref::new("offering", "default", offering))?.spec().ok()?;
+    spec.channels.get(name).cloned()
 }
 
 /// Nobody gets what was withdrawn.

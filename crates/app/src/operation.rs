@@ -13,6 +13,7 @@ use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::secret::SecretBox;
+use crate::upgrade_end;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::Graph;
@@ -107,7 +108,16 @@ impl Finish {
         }
         let mut status: InstanceStatus = record.typed_status()?;
         let before = status.clone();
-        let event = self.end(&mut status, operation);
+        let mut event = self.end(&mut status, operation);
+        let mut draft = Draft::of(record);
+        if matches!(self.ending, Ending::Ready(_)) {
+            let spec: InstanceSpec = record.spec()?;
+            event = upgrade_end::arrived(&before, &mut status, &spec.offering).unwrap_or(event);
+        } else if let Ending::Failed = self.ending
+            && let Some(kept) = upgrade_end::fell_back(changes, graph, (record, &mut status), operation, ctx)?
+        {
+            (draft, event) = (kept, "instance.fell-back");
+        }
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
         if matches!(self.ending, Ending::Ready(_)) && status.driver.is_empty() {
@@ -124,7 +134,7 @@ impl Finish {
             if status.version != before.version || status.since.is_none() {
                 status.since = Some(ctx.now);
             }
-            changes.put(event, Draft::of(record).with_status(&serde_json::to_value(&status)?), data);
+            changes.put(event, draft.with_status(&serde_json::to_value(&status)?), data);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ mod removal;
 mod signing;
 mod source;
 mod sync;
+mod upgrade;
 mod usage;
 mod versions;
 mod writing;

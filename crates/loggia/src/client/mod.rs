@@ -13,6 +13,7 @@ pub mod output;
 pub mod records;
 pub mod release;
 pub mod secrets;
+pub mod upgrade;
 pub mod yaml;
 
 use anyhow::Result;
