@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
-/// Shortest pause between two rounds. A round never takes more than a fifth of the time of the other side.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Shortest pause between two rounds. Rounds never take more than a fifth of the time of the other side.
+const PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause after failures.
 const LONGEST: Duration = Duration::from_secs(30);
 /// With more changes than this, everything is read again in one go.
@@ -100,13 +100,14 @@ impl Catalogs {
 
     async fn follow(self: Arc<Self>, at: usize, mut stop: watch::Receiver<bool>) {
         let Some(catalog) = self.catalogs.get(at) else { return };
-        let mut failures = 0;
+        let (mut failures, mut whole) = (0, true);
         while !*stop.borrow() {
             let started = Instant::now();
             let pause = match self.round(catalog, None).await {
                 Ok(_) => {
                     failures = 0;
-                    PAUSE.max(started.elapsed() * 4)
+                    // The first round reads everything, and those that follow do not.
+                    if std::mem::take(&mut whole) { PAUSE } else { PAUSE.max(started.elapsed() * 4) }
                 }
                 Err(error) => {
                     failures += 1;

@@ -3,6 +3,7 @@
 //! [`App::run`] is the only way to change anything; queries answer from a snapshot of the graph and take the caller,
 //! whose audience bounds what they see.
 
+pub mod adopt;
 pub mod allowed;
 pub mod app;
 pub mod audit;
@@ -64,6 +65,7 @@ pub mod source;
 pub mod sources;
 mod standing;
 pub mod sync;
+pub mod take_over;
 pub mod team;
 pub mod token;
 mod trace;

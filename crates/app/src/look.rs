@@ -118,7 +118,7 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
 
 async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
-    let request = request::build(app, &operation, false).await?.request;
+    let request = request::build(app, &operation, false, None).await?.request;
     if request.backend.complete().is_err() {
         return Ok(());
     }

@@ -13,6 +13,7 @@ use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::secret::SecretBox;
+use crate::take_over::Taken;
 use crate::upgrade_end;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
@@ -32,6 +33,8 @@ pub(crate) enum Ending {
     Ready(Box<Observation>),
     /// It was looked at; nothing was changed.
     Seen(Box<Observation>),
+    /// It was there already, and nothing would change: a driver holds it from now on.
+    Taken(Box<Taken>),
     /// Its absence was observed after destroying it.
     Gone,
     /// It failed, and trying again does not help.
@@ -44,6 +47,15 @@ impl Ending {
     /// Whether the operation did not do what it was asked for.
     pub(crate) fn is_failure(&self) -> bool {
         matches!(self, Ending::Failed | Ending::Kept(_))
+    }
+
+    /// What was seen at last.
+    fn seen(&self) -> Option<&Observation> {
+        match self {
+            Ending::Ready(seen) | Ending::Seen(seen) => Some(seen),
+            Ending::Taken(taken) => Some(&taken.seen),
+            Ending::Gone | Ending::Failed | Ending::Kept(_) => None,
+        }
     }
 }
 
@@ -108,23 +120,21 @@ impl Finish {
         }
         let mut status: InstanceStatus = record.typed_status()?;
         let before = status.clone();
-        let mut event = self.end(&mut status, operation);
+        let event = self.end(&mut status, operation);
         let mut draft = Draft::of(record);
-        if matches!(self.ending, Ending::Ready(_)) {
-            let spec: InstanceSpec = record.spec()?;
-            event = upgrade_end::arrived(&before, &mut status, &spec.offering).unwrap_or(event);
-        } else if let Ending::Failed = self.ending
-            && let Some(kept) = upgrade_end::fell_back(changes, graph, (record, &mut status), operation, ctx)?
-        {
-            (draft, event) = (kept, "instance.fell-back");
-        }
+        let ended = (&self.ending, &before, &mut status, &mut draft);
+        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx))?.unwrap_or(event);
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
-        if matches!(self.ending, Ending::Ready(_)) && status.driver.is_empty() {
+        let taken = match &self.ending {
+            Ending::Taken(taken) => taken.draft(record, &mut status)?,
+            _ => None,
+        };
+        if (taken.is_some() || matches!(self.ending, Ending::Ready(_))) && status.driver.is_empty() {
             observation::compare(&mut status, &self.contract(graph));
             instance_place::follow(changes, graph, &status.outputs, ctx)?;
         }
-        if let Ending::Ready(seen) | Ending::Seen(seen) = &self.ending {
+        if let Some(seen) = self.ending.seen() {
             if seen.presence == Presence::Present {
                 changes.saw(record.uid, ctx.now, "driver");
             }
@@ -134,6 +144,7 @@ impl Finish {
             if status.version != before.version || status.since.is_none() {
                 status.since = Some(ctx.now);
             }
+            let draft = taken.unwrap_or(draft);
             changes.put(event, draft.with_status(&serde_json::to_value(&status)?), data);
         }
         Ok(())
@@ -173,6 +184,8 @@ impl Finish {
                 observation::looked(status, seen);
                 "instance.observed"
             }
+            // What becomes of it is worked out from its text, too.
+            Ending::Taken(_) => "instance.taken-over",
             Ending::Gone => "instance.gone",
         }
     }
@@ -204,6 +217,7 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Apply => "Apply",
         Verb::Observe => "Observe",
         Verb::Destroy => "Destroy",
+        Verb::Import => "Import",
     }
 }
 
@@ -223,6 +237,7 @@ impl Command for Operate {
             Verb::Apply => "instance.retry",
             Verb::Observe => "instance.look",
             Verb::Destroy => "instance.destroy",
+            Verb::Import => "instance.import",
         }
     }
 

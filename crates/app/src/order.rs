@@ -14,6 +14,7 @@ use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::usage::UsageReading;
@@ -185,7 +186,7 @@ impl Order {
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
         let environment = environment(graph, audience, input, &driver)?;
-        let offered: loggia_model::kinds::offering::OfferingSpec = offering.spec()?;
+        let offered: OfferingSpec = offering.spec()?;
         let plan = plan(&offered, input.plan.as_deref())?;
         Ok(Found {
             team,
@@ -379,7 +380,7 @@ fn environment(graph: &Graph, audience: &Audience, input: &OrderInput, driver: &
 }
 
 /// The plan as it is today, frozen for the life of the instance.
-fn plan(spec: &loggia_model::kinds::offering::OfferingSpec, wish: Option<&str>) -> Result<Option<FrozenPlan>> {
+pub(crate) fn plan(spec: &OfferingSpec, wish: Option<&str>) -> Result<Option<FrozenPlan>> {
     let chosen = match wish {
         Some(name) => spec.plans.iter().find(|plan| plan.name == name),
         None => spec.plans.iter().find(|plan| plan.default).or_else(|| spec.plans.first()),

@@ -7,6 +7,7 @@ use crate::driver::{Backend, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::platform_secret::lend;
+use crate::take_over::Wish;
 use loggia_graph::Graph;
 use loggia_model::instance::{HeldBackend, InstanceStatus};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -31,11 +32,14 @@ pub(crate) struct Prepared {
 }
 
 /// Prepares an operation.
-pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool) -> Result<Prepared> {
+pub(crate) async fn build(app: &App, operation: &Operation, confirmed: bool, wish: Option<Wish>) -> Result<Prepared> {
     let graph = app.graph();
     let record = graph.by_uid(operation.instance).cloned();
     let record = record.ok_or_else(|| Error::NotFound(format!("{} is not there any more.", operation.instance_ref)))?;
-    let spec: InstanceSpec = record.spec()?;
+    let mut spec: InstanceSpec = record.spec()?;
+    if let Some(wish) = wish {
+        wish.apply(&mut spec);
+    }
     let status: InstanceStatus = record.typed_status()?;
     let release = find(&graph, "release", spec.target.as_deref().unwrap_or_default())?;
     let recipe: ReleaseSpec = release.spec()?;

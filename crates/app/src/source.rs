@@ -4,6 +4,7 @@
 //! [`crate::sync::SyncSource`].
 
 use crate::App;
+use crate::adopt::Adoptions;
 use crate::caller::{Caller, Door};
 use crate::catalog::Catalogs;
 use crate::driver::Failure;
@@ -67,6 +68,7 @@ pub struct Sources {
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) locations: Vec<String>,
     pub(crate) catalogs: Option<Arc<Catalogs>>,
+    pub(crate) adoptions: Option<Arc<Adoptions>>,
     /// Places that people registered.
     pub places: Places,
     /// One synchronisation of a source at a time.
@@ -108,7 +110,8 @@ impl Sources {
     pub fn new(app: Arc<App>, reader: Arc<dyn Reader>, locations: Vec<String>) -> Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
         let turns = locations.iter().map(|location| (location.clone(), Mutex::default())).collect();
-        Sources { app, reader, locations, catalogs: None, places, turns, wake: watch::channel(0).0 }
+        let wake = watch::channel(0).0;
+        Sources { app, reader, locations, catalogs: None, adoptions: None, places, turns, wake }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -122,6 +125,12 @@ impl Sources {
     #[must_use]
     pub fn with_catalogs(self, catalogs: Arc<Catalogs>) -> Sources {
         Sources { catalogs: Some(catalogs), ..self }
+    }
+
+    /// With the places beside them from which it is adopted what runs.
+    #[must_use]
+    pub fn with_adoptions(self, adoptions: Arc<Adoptions>) -> Sources {
+        Sources { adoptions: Some(adoptions), ..self }
     }
 
     /// Reads every source, again and again until `stop` turns true, each by itself. `first` is told when each was read

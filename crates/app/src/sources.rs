@@ -41,7 +41,8 @@ impl Sources {
 
     fn follows(&self, location: &str) -> bool {
         let catalog = self.catalogs.as_ref().is_some_and(|catalogs| catalogs.follows(location));
-        catalog || self.locations.iter().any(|known| known == location)
+        let estate = self.adoptions.as_ref().is_some_and(|adoptions| adoptions.follows(location));
+        catalog || estate || self.locations.iter().any(|known| known == location)
     }
 
     /// Confirms the removals that a source held back at a commit. They are written in the caller's name.

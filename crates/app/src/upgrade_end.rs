@@ -3,8 +3,9 @@
 use crate::changes::{Changes, Draft};
 use crate::command::Ctx;
 use crate::error::Result;
-use crate::operation::driver_of;
+use crate::operation::{Ending, driver_of};
 use crate::order::start;
+use loggia_graph::Graph;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -12,15 +13,30 @@ use loggia_model::operation::{Operation, Verb};
 use loggia_model::{Record, Source, version};
 
 /// The statement that the last upgrade failed.
-pub(crate) const FAILED: &str = "UpgradeFailed";
+const FAILED: &str = "UpgradeFailed";
 
-/// Whether an operation made another version of something that already had one.
-pub(crate) fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, offering: &str) -> Option<&'static str> {
+/// The event, where an upgrade ended with the operation.
+pub(crate) fn concluded(
+    changes: &mut Changes,
+    graph: &Graph,
+    (ending, before, status, draft): (&Ending, &InstanceStatus, &mut InstanceStatus, &mut Draft),
+    about: (&Record, &Operation, &Ctx<'_>),
+) -> Result<Option<&'static str>> {
+    match ending {
+        Ending::Ready(_) => Ok(arrived(before, status, about.0)),
+        Ending::Failed => fell_back(changes, graph, draft, status, about),
+        _ => Ok(None),
+    }
+}
+
+/// The event of an operation that made another version of something that already had one.
+fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record) -> Option<&'static str> {
     status.conditions.retain(|condition| condition.kind != FAILED);
     if before.applied.is_empty() || before.applied == status.applied {
         return None;
     }
-    let number = |name: &str| name.strip_prefix(&format!("{offering}-")).unwrap_or(name).to_owned();
+    let prefix = format!("{}-", record.parse().spec_text("offering"));
+    let number = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
     match version::is_below(&number(&status.applied), &number(&before.applied)) {
         Some(true) => {
             // There is no way back from the way back.
@@ -31,15 +47,15 @@ pub(crate) fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, offe
     }
 }
 
-/// The draft of an instance whose upgrade failed: it keeps the version that it had. Where the driver had begun to change
+/// The event of an upgrade that failed: the instance keeps the version that it had. Where the driver had begun to change
 /// it, nobody knows whether that one still serves: it is looked at.
-pub(crate) fn fell_back(
+fn fell_back(
     changes: &mut Changes,
     graph: &Graph,
-    (record, status): (&Record, &mut InstanceStatus),
-    operation: &Operation,
-    ctx: &Ctx<'_>,
-) -> Result<Option<Draft>> {
+    draft: &mut Draft,
+    status: &mut InstanceStatus,
+    (record, operation, ctx): (&Record, &Operation, &Ctx<'_>),
+) -> Result<Option<&'static str>> {
     let mut spec: InstanceSpec = record.spec()?;
     let wanted = spec.target.clone().unwrap_or_default();
     let earlier = status.earlier.take().filter(|earlier| earlier.release == status.applied && wanted != status.applied);
@@ -72,8 +88,8 @@ pub(crate) fn fell_back(
     }
     let mut text = record.parse();
     text.0["spec"] = serde_json::to_value(&spec)?;
-    let source: Source = record.source.clone();
-    Ok(Some(Draft::new(record.uid, &text, source)))
+    *draft = Draft::new(record.uid, &text, record.source.clone());
+    Ok(Some("instance.fell-back"))
 }
 
 fn sentence(text: &str) -> String {

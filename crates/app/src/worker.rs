@@ -4,6 +4,8 @@
 //! with one command. When it dies, its lease runs out and another worker begins again from the first step; drivers
 //! look before they make, so beginning again is safe.
 
+mod import;
+
 use crate::App;
 use crate::backend::Hold;
 use crate::driver::{Backend, Driver, Failure, Observation, Presence, Request, Secret, Whose};
@@ -11,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::operation::{Ending, Finish};
 use crate::request::{self, Prepared};
 use crate::run_log::Lines;
+use crate::take_over::Wish;
 use crate::trace::{self, TRACES};
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
@@ -136,6 +139,8 @@ struct Run<'a> {
     attempt: i64,
     /// The phase of the instance when the operation was asked for.
     before: Option<Phase>,
+    /// As what the instance is to be taken over.
+    wish: Option<Wish>,
     lines: Arc<Lines>,
 }
 
@@ -150,9 +155,10 @@ impl<'a> Run<'a> {
         operation.mend.clear();
         let confirmed = claimed.payload.get("confirmed").and_then(serde_json::Value::as_bool).unwrap_or(false);
         let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
+        let wish = claimed.payload.get("wish").and_then(|wish| Wish::deserialize(wish).ok());
         let lines = Arc::new(Lines::default());
-        let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, lines };
-        let prepared = request::build(&worker.app, &run.operation, confirmed).await;
+        let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, wish, lines };
+        let prepared = request::build(&worker.app, &run.operation, confirmed, run.wish.clone()).await;
         match prepared {
             Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
@@ -196,6 +202,7 @@ impl<'a> Run<'a> {
                 Ok(Ending::Ready(Box::new(seen)))
             }
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
+            Verb::Import => self.import(driver, request, hold).await,
             Verb::Destroy => {
                 let log = Arc::clone(&self.lines);
                 self.step(DESTROY, driver.destroy(request, &*log), |()| "Done.".into()).await?;
@@ -331,6 +338,8 @@ impl<'a> Run<'a> {
         let touched = begun > usize::from(failure.whose == Whose::Yours);
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
         match self.before.filter(resting) {
+            // Nothing was done, whatever went wrong.
+            Some(before) if self.operation.verb == Verb::Import => Ending::Kept(before),
             Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
             _ => Ending::Failed,
         }

@@ -1,5 +1,6 @@
 //! The outside: what makes instances real, and what looks at them.
 
+pub mod adopt;
 pub mod catalog;
 pub mod command;
 pub mod contract;

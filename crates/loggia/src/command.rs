@@ -1,7 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, apply, estate, export, open, order, output, records, release, run as ask, secrets, upgrade,
+    access, adopt, apply, estate, export, open, order, output, records, release, run as ask, secrets, take_over,
+    upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -59,6 +60,13 @@ pub enum Command {
     Observe(estate::ObserveArgs),
     /// Confirms that something which was observed is your team's
     Enrol(estate::EnrolArgs),
+    /// Has something managed that your team has confirmed; only when that changes nothing
+    TakeOver(take_over::TakeOverArgs),
+    /// Lets go of something without destroying it: it runs on, and your team looks after it
+    Orphan(take_over::OrphanArgs),
+    /// Takes in what runs already: from states of Terraform or OpenTofu, and from clusters
+    #[command(subcommand)]
+    Adopt(adopt::AdoptCommand),
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what was reported and belongs to nothing that is offered
@@ -156,6 +164,9 @@ fn client(command: Command) -> Result<()> {
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Observe(args) => ask(estate::observe(args)),
         Command::Enrol(args) => ask(estate::enrol(args)),
+        Command::TakeOver(args) => ask(take_over::take_over(args)),
+        Command::Orphan(args) => ask(take_over::orphan(args)),
+        Command::Adopt(command) => ask(adopt::adopt(command)),
         Command::Usage(args) => ask(estate::usage(args)),
         Command::Unmatched(args) => ask(estate::unmatched(args)),
         Command::Sources(args) => ask(estate::sources(args)),

@@ -31,6 +31,11 @@ pub fn failure(code: u8, text: impl Into<String>) -> anyhow::Error {
     Failure { code, text: text.into() }.into()
 }
 
+/// The exit code of an error that has one.
+pub fn code_of(error: &anyhow::Error) -> Option<u8> {
+    error.downcast_ref::<Failure>().map(|failure| failure.code)
+}
+
 /// Ends with a problem that was told already.
 pub fn told() -> anyhow::Error {
     failure(PROBLEM, "")
@@ -42,6 +47,5 @@ pub fn tell(error: &anyhow::Error) -> ExitCode {
     if !text.is_empty() {
         eprintln!("loggia: {text}");
     }
-    let code = error.downcast_ref::<Failure>().map_or(PROBLEM, |failure| failure.code);
-    ExitCode::from(code)
+    ExitCode::from(code_of(error).unwrap_or(PROBLEM))
 }

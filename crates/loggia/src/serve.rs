@@ -3,6 +3,7 @@
 use crate::exit::{PROBLEM, failure};
 use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
+use loggia_app::adopt::Adoptions;
 use loggia_app::catalog::Catalogs;
 use loggia_app::clock::{Ids, SystemClock, SystemIds};
 use loggia_app::policy::RoleTable;
@@ -10,6 +11,7 @@ use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
 use loggia_app::{App, Parts, due, look, worker};
+use loggia_drivers::adopt::EstateReader;
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
 use loggia_drivers::git::GitDoor;
@@ -139,7 +141,11 @@ impl Server {
         let catalogs = Catalogs::new(Arc::clone(&app), catalog, settings.catalogs.clone());
         let sources = Sources::new(Arc::clone(&app), reader, settings.repositories.clone());
         let sources = sources.with_catalogs(Arc::clone(&catalogs)).reading_with(reads(&settings)?);
-        let sources = Arc::new(sources);
+        // What is no place was refused above.
+        let places = settings.adopt.iter().filter_map(|place| place.parse().ok()).collect();
+        let estates = Arc::new(EstateReader::new(settings.adopt_credentials.clone()));
+        let adoptions = Adoptions::new(Arc::clone(&app), estates, places);
+        let sources = Arc::new(sources.with_adoptions(Arc::clone(&adoptions)));
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
         let repositories = GitDoor::new(settings.data.join("repositories"));
         let mut state = state.with_git(Arc::new(repositories)).with_open_metrics(settings.open_metrics);
@@ -159,6 +165,7 @@ impl Server {
         }
         tokio::spawn(sources.follow(open, stopping.clone()));
         catalogs.start(&stopping);
+        adoptions.start(&stopping);
         let listener = tokio::net::TcpListener::bind(settings.listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
         for warning in crate::settings::warnings(&settings) {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use loggia_app::adopt::Place;
 use loggia_app::driver::Secret;
 use loggia_app::source::Delivery;
 use loggia_web::address::Network;
@@ -51,6 +52,9 @@ pub struct ServeArgs {
     /// Token for the catalogs.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_CATALOG_TOKEN", hide_env_values = true)]
     pub catalog_token: Option<String>,
+    /// Place that describes what runs already, read-only: terraform=PATH, terraform=URL, kubernetes=PATH; several too.
+    #[arg(long, value_name = "KIND=PLACE", env = "LOGGIA_ADOPT", value_delimiter = ',')]
+    pub adopt: Vec<String>,
     /// Host of your own network whose files registered places may name, such as git.internal; several times too.
     #[arg(long, value_name = "HOST", env = "LOGGIA_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
@@ -121,6 +125,10 @@ pub struct ServeSettings {
     pub catalogs: Vec<String>,
     /// Token for the catalogs.
     pub catalog_token: Option<String>,
+    /// Places that describe what runs already, as they were written, without names and passwords.
+    pub adopt: Vec<String>,
+    /// Names and passwords for such places, by their address.
+    pub adopt_credentials: HashMap<String, (String, Secret)>,
     /// Hosts of the own network whose files may be read.
     pub allow_hosts: Vec<String>,
     /// Address for people, without a slash at the end.
@@ -163,6 +171,7 @@ impl ServeArgs {
             edits: if self.edits.is_empty() { file.edits } else { self.edits },
             catalog: list(self.catalog, file.catalog),
             catalog_token: self.catalog_token.or(file.catalog_token),
+            adopt: list(self.adopt, file.adopt),
             allow_host: list(self.allow_host, file.allow_host),
             public_url: self.public_url.or(file.public_url),
             drivers: self.drivers.or(file.drivers),
@@ -195,6 +204,7 @@ impl ServeArgs {
         let split: Vec<_> = self.repository.iter().map(|place| without_credentials(place)).collect();
         let repositories = split.iter().map(|(place, _)| place.clone()).collect();
         let repository_credentials = split.into_iter().filter_map(|(place, own)| Some((place, own?))).collect();
+        let (adopt, adopt_credentials) = adopted(&self.adopt);
         ServeSettings {
             listen,
             data: absolute(self.data.unwrap_or_else(|| PathBuf::from(".loggia"))),
@@ -204,6 +214,8 @@ impl ServeArgs {
             edits: self.edits.into_iter().map(|(place, how)| (without_credentials(&place).0, how)).collect(),
             catalogs: self.catalog.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             catalog_token: self.catalog_token,
+            adopt,
+            adopt_credentials,
             allow_hosts: self.allow_host,
             public_url: public_url.trim_end_matches('/').to_owned(),
             drivers: self.drivers.map(absolute),
@@ -241,7 +253,7 @@ pub fn read(path: &Path) -> Result<ServeArgs> {
 }
 
 /// The address of a repository and, where it brings them as `https://name:password@…`, name and password.
-fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
+pub fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
     let whole = || (place.to_owned(), None);
     let Some((scheme, rest)) = place.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https")) else {
         return whole();
@@ -250,6 +262,18 @@ fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
     let Some((own, host)) = rest[..end].rsplit_once('@') else { return whole() };
     let (name, password) = own.split_once(':').unwrap_or((own, ""));
     (format!("{scheme}://{host}{}", &rest[end..]), Some((name.to_owned(), Secret::new(password))))
+}
+
+/// Places of the estate without names and passwords, and these by the address of the place.
+fn adopted(places: &[String]) -> (Vec<String>, HashMap<String, (String, Secret)>) {
+    let mut credentials = HashMap::new();
+    let plain = |place: &String| {
+        let Some((kind, location)) = place.split_once('=') else { return place.clone() };
+        let (location, own) = without_credentials(location);
+        credentials.extend(own.map(|own| (location.clone(), own)));
+        format!("{kind}={location}")
+    };
+    (places.iter().map(plain).collect(), credentials)
 }
 
 /// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
@@ -273,6 +297,15 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     }
     for url in settings.catalogs.iter().filter(|url| !web(url)) {
         found.push(format!("catalog is {url:?}. Begin it with http:// or https://, and end it with /api/catalog."));
+    }
+    for place in &settings.adopt {
+        match place.parse::<Place>() {
+            Ok(place) if !place.location.contains("://") && !Path::new(&place.location).exists() => {
+                found.push(format!("adopt is {place}, which is not there. Make it, or correct the path."));
+            }
+            Ok(_) => {}
+            Err(why) => found.push(format!("adopt: {why}")),
+        }
     }
     if let Some(oidc) = &settings.oidc {
         if !web(&oidc.issuer) {

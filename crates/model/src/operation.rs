@@ -16,6 +16,8 @@ pub enum Verb {
     Observe,
     /// Take it away.
     Destroy,
+    /// Take over what is there already, when nothing would change.
+    Import,
 }
 
 /// Where an operation is. `Succeeded`, `Failed` and `Cancelled` are the ends; each operation reaches one of them once.
@@ -110,7 +112,8 @@ macro_rules! words {
     };
 }
 
-words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy" });
+words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy",
+    Verb::Import => "import" });
 words!(State {
     State::Queued => "queued",
     State::Running => "running",

@@ -10,8 +10,8 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
-use loggia_app::login::digest;
 use loggia_app::{App, Caller, Door, Error};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
@@ -44,7 +44,7 @@ impl RequestId {
         let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         match (8..=64).contains(&given.len()) && given.chars().all(harmless) {
             true => RequestId(given.into()),
-            false => RequestId(app.new_id().0.simple().to_string().into()),
+            false => RequestId((&*app.new_id().0.simple().encode_lower(&mut [0; 32])).into()),
         }
     }
 }
@@ -99,7 +99,7 @@ async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &str) -> 
 /// [`Error::Unauthenticated`] for a token that is not valid: it must not read as nobody.
 pub async fn by_token(state: &WebState, token: &str, door: Door, id: &str) -> Result<Caller, Error> {
     if let Some(admin) = &state.admin_token
-        && bool::from(digest(token).as_bytes().ct_eq(admin.as_bytes()))
+        && bool::from(Sha256::digest(token).as_slice().ct_eq(admin.as_slice()))
     {
         return Ok(Caller::administrator("administrator", door, id));
     }

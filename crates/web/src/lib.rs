@@ -19,25 +19,64 @@ pub mod shell;
 pub mod specimen;
 pub mod state;
 
-use axum::Router;
-use operating::gate::Gate;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::{Router, ServiceExt};
+use backstage::Catalog;
+use futures_util::future::Either;
+use operating::gate::{Gate, Gated};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use tower::{Layer, Service};
 
 pub use state::WebState;
 
-/// All routes, each behind the layer that every request passes.
-pub fn router(state: WebState) -> Router {
-    let doors = Router::new()
-        .merge(auth::routes())
-        .merge(backstage::routes())
-        .merge(operating::closed_routes())
-        .merge(pages::routes(&state))
-        .layer(Gate::closed(&state).patient());
-    // These two have limits of their own: streams, and repositories of any size.
-    let streams = Router::new().merge(api::routes()).merge(git::routes()).layer(Gate::closed(&state));
-    let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
-    Router::new().merge(open).merge(streams).merge(doors).with_state(state)
+/// All doors as one service, each behind the layer that every request passes.
+#[derive(Clone)]
+pub struct Doors {
+    routes: Router,
+    catalog: Gated<Catalog>,
+}
+
+impl Doors {
+    /// For a server.
+    pub fn new(state: WebState) -> Doors {
+        let doors = Router::new()
+            .merge(auth::routes())
+            .merge(backstage::routes())
+            .merge(operating::closed_routes())
+            .merge(pages::routes(&state))
+            .layer(Gate::closed(&state).patient());
+        // These two have limits of their own: streams, and repositories of any size.
+        let streams = Router::new().merge(api::routes()).merge(git::routes()).layer(Gate::closed(&state));
+        let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
+        let catalog = Gate::closed(&state).patient().named("/api/catalog").layer(Catalog(state.clone()));
+        Doors { routes: Router::new().merge(open).merge(streams).merge(doors).with_state(state), catalog }
+    }
+
+    /// The routes of the router, which does not have those of the catalog.
+    pub fn routes(&self) -> &Router {
+        &self.routes
+    }
+}
+
+impl Service<Request> for Doors {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<<Gated<Catalog> as Service<Request>>::Future, <Router as Service<Request>>::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match Catalog::has(request.uri().path()) {
+            true => Either::Left(self.catalog.call(request)),
+            false => Either::Right(self.routes.call(request)),
+        }
+    }
 }
 
 /// Serves until `ended`, then lets open requests finish.
@@ -55,7 +94,7 @@ pub async fn run(
         // Streams that would never end by themselves.
         stopping.send_replace(true);
     };
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let service = Doors::new(state).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(ended).await
 }
 

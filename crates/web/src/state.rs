@@ -6,7 +6,7 @@ use crate::auth::provider::Provider;
 use crate::operating::Metrics;
 use loggia_app::App;
 use loggia_app::git_http::GitBackend;
-use loggia_app::login::digest;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
@@ -31,7 +31,7 @@ pub struct Shared {
     /// The application.
     pub app: Arc<App>,
     /// Digest of the bootstrap token, when there is one.
-    pub admin_token: Option<Arc<str>>,
+    pub admin_token: Option<[u8; 32]>,
     /// Whether each repository was read once and the server may be asked.
     pub ready: Arc<AtomicBool>,
     /// Keeps sources in step; asked by pages that show or refresh them.
@@ -57,7 +57,7 @@ pub struct Shared {
 impl WebState {
     /// For an application, with the bootstrap token as the operator gave it.
     pub fn new(app: Arc<App>, admin_token: Option<&str>, sources: Arc<loggia_app::source::Sources>) -> WebState {
-        let admin_token = admin_token.filter(|token| !token.is_empty()).map(|token| digest(token).into());
+        let admin_token = admin_token.filter(|token| !token.is_empty()).map(|token| Sha256::digest(token).into());
         WebState(Arc::new(Shared {
             app,
             admin_token,

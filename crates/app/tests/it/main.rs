@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod adopt;
 mod due;
 mod estate;
 mod gone;
@@ -15,6 +16,7 @@ mod removal;
 mod signing;
 mod source;
 mod sync;
+mod take_over;
 mod upgrade;
 mod usage;
 mod versions;

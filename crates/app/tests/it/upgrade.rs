@@ -7,9 +7,9 @@ use loggia_app::driver::Failure;
 use loggia_app::order::OrderInput;
 use loggia_app::upgrade::Upgrade;
 use loggia_app::{App, Error, Result};
+use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::Ref;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Commands that ask a running server.
 
 pub mod access;
+pub mod adopt;
 pub mod apply;
 pub mod credentials;
 pub mod estate;
@@ -13,6 +14,7 @@ pub mod output;
 pub mod records;
 pub mod release;
 pub mod secrets;
+pub mod take_over;
 pub mod upgrade;
 pub mod yaml;
 

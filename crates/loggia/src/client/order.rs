@@ -134,7 +134,7 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
 }
 
 /// Reads `key=value`; the contract tells whether a value is a number, a list or a text.
-fn inputs(given: &[String], schema: &Value) -> Result<Map<String, Value>> {
+pub(super) fn inputs(given: &[String], schema: &Value) -> Result<Map<String, Value>> {
     let mut inputs = Map::new();
     for one in given {
         let wrong = || failure(USAGE, format!("{one:?} is no input. Write it as --input key=value."));

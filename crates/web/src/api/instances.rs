@@ -1,10 +1,13 @@
 //! What is done to instances: enrolling and withdrawing, destroying, doing again, looking, and seeing secrets.
 
 use super::call::{Call, json, outcome};
-use super::route::Handled;
-use axum::http::StatusCode;
+use super::orders::Ordered;
+use super::route::{Access, Handled, Handler, Route};
+use axum::http::{Method, StatusCode};
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
+use loggia_app::policy::Action;
+use loggia_app::take_over::{Orphan, TakeOverInput};
 use loggia_model::Ref;
 use loggia_model::instance::Step;
 use loggia_model::operation::{Operation, Verb};
@@ -45,6 +48,23 @@ pub struct Operations {
     pub items: Vec<Operation>,
 }
 
+/// The routes of taking over and letting go.
+pub fn routes() -> Vec<Route> {
+    let post = |path, id, handler: Handler| {
+        Route::new(Method::POST, path, id, Access::May(Action::Operate), handler).fails([422])
+    };
+    vec![
+        post("/api/v1/instances/{namespace}/{name}:take-over", "takeOverInstance", |call| Box::pin(take_over(call)))
+            .does("Has it managed, when that changes nothing; the operation tells what would change.")
+            .body::<TakeOverInput>()
+            .optional_body()
+            .gives::<Ordered>(202, "Follow the operation."),
+        post("/api/v1/instances/{namespace}/{name}:orphan", "orphanInstance", |call| Box::pin(orphan(call)))
+            .does("Lets go of it without destroying it: it is enrolled again, and runs on.")
+            .gives::<Stepped>(200, "The step on which it stands now."),
+    ]
+}
+
 /// Its owner confirms it.
 pub async fn enrol(call: Call) -> Handled {
     step(&call, false).await
@@ -57,6 +77,21 @@ pub async fn withdraw(call: Call) -> Handled {
 
 async fn step(call: &Call, withdraw: bool) -> Handled {
     let done = call.app().run(&call.caller, Enrol { instance: call.reference()?, withdraw }).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::OK, &done, body))
+}
+
+/// Its driver is asked to take it over.
+async fn take_over(call: Call) -> Handled {
+    let input: TakeOverInput = call.json()?;
+    let done = call.app().take_over(&call.caller, call.reference()?, input).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::ACCEPTED, &done, body))
+}
+
+/// It runs on, and no driver holds it.
+async fn orphan(call: Call) -> Handled {
+    let done = call.app().run(&call.caller, Orphan { instance: call.reference()? }).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))
 }

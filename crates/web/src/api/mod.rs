@@ -2,6 +2,7 @@
 //! may follow from that.
 
 mod address;
+mod adopt;
 mod call;
 mod cloudevents;
 mod dispatch;

@@ -32,24 +32,51 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::get;
 use error::{Fault, MOUNT};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use loggia_app::Caller;
 use loggia_app::policy::{Action, Subject};
 use loggia_graph::Graph;
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use tower::Service;
 
-/// The routes.
+/// What stands beside the API itself.
 pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/.backstage/health/v1/liveness", get(alive))
         .route("/.backstage/health/v1/readiness", get(ready))
-        .route("/api/catalog", any(door))
-        .route("/api/catalog/", any(door))
-        .route("/api/catalog/{*rest}", any(door))
         .route("/catalog-info.yaml", get(info::answer))
+}
+
+/// The API itself, as a service: everything below its mount is matched by hand, so no router has to look at it.
+#[derive(Clone)]
+pub struct Catalog(pub WebState);
+
+impl Catalog {
+    /// Whether a path belongs to the API.
+    pub fn has(path: &str) -> bool {
+        path.strip_prefix(MOUNT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl Service<Request> for Catalog {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        Box::pin(door(self.0.clone(), request).map(Ok))
+    }
 }
 
 /// One request, without its body.
@@ -145,7 +172,7 @@ fn methods(place: &Place<'_>) -> &'static str {
 }
 
 /// Everything below the mount.
-async fn door(State(state): State<WebState>, mut request: Request) -> Response {
+async fn door(state: WebState, mut request: Request) -> Response {
     let caller = request.extensions_mut().remove::<Caller>();
     let (head, body) = request.into_parts();
     let method = head.method;

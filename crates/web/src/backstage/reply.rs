@@ -9,10 +9,15 @@ use sha2::{Digest, Sha256};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
+/// As many headers as an answer usually has.
+const HEADERS: usize = 12;
+
 /// JSON text, without a tag.
 pub fn json(status: StatusCode, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
+    // Room for what every answer carries, so that the headers need not grow.
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }

@@ -35,12 +35,14 @@ pub struct Gate {
     closed: bool,
     /// How long an answer may take to begin.
     patience: Option<Duration>,
+    /// What requests are counted as that no route has.
+    name: &'static str,
 }
 
 impl Gate {
     /// For what needs no caller and no database.
     pub fn open(state: &WebState) -> Gate {
-        Gate { state: state.clone(), closed: false, patience: None }
+        Gate { state: state.clone(), closed: false, patience: None, name: "none" }
     }
 
     /// For what needs a caller.
@@ -54,9 +56,15 @@ impl Gate {
         Gate { patience: Some(PATIENCE), ..self }
     }
 
+    /// With what requests are counted as that no route has.
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Gate {
+        Gate { name, ..self }
+    }
+
     /// One request, from outside to outside.
     async fn pass<S: Inner>(self, mut request: Request, inner: S) -> Response {
-        let told = Told::of(&self.state, &mut request);
+        let told = Told::of(&self.state, &mut request, self.name);
         let span = told.span.clone();
         let state = self.state.clone();
         let mut response = self.squeezed(request, inner).instrument(span).await;

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 use loggia_app::TRACES;
 use opentelemetry::propagation::Extractor;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tracing::Span;
@@ -24,6 +25,8 @@ const PAGES: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; \
 form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 );
+/// What everything else may load, should a browser take it for a page.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 static SEEN: AtomicU64 = AtomicU64::new(0);
 
@@ -32,6 +35,8 @@ pub struct Told {
     began: Instant,
     method: &'static str,
     path: Option<MatchedPath>,
+    /// What it is counted as without a route.
+    name: &'static str,
     id: RequestId,
     /// The part of a trace that the request is.
     pub span: Span,
@@ -39,23 +44,24 @@ pub struct Told {
 
 impl Told {
     /// Gives a request its id and its span.
-    pub fn of(state: &WebState, request: &mut Request) -> Told {
+    pub fn of(state: &WebState, request: &mut Request, name: &'static str) -> Told {
         let began = Instant::now();
         let path = request.extensions().get::<MatchedPath>().cloned();
         let id = RequestId::of(&state.app, request.headers());
-        let span = span(request, path.as_ref().map_or("none", MatchedPath::as_str), &id);
+        let span = span(request, path.as_ref().map_or(name, MatchedPath::as_str), &id);
         request.extensions_mut().insert(id.clone());
-        Told { began, method: word(request.method()), path, id, span }
+        Told { began, method: word(request.method()), path, name, id, span }
     }
 
     /// Counts the request, notes it, and tells its id.
     pub fn end(self, state: &WebState, response: &mut Response) {
         let took = self.began.elapsed();
-        let matched = response.extensions().get::<MatchedRoute>().map(|route| route.0);
-        let route = matched.or_else(|| self.path.as_ref().map(MatchedPath::as_str)).unwrap_or("none");
+        let matched = response.extensions().get::<MatchedRoute>().map(|route| Cow::Borrowed(route.0));
+        let matched = matched.or_else(|| Some(Cow::Owned(self.path.as_ref()?.as_str().to_owned())));
+        let route = matched.unwrap_or(Cow::Borrowed(self.name));
+        describe(&self.span, &route, response.status());
+        note(self.method, &route, response.status(), &self.id.0, took);
         state.metrics.count(route, self.method, response.status().as_u16(), took);
-        describe(&self.span, route, response.status());
-        note(self.method, route, response.status(), &self.id.0, took);
         if let Ok(value) = HeaderValue::from_str(&self.id.0) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
@@ -125,17 +131,18 @@ fn note(method: &'static str, route: &str, status: StatusCode, request_id: &str,
     }
 }
 
-/// Adds the headers that keep browsers strict, where a handler has not set its own.
+/// Adds the headers that keep browsers strict, where a handler has not set its own. What is plainly no page needs few of
+/// them.
 pub fn secure(state: &WebState, headers: &mut HeaderMap) {
-    let all = [
-        (header::CONTENT_SECURITY_POLICY, PAGES),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    ];
-    for (name, value) in all {
-        headers.entry(name).or_insert(value);
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    if headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/json")) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    } else {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(PAGES);
+        headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+        headers.entry(header::X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("DENY"));
+        let opener = HeaderName::from_static("cross-origin-opener-policy");
+        headers.entry(opener).or_insert(HeaderValue::from_static("same-origin"));
     }
     if state.app.settings.public_url.starts_with("https://") {
         let year = HeaderValue::from_static("max-age=31536000");

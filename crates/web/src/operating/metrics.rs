@@ -16,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     /// Path of the route, with its names; never what people sent.
-    route: String,
+    route: Cow<'static, str>,
     method: &'static str,
     status: u16,
 }
@@ -34,7 +35,7 @@ struct Request {
 /// Which requests are measured together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Timed {
-    route: String,
+    route: Cow<'static, str>,
 }
 
 /// Which operations are counted together.
@@ -112,9 +113,10 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts one request.
-    pub fn count(&self, route: &str, method: &'static str, status: u16, took: Duration) {
-        self.durations.get_or_create(&Timed { route: route.to_owned() }).observe(took.as_secs_f64());
-        self.requests.get_or_create(&Request { route: route.to_owned(), method, status }).inc();
+    pub fn count(&self, route: Cow<'static, str>, method: &'static str, status: u16, took: Duration) {
+        let timed = Timed { route };
+        self.durations.get_or_create(&timed).observe(took.as_secs_f64());
+        self.requests.get_or_create(&Request { route: timed.route, method, status }).inc();
     }
 
     /// Takes over what the application counts.

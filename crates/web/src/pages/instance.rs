@@ -16,6 +16,7 @@ use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::enrol::Enrol;
 use loggia_app::policy::Action;
+use loggia_app::take_over::{Orphan, TakeOverInput};
 use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
@@ -31,6 +32,8 @@ pub fn routes() -> Router<WebState> {
         .route("/instances/{team}/{name}/look", post(look))
         .route("/instances/{team}/{name}/enrol", post(enrol))
         .route("/instances/{team}/{name}/withdraw", post(withdraw))
+        .route("/instances/{team}/{name}/take-over", post(take_over))
+        .route("/instances/{team}/{name}/orphan", post(orphan))
         .route("/instances/{team}/{name}/reveal", post(reveal))
         .route("/instances/{team}/{name}/token", post(token))
 }
@@ -133,6 +136,23 @@ async fn enrol(visit: Visit, Path((team, name)): At) -> Answer {
 
 async fn withdraw(visit: Visit, Path((team, name)): At) -> Answer {
     step(&visit, reference(&team, &name), true).await
+}
+
+/// As what it was recognised as; the page then shows what would change, or that nothing does.
+async fn take_over(visit: Visit, Path((team, name)): At) -> Answer {
+    visit.signed_in()?;
+    let instance = reference(&team, &name);
+    let to = href(&instance);
+    visit.app().take_over(&visit.caller, instance, TakeOverInput::default()).await?;
+    Ok(Redirect::to(&to).into_response())
+}
+
+async fn orphan(visit: Visit, Path((team, name)): At) -> Answer {
+    visit.signed_in()?;
+    let instance = reference(&team, &name);
+    let to = href(&instance);
+    visit.app().run(&visit.caller, Orphan { instance }).await?;
+    Ok(Redirect::to(&format!("{to}?done=orphaned")).into_response())
 }
 
 #[derive(Template)]

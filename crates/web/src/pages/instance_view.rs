@@ -67,6 +67,8 @@ struct May {
     look: bool,
     enrol: bool,
     withdraw: bool,
+    take_over: bool,
+    orphan: bool,
     upgrade: bool,
     go_back: bool,
 }
@@ -300,6 +302,8 @@ fn may(
         look: managed && !busy,
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
+        take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
+        orphan: managed && !busy && phase != Phase::Deleting,
         upgrade: managed && !busy,
         go_back: managed && !busy && status.earlier.is_some(),
     }

@@ -105,6 +105,7 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
         Verb::Apply => &["probe", "plan", "apply", "observe"],
         Verb::Observe => &["probe", "observe"],
         Verb::Destroy => &["probe", "destroy", "observe"],
+        Verb::Import => &["probe", "import", "observe"],
     };
     let over = operation.state.is_end();
     let mut steps: Vec<StepLine> = names
@@ -149,6 +150,7 @@ fn title(name: &str) -> String {
         "plan" => "Plan".to_owned(),
         "apply" => "Make it".to_owned(),
         "destroy" => "Take it away".to_owned(),
+        "import" => "Compare it with what runs".to_owned(),
         "observe" => "Look whether it is so".to_owned(),
         other => words::capital(&words::spaced(other)),
     }
@@ -163,6 +165,9 @@ pub fn sentence(operation: &Operation) -> &'static str {
         (Verb::Destroy, State::Succeeded) => "It is gone: we looked, and it is not there any more.",
         (Verb::Destroy, State::Failed) => "It could not be destroyed.",
         (Verb::Destroy, _) => "It is being destroyed. You may leave this page.",
+        (Verb::Import, State::Succeeded) => "It is managed: taking it over changed nothing.",
+        (Verb::Import, State::Failed) => "It was not taken over, and is as it was.",
+        (Verb::Import, _) => "We compare what runs with its version.",
         (Verb::Observe, State::Succeeded) => "We looked at it.",
         (Verb::Observe, State::Failed) => "It could not be looked at.",
         (Verb::Observe, _) => "We are looking at it.",

@@ -190,6 +190,7 @@ impl Visit {
             "revoked" => ("ok", "The token is revoked. Whoever uses it is refused from now on."),
             "ended" => ("ok", "The session is ended."),
             "enrolled" => ("ok", "It is yours now: you are told what is due, and are asked before it changes."),
+            "orphaned" => ("ok", "It runs on, and your team looks after it. Nothing was taken away."),
             "withdrawn" => ("ok", "It is only observed again."),
             "committed" => ("ok", "Committed in your name. It is shown here as soon as it was read."),
             "saved" => ("ok", "Saved."),

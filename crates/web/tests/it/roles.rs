@@ -49,6 +49,9 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "observe" => {
             json!({"offering": "postgres", "environment": "dev", "team": "booking", "name": "main", "version": "1"})
         }
+        "adopt" => {
+            json!({"things": [{"address": "a", "sort": "module", "what": "postgres", "name": "main", "team": "booking"}]})
+        }
         "reportUsage" => {
             json!({"id": "1", "time": "2026-01-01T00:00:00Z", "team": "booking", "offering": "postgres", "channel": "x"})
         }

@@ -1,7 +1,6 @@
 //! A small company to ask questions about: two teams, a partner, a product team, an administrator.
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -18,7 +17,7 @@ use loggia_app::token::TokenWish;
 use loggia_app::{App, Parts};
 use loggia_model::{Ref, yaml};
 use loggia_store::{Store, Target};
-use loggia_web::{WebState, router};
+use loggia_web::{Doors, WebState};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -34,7 +33,7 @@ const COMPANY: &str = include_str!("company.yaml");
 /// An application with its doors and the tokens of people in it.
 pub struct World {
     pub state: WebState,
-    pub doors: Router,
+    pub doors: Doors,
     /// Bearer tokens by who has them; nobody has an empty one.
     pub tokens: BTreeMap<&'static str, String>,
     _dir: tempfile::TempDir,
@@ -68,7 +67,7 @@ pub async fn application(target: &Target, settings: Settings) -> Arc<App> {
 }
 
 /// Sends a request to doors.
-pub async fn said(doors: &Router, request: Request<Body>) -> Said {
+pub async fn said(doors: &Doors, request: Request<Body>) -> Said {
     let (parts, body) = doors.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = axum::body::to_bytes(body, 10_000_000).await.unwrap();
     Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
@@ -141,13 +140,13 @@ impl World {
         let state = WebState::new(Arc::clone(&app), Some(ADMIN), sources);
         state.ready.store(true, Ordering::Release);
         let tokens = tokens(&app).await;
-        World { doors: router(state.clone()), state, tokens, _dir: dir }
+        World { doors: Doors::new(state.clone()), state, tokens, _dir: dir }
     }
 
     /// The same with other settings of the doors.
     pub fn with(self, change: impl FnOnce(WebState) -> WebState) -> World {
         let state = change(self.state);
-        World { doors: router(state.clone()), state, ..self }
+        World { doors: Doors::new(state.clone()), state, ..self }
     }
 
     /// The same company once more, by itself.

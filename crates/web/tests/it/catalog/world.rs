@@ -3,7 +3,6 @@
 pub use crate::world::Said;
 use crate::world::{application, said};
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use loggia_app::driver::Failure;
@@ -12,7 +11,7 @@ use loggia_app::read::SourceFile;
 use loggia_app::settings::Settings;
 use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
 use loggia_store::Target;
-use loggia_web::{WebState, router};
+use loggia_web::{Doors, WebState};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -57,7 +56,7 @@ impl Reader for OneFile {
 pub struct World {
     pub state: WebState,
     pub web: Arc<Web>,
-    doors: Router,
+    doors: Doors,
     stop: watch::Sender<bool>,
     _dir: tempfile::TempDir,
 }
@@ -85,7 +84,7 @@ impl World {
         let (stop, stopping) = watch::channel(false);
         let ready = Arc::clone(&state.ready);
         tokio::spawn(sources.follow(move || ready.store(true, Ordering::Release), stopping));
-        let world = World { doors: router(state.clone()), state, web, stop, _dir: dir };
+        let world = World { doors: Doors::new(state.clone()), state, web, stop, _dir: dir };
         world.until("the repository is read", async |world| world.state.ready.load(Ordering::Acquire)).await;
         world
     }
