@@ -18,7 +18,7 @@ use loggia_model::{Micros, Record, Ref, Source, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One thing that runs, as a pipeline or another reporter saw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -117,6 +117,8 @@ pub(crate) struct Intake<'a> {
     seen: HashMap<Uid, Micros>,
     /// Until when those were there that are no more.
     gone: HashMap<Ref, Micros>,
+    /// Teams whose names are their own, as was seen.
+    checked: HashSet<Ref>,
     /// How often a report counts where it matches nothing.
     count: i64,
     pub(crate) changes: Changes,
@@ -125,7 +127,8 @@ pub(crate) struct Intake<'a> {
 impl<'a> Intake<'a> {
     pub(crate) fn new(graph: &Graph, facts: &Facts, ctx: &'a Ctx<'a>, count: i64) -> Intake<'a> {
         let (seen, gone) = (facts.seen.clone(), facts.gone.clone());
-        Intake { ctx, graph: graph.clone(), seen, gone, count, changes: Changes::default() }
+        let (checked, changes) = (HashSet::new(), Changes::default());
+        Intake { ctx, graph: graph.clone(), seen, gone, checked, count, changes }
     }
 
     /// Takes one report in and tells what became of it.
@@ -172,7 +175,11 @@ impl<'a> Intake<'a> {
 
     fn matched(&mut self, seen: &Observed, found: &Match, team: &Ref) -> Result<Value> {
         check_names(seen.name.as_ref().unwrap_or(&found.offering), &seen.environment)?;
-        namespace_of(&self.graph, team)?;
+        // Going through what a team has for each of its reports would cost the square of their number.
+        if !self.checked.contains(team) {
+            namespace_of(&self.graph, team)?;
+            self.checked.insert(team.clone());
+        }
         let reference = address(seen, found, team);
         let before = self.graph.get(&reference).cloned();
         if let Some(before) = before.as_ref().filter(|before| before.parse().spec_text("offering") != found.offering) {

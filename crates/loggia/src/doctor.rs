@@ -150,7 +150,7 @@ async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
         Ok(rows) => rows,
         Err(error) => return vec![bad("repositories", format!("cannot be read: {error}"))],
     };
-    let wanted = settings.repositories.iter().chain(&settings.catalogs);
+    let wanted = settings.repositories.iter().chain(&settings.catalogs).chain(&settings.adopt);
     let unread: Vec<&String> = wanted.filter(|place| !rows.iter().any(|row| row.location == **place)).collect();
     let mut found: Vec<Verdict> =
         unread.into_iter().map(|p| note("repositories", format!("{p} was not read yet"))).collect();

@@ -268,7 +268,7 @@ pub fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
 fn adopted(places: &[String]) -> (Vec<String>, HashMap<String, (String, Secret)>) {
     let mut credentials = HashMap::new();
     let plain = |place: &String| {
-        let Some((kind, location)) = place.split_once('=') else { return place.clone() };
+        let Some((kind, location)) = place.split_once('=') else { return without_credentials(place).0 };
         let (location, own) = without_credentials(location);
         credentials.extend(own.map(|own| (location.clone(), own)));
         format!("{kind}={location}")

@@ -11,7 +11,7 @@ use serde_json::Value;
 pub struct SourceRow {
     /// Identity: the origin in [`loggia_model::Source`], such as `repository:<id>`.
     pub id: String,
-    /// `repository`, `location` or `catalog`.
+    /// `repository`, `location`, `catalog` or `estate`.
     pub kind: String,
     /// Folder or address.
     pub location: String,

@@ -2,9 +2,10 @@
 
 use super::{AdoptInput, Found};
 use loggia_graph::{Audience, Graph};
-use loggia_model::Ref;
+use loggia_model::{Record, Ref};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Words for the same environment, the usual one first.
 const ALIKE: [&[&str]; 6] = [
@@ -37,6 +38,9 @@ const EMPTY: [&str; 17] = [
     "main",
 ];
 
+/// Groups that are made of teams: what stands in a folder of their name is not theirs by that.
+const NO_TEAMS: [&str; 6] = ["organization", "organisation", "company", "department", "division", "business-unit"];
+
 /// Longest name within team and environment.
 const LONGEST: usize = 40;
 
@@ -56,7 +60,8 @@ pub(super) struct Spot {
 
 impl Known {
     pub(super) fn of(graph: &Graph, audience: &Audience) -> Known {
-        let teams = graph.of_kind(audience, "group").filter(|record| record.parse().spec_text("type") == "team");
+        let own = |record: &Arc<Record>| !NO_TEAMS.contains(&record.parse().spec_text("type"));
+        let teams = graph.of_kind(audience, "group").filter(own);
         let teams = teams.map(|record| (record.reference.name().to_ascii_lowercase(), record.reference.clone()));
         let environments = graph.of_kind(audience, "environment").map(|record| record.reference.name().to_owned());
         Known { teams: teams.collect(), environments: environments.collect() }

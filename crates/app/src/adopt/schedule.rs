@@ -15,10 +15,10 @@ use loggia_store::SourceRow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often a place is looked at.
+/// Shortest pause between two looks at a place. Looking never takes more than a tenth of the time.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is reported although it is the same, in seconds.
 const AGAIN: i64 = 3_600;
@@ -81,7 +81,17 @@ pub struct Adoptions {
 }
 
 /// What was reported last.
-type Last = Option<(String, Micros)>;
+#[derive(Default)]
+struct Last {
+    /// Digest of what was found.
+    found: String,
+    /// What was known here when it was planned.
+    position: i64,
+    /// Digest of what it meant.
+    meaning: String,
+    /// When it was reported.
+    at: Option<Micros>,
+}
 
 impl Adoptions {
     /// For the places that the operator named.
@@ -103,13 +113,14 @@ impl Adoptions {
 
     async fn follow(self: Arc<Self>, at: usize, mut stop: watch::Receiver<bool>) {
         let Some(place) = self.places.get(at) else { return };
-        let mut last = None;
+        let mut last = Last::default();
         while !*stop.borrow() {
+            let started = Instant::now();
             if let Err(error) = self.round(place, &mut last).await {
                 tracing::warn!(%place, %error, "what runs there could not be taken in; it is tried again");
             }
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(INTERVAL.max(started.elapsed() * 9)) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -126,19 +137,24 @@ impl Adoptions {
                 return Err(Error::Unavailable(text));
             }
         };
-        let documents = things.len();
+        let (documents, now, graph) = (things.len(), self.app.now(), self.app.graph());
+        let (found, position) = (canonical::etag(&serde_json::to_string(&(&things, &problems))?), graph.position());
+        let fresh = last.at.is_some_and(|at| now < at.plus_seconds(AGAIN));
+        if fresh && last.found == found && last.position == position {
+            return Ok(());
+        }
+        // The same may mean something else: teams, environments and rules may be known by now that were not before.
         let input = AdoptInput { things, ..AdoptInput::default() };
-        // Planned each time: teams, environments and rules may be known by now that were not before.
-        let plan = plan(&self.app.graph(), &Audience::All, &input);
-        let (now, digest) = (self.app.now(), digest(&plan)?);
-        let fresh = |(known, at): &(String, Micros)| *known == digest && now < at.plus_seconds(AGAIN);
-        if last.as_ref().is_some_and(fresh) {
+        let plan = plan(&graph, &Audience::All, &input);
+        let meaning = digest(&plan)?;
+        if fresh && last.found == found && last.meaning == meaning {
+            last.position = position;
             return Ok(());
         }
         let adoption = self.app.report(&Caller::system("adopt", Door::Sync), plan).await?;
         let report = report(&adoption, problems);
-        self.save(place, Some(digest.clone()), &SourceState { report, documents, ..SourceState::default() }).await?;
-        *last = Some((digest, now));
+        self.save(place, Some(meaning.clone()), &SourceState { report, documents, ..SourceState::default() }).await?;
+        *last = Last { found, position, meaning, at: Some(now) };
         Ok(())
     }
 

@@ -148,6 +148,40 @@ impl Dice {
 }
 
 #[test]
+fn whatever_is_adopted_twice_changes_nothing() {
+    on_each("adopt_twice", |world| async move {
+        platform(&world).await;
+        let mut dice = Dice(11);
+        for _ in 0..60 {
+            let things = dice.estate();
+            adopt(&world, things.clone()).await;
+            let position = world.app.graph().position();
+            adopt(&world, things).await;
+            assert_eq!(world.app.graph().position(), position);
+        }
+        assert!(world.names("instance").is_empty(), "nothing of it is offered");
+        for (name, pattern) in [("one", "kind1/*"), ("two", "kind2/*")] {
+            let spec = json!({"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f",
+                "problem": "x", "plans": [{"name": "s"}], "match": [{"offering": pattern}]});
+            let value =
+                json!({"apiVersion": "loggia.dev/v1", "kind": "Offering", "metadata": {"name": name}, "spec": spec});
+            let prepared = vec![prepare(value, "").unwrap()];
+            let admin = Caller::administrator("test", Door::Api, "r0");
+            let apply = loggia_app::record::Apply { prepared, if_match: None, dry_run: false };
+            world.app.run(&admin, apply).await.unwrap();
+        }
+        for _ in 0..60 {
+            let things = dice.estate();
+            adopt(&world, things.clone()).await;
+            let position = world.app.graph().position();
+            adopt(&world, things).await;
+            assert_eq!(world.app.graph().position(), position);
+        }
+        assert!(!world.names("instance").is_empty());
+    });
+}
+
+#[test]
 fn the_order_of_what_was_found_does_not_matter() {
     let mut dice = Dice(7);
     for _ in 0..10_000 {

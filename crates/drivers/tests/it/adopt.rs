@@ -243,6 +243,30 @@ fn a_cluster_gives_releases_claims_requests_and_added_kinds() {
     assert_eq!(read_text(Kind::Kubernetes, json!(turned).to_string().into_bytes()), estate, "order does not matter");
 }
 
+/// What kubectl itself writes, where there is one.
+#[test]
+fn objects_of_the_real_kubectl_are_read() {
+    let made = |args: &[&str]| {
+        let done = Command::new("kubectl").args(args).args(["--dry-run=client", "-o", "yaml"]).output();
+        done.ok().filter(|done| done.status.success()).map(|done| String::from_utf8(done.stdout).unwrap())
+    };
+    let Some(web) =
+        made(&["create", "deployment", "web", "--image=registry.acme.org/booking/web:1.2.3", "-n", "booking-dev"])
+    else {
+        println!("skipped: objects_of_the_real_kubectl_are_read: no kubectl");
+        return;
+    };
+    let job =
+        made(&["create", "cronjob", "night", "--image=acme/night:2", "--schedule=0 1 * * *", "-n", "booking-dev"]);
+    let secret = made(&["create", "secret", "generic", "s", &format!("--from-literal=password={CANARY}")]);
+    let text = [web, job.unwrap(), secret.unwrap()].join("---\n");
+    let estate = read_text(Kind::Kubernetes, text.into_bytes());
+    is_clean(&estate);
+    let told: Vec<_> =
+        estate.things.iter().map(|one| (one.what.as_str(), one.version.as_str(), one.places.join("/"))).collect();
+    assert_eq!(told, [("night", "2", "booking-dev".to_owned()), ("web", "1.2.3", "booking-dev".to_owned())]);
+}
+
 #[test]
 fn manifests_are_read_and_what_is_broken_is_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -68,11 +68,17 @@ fn a_server_takes_in_what_runs_and_keeps_no_secret() {
         let states = states(folder.path());
         let path = states.to_str().unwrap();
         let server = Plan::new(folder.path(), "data", database, &[&root]);
-        let server = server.with("--adopt", &format!("terraform={path}")).ready();
+        let claim = format!(
+            "apiVersion: acme.org/v1\nkind: Queue\nmetadata: {{name: jobs, namespace: red-dev}}\nspec: {{compositionRef: {{name: x}}, password: {CANARY}}}\n"
+        );
+        write(folder.path(), "cluster/claims.yaml", &claim);
+        let cluster = format!("kubernetes={}", folder.path().join("cluster").display());
+        let server = server.with("--adopt", &format!("terraform={path}")).with("--adopt", &cluster).ready();
         until("everything is reported", || {
             server.run(&["sources"]).status.success() && server.ok(&["sources"]).contains("estate")
         });
         until("it is listed", || server.ok(&["unmatched"]).contains("types:acme_bucket"));
+        until("of the cluster, too", || server.ok(&["unmatched"]).contains("Queue.acme.org"));
         let plan = server.ok(&["adopt", "terraform", path, "--dry-run"]);
         assert!(plan.starts_with("6 module calls → 2 offerings proposed, 0 unmatched\n"), "{plan}");
         let proposed = root.join("adopted");

@@ -24,7 +24,7 @@ pub struct SourceList {
 pub struct SourceView {
     /// Where it is.
     pub location: String,
-    /// `repository` or `catalog`.
+    /// `repository`, `catalog` or `estate`.
     pub kind: String,
     /// The commit that was taken over last.
     pub commit: Option<String>,
