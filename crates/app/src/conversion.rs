@@ -64,8 +64,8 @@ impl<'a> Conversion<'a> {
         inputs: &Map<String, Value>,
     ) -> std::result::Result<Map<String, Value>, Vec<Problem>> {
         let Some(start) = Version::parse(&from.version) else { return Ok(inputs.clone()) };
-        let mut between = self.shelf.between(&start, &self.version);
-        if self.version > start {
+        let mut between = self.shelf.between(&start, Some(&self.version));
+        if self.version > start && between.last().is_none_or(|(version, _)| **version != self.version) {
             between.push((&self.version, self.to.clone()));
         }
         // The versions whose inputs these may be: that which a migration led to, and those after it.

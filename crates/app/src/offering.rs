@@ -45,6 +45,8 @@ pub fn withdrawn(release: &Record) -> Option<String> {
 /// A problem at `release` that names what there is.
 pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Option<&str>) -> Result<Arc<Record>> {
     let all = releases(graph, audience, offering);
+    let channel = wish.and_then(|wish| channel(graph, offering, wish));
+    let wish = channel.as_deref().or(wish);
     let published = || all.iter().filter(|release| publication(release) == Publication::Published);
     let found = match wish {
         None => published().next(),
@@ -69,6 +71,12 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
         let message = format!("There is no release {} of {offering}", wish.unwrap_or("to order"));
         Error::invalid("order.release", "release", message, mend)
     })
+}
+
+/// The versions that a channel of an offering stands for.
+fn channel(graph: &Graph, offering: &str, name: &str) -> Option<String> {
+    let spec: OfferingSpec = graph.get(&Ref::new("offering", "default", offering))?.spec().ok()?;
+    spec.channels.get(name).cloned()
 }
 
 /// Nobody gets what was withdrawn.

@@ -14,6 +14,7 @@ use crate::policy::Action;
 use crate::record::visible;
 use crate::secret::SecretBox;
 use crate::take_over::Taken;
+use crate::upgrade_end;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::Graph;
@@ -120,6 +121,9 @@ impl Finish {
         let mut status: InstanceStatus = record.typed_status()?;
         let before = status.clone();
         let event = self.end(&mut status, operation);
+        let mut draft = Draft::of(record);
+        let ended = (&self.ending, &before, &mut status, &mut draft);
+        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx))?.unwrap_or(event);
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
         let taken = match &self.ending {
@@ -140,7 +144,7 @@ impl Finish {
             if status.version != before.version || status.since.is_none() {
                 status.since = Some(ctx.now);
             }
-            let draft = taken.unwrap_or_else(|| Draft::of(record));
+            let draft = taken.unwrap_or(draft);
             changes.put(event, draft.with_status(&serde_json::to_value(&status)?), data);
         }
         Ok(())

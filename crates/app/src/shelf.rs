@@ -1,13 +1,13 @@
 //! The versions of one offering beside each other: which one comes before another, and whether numbers tell the truth.
 
-use crate::offering::publication;
+use crate::offering::{publication, releases};
 use crate::prepare::Prepared;
 use crate::publication::Publishing;
-use loggia_graph::Audience;
+use loggia_graph::{Audience, Graph};
 use loggia_model::contract::lie;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::{Version, Versioning};
-use loggia_model::{Document, Problem, Publication, Record, Ref, RelationType};
+use loggia_model::{Document, Problem, Publication, Record, Ref};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -50,30 +50,31 @@ fn spec(document: &Document) -> Option<ReleaseSpec> {
 impl<'a> Shelf<'a> {
     /// What stands beside a release that is to be published.
     pub(crate) fn of(publishing: &Publishing<'a>, release: &Document) -> Shelf<'a> {
-        let offering = Ref::new("offering", "default", release.spec_text("offering"));
-        let known = RelationType::find("hasRelease")
-            .map(|has_release| publishing.graph.related(&Audience::All, &offering, has_release))
-            .unwrap_or_default();
-        Shelf::new(known, publishing.beside, release)
+        let known = releases(publishing.graph, &Audience::All, release.spec_text("offering"));
+        Shelf::new(known, publishing.beside, (release.spec_text("offering"), Some(&release.reference())))
+    }
+
+    /// What somebody sees of an offering.
+    pub(crate) fn seen(graph: &Graph, audience: &Audience, offering: &str) -> Shelf<'static> {
+        Shelf::new(releases(graph, audience, offering), &[], (offering, None))
     }
 
     /// What stands beside a release in files.
     pub(crate) fn of_files(files: &'a [Prepared], release: &Document) -> Shelf<'a> {
-        Shelf::new(Vec::new(), files, release)
+        Shelf::new(Vec::new(), files, (release.spec_text("offering"), Some(&release.reference())))
     }
 
     /// Texts are not read here: a release is named by offering and version.
-    fn new(known: Vec<Arc<Record>>, files: &'a [Prepared], release: &Document) -> Shelf<'a> {
-        let prefix = format!("{}-", release.spec_text("offering"));
-        let own = release.reference();
+    fn new(known: Vec<Arc<Record>>, files: &'a [Prepared], (offering, own): (&str, Option<&Ref>)) -> Shelf<'a> {
+        let prefix = format!("{offering}-");
         let mut places: HashMap<String, Place<'a>> = HashMap::new();
-        for record in known.into_iter().filter(|record| record.reference != own) {
+        for record in known.into_iter().filter(|record| Some(&record.reference) != own) {
             let version = record.reference.name().strip_prefix(&prefix).map(str::to_owned);
             if let Some(version) = version {
                 places.entry(version).or_default().known = Some(record);
             }
         }
-        for text in files.iter().filter(|text| text.kind == "Release" && text.reference != own) {
+        for text in files.iter().filter(|text| text.kind == "Release" && Some(&text.reference) != own) {
             if let Some(version) = text.reference.name().strip_prefix(&prefix) {
                 places.entry(version.to_owned()).or_default().written = Some(text);
             }
@@ -91,9 +92,9 @@ impl<'a> Shelf<'a> {
         below.map(|(_, place)| place).find(|place| place.is_out()).and_then(Place::spec)
     }
 
-    /// What is between two versions, the upper one with it, that is out: lowest first.
-    pub(crate) fn between(&self, above: &Version, upto: &Version) -> Vec<(&Version, ReleaseSpec)> {
-        let inside = self.places.iter().filter(|(one, _)| one > above && one <= upto);
+    /// What is out above a version, up to another one with it: lowest first.
+    pub(crate) fn between(&self, above: &Version, upto: Option<&Version>) -> Vec<(&Version, ReleaseSpec)> {
+        let inside = self.places.iter().filter(|(one, _)| one > above && upto.is_none_or(|upto| one <= upto));
         let out = inside.filter(|(_, place)| place.is_out());
         out.filter_map(|(version, place)| Some((version, place.spec()?))).collect()
     }

@@ -2,6 +2,7 @@
 
 use crate::client::{
     access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets, take_over,
+    upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -65,6 +66,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Gets something from the platform
     New(order::NewArgs),
+    /// Brings an instance to another version, or back; when it fails, the old one stays
+    Upgrade(upgrade::UpgradeArgs),
     /// Shows a secret of an instance to its team; each look is noted
     Reveal(order::RevealArgs),
     /// Publishes a release: everybody can get it, and it never changes
@@ -177,6 +180,7 @@ fn client(command: Command) -> Result<()> {
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
+        Command::Upgrade(args) => ask(upgrade::upgrade(args)),
         Command::Reveal(args) => ask(order::reveal(args)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),

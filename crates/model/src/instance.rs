@@ -75,6 +75,16 @@ pub struct Enrolment {
     pub before: Option<String>,
 }
 
+/// What an instance was before an upgrade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Earlier {
+    /// Name of its release.
+    pub release: String,
+    /// What was filled in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+}
+
 /// The status of an instance: everything that the server knows and nobody types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -108,6 +118,9 @@ pub struct InstanceStatus {
     /// Since when this version runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Micros>,
+    /// What it was before its last upgrade, or is while one is under way; what there is a way back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
     /// How it was enrolled, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,

@@ -18,6 +18,7 @@ mod signing;
 mod source;
 mod sync;
 mod take_over;
+mod upgrade;
 mod usage;
 mod versions;
 mod worker;

@@ -18,7 +18,7 @@ fn admin() -> Caller {
 }
 
 /// A release of the database with inputs of its own.
-fn release(version: &str, properties: Value, begins: &str, more: Value) -> Value {
+pub fn release(version: &str, properties: Value, begins: &str, more: Value) -> Value {
     let mut document = json!({"apiVersion": "loggia.dev/v1", "kind": "Release",
         "metadata": {"name": format!("db-{version}"), "annotations": {}},
         "spec": {"offering": "db", "version": version, "recipe": {"driver": "memory"}, "contract": {"inputs":
@@ -36,11 +36,11 @@ fn release(version: &str, properties: Value, begins: &str, more: Value) -> Value
 }
 
 /// The inputs that the database of the platform has.
-fn usual() -> Value {
+pub fn usual() -> Value {
     json!({"size": {"type": "string", "enum": ["s", "m"], "default": "s"}, "seed": {"type": "string", "writeOnly": true}})
 }
 
-async fn apply(world: &World, document: Value) -> Result<()> {
+pub async fn apply(world: &World, document: Value) -> Result<()> {
     let prepared = vec![prepare(document, "").unwrap()];
     world.app.run(&admin(), Apply { prepared, if_match: None, dry_run: false }).await.map(drop)
 }

@@ -16,6 +16,7 @@ pub mod records;
 pub mod release;
 pub mod secrets;
 pub mod take_over;
+pub mod upgrade;
 pub mod yaml;
 
 use anyhow::Result;

@@ -247,8 +247,11 @@ async fn destroy(api: &Api, what: &Ref, args: &DeleteArgs) -> Result<()> {
     print(&format!("{what} is gone\n"))
 }
 
-/// Asks before something is lost; without a terminal only `--yes` says yes.
-fn confirm(question: &str, yes: bool) -> Result<()> {
+/// Asks before something is lost or changed; without a terminal only `--yes` says yes.
+///
+/// # Errors
+/// When nobody says yes.
+pub fn confirm(question: &str, yes: bool) -> Result<()> {
     if yes {
         return Ok(());
     }

@@ -44,6 +44,9 @@ pub struct OfferingSpec {
     /// How versions are written; semver when absent.
     #[serde(default)]
     pub versioning: Versioning,
+    /// Names that stand for versions, such as `stable`: each for a version or a range, whose newest one is meant.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, String>,
     /// Sizes and prices to choose from.
     #[schemars(length(min = 1))]
     pub plans: Vec<Plan>,
@@ -247,6 +250,12 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<OfferingSpec>(document, &SCHEMA, out) else { return };
     check_plans(&spec.plans, out);
+    for (name, range) in spec.channels.iter().filter(|(name, range)| {
+        Range::parse(range).is_err() || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+    }) {
+        let message = format!("{name}: {range:?} is no name of lower-case letters for a version or a range");
+        out.push(Problem::new("offering.channel", "spec.channels", message, "Write it as `stable: ~2.1`."));
+    }
     if let Some(mandatory) = &spec.mandatory
         && mandatory.until.parse::<chrono::NaiveDate>().is_err()
     {

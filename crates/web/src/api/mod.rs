@@ -30,6 +30,7 @@ mod sessions;
 mod sources;
 mod stream;
 mod tokens;
+mod upgrades;
 mod usage;
 mod view;
 mod who_runs;

@@ -4,7 +4,7 @@ use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
     adopt, endings, events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases,
-    schema, search, secrets, sessions, sources, stream, tokens, usage, who_runs, write,
+    schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -29,6 +29,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         endings::routes(),
         adopt::routes(),
         instances::routes(),
+        upgrades::routes(),
     ];
     groups.into_iter().flatten().collect()
 });

@@ -69,6 +69,8 @@ struct May {
     withdraw: bool,
     take_over: bool,
     orphan: bool,
+    upgrade: bool,
+    go_back: bool,
 }
 
 /// A statement about it.
@@ -122,7 +124,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         None => Vec::new(),
     };
     let release = status_release(visit, &spec, &status);
-    let may = may(visit, record, &spec, phase, newest);
+    let may = may(visit, record, (&spec, &status), phase, newest);
     let past = app.past(&visit.caller, &record.reference, PAST).await?;
     let team = spec.team_ref().unwrap_or_else(|| Ref::new("group", "default", record.reference.namespace()));
     let href = super::instance::href(&record.reference);
@@ -282,7 +284,13 @@ fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) -> S
     }
 }
 
-fn may(visit: &Visit, record: &Record, spec: &InstanceSpec, phase: Phase, newest: Option<&Operation>) -> May {
+fn may(
+    visit: &Visit,
+    record: &Record,
+    (spec, status): (&InstanceSpec, &InstanceStatus),
+    phase: Phase,
+    newest: Option<&Operation>,
+) -> May {
     let subject: Subject = subject_of(&record.parse());
     let allowed = |action| visit.app().require(&visit.caller, action, &subject).is_ok();
     let busy = newest.is_some_and(|op| !op.state.is_end());
@@ -296,12 +304,15 @@ fn may(visit: &Visit, record: &Record, spec: &InstanceSpec, phase: Phase, newest
         withdraw: enrol && spec.step == Step::Enrolled,
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
         orphan: managed && !busy && phase != Phase::Deleting,
+        upgrade: managed && !busy,
+        go_back: managed && !busy && status.earlier.is_some(),
     }
 }
 
 fn condition(condition: &Condition) -> ConditionLine {
     // Most statements say that something is as it should be; these say the opposite.
-    let warning = matches!(condition.kind.as_str(), "SourceGone" | "Drifted" | "Unused" | "Deprecated");
+    let warning =
+        matches!(condition.kind.as_str(), "SourceGone" | "UpgradeFailed" | "Drifted" | "Unused" | "Deprecated");
     let state = match (condition.status, warning) {
         (Verdict::Unknown, _) => "unknown",
         (Verdict::True, false) | (Verdict::False, true) => "ok",

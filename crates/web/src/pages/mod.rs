@@ -29,6 +29,7 @@ pub mod releases;
 pub mod search;
 pub mod source;
 pub mod team;
+mod upgrade;
 pub mod visit;
 pub mod who_runs;
 pub mod words;
@@ -59,6 +60,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(search::routes())
         .merge(source::routes())
         .merge(team::routes())
+        .merge(upgrade::routes())
         .merge(who_runs::routes())
         .fallback(error::not_found)
         .layer(from_fn_with_state(state.clone(), error::show))

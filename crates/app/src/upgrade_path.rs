@@ -1,0 +1,98 @@
+//! Ways from one version to another, hop by hop.
+
+use crate::dry_run::leads;
+use crate::error::{Error, Result};
+use crate::shelf::Shelf;
+use loggia_model::contract::{Weight, compare, weight};
+use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
+use loggia_model::version::Version;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One hop of a way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hop {
+    /// The version that it leads to.
+    pub version: String,
+    /// How much its contract changes on this hop.
+    pub weight: Weight,
+    /// How it is done.
+    pub strategy: Strategy,
+    /// Whether there is a way back.
+    pub rollback: Rollback,
+}
+
+/// The hops of a way, with what each of them changes.
+pub(crate) fn hops(from: &ReleaseSpec, way: &[ReleaseSpec]) -> Vec<Hop> {
+    let before = std::iter::once(from).chain(way);
+    let hop = |(before, after): (&ReleaseSpec, &ReleaseSpec)| {
+        let upgrade = after.upgrade.clone().unwrap_or_default();
+        Hop {
+            version: after.version.clone(),
+            weight: weight(&compare(&before.contract, &after.contract)),
+            strategy: upgrade.strategy,
+            rollback: upgrade.rollback,
+        }
+    };
+    before.zip(way).map(hop).collect()
+}
+
+/// The way with the fewest hops; of two that are as short, that over higher versions.
+///
+/// # Errors
+/// [`Error::Refused`] that names the hop that is missing.
+pub(crate) fn way(shelf: &Shelf<'_>, from: &ReleaseSpec, goal: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
+    let (Some(start), Some(end)) = (Version::parse(&from.version), Version::parse(&goal.version)) else {
+        return Err(missing(from, goal));
+    };
+    let mut places = vec![from.clone()];
+    let inside = shelf.between(&start, Some(&end)).into_iter().map(|(_, spec)| spec);
+    // A pre-release is a stop only for who goes there.
+    places.extend(inside.filter(|spec| spec.version != goal.version && !is_pre_release(spec)));
+    places.push(goal.clone());
+    // How many hops it is from each place to the goal, and which comes next.
+    let last = places.len() - 1;
+    let mut next: Vec<Option<(usize, usize)>> = vec![None; places.len()];
+    next[last] = Some((0, last));
+    for at in (0..last).rev() {
+        let onward = (at + 1..=last).rev().filter(|to| leads(&places[at], &places[*to]));
+        next[at] = onward.filter_map(|to| next[to].map(|(hops, _)| (hops + 1, to))).min_by_key(|(hops, _)| *hops);
+    }
+    if next[0].is_none() {
+        return Err(gap(&places, &next));
+    }
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some((_, to)) = next[at].filter(|(hops, _)| *hops > 0) {
+        found.push(places[to].clone());
+        at = to;
+    }
+    Ok(found)
+}
+
+fn is_pre_release(spec: &ReleaseSpec) -> bool {
+    Version::parse(&spec.version).is_some_and(|version| version.is_pre_release())
+}
+
+/// Between the highest version that can be reached and the lowest one above it from which the goal can.
+fn gap(places: &[ReleaseSpec], next: &[Option<(usize, usize)>]) -> Error {
+    let mut reached = vec![false; places.len()];
+    reached[0] = true;
+    for at in 0..places.len() {
+        for to in at + 1..places.len() {
+            reached[to] = reached[to] || (reached[at] && leads(&places[at], &places[to]));
+        }
+    }
+    let near = reached.iter().rposition(|there| *there).unwrap_or(0);
+    let far = (near + 1..places.len()).find(|at| next[*at].is_some()).unwrap_or(places.len() - 1);
+    missing(&places[near], &places[far])
+}
+
+fn missing(near: &ReleaseSpec, far: &ReleaseSpec) -> Error {
+    let from = far.upgrade.as_ref().and_then(|upgrade| upgrade.from.as_deref()).unwrap_or("nowhere");
+    Error::refused(
+        "upgrade.hop-missing",
+        format!("There is no way from {} to {}, which is reached from {from} only.", near.version, far.version),
+        "Ask its owner for a version in between, or make a new one beside it.",
+    )
+}

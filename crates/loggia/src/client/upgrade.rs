@@ -1,0 +1,149 @@
+//! Upgrading one thing, going back, and the ways of everything that a team has.
+
+use super::follow::follow;
+use super::http::{Access, Api};
+use super::order::{confirm, instance, instance_path};
+use super::output::{Output, Table, print, text};
+use crate::exit::{USAGE, failure, told};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+/// Arguments of `loggia upgrade`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct UpgradeArgs {
+    #[command(subcommand)]
+    command: Option<UpgradeCommand>,
+    /// The instance, such as booking/orders.dev.
+    #[arg(value_name = "INSTANCE")]
+    what: Option<String>,
+    /// To this version, range or channel; the newest when not given.
+    #[arg(long, value_name = "VERSION")]
+    to: Option<String>,
+    /// Back to the version that it had before.
+    #[arg(long, conflicts_with = "to")]
+    back: bool,
+    /// Tells what would happen; nothing is changed.
+    #[arg(long)]
+    dry_run: bool,
+    /// Does not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Form of the answer of a dry run.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// Subcommands of `loggia upgrade`.
+#[derive(Subcommand, Debug)]
+enum UpgradeCommand {
+    /// Prints the steps to the newest versions, in order, or says which one is missing.
+    Plan(PlanArgs),
+}
+
+/// Arguments of `loggia upgrade plan`.
+#[derive(Args, Debug)]
+struct PlanArgs {
+    /// A team, such as booking, or an instance, such as booking/orders.dev.
+    #[arg(value_name = "TEAM|INSTANCE")]
+    what: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia upgrade`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
+    if let Some(UpgradeCommand::Plan(args)) = args.command {
+        return plan(args).await;
+    }
+    let what = args.what.as_deref().ok_or_else(|| failure(USAGE, "which one? loggia upgrade INSTANCE"))?;
+    let (api, instance) = (args.access.api()?, instance(what)?);
+    let mut query = vec![("back", args.back.to_string())];
+    query.extend(args.to.clone().map(|to| ("to", to)));
+    let preview = api.get(&format!("{}/upgrade", instance_path(&instance)), &query).await?;
+    if args.dry_run && args.output != Output::Table {
+        return args.output.print_value(&preview);
+    }
+    print(&shown(&preview))?;
+    if args.dry_run {
+        return Ok(());
+    }
+    if !text(&preview, "/blocked").is_empty() {
+        return Err(told());
+    }
+    let to = text(&preview, "/to");
+    confirm(&format!("Bring {instance} from {} to {to}?", text(&preview, "/from")), args.yes)?;
+    let body = match args.back {
+        true => json!({"back": true, "confirmed": true}),
+        false => json!({"to": to}),
+    };
+    let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
+    follow(&api, &text(&answer, "/operation")).await?;
+    print(&format!("{instance} has {to}\n"))
+}
+
+/// What would happen, in lines.
+fn shown(preview: &Value) -> String {
+    let list = |at: &str| preview.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut out = match text(preview, "/to").as_str() {
+        "" => format!("{} has {}\n", text(preview, "/instance"), text(preview, "/from")),
+        to => format!("{}: {} → {to}\n", text(preview, "/instance"), text(preview, "/from")),
+    };
+    for change in list("/changes") {
+        out.push_str(&format!("  {}: {}\n", text(&change, "/weight"), text(&change, "/text")));
+    }
+    for change in list("/inputs") {
+        let side = |name: &str| change.get(name).map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        out.push_str(&format!("  {}: {} becomes {}\n", text(&change, "/path"), side("before"), side("after")));
+    }
+    for (name, at) in [("plan", "/plan/name"), ("risk", "/risk"), ("not now", "/blocked")] {
+        let said = text(preview, at);
+        if !said.is_empty() {
+            out.push_str(&format!("  {name}: {said}\n"));
+        }
+    }
+    out
+}
+
+async fn plan(args: PlanArgs) -> Result<()> {
+    let api = args.access.api()?;
+    let items = previews(&api, &args.what).await?;
+    if args.output != Output::Table {
+        return args.output.print_value(&json!({ "items": items }));
+    }
+    let mut table = Table::new(&["INSTANCE", "HAS", "STEP", "TO", "CHANGE", "HOW", "BACK", "WHY NOT"]);
+    for item in &items {
+        let (instance, from, blocked) = (text(item, "/instance"), text(item, "/from"), text(item, "/blocked"));
+        let way = item["way"].as_array().cloned().unwrap_or_default();
+        if way.is_empty() {
+            let empty = String::new;
+            table.rows.push(vec![instance, from, empty(), empty(), empty(), empty(), empty(), blocked]);
+            continue;
+        }
+        for (at, hop) in way.iter().enumerate() {
+            let why = if at == 0 { blocked.clone() } else { String::new() };
+            let parts = ["/version", "/weight", "/strategy", "/rollback"].map(|part| text(hop, part));
+            let [version, weight, how, back] = parts;
+            let step = (at + 1).to_string();
+            table.rows.push(vec![instance.clone(), from.clone(), step, version, weight, how, back, why]);
+        }
+    }
+    args.output.print(&json!({ "items": items }), &[], &table)
+}
+
+async fn previews(api: &Api, what: &str) -> Result<Vec<Value>> {
+    if what.trim_start_matches("group:default/").contains(['/', '.']) {
+        return Ok(vec![api.get(&format!("{}/upgrade", instance_path(&instance(what)?)), &[]).await?]);
+    }
+    let answer = api.get("/api/v1/upgrades", &[("team", what.to_owned())]).await?;
+    Ok(answer["items"].as_array().cloned().unwrap_or_default())
+}

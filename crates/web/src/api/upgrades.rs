@@ -1,0 +1,83 @@
+//! Upgrades: what they would do, and doing them.
+
+use super::call::{Call, json, outcome};
+use super::orders::Ordered;
+use super::parameter::{Form, Param};
+use super::route::{Access, Handled, Route};
+use axum::http::{Method, StatusCode};
+use loggia_app::Error;
+use loggia_app::policy::Action;
+use loggia_app::upgrade::{Upgrade, UpgradePreview};
+use loggia_model::Ref;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+const ONE: &str = "/api/v1/instances/{namespace}/{name}/upgrade";
+const DO: &str = "/api/v1/instances/{namespace}/{name}:upgrade";
+
+/// The routes.
+pub fn routes() -> Vec<Route> {
+    let to = Param::query("to", Form::Text(200, None), "To this version, range or channel; the newest when absent.");
+    vec![
+        Route::new(Method::GET, ONE, "previewUpgrade", Access::May(Action::Read), |call| Box::pin(preview(call)))
+            .does("Tells what an upgrade would do: inputs, price, risk, way back, and why it cannot be done now.")
+            .takes([to, Param::query("back", Form::Flag, "Back to the version before.")])
+            .gives::<UpgradePreview>(200, "What would happen."),
+        Route::new(Method::POST, DO, "upgradeInstance", Access::May(Action::Operate), |call| Box::pin(upgrade(call)))
+            .does("Brings an instance to another version, or back to the one before. When it fails, the old one stays.")
+            .body::<UpgradeInput>()
+            .optional_body()
+            .gives::<Ordered>(202, "Follow the operation.")
+            .fails([422]),
+        Route::new(Method::GET, "/api/v1/upgrades", "listUpgrades", Access::May(Action::Read), |call| {
+            Box::pin(list(call))
+        })
+        .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
+        .takes([Param::query("team", Form::Text(200, None), "Which team.")])
+        .gives::<Upgrades>(200, "By name."),
+    ]
+}
+
+/// Where to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpgradeInput {
+    /// The version, a range or a channel; the newest one to which there is a way when absent.
+    #[schemars(length(min = 1, max = 200))]
+    to: Option<String>,
+    /// Back to the version before.
+    back: bool,
+    /// You know that what was written since is lost.
+    confirmed: bool,
+}
+
+/// Ways to newer versions.
+#[derive(Serialize, JsonSchema)]
+pub struct Upgrades {
+    /// By name.
+    pub items: Vec<UpgradePreview>,
+}
+
+async fn preview(call: Call) -> Handled {
+    let to = call.given.text("to").map(str::to_owned);
+    let wish = Upgrade { instance: call.reference()?, to, back: call.given.flag("back"), confirmed: true };
+    json(&call.app().upgrade_preview(&call.caller, &wish)?)
+}
+
+async fn upgrade(call: Call) -> Handled {
+    let UpgradeInput { to, back, confirmed } = call.json()?;
+    let wish = Upgrade { instance: call.reference()?, to, back, confirmed };
+    let done = call.app().run(&call.caller, wish).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::ACCEPTED, &done, body))
+}
+
+async fn list(call: Call) -> Handled {
+    let Some(team) = call.given.text("team") else {
+        return Err(Error::invalid("order.team", "team", "It is not said which team", "Give ?team=booking.").into());
+    };
+    let team = Ref::parse(team, Some("group"), "default")
+        .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Give ?team=booking."))?;
+    call.app().record(&call.caller, &team)?;
+    json(&Upgrades { items: call.app().upgrades_of_team(&call.caller, &team)? })
+}
