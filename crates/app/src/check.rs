@@ -3,8 +3,9 @@
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
+use crate::shelf::Shelf;
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Problem, Ref, version};
+use loggia_model::{Problem, Publication, Ref, version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -58,7 +59,13 @@ fn duplicates(reading: &Reading) -> Vec<Problem> {
     problems
 }
 
-/// What can only be said when offering and release are both known: the number fits the offering's rule of versions.
+fn at(prepared: &Prepared, mut problem: Problem) -> Problem {
+    problem.file = Some(prepared.path.clone());
+    problem
+}
+
+/// What can only be said when offering and releases are all known: each number fits the offering's rule of versions, and
+/// says how much changed since the version before.
 fn releases(reading: &Reading) -> Vec<Problem> {
     let offerings: HashMap<&str, OfferingSpec> = reading
         .prepared
@@ -72,9 +79,12 @@ fn releases(reading: &Reading) -> Vec<Problem> {
         let Some(offering) = offerings.get(document.spec_text("offering")) else { continue };
         if let Err(message) = version::check(offering.versioning, document.spec_text("version")) {
             let mend = "Give it a number of that form, or change `versioning` of the offering.";
-            let mut problem = Problem::new("release.versioning", "spec.version", message, mend);
-            problem.file = Some(prepared.path.clone());
-            problems.push(problem);
+            problems.push(at(prepared, Problem::new("release.versioning", "spec.version", message, mend)));
+        }
+        if Publication::wanted(&document) != Publication::Draft
+            && let Some(problem) = Shelf::of_files(&reading.prepared, &document).lie(offering.versioning, &document)
+        {
+            problems.push(at(prepared, problem));
         }
     }
     problems

@@ -6,13 +6,15 @@
 
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::dry_run::fits_all;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::offering::{publication, release_status};
 use crate::prepare::Prepared;
 use crate::record::visible;
+use crate::shelf::Shelf;
 use crate::writing::may_write;
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::{Document, Micros, Publication, Record, Ref, ReleaseStatus, version};
 use serde_json::{Value, json};
@@ -24,6 +26,10 @@ pub(crate) struct Publishing<'a> {
     pub(crate) beside: &'a [Prepared],
     pub(crate) facts: &'a Facts,
     pub(crate) now: Micros,
+    /// Who asks; they are told the names of what they see only.
+    pub(crate) audience: &'a Audience,
+    /// Whether it is accepted that something which runs would not fit.
+    pub(crate) accepts: bool,
 }
 
 /// The facts that a decision about new releases needs: what was called so before.
@@ -36,14 +42,19 @@ impl Publishing<'_> {
     /// Publishes a text, or says why it may not be. Every way to a published release leads through here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a version that is not one of its offering.
+    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes;
+    /// [`Error::Refused`] for a breaking one that something which runs would not fit.
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
         if let Some(offering) = self.offering(document.spec_text("offering")) {
             version::check(offering.versioning, document.spec_text("version")).map_err(|message| {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
                 Error::invalid("release.versioning", "spec.version", message, mend)
             })?;
+            if let Some(problem) = Shelf::of(self, document).lie(offering.versioning, document) {
+                return Err(Error::Invalid(vec![problem]));
+            }
         }
+        fits_all(self, document)?;
         let since = Some(self.now);
         Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
     }
@@ -131,8 +142,10 @@ pub struct Publish {
     pub release: Ref,
     /// How far it is to be.
     pub to: Publication,
-    /// Why; needed to withdraw it.
+    /// Why; needed to withdraw it, and to publish it although something would not fit.
     pub reason: String,
+    /// Publish it although something which runs would not fit it.
+    pub accept_failing: bool,
 }
 
 impl Command for Publish {
@@ -154,7 +167,13 @@ impl Command for Publish {
         if before.publication == self.to {
             return Ok(changes);
         }
-        let publishing = Publishing { graph, beside: &[], facts, now: ctx.now };
+        if self.accept_failing && self.reason.trim().is_empty() {
+            let mend = "Say it in one sentence; whoever runs it reads it.";
+            return Err(Error::invalid("release.reason", "reason", "It is not said why", mend));
+        }
+        let audience = &ctx.caller.audience;
+        let (now, accepts) = (ctx.now, self.accept_failing);
+        let publishing = Publishing { graph, beside: &[], facts, now, audience, accepts };
         let (event, status) = self.step(&publishing, &text, before)?;
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
         changes.put(event, draft, Value::Null);

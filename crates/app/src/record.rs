@@ -78,7 +78,8 @@ impl Apply {
         if shown.is_none() {
             may_create(ctx.caller, &after)?;
         }
-        let publishing = Publishing { graph, beside: &self.prepared, facts, now: ctx.now };
+        let (audience, now) = (&ctx.caller.audience, ctx.now);
+        let publishing = Publishing { graph, beside: &self.prepared, facts, now, audience, accepts: false };
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));

@@ -19,6 +19,14 @@ impl Checker {
         validator.map(Checker).map_err(|error| error.to_string())
     }
 
+    /// Compiles a schema as orders are checked: a format is a note there.
+    ///
+    /// # Errors
+    /// The text of the fault.
+    pub fn lenient(schema: &Value) -> Result<Checker, String> {
+        jsonschema::draft202012::new(schema).map(Checker).map_err(|error| error.to_string())
+    }
+
     /// Checks a value; each problem has the path of the field, dotted, below `at`.
     pub fn check(&self, value: &Value, at: &str) -> Vec<Problem> {
         // Most values are right, and finding that out is cheaper than looking for faults.
@@ -31,14 +39,13 @@ impl Checker {
 
 /// Checks a value; each problem has the path of the field, dotted, below `at`.
 pub fn check(schema: &Value, value: &Value, at: &str) -> Vec<Problem> {
-    let validator = match jsonschema::draft202012::new(schema) {
-        Ok(validator) => validator,
+    match Checker::lenient(schema) {
+        Ok(checker) => checker.check(value, at),
         Err(error) => {
             let message = format!("The contract is not a valid JSON Schema: {error}");
-            return vec![Problem::new("contract.schema", at, message, "Correct the contract of the release.")];
+            vec![Problem::new("contract.schema", at, message, "Correct the contract of the release.")]
         }
-    };
-    validator.iter_errors(value).flat_map(|error| problems(&error, at)).collect()
+    }
 }
 
 /// What an error says. Of a value that fits none of several forms: what keeps it from the form that it is meant to have.

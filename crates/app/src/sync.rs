@@ -158,7 +158,9 @@ impl Deciding<'_> {
     }
 
     fn publishing(&self) -> Publishing<'_> {
-        Publishing { graph: self.graph, beside: self.described, facts: self.facts, now: self.ctx.now }
+        let audience = &self.ctx.caller.audience;
+        let (graph, beside, facts, now) = (self.graph, self.described, self.facts, self.ctx.now);
+        Publishing { graph, beside, facts, now, audience, accepts: false }
     }
 
     /// A status that was decided; none when the release may not be so, which is told.

@@ -5,6 +5,7 @@
 
 pub mod backstage;
 pub mod canonical;
+pub mod contract;
 pub mod document;
 pub mod event;
 pub mod field;
@@ -14,6 +15,7 @@ pub mod glob;
 pub mod instance;
 pub mod kind;
 pub mod kinds;
+pub mod migration;
 pub mod operation;
 pub mod placeholder;
 pub mod problem;

@@ -18,4 +18,5 @@ mod source;
 mod sync;
 mod take_over;
 mod usage;
+mod versions;
 mod writing;

@@ -50,7 +50,7 @@ fn named(name: &str) -> Ref {
 }
 
 async fn publish(app: &App, by: &Caller, name: &str, to: Publication, reason: &str) -> Result<()> {
-    let command = Publish { release: named(name), to, reason: reason.into() };
+    let command = Publish { release: named(name), to, reason: reason.into(), accept_failing: false };
     app.run(by, command).await.map(drop)
 }
 

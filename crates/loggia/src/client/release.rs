@@ -1,10 +1,11 @@
 //! Publishing releases, and withdrawing them.
 
 use super::http::Access;
-use super::output::{print, text};
+use super::output::{Output, print, text};
+use crate::exit::told;
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Arguments of `loggia publish`.
 #[derive(Args, Debug)]
@@ -13,8 +14,20 @@ pub struct PublishArgs {
     #[arg(value_name = "RELEASE")]
     release: String,
     /// Not yet: make a draft a candidate, which is meant to be published as it is.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["dry_run", "accept_failing"])]
     candidate: bool,
+    /// Tells what it changes, and which running things it would not fit; nothing is published.
+    #[arg(long)]
+    dry_run: bool,
+    /// Publishes it although something that runs would not fit it; needs a reason.
+    #[arg(long, requires = "reason")]
+    accept_failing: bool,
+    /// Why, in one sentence; whoever runs it reads it.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Form of the answer of a dry run.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -32,9 +45,9 @@ pub struct YankArgs {
     access: Access,
 }
 
-fn path(release: &str, verb: &str) -> String {
+fn path(release: &str, what: &str) -> String {
     let name = release.rsplit([':', '/']).next().unwrap_or(release);
-    format!("/api/v1/releases/default/{name}:{verb}")
+    format!("/api/v1/releases/default/{name}{what}")
 }
 
 /// `loggia publish`
@@ -42,9 +55,55 @@ fn path(release: &str, verb: &str) -> String {
 /// # Errors
 /// With the words of the server.
 pub async fn publish(args: PublishArgs) -> Result<()> {
-    let verb = if args.candidate { "candidate" } else { "publish" };
-    let answer = args.access.api()?.post(&path(&args.release, verb), &json!({})).await?;
+    let api = args.access.api()?;
+    if args.dry_run {
+        let answer = api.get(&path(&args.release, "/dry-run"), &[]).await?;
+        return tried(&answer, args.output);
+    }
+    let answer = match args.candidate {
+        true => api.post(&path(&args.release, ":candidate"), &json!({})).await?,
+        false => {
+            let body = json!({"acceptFailing": args.accept_failing, "reason": args.reason.unwrap_or_default()});
+            api.post(&path(&args.release, ":publish"), &body).await?
+        }
+    };
     print(&format!("{} is {}\n", text(&answer, "/release"), text(&answer, "/publication")))
+}
+
+/// What a dry run found: what changes, and who would not fit.
+fn tried(answer: &Value, output: Output) -> Result<()> {
+    if output != Output::Table {
+        return output.print_value(answer);
+    }
+    let list = |at: &str| answer.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut out = match text(answer, "/before").as_str() {
+        "" => format!("{} is the first version\n", text(answer, "/release")),
+        before => format!("{}, compared with {before}: {}\n", text(answer, "/release"), weight(answer)),
+    };
+    for change in list("/changes") {
+        out.push_str(&format!("  {}: {}\n", text(&change, "/weight"), text(&change, "/text")));
+    }
+    let (count, failing) = (|at: &str| answer.pointer(at).and_then(Value::as_u64).unwrap_or(0), list("/failing"));
+    let tried = count("/tried");
+    out.push_str(&format!("{tried} running things have an earlier version; {} would not fit\n", failing.len()));
+    for one in &failing {
+        let problem = |problem: &Value| format!("{}: {}", text(problem, "/path"), text(problem, "/message"));
+        let problems = one["problems"].as_array().into_iter().flatten().map(problem).collect::<Vec<_>>().join("; ");
+        out.push_str(&format!("  {} ({}): {problems}\n", text(one, "/instance"), text(one, "/version")));
+    }
+    if count("/unknown") > 0 {
+        out.push_str(&format!("{} more are not managed here, so their inputs are not known\n", count("/unknown")));
+    }
+    print(&out)?;
+    if failing.is_empty() { Ok(()) } else { Err(told()) }
+}
+
+fn weight(answer: &Value) -> &'static str {
+    match text(answer, "/weight").as_str() {
+        "breaking" => "a breaking change",
+        "addition" => "an addition",
+        _ => "the same contract",
+    }
 }
 
 /// `loggia yank`
@@ -52,6 +111,6 @@ pub async fn publish(args: PublishArgs) -> Result<()> {
 /// # Errors
 /// With the words of the server.
 pub async fn yank(args: YankArgs) -> Result<()> {
-    let answer = args.access.api()?.post(&path(&args.release, "yank"), &json!({"reason": args.reason})).await?;
+    let answer = args.access.api()?.post(&path(&args.release, ":yank"), &json!({"reason": args.reason})).await?;
     print(&format!("{} is withdrawn: nobody gets it any more. Where it runs it stays.\n", text(&answer, "/release")))
 }

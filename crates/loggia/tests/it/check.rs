@@ -96,3 +96,33 @@ fn doctor_names_what_is_wrong() {
     let (code, said) = doctor(&["--data", data.to_str().unwrap(), "--repository", "/nowhere/at/all"]);
     assert!(code == 1 && said.contains("/nowhere/at/all"), "{said}");
 }
+
+/// A number that lies is told with its place, and what it should be called.
+#[test]
+fn a_number_that_hides_a_breaking_change_has_a_place() {
+    let folder = folder();
+    let release = |version: &str, properties: &str| {
+        format!(
+            "apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: queue-{version}}}\nspec:\n  offering: queue\n  version: {version}\n  \
+             recipe: {{driver: command}}\n  contract:\n    inputs: {{type: object, properties: {properties}}}\n"
+        )
+    };
+    write(
+        folder.path(),
+        "offering.yaml",
+        "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata: {name: queue}\nspec: {product: p, owner: o, category: data, \
+         promise: p, for: f, problem: x, plans: [{name: small}]}\n---\napiVersion: loggia.dev/v1\nkind: Product\nmetadata: \
+         {name: p}\nspec: {team: o}\n---\napiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {name: o}\nspec: \
+         {type: team, children: []}\n",
+    );
+    write(folder.path(), "r/1.4.0.yaml", &release("1.4.0", "{size: {type: string}}"));
+    write(folder.path(), "r/1.5.0.yaml", &release("1.5.0", "{}"));
+    write(folder.path(), "r/2.0.0.yaml", &release("2.0.0", "{size: {type: string}}"));
+    let (code, said) = check(folder.path());
+    assert_eq!(code, 1);
+    assert_eq!(
+        said,
+        "r/1.5.0.yaml:6:3: spec.version: the number 1.5.0 hides a breaking change since 1.4.0: input size is not there any \
+         more (release.number). Call it 2.0.0, or take the change back.\n4 files, 6 documents, 1 problem\n"
+    );
+}

@@ -3,7 +3,8 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
-use crate::version::{self, Versioning};
+use crate::migration::{self, Migration};
+use crate::version::{self, Range, Version, Versioning};
 use crate::{Document, Kind, Problem, RelationType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct ReleaseSpec {
     /// How an instance gets from the version before to this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// How the inputs of what runs an earlier version become those that this one wants; of a breaking version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
 }
 
 /// Inputs and outputs of a release.
@@ -77,12 +81,24 @@ pub struct Upstream {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Upgrade {
+    /// The versions from which there is a way here, such as `>=1.4`; every earlier one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub from: Option<String>,
     /// The way; by hand when absent.
     #[serde(default)]
     pub strategy: Strategy,
     /// Whether there is a way back; forward only when absent.
     #[serde(default)]
     pub rollback: Rollback,
+}
+
+impl Upgrade {
+    /// Whether there is a way from a version.
+    pub fn starts_at(&self, version: &Version) -> bool {
+        let range = self.from.as_deref().map(Range::parse);
+        range.is_none_or(|range| range.is_ok_and(|range| range.contains(version)))
+    }
 }
 
 /// The way of an upgrade.
@@ -152,6 +168,13 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         let message = format!("{:?} is not a version", spec.version);
         let mend = "Write three numbers like 2.1.0, year and month like 2026.04, or a day like 2026-04-30.";
         out.push(Problem::new("release.version", "spec.version", message, mend));
+    }
+    if let Some(Err(error)) = spec.upgrade.as_ref().and_then(|upgrade| upgrade.from.as_deref()).map(Range::parse) {
+        let mend = "Write a range such as `1`, `~1.4` or `>=1 <2`.";
+        out.push(Problem::new("release.upgrade", "spec.upgrade.from", error.to_string(), mend));
+    }
+    if let Some(migration) = &spec.migration {
+        migration::check(migration, "spec.migration", out);
     }
     check_form("spec.contract.inputs", &spec.contract.inputs, out);
     if let Some(outputs) = &spec.contract.outputs {

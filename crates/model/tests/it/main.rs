@@ -1,11 +1,14 @@
 //! Tests of the model through its public interface.
 
+mod contract_laws;
+mod contracts;
 mod corpus;
 mod examples;
 mod flatten;
 mod golden;
 mod kinds;
 mod laws;
+mod migrations;
 mod shared;
 mod texts;
 mod versions;

@@ -1,8 +1,9 @@
-//! What is done to releases: publishing, proposing and withdrawing them.
+//! What is done to releases: trying them out, publishing, proposing and withdrawing them.
 
-use super::call::{Call, outcome};
+use super::call::{Call, json, outcome};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
+use loggia_app::dry_run::DryRun;
 use loggia_app::policy::Action;
 use loggia_app::publication::Publish;
 use loggia_model::{Publication, Ref};
@@ -22,9 +23,16 @@ pub fn routes() -> Vec<Route> {
             .does("Withdraws a release: nobody gets it any more, and where it runs it stays.")
             .body::<YankInput>(),
         step("/api/v1/releases/{namespace}/{name}:publish", "publishRelease", |call| Box::pin(publish(call)))
-            .does("Publishes a release, or one again that was withdrawn. It never changes from then on."),
+            .does("Publishes a release, or one again that was withdrawn. It never changes from then on.")
+            .body::<PublishInput>()
+            .optional_body(),
+        Route::new(Method::GET, DRY_RUN, "dryRunRelease", Access::May(Action::Apply), |call| Box::pin(try_out(call)))
+            .does("What a release changes, and which running things its inputs would not fit. Changes nothing.")
+            .gives::<DryRun>(200, "What would happen."),
     ]
 }
+
+const DRY_RUN: &str = "/api/v1/releases/{namespace}/{name}/dry-run";
 
 /// How far a release is now.
 #[derive(Serialize, JsonSchema)]
@@ -44,9 +52,32 @@ pub struct YankInput {
     reason: String,
 }
 
+/// How a release is published.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct PublishInput {
+    /// Publish it although something that runs would not fit it.
+    accept_failing: bool,
+    /// Why, in one sentence; needed to accept that.
+    #[schemars(length(max = 500))]
+    reason: String,
+}
+
 /// Everybody can get it from now on, and it never changes.
 async fn publish(call: Call) -> Handled {
-    step(&call, Publication::Published, String::new()).await
+    let input: PublishInput = call.json()?;
+    let release = named(&call);
+    let (to, reason, accept_failing) = (Publication::Published, input.reason, input.accept_failing);
+    run(&call, Publish { release, to, reason, accept_failing }).await
+}
+
+/// What would happen.
+async fn try_out(call: Call) -> Handled {
+    json(&call.app().dry_run(&call.caller, &named(&call))?)
+}
+
+fn named(call: &Call) -> Ref {
+    Ref::new("release", call.segment("namespace"), call.segment("name"))
 }
 
 /// It is meant to be published as it is.
@@ -61,8 +92,11 @@ async fn withdraw(call: Call) -> Handled {
 }
 
 async fn step(call: &Call, to: Publication, reason: String) -> Handled {
-    let release = Ref::new("release", call.segment("namespace"), call.segment("name"));
-    let done = call.app().run(&call.caller, Publish { release, to, reason }).await?;
+    run(call, Publish { release: named(call), to, reason, accept_failing: false }).await
+}
+
+async fn run(call: &Call, command: Publish) -> Handled {
+    let done = call.app().run(&call.caller, command).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))
 }

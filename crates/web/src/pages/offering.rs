@@ -1,7 +1,7 @@
 //! The page of one offering.
 
 use super::offer::Offer;
-use super::releases::{Verb, verbs};
+use super::releases::{Verb, trial, verbs};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{docs, files, markdown, offer};
@@ -65,6 +65,8 @@ struct ReleaseView {
     /// Why it was withdrawn.
     reason: String,
     verbs: Vec<Verb>,
+    /// What publishing it would change, and whom it would not fit.
+    trial: Vec<String>,
     used: usize,
     since: When,
 }
@@ -161,6 +163,7 @@ fn release(visit: &Visit, record: &Arc<Record>, rows: &[WhoRunsRow]) -> Option<R
         publication: words::publication(status.publication),
         reason: status.reason,
         verbs: verbs(visit, record),
+        trial: trial(visit, record),
         name: record.reference.name().to_owned(),
         used: rows.iter().filter(|row| row.release == record.reference.name()).count(),
         since: When::ago(visit.app().now(), Some(record.created_at)),

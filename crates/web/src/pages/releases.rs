@@ -3,6 +3,7 @@
 use super::form::Form;
 use super::offer;
 use super::visit::{Answer, Visit};
+use super::words;
 use crate::state::WebState;
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +14,7 @@ use loggia_app::Error;
 use loggia_app::offering::publication;
 use loggia_app::publication::Publish;
 use loggia_app::writing::may_write;
+use loggia_model::contract::Weight;
 use loggia_model::{Publication, Record, Ref};
 
 /// The routes.
@@ -50,6 +52,32 @@ pub fn verbs(visit: &Visit, release: &Record) -> Vec<Verb> {
     }
 }
 
+/// What publishing a version would change, and whom it would not fit; for those who may, while it is not out.
+pub fn trial(visit: &Visit, release: &Record) -> Vec<String> {
+    if publication(release).is_settled() || verbs(visit, release).is_empty() {
+        return Vec::new();
+    }
+    let tried = match visit.app().dry_run(&visit.caller, &release.reference) {
+        Ok(tried) => tried,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut lines = Vec::new();
+    if let Some(before) = &tried.before {
+        let what = match tried.weight {
+            Weight::Breaking => "a breaking change",
+            Weight::Addition => "an addition",
+            Weight::None => "the same inputs and outputs",
+        };
+        lines.push(format!("Compared with {before}: {what}."));
+        lines.extend(tried.changes.iter().map(|change| words::capital(&format!("{}.", change.text))));
+    }
+    lines.push(format!("It was tried on {}.", words::count(tried.tried, "running thing")));
+    if !tried.failing.is_empty() {
+        lines.push(format!("It would not fit {}.", tried.names()));
+    }
+    lines
+}
+
 async fn step(visit: Visit, Path((name, release, verb)): Path<(String, String, String)>, body: Bytes) -> Answer {
     visit.signed_in()?;
     let (to, done) = match verb.as_str() {
@@ -60,6 +88,6 @@ async fn step(visit: Visit, Path((name, release, verb)): Path<(String, String, S
     };
     let reason = Form::read(&body).one("reason").to_owned();
     let release = Ref::new("release", "default", &release);
-    visit.app().run(&visit.caller, Publish { release, to, reason }).await?;
+    visit.app().run(&visit.caller, Publish { release, to, reason, accept_failing: false }).await?;
     Ok(Redirect::to(&format!("{}?done={done}", offer::href(&name))).into_response())
 }
