@@ -58,6 +58,7 @@ pub mod publication;
 pub mod read;
 mod reader;
 pub mod record;
+pub mod removal;
 pub mod request;
 mod run_log;
 pub mod schema;

@@ -3,8 +3,9 @@
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
+use crate::removal::DropSource;
 use crate::source::{Confirmation, SourceState, Sources, state_of};
-use crate::sync::{DropSource, SyncReport};
+use crate::sync::SyncReport;
 use loggia_store::SourceRow;
 
 /// One source, for people.

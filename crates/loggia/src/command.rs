@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets, take_over,
-    upgrade,
+    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
+    take_over, upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};

@@ -10,7 +10,7 @@ use loggia_app::order::OrderInput;
 use loggia_app::places::Places;
 use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
-use loggia_app::sync::DropSource;
+use loggia_app::removal::DropSource;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::operation::{State, Verb};
 use loggia_model::{Ref, Uid};
