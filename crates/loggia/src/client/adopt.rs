@@ -111,7 +111,10 @@ async fn ask(args: &AdoptArgs, input: &AdoptInput, only_plan: bool) -> Result<(A
     match api.json(api.request(Method::POST, path).json(input)).await {
         Ok(answer) => Ok((serde_json::from_value(answer).context("the server answered in another form")?, Some(api))),
         Err(error) if only_plan && code_of(&error) == Some(UNAVAILABLE) => {
-            eprintln!("No server answers at {}: compared with nothing that is offered, and without your teams.", api.url);
+            eprintln!(
+                "No server answers at {}: compared with nothing that is offered, and without your teams.",
+                api.url
+            );
             Ok((plan(&Graph::empty(), &Audience::All, input).adoption, None))
         }
         Err(error) => Err(error),
