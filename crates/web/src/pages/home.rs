@@ -256,9 +256,7 @@ async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia
         step("data", "Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
         step("", "See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
     ];
-    // Nobody is sent to what they cannot get.
-    let offered = |category: &str| offers.iter().any(|o| o.spec.category == category && !o.elsewhere && !o.is_past());
-    steps.retain(|step| step.category.is_empty() || offered(step.category));
+    steps.retain(|step| leads_somewhere(step, offers));
     // Who has both knows the way. A push cannot be seen from here, so it is not asked for.
     let knows = path && data && token;
     let works_here = mine.iter().any(|record| has_run_for_a_week(visit, record));
@@ -266,6 +264,12 @@ async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia
         steps.clear();
     }
     Ok(steps)
+}
+
+/// Whether a step can be taken: nobody is sent to what they cannot get.
+fn leads_somewhere(step: &StartStep, offers: &[Offer]) -> bool {
+    let here = |offer: &&Offer| !offer.elsewhere && !offer.is_past();
+    step.category.is_empty() || offers.iter().filter(here).any(|offer| offer.spec.category == step.category)
 }
 
 /// Whether something of mine is no news any more: then I know my way.
