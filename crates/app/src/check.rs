@@ -4,6 +4,7 @@ use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
 use crate::shelf::Shelf;
+use loggia_graph::Graph;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::{Problem, Publication, Ref, version};
 use schemars::JsonSchema;
@@ -38,7 +39,7 @@ pub fn check(source: &[SourceFile]) -> CheckReport {
 /// References that lead nowhere.
 fn dangling(reading: &Reading) -> Vec<Problem> {
     let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();
-    missing_references(&reading.prepared, |target| names.contains(target))
+    missing_references(&reading.prepared, &Graph::empty(), |target| names.contains(target))
 }
 
 fn duplicates(reading: &Reading) -> Vec<Problem> {

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
+use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
 use loggia_store::{Due, Tie};
 use std::collections::HashMap;
@@ -62,6 +63,13 @@ pub enum Need {
     Gone(Ref),
     /// The deadline with this key.
     Due(String),
+    /// Who used an offering since a day (days since 1970-01-01).
+    Uses {
+        /// Name of the offering.
+        offering: String,
+        /// The day.
+        from_day: i64,
+    },
     /// Who is tied to whom: somebody at a provider, and a person here.
     Ties {
         /// Address of the provider.
@@ -86,6 +94,8 @@ pub struct Facts {
     pub gone: HashMap<Ref, Micros>,
     /// The deadlines that a need of type [`Need::Due`] names and that stand.
     pub due: HashMap<String, Due>,
+    /// Use of the offerings that a need of type [`Need::Uses`] names, since the earliest day that was asked for.
+    pub uses: HashMap<String, Vec<Use>>,
     /// Ties of whom a need of type [`Need::Ties`] names.
     pub ties: Vec<Tie>,
 }

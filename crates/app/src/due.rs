@@ -10,6 +10,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::ending;
 use crate::error::Result;
 use loggia_graph::Graph;
 use loggia_model::Micros;
@@ -34,14 +35,14 @@ const HOUSEKEEPING: &str = "housekeeping";
 
 /// What happens at a deadline of one kind: a pure function, as [`Command::decide`] is. It may set the same deadline
 /// again; otherwise it is past.
-pub type Handler = fn(&Due, &Graph, &Ctx<'_>) -> Result<Changes>;
+pub type Handler = fn(&Due, &Graph, &Facts, &Ctx<'_>) -> Result<Changes>;
 
 /// Handlers by kind.
 pub type Handlers = BTreeMap<&'static str, Handler>;
 
 /// The handlers of this version.
 pub fn handlers() -> Handlers {
-    Handlers::from([(HOUSEKEEPING, tidy as Handler)])
+    Handlers::from([(HOUSEKEEPING, tidy as Handler), (ending::KIND, ending::sweep as Handler)])
 }
 
 /// Fires deadlines until `stop` turns true.
@@ -110,15 +111,19 @@ impl Command for Fire {
         "deadline.fire"
     }
 
-    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        vec![Need::Due(self.due.key.clone())]
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        let mut needs = vec![Need::Due(self.due.key.clone())];
+        if self.due.kind == ending::KIND {
+            needs.extend(ending::needs(graph));
+        }
+        needs
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         if !stands(&self.due, facts) {
             return Ok(Changes::default());
         }
-        let mut changes = (self.handler)(&self.due, graph, ctx)?;
+        let mut changes = (self.handler)(&self.due, graph, facts, ctx)?;
         if changes.due.iter().all(|due| due.key != self.due.key) {
             changes.past.push(self.due.key.clone());
         }
@@ -158,13 +163,16 @@ impl Command for Arrange {
     }
 
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        vec![Need::Due(HOUSEKEEPING.to_owned())]
+        vec![Need::Due(HOUSEKEEPING.to_owned()), Need::Due(ending::KEY.to_owned())]
     }
 
     fn decide(&self, _: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let mut changes = Changes::default();
         if facts.due.get(HOUSEKEEPING).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
             changes.due.push(housekeeping(ctx.now));
+        }
+        if facts.due.get(ending::KEY).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
+            changes.due.push(ending::next(ctx.now, ctx.now));
         }
         Ok(changes)
     }
@@ -175,7 +183,7 @@ fn housekeeping(time: Micros) -> Due {
 }
 
 /// Forgets what expired, and comes again.
-fn tidy(_: &Due, _: &Graph, ctx: &Ctx<'_>) -> Result<Changes> {
+fn tidy(_: &Due, _: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
     let due = vec![housekeeping(Micros(ctx.now.0 + TIDY))];
     Ok(Changes { due, expired_by: Some(ctx.now), ..Changes::default() })
 }

@@ -152,8 +152,9 @@ impl Sources {
             self.app.require(caller, action, subject)
         })?;
         unchanged(&found.record, &prepared)?;
-        let problems =
-            missing_references(std::slice::from_ref(&prepared), |target| is_seen(&graph, &caller.audience, target));
+        let problems = missing_references(std::slice::from_ref(&prepared), &graph, |target| {
+            is_seen(&graph, &caller.audience, target)
+        });
         if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(located(text, problems))) }
     }
 }

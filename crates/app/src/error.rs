@@ -1,6 +1,6 @@
 //! The one error of commands and queries. Each door has one `match` over it.
 
-use loggia_model::{Problem, Refusal};
+use loggia_model::{Problem, Ref, Refusal};
 use loggia_store::StoreError;
 
 /// Why a command or a query has no result.
@@ -21,6 +21,12 @@ pub enum Error {
     /// Nobody is signed in, or the token is not valid.
     #[error("{0}")]
     Unauthenticated(String),
+    /// It went away for good.
+    #[error("{}", .0.refusal)]
+    Gone(Box<Ended>),
+    /// It is off on trial before it goes away; the same call may pass later.
+    #[error("{}", .0.refusal)]
+    Paused(Box<Ended>),
     /// Signed in, but not allowed.
     #[error("{0}")]
     Forbidden(String),
@@ -30,6 +36,17 @@ pub enum Error {
     /// A fault of this program. The text is for the log, not for people.
     #[error("{0}")]
     Internal(String),
+}
+
+/// Why something that goes away is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The rule, and what to do.
+    pub refusal: Refusal,
+    /// What to take instead.
+    pub successor: Option<Ref>,
+    /// In how many seconds it is there again; 0 when it does not come back.
+    pub wait: i64,
 }
 
 fn list(problems: &[Problem]) -> String {
@@ -43,6 +60,8 @@ impl Error {
             Error::NotFound(_) => "not-found",
             Error::Conflict(_) => "conflict",
             Error::Refused(_) => "refused",
+            Error::Gone(_) => "gone",
+            Error::Paused(_) => "paused",
             Error::Invalid(_) => "invalid",
             Error::Unauthenticated(_) => "unauthenticated",
             Error::Forbidden(_) => "forbidden",

@@ -2,7 +2,7 @@
 
 use crate::command::{Facts, Need};
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::{Batch, Gone, StoreError, WriteTx};
+use loggia_store::{Batch, Gone, StoreError, UsageFilter, WriteTx};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -43,6 +43,18 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     None => tx.due(key).await?,
                 };
                 facts.due.extend(due.map(|due| (key.clone(), due)));
+            }
+            Need::Uses { offering, from_day } => {
+                let filter = UsageFilter {
+                    offering: Some(offering.clone()),
+                    from_day: Some(*from_day),
+                    ..UsageFilter::default()
+                };
+                let found = tx.uses(&filter).await?;
+                let known = facts.uses.entry(offering.clone()).or_default();
+                if found.len() > known.len() {
+                    *known = found;
+                }
             }
             Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) => {}
         }

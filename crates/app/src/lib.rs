@@ -24,6 +24,7 @@ pub mod driver;
 pub mod dry_run;
 pub mod due;
 pub mod edit;
+pub mod ending;
 pub mod enrol;
 pub mod error;
 pub mod estate;

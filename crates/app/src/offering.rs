@@ -3,9 +3,10 @@
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
+use loggia_model::kinds::instance::FrozenPlan;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Publication, Record, Ref, RelationType, ReleaseStatus};
+use loggia_model::{Problem, Publication, Record, Ref, RelationType, ReleaseStatus};
 use std::sync::Arc;
 
 /// The releases of an offering that the audience may see, newest first.
@@ -99,4 +100,26 @@ pub fn backend<'a>(environment: &'a EnvironmentSpec, driver: &str) -> Option<(&'
 pub fn offerings(graph: &Graph, audience: &Audience) -> Vec<Arc<Record>> {
     let query = Query { predicate: Predicate::equals("kind", "offering"), ..Query::default() };
     graph.query(audience, &query).records
+}
+
+/// The plan as it is today, frozen for the life of the instance.
+///
+/// # Errors
+/// A problem at `plan` that names what there is.
+pub(crate) fn frozen_plan(spec: &OfferingSpec, wish: Option<&str>) -> Result<Option<FrozenPlan>> {
+    let chosen = match wish {
+        Some(name) => spec.plans.iter().find(|plan| plan.name == name),
+        None => spec.plans.iter().find(|plan| plan.default).or_else(|| spec.plans.first()),
+    };
+    match (chosen, wish) {
+        (Some(plan), _) => {
+            Ok(Some(FrozenPlan { name: plan.name.clone(), limits: plan.limits.clone(), price: plan.price.clone() }))
+        }
+        (None, None) => Ok(None),
+        (None, Some(name)) => {
+            let names: Vec<&str> = spec.plans.iter().map(|plan| plan.name.as_str()).collect();
+            let mend = format!("Choose one of: {}.", names.join(", "));
+            Err(Error::Invalid(vec![Problem::new("order.plan", "plan", format!("There is no plan {name:?}"), mend)]))
+        }
+    }
 }

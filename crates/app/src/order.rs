@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::driver::Secret;
+use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::offering;
 use crate::policy::{Action, Subject};
@@ -19,7 +20,7 @@ use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::usage::UsageReading;
 use loggia_model::version::Range;
-use loggia_model::{Document, Micros, Problem, Record, Ref, Source, Uid};
+use loggia_model::{Document, Micros, Record, Ref, Source, Uid};
 use loggia_store::{NewWork, WorkClass};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -182,12 +183,19 @@ impl Order {
             let message = format!("There is no offering {:?}", input.offering);
             Error::invalid("order.offering", "offering", message, "See what is offered: loggia get offerings.")
         })?;
-        let release = offering::release_for(graph, audience, &input.offering, input.release.as_deref())?;
+        let wish = input.release.as_deref();
+        let release = offering::release_for(graph, audience, &input.offering, wish)?;
+        let release = effects::open_release(graph, audience, release, wish, ctx.now);
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
         let environment = environment(graph, audience, input, &driver)?;
         let offered: OfferingSpec = offering.spec()?;
-        let plan = plan(&offered, input.plan.as_deref())?;
+        let plan = offering::frozen_plan(&offered, input.plan.as_deref())?;
+        if self.past.is_none() {
+            let (offering, release) = (offering.reference.name(), release.reference.name());
+            let plan = plan.as_ref().map(|plan| plan.name.as_str());
+            effects::may_get(graph, &Wanted { team: &team, offering, release, plan }, ctx.now)?;
+        }
         Ok(Found {
             team,
             release,
@@ -377,23 +385,4 @@ fn environment(graph: &Graph, audience: &Audience, input: &OrderInput, driver: &
         ));
     }
     Ok(name)
-}
-
-/// The plan as it is today, frozen for the life of the instance.
-pub(crate) fn plan(spec: &OfferingSpec, wish: Option<&str>) -> Result<Option<FrozenPlan>> {
-    let chosen = match wish {
-        Some(name) => spec.plans.iter().find(|plan| plan.name == name),
-        None => spec.plans.iter().find(|plan| plan.default).or_else(|| spec.plans.first()),
-    };
-    match (chosen, wish) {
-        (Some(plan), _) => {
-            Ok(Some(FrozenPlan { name: plan.name.clone(), limits: plan.limits.clone(), price: plan.price.clone() }))
-        }
-        (None, None) => Ok(None),
-        (None, Some(name)) => {
-            let names: Vec<&str> = spec.plans.iter().map(|plan| plan.name.as_str()).collect();
-            let mend = format!("Choose one of: {}.", names.join(", "));
-            Err(Error::Invalid(vec![Problem::new("order.plan", "plan", format!("There is no plan {name:?}"), mend)]))
-        }
-    }
 }

@@ -64,6 +64,7 @@ impl Publishing<'_> {
     /// # Errors
     /// [`Error::Refused`] for other content under a name that was published before; as [`Publishing::publish`].
     pub(crate) fn begin(&self, prepared: &Prepared) -> Result<Option<ReleaseStatus>> {
+        crate::ending::begin(self.graph, prepared)?;
         if prepared.kind != "Release" {
             return Ok(None);
         }
@@ -92,6 +93,7 @@ impl Publishing<'_> {
     /// # Errors
     /// [`Error::Refused`] for another content of a published release; as [`Publishing::publish`].
     pub(crate) fn change(&self, before: &Record, prepared: &Prepared) -> Result<Option<ReleaseStatus>> {
+        crate::ending::change(self.graph, before, prepared, self.now)?;
         if prepared.kind != "Release" {
             return Ok(None);
         }

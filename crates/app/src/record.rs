@@ -50,7 +50,7 @@ impl Command for Apply {
                 seen.apply(&[change]);
             }
         }
-        let problems = missing_references(&self.prepared, |target| is_seen(&seen, &ctx.caller.audience, target));
+        let problems = missing_references(&self.prepared, graph, |target| is_seen(&seen, &ctx.caller.audience, target));
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
@@ -197,13 +197,17 @@ fn ordered(before: &Record) -> Result<()> {
 }
 
 /// References of our own kinds that lead nowhere. Those of the catalog may dangle, as in Backstage.
-pub fn missing_references(prepared: &[Prepared], is_there: impl Fn(&Ref) -> bool) -> Vec<Problem> {
+pub fn missing_references(prepared: &[Prepared], graph: &Graph, is_there: impl Fn(&Ref) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|k| k.api_versions.iter().any(|v| v.starts_with("loggia.dev/")))
         else {
             continue;
         };
+        // The plan by which something goes away stays when it is gone.
+        if graph.get(&one.reference).is_some_and(|record| crate::ending::holds(record)) {
+            continue;
+        }
         let document = one.document();
         for relation in (kind.relations)(&document) {
             if !is_there(&relation.target) {
@@ -267,6 +271,10 @@ impl Command for Delete {
         }
         owned_here(&record)?;
         not_registered(&record)?;
+        if crate::ending::holds(&record) {
+            let message = "People were told of it, so it stays in the history of what it is about.";
+            return Err(Error::refused("ending.told", message, "Give it up instead, while it has not taken effect."));
+        }
         let users = live_dependants(graph, &record.reference);
         if !users.is_empty() {
             let named = users.iter().find(|user| visible(graph, &ctx.caller.audience, user).is_ok());

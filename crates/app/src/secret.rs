@@ -20,6 +20,8 @@ const FINGERPRINT: &str = "secret-key-fingerprint";
 pub struct SecretBox {
     cipher: XChaCha20Poly1305,
     key_id: String,
+    /// A key of its own for addresses that nobody can guess.
+    addresses: [u8; 32],
     ids: Arc<dyn Ids>,
 }
 
@@ -27,7 +29,14 @@ impl SecretBox {
     /// With a key of 32 bytes.
     pub fn new(key: &[u8; 32], ids: Arc<dyn Ids>) -> SecretBox {
         let key_id = hex(&Sha256::digest([b"loggia key ", key.as_slice()].concat())[..8]);
-        SecretBox { cipher: XChaCha20Poly1305::new(&(*key).into()), key_id, ids }
+        let addresses = Sha256::digest([b"loggia addresses ", key.as_slice()].concat()).into();
+        SecretBox { cipher: XChaCha20Poly1305::new(&(*key).into()), key_id, addresses, ids }
+    }
+
+    /// The part of an address that nobody can guess: the same for the same thing, as long as the key is the same.
+    pub fn address_key(&self, what: &str) -> String {
+        let inner = Sha256::digest([&self.addresses, what.as_bytes()].concat());
+        hex(&Sha256::digest([&self.addresses, inner.as_slice()].concat())[..16])
     }
 
     /// Refuses to go on when the database was sealed with another key.

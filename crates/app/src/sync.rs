@@ -292,7 +292,7 @@ impl Deciding<'_> {
         let is_there = |target: &Ref| {
             added.contains(target) || self.graph.get(target).is_some_and(|record| !removed.contains(&record.uid))
         };
-        let problems = missing_references(prepared, is_there);
+        let problems = missing_references(prepared, self.graph, is_there);
         self.report.problems.extend(problems);
     }
 
@@ -308,7 +308,7 @@ pub(crate) fn let_go(graph: &Graph, records: &[Arc<Record>], changes: &mut Chang
     let mut kept = Vec::new();
     for record in records {
         let users = live_dependants(graph, &record.reference);
-        if users.is_empty() {
+        if users.is_empty() && !crate::ending::holds(record) {
             changes.remove(&format!("{}.removed", record.reference.kind()), record.uid, Value::Null);
         } else {
             keep(record, &users, changes);
@@ -322,8 +322,11 @@ fn keep(record: &Record, users: &[Ref], changes: &mut Changes) {
     if has_condition(record, SOURCE_GONE) {
         return;
     }
-    let count = users.len();
-    let message = format!("The file that describes it is gone, but {count} running things still stand on it.");
+    let why = match users.len() {
+        0 => "people were told of it".to_owned(),
+        count => format!("{count} running things still stand on it"),
+    };
+    let message = format!("The file that describes it is gone, but {why}.");
     let condition = json!({"type": SOURCE_GONE, "status": "True", "reason": "FileRemoved", "message": message});
     let mut status = record.parse_status();
     if !status.is_object() {

@@ -9,7 +9,7 @@ use crate::driver::Observation;
 use crate::error::{Error, Result};
 use crate::observation;
 use crate::offering;
-use crate::order::{plan, start};
+use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::schema;
@@ -166,7 +166,7 @@ impl TakeOver {
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        let plan = plan(&offered, self.input.plan.as_deref())?;
+        let plan = offering::frozen_plan(&offered, self.input.plan.as_deref())?;
         Ok(Wish { release: release.reference.name().to_owned(), plan, inputs })
     }
 }

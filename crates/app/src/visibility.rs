@@ -2,7 +2,7 @@
 
 use crate::offering::publication;
 use loggia_graph::{Facts, describe};
-use loggia_model::{Document, Record, Scope};
+use loggia_model::{Document, Record, Ref, Scope};
 
 /// What the graph holds of a record: as its kind says, but a release that is not published is seen by the product team
 /// and the owners of its offering only.
@@ -10,6 +10,13 @@ pub fn facts(record: &Record, document: &Document) -> Facts {
     let mut facts = describe(record, document);
     if record.reference.kind() == "release" && !publication(record).is_settled() {
         facts.scopes = vec![Scope::Product, Scope::Drafts(document.spec_text("offering").to_lowercase().into())];
+    }
+    // Until people are told, it is for those who plan it.
+    if record.reference.kind() == "ending" && !crate::ending::holds(record) {
+        let subject = Ref::parse(document.spec_text("subject"), None, "default").ok();
+        let offering = subject.and_then(|subject| loggia_model::kinds::ending::offering_of(&subject));
+        let drafts = offering.map(|name| Scope::Drafts(name.to_lowercase().into()));
+        facts.scopes = std::iter::once(Scope::Product).chain(drafts).collect();
     }
     facts
 }

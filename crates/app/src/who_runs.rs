@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::ending;
 use crate::error::{Error, Result};
 use crate::estate::unknown_after_days;
 use crate::near;
@@ -62,6 +63,9 @@ pub struct WhoRunsRow {
     /// Why its release was withdrawn; empty when it was not.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub withdrawn: String,
+    /// What becomes of it: going away, off on a day, or gone (proved); empty when it is simply available.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub ending: String,
     /// Nobody here knows the team: its name is only what was reported.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub unknown_team: bool,
@@ -127,7 +131,9 @@ impl App {
         });
         let release = Some(&status.applied).filter(|name| !name.is_empty());
         let release = release.and_then(|name| graph.get(&Ref::new("release", "default", name)));
+        let ends = ending::of_instance(graph, &spec, &status.applied, self.now());
         Some(WhoRunsRow {
+            ending: ends.first().map(|one| one.standing(self.now()).to_string()).unwrap_or_default(),
             withdrawn: release.and_then(|release| offering::withdrawn(release)).unwrap_or_default(),
             unknown_team: group.is_none(),
             instance: record.reference.clone(),

@@ -39,6 +39,13 @@ fn needed(graph: &Graph, action: Action, document: &Document) -> (Action, Subjec
             let offering = graph.get(&Ref::new("offering", "default", document.spec_text("offering")));
             (action, offering.map(|record| subject_of(&record.parse())).unwrap_or_default())
         }
+        // What goes away is planned by those who offer it.
+        "ending" => {
+            let subject = Ref::parse(document.spec_text("subject"), None, DEFAULT_NAMESPACE).ok();
+            let offering = subject.and_then(|subject| loggia_model::kinds::ending::offering_of(&subject));
+            let record = offering.and_then(|name| graph.get(&Ref::new("offering", "default", &name)));
+            (action, record.map(|record| subject_of(&record.parse())).unwrap_or_default())
+        }
         _ => (action, subject_of(document)),
     }
 }
@@ -113,7 +120,7 @@ fn instead(caller: &Caller) -> String {
 /// alone gives such names.
 fn is_narrow(document: &Document) -> bool {
     let kind = document.reference();
-    let drafted = matches!(kind.kind(), "offering" | "release");
+    let drafted = matches!(kind.kind(), "offering" | "release" | "ending");
     let scopes = Kind::find(document.kind()).map(|kind| (kind.scopes)(document)).unwrap_or_default();
     !drafted && !scopes.contains(&Scope::Company)
 }

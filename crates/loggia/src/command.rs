@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, estate, export, open, order, output, records, release, run as ask, secrets, take_over,
-    upgrade,
+    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
+    take_over, upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -54,6 +54,9 @@ pub enum Command {
     Publish(release::PublishArgs),
     /// Withdraws a release: nobody gets it any more, and where it runs it stays
     Yank(release::YankArgs),
+    /// What goes away: planning it, telling people, and seeing whom it concerns
+    #[command(subcommand)]
+    Ending(ending::EndingCommand),
     /// Tells who runs an offering: team, environment, version, since, last seen, contact
     WhoRuns(estate::WhoRunsArgs),
     /// Reports something that runs; one line in a pipeline
@@ -161,6 +164,7 @@ fn client(command: Command) -> Result<()> {
         Command::Reveal(args) => ask(order::reveal(args)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),
+        Command::Ending(command) => ask(ending::ending(command)),
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Observe(args) => ask(estate::observe(args)),
         Command::Enrol(args) => ask(estate::enrol(args)),

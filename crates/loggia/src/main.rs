@@ -10,6 +10,7 @@ mod driver;
 mod exit;
 mod logs;
 mod printed;
+mod public;
 mod serve;
 mod settings;
 

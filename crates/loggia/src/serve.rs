@@ -1,6 +1,7 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
+use crate::public::Public;
 use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
 use loggia_app::adopt::Adoptions;
@@ -149,6 +150,7 @@ impl Server {
         let state = WebState::new(Arc::clone(&app), settings.admin_token.as_deref(), Arc::clone(&sources));
         let repositories = GitDoor::new(settings.data.join("repositories"));
         let mut state = state.with_git(Arc::new(repositories)).with_open_metrics(settings.open_metrics);
+        state = state.with_open_eol(settings.public.contains(&Public::EndOfLife));
         // What is no address was refused above.
         state = state.behind(settings.trusted_proxies.iter().filter_map(|text| text.parse().ok()).collect());
         if let Some(oidc) = settings.oidc.clone() {

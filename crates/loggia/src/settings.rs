@@ -1,5 +1,6 @@
 //! Settings of the server: flags over environment over file, in one struct.
 
+use crate::public::Public;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use loggia_app::adopt::Place;
@@ -97,6 +98,9 @@ pub struct ServeArgs {
     #[arg(long, env = "LOGGIA_OPEN_METRICS", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
     pub open_metrics: Option<bool>,
+    /// What everybody who reaches the server may read without signing in: end-of-life (/api/eol); nothing else yet.
+    #[arg(long, value_enum, value_name = "WHAT", env = "LOGGIA_PUBLIC", value_delimiter = ',')]
+    pub public: Vec<Public>,
     /// Nothing can be changed by people and programs.
     #[arg(long, env = "LOGGIA_READ_ONLY", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
@@ -147,6 +151,8 @@ pub struct ServeSettings {
     pub trusted_proxies: Vec<String>,
     /// Whether everybody may read the figures.
     pub open_metrics: bool,
+    /// What everybody may read.
+    pub public: Vec<Public>,
     /// Whether nothing can be changed through the doors.
     pub read_only: bool,
     /// Form of the log.
@@ -185,6 +191,7 @@ impl ServeArgs {
             oidc_username_claim: self.oidc_username_claim.or(file.oidc_username_claim),
             trusted_proxy: list(self.trusted_proxy, file.trusted_proxy),
             open_metrics: self.open_metrics.or(file.open_metrics),
+            public: if self.public.is_empty() { file.public } else { self.public },
             read_only: self.read_only.or(file.read_only),
             log_format: self.log_format.or(file.log_format),
         })
@@ -225,6 +232,7 @@ impl ServeArgs {
             oidc,
             trusted_proxies: self.trusted_proxy,
             open_metrics: self.open_metrics.unwrap_or_default(),
+            public: self.public,
             read_only: self.read_only.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
         }

@@ -6,7 +6,9 @@
 pub mod backstage;
 pub mod canonical;
 pub mod contract;
+pub mod day;
 pub mod document;
+pub mod ending;
 pub mod event;
 pub mod field;
 pub mod flatten;
@@ -31,7 +33,9 @@ pub mod usage;
 pub mod version;
 pub mod yaml;
 
+pub use day::Day;
 pub use document::Document;
+pub use ending::{EndingRule, EndingState, EndingStatus};
 pub use event::{Actor, Event};
 pub use kind::Kind;
 pub use problem::{Problem, Refusal};

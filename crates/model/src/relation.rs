@@ -10,18 +10,21 @@ use serde::{Serialize, Serializer};
 pub struct RelationType(pub u8);
 
 /// Every relation type with its inverse, in order of names.
-const NAMES: [(&str, &str); 26] = [
+const NAMES: [(&str, &str); 30] = [
     ("apiConsumedBy", "consumesApi"),
     ("apiProvidedBy", "providesApi"),
     ("childOf", "parentOf"),
     ("consumesApi", "apiConsumedBy"),
     ("dependencyOf", "dependsOn"),
     ("dependsOn", "dependencyOf"),
+    ("endedBy", "ends"),
+    ("ends", "endedBy"),
     ("hasInstance", "instanceOf"),
     ("hasMember", "memberOf"),
     ("hasOffering", "offeringOf"),
     ("hasPart", "partOf"),
     ("hasRelease", "releaseOf"),
+    ("hasReplacement", "replaces"),
     ("hosts", "runsIn"),
     ("instanceOf", "hasInstance"),
     ("memberOf", "hasMember"),
@@ -35,6 +38,7 @@ const NAMES: [(&str, &str); 26] = [
     ("providesApi", "apiProvidedBy"),
     ("ranBy", "runsRelease"),
     ("releaseOf", "hasRelease"),
+    ("replaces", "hasReplacement"),
     ("runsIn", "hosts"),
     ("runsRelease", "ranBy"),
 ];
@@ -52,46 +56,54 @@ impl RelationType {
     pub const DEPENDENCY_OF: RelationType = RelationType(4);
     /// `dependsOn`.
     pub const DEPENDS_ON: RelationType = RelationType(5);
+    /// `endedBy`.
+    pub const ENDED_BY: RelationType = RelationType(6);
+    /// `ends`.
+    pub const ENDS: RelationType = RelationType(7);
     /// `hasInstance`.
-    pub const HAS_INSTANCE: RelationType = RelationType(6);
+    pub const HAS_INSTANCE: RelationType = RelationType(8);
     /// `hasMember`.
-    pub const HAS_MEMBER: RelationType = RelationType(7);
+    pub const HAS_MEMBER: RelationType = RelationType(9);
     /// `hasOffering`.
-    pub const HAS_OFFERING: RelationType = RelationType(8);
+    pub const HAS_OFFERING: RelationType = RelationType(10);
     /// `hasPart`.
-    pub const HAS_PART: RelationType = RelationType(9);
+    pub const HAS_PART: RelationType = RelationType(11);
     /// `hasRelease`.
-    pub const HAS_RELEASE: RelationType = RelationType(10);
+    pub const HAS_RELEASE: RelationType = RelationType(12);
+    /// `hasReplacement`.
+    pub const HAS_REPLACEMENT: RelationType = RelationType(13);
     /// `hosts`.
-    pub const HOSTS: RelationType = RelationType(11);
+    pub const HOSTS: RelationType = RelationType(14);
     /// `instanceOf`.
-    pub const INSTANCE_OF: RelationType = RelationType(12);
+    pub const INSTANCE_OF: RelationType = RelationType(15);
     /// `memberOf`.
-    pub const MEMBER_OF: RelationType = RelationType(13);
+    pub const MEMBER_OF: RelationType = RelationType(16);
     /// `offeringOf`.
-    pub const OFFERING_OF: RelationType = RelationType(14);
+    pub const OFFERING_OF: RelationType = RelationType(17);
     /// `ownedBy`.
-    pub const OWNED_BY: RelationType = RelationType(15);
+    pub const OWNED_BY: RelationType = RelationType(18);
     /// `ownerOf`.
-    pub const OWNER_OF: RelationType = RelationType(16);
+    pub const OWNER_OF: RelationType = RelationType(19);
     /// `parentOf`.
-    pub const PARENT_OF: RelationType = RelationType(17);
+    pub const PARENT_OF: RelationType = RelationType(20);
     /// `partOf`.
-    pub const PART_OF: RelationType = RelationType(18);
+    pub const PART_OF: RelationType = RelationType(21);
     /// `promotedFrom`.
-    pub const PROMOTED_FROM: RelationType = RelationType(19);
+    pub const PROMOTED_FROM: RelationType = RelationType(22);
     /// `promotesTo`.
-    pub const PROMOTES_TO: RelationType = RelationType(20);
+    pub const PROMOTES_TO: RelationType = RelationType(23);
     /// `providesApi`.
-    pub const PROVIDES_API: RelationType = RelationType(21);
+    pub const PROVIDES_API: RelationType = RelationType(24);
     /// `ranBy`.
-    pub const RAN_BY: RelationType = RelationType(22);
+    pub const RAN_BY: RelationType = RelationType(25);
     /// `releaseOf`.
-    pub const RELEASE_OF: RelationType = RelationType(23);
+    pub const RELEASE_OF: RelationType = RelationType(26);
+    /// `replaces`.
+    pub const REPLACES: RelationType = RelationType(27);
     /// `runsIn`.
-    pub const RUNS_IN: RelationType = RelationType(24);
+    pub const RUNS_IN: RelationType = RelationType(28);
     /// `runsRelease`.
-    pub const RUNS_RELEASE: RelationType = RelationType(25);
+    pub const RUNS_RELEASE: RelationType = RelationType(29);
 
     /// Finds a type by its name, in any case.
     pub fn find(name: &str) -> Option<RelationType> {

@@ -7,6 +7,11 @@ use axum::response::{IntoResponse, Response};
 use loggia_app::{Door, Error};
 use serde_json::{Value, json};
 
+/// The type of the problem that something is off on trial before it goes away: no fault, and no limit of how often.
+pub const BROWNOUT: &str = "urn:loggia:problem:brownout";
+/// The type of the problem that something went away for good.
+pub const GONE: &str = "urn:loggia:problem:gone";
+
 /// An error on its way out.
 #[derive(Debug)]
 pub struct Reply(pub Error);
@@ -37,6 +42,8 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Invalid(_) => StatusCode::BAD_REQUEST,
+        Error::Gone(_) => StatusCode::GONE,
+        Error::Paused(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -67,6 +74,13 @@ pub fn problem(error: &Error) -> Value {
     match error {
         Error::Invalid(problems) => body["problems"] = json!(problems),
         Error::Refused(refusal) => body["refusal"] = json!(refusal),
+        Error::Gone(ended) | Error::Paused(ended) => {
+            let gone = matches!(error, Error::Gone(_));
+            body["type"] = json!(if gone { GONE } else { BROWNOUT });
+            body["title"] = json!(if gone { "Gone for good" } else { "Off on trial" });
+            body["refusal"] = json!(ended.refusal);
+            body["successor"] = json!(ended.successor);
+        }
         _ => {}
     }
     body
@@ -82,6 +96,12 @@ impl IntoResponse for Reply {
         }
         if matches!(self.0, Error::Unavailable(_)) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Error::Paused(ended) = &self.0 {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(ended.wait));
+        }
+        if let Error::Gone(ended) | Error::Paused(ended) = &self.0 {
+            crate::ending::tell_successor(headers, ended.successor.as_ref());
         }
         response
     }

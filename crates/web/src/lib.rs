@@ -11,7 +11,9 @@ pub mod backstage;
 pub mod brand;
 pub mod caller;
 pub mod design;
+pub mod ending;
 pub mod error;
+pub mod feeds;
 pub mod git;
 pub mod operating;
 pub mod pages;
@@ -46,6 +48,7 @@ impl Doors {
         let doors = Router::new()
             .merge(auth::routes())
             .merge(backstage::routes())
+            .merge(feeds::routes())
             .merge(operating::closed_routes())
             .merge(pages::routes(&state))
             .layer(Gate::closed(&state).patient());

@@ -52,6 +52,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Whether everybody may see the figures.
     pub open_metrics: bool,
+    /// Whether everybody may read the ends of what is offered, in the shape of endoflife.date.
+    pub open_eol: bool,
 }
 
 impl WebState {
@@ -71,6 +73,7 @@ impl WebState {
             git: None,
             metrics: Arc::default(),
             open_metrics: false,
+            open_eol: false,
         }))
     }
 
@@ -85,6 +88,13 @@ impl WebState {
     #[must_use]
     pub fn behind(mut self, proxies: Vec<Network>) -> WebState {
         Arc::make_mut(&mut self.0).proxies = proxies.into();
+        self
+    }
+
+    /// Whether everybody may read the ends of what is offered.
+    #[must_use]
+    pub fn with_open_eol(mut self, open: bool) -> WebState {
+        Arc::make_mut(&mut self.0).open_eol = open;
         self
     }
 

@@ -34,21 +34,21 @@ fn deadline(key: &str, kind: &str, time: Micros, turn: i64) -> Due {
     Due { key: key.into(), time, kind: kind.into(), subject: None, payload: json!(turn) }
 }
 
-fn fired(due: &Due, _: &Graph, _: &Ctx<'_>) -> Result<Changes> {
+fn fired(due: &Due, _: &Graph, _: &Facts, _: &Ctx<'_>) -> Result<Changes> {
     let mut changes = Changes::default();
     changes.note("test.fired", None, json!([due.key, due.payload]));
     Ok(changes)
 }
 
 /// Fires, and comes again ten minutes later.
-fn again(due: &Due, graph: &Graph, ctx: &Ctx<'_>) -> Result<Changes> {
-    let mut changes = fired(due, graph, ctx)?;
+fn again(due: &Due, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+    let mut changes = fired(due, graph, facts, ctx)?;
     let turn = due.payload.as_i64().unwrap_or_default() + 1;
     changes.due.push(Due { time: Micros(ctx.now.0 + 600 * SECOND), payload: json!(turn), ..due.clone() });
     Ok(changes)
 }
 
-fn never(_: &Due, _: &Graph, _: &Ctx<'_>) -> Result<Changes> {
+fn never(_: &Due, _: &Graph, _: &Facts, _: &Ctx<'_>) -> Result<Changes> {
     Err(Error::Conflict("It cannot be done.".into()))
 }
 

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod due;
+mod ending;
 mod estate;
 mod gone;
 mod harness;

@@ -64,6 +64,8 @@ fn document(kind: &str, name: &str, title: &str) -> Value {
         "API" => json!({"type": "openapi", "lifecycle": "production", "owner": "red", "definition": "{}"}),
         "Component" => json!({"type": "service", "lifecycle": "production", "owner": "red"}),
         "Domain" | "System" => json!({"owner": "red"}),
+        "Ending" => json!({"subject": "offering:cache", "reason": "r", "replacement": "none", "preset": "aip-181",
+            "dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
         "Environment" => json!({"product": "yard", "type": "development", "owner": "red", "backends": {}}),
         "Group" => json!({"type": "team", "children": [], "members": ["bob"]}),
         "Instance" => json!({"offering": "cache", "step": "observed", "team": "red", "environment": "dev"}),
@@ -80,7 +82,7 @@ fn document(kind: &str, name: &str, title: &str) -> Value {
     };
     let version = match kind {
         "Template" => "scaffolder.backstage.io/v1beta3",
-        "Environment" | "Instance" | "Offering" | "Product" | "Release" => "loggia.dev/v1",
+        "Ending" | "Environment" | "Instance" | "Offering" | "Product" | "Release" => "loggia.dev/v1",
         _ => "backstage.io/v1alpha1",
     };
     let namespace = if kind == "Instance" { "red" } else { "default" };
@@ -126,6 +128,7 @@ const TABLE: &str = "            nobody   member   owner    product  admin    se
 API         ---      ---      cud      cud      cud      cud
 Component   ---      ---      cud      cud      cud      cud
 Domain      ---      ---      cud      cud      cud      cud
+Ending      ---      ---      cud      cud      cud      cu-
 Environment ---      ---      ---      ---      cud      ---
 Group       ---      ---      ---      ---      cud      ---
 Instance    ---      ---      ---      ---      cud      ---

@@ -72,6 +72,8 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
         let team = text(row, "/team");
         let contact = text(row, "/contact");
         let version = Some(text(row, "/version")).filter(|version| !version.is_empty());
+        let ends = Some(text(row, "/ending")).filter(|word| !word.is_empty());
+        let phase = ends.map_or_else(|| text(row, "/phase"), |word| format!("{}, {word}", text(row, "/phase")));
         let withdrawn = if text(row, "/withdrawn").is_empty() { "" } else { " (withdrawn)" };
         let mut cells = vec![
             team.rsplit('/').next().unwrap_or(&team).to_owned(),
@@ -80,7 +82,7 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
             version.unwrap_or_else(|| "unknown".to_owned()) + withdrawn,
         ];
         cells.extend([day(row, "/since"), day(row, "/lastSeen"), contact.replace("user:default/", "")]);
-        cells.extend([text(row, "/step"), text(row, "/knownBy"), text(row, "/phase")]);
+        cells.extend([text(row, "/step"), text(row, "/knownBy"), phase]);
         table.rows.push(cells);
     }
     let names: Vec<String> = items(&answer).map(|row| text(row, "/instance")).collect();

@@ -4,6 +4,7 @@ pub mod access;
 pub mod adopt;
 pub mod apply;
 pub mod credentials;
+pub mod ending;
 pub mod estate;
 pub mod export;
 mod follow;

@@ -4,6 +4,7 @@ mod api;
 mod catalog;
 mod component;
 mod domain;
+pub mod ending;
 pub mod environment;
 mod group;
 pub mod instance;
@@ -20,6 +21,7 @@ mod user;
 pub mod visibility;
 
 pub use catalog::CatalogKind;
+pub use ending::EndingSpec;
 pub use environment::EnvironmentSpec;
 pub use instance::InstanceSpec;
 pub use offering::OfferingSpec;
@@ -44,6 +46,7 @@ pub static ALL: &[&Kind] = &[
     &release::KIND,
     &environment::KIND,
     &instance::KIND,
+    &ending::KIND,
 ];
 
 /// What Backstage demands of its nine kinds.

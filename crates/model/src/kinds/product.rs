@@ -3,9 +3,10 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
-use crate::{Document, Kind, Problem, Ref, RelationType};
+use crate::{Document, EndingRule, Kind, Problem, Ref, RelationType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// After how many days without a sign of life an instance counts as unknown, when nobody says otherwise.
@@ -35,6 +36,9 @@ pub struct ProductSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3650))]
     pub unknown_after_days: Option<u32>,
+    /// Own rules of how much notice an ending gives, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ending_rules: BTreeMap<String, EndingRule>,
 }
 
 /// How a product looks.

@@ -137,6 +137,24 @@ spec:
   inputs: {contact: kees}
   contact: kees@example.com
   component: berth-planner
+---
+apiVersion: loggia.dev/v1
+kind: Ending
+metadata: {name: postgres-small}
+spec:
+  subject: offering:postgres
+  plan: small
+  reason: Nobody needs it so small any more.
+  replacement: none
+  guide: https://example.com/moving
+  preset: kubernetes
+  dates:
+    announced: 2026-12-01
+    effective: 2027-01-01
+    closedToNew: 2027-06-01
+    brownouts: [{from: "2027-09-07T10:00:00Z", to: "2027-09-07T12:00:00Z", scope: orders}]
+    closedToUpdates: 2027-11-01
+    off: 2027-12-31
 "##;
 
 /// The documents, in the order of the registry.

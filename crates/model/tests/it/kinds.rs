@@ -1,7 +1,9 @@
 //! The contract of all kinds.
 
 use crate::examples;
-use loggia_model::kinds::{ALL, CATALOG, EnvironmentSpec, InstanceSpec, OfferingSpec, ProductSpec, ReleaseSpec};
+use loggia_model::kinds::{
+    ALL, CATALOG, EndingSpec, EnvironmentSpec, InstanceSpec, OfferingSpec, ProductSpec, ReleaseSpec,
+};
 use loggia_model::{Document, Kind, Ref, Scope, canonical, kind};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -89,6 +91,7 @@ fn a_field_of_a_newer_server_is_read_over() {
         let mut spec = document.spec().expect("spec").clone();
         spec["fieldOfTomorrow"] = json!(true);
         let read = match document.kind() {
+            "Ending" => serde_json::from_value::<EndingSpec>(spec).err(),
             "Environment" => serde_json::from_value::<EnvironmentSpec>(spec).err(),
             "Instance" => serde_json::from_value::<InstanceSpec>(spec).err(),
             "Offering" => serde_json::from_value::<OfferingSpec>(spec).err(),
@@ -199,6 +202,12 @@ fn the_rules_of_our_kinds_hold() {
         "properties": {"b": {"type": "string", "writeOnly": true}}}}});
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"] = hidden), ["release.secret"]);
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"]["type"] = json!(5))[0], "release.contract");
+    assert_eq!(rules("Ending", |d| d["spec"]["subject"] = json!("component:a")), ["ending.subject"]);
+    assert_eq!(rules("Ending", |d| d["spec"]["subject"] = json!("postgres")), ["reference"]);
+    assert_eq!(rules("Ending", |d| d["spec"]["replacement"] = json!("bucket")), ["ending.replacement"]);
+    assert_eq!(rules("Ending", |d| d["spec"]["dates"]["off"] = json!("2027-10-01")), ["ending.dates"]);
+    let late = json!([{"from": "2027-11-01T10:00:00Z", "to": "2027-11-01T12:00:00Z"}]);
+    assert_eq!(rules("Ending", |d| d["spec"]["dates"]["brownouts"] = late), ["ending.dates"]);
     assert_eq!(rules("Environment", |d| d["spec"]["promotesTo"] = json!("Staging")), ["environment.promotes-to"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["name"] = json!("orders")), ["instance.name"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["namespace"] = json!("other")), ["instance.namespace"]);

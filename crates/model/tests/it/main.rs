@@ -3,6 +3,7 @@
 mod contract_laws;
 mod contracts;
 mod corpus;
+mod endings;
 mod examples;
 mod flatten;
 mod golden;

@@ -20,6 +20,10 @@ const NOT_THERE: &[&str] =
 /// Rules that no schema can say: names that are taken, fields that contradict each other or the rules of their kind:
 /// 409. What the published schema says is 400.
 const CONTRADICTS: &[&str] = &[
+    "ending.dates",
+    "ending.preset",
+    "ending.replacement",
+    "ending.subject",
     "environment.name",
     "environment.promotes-to",
     "field-case",
@@ -84,7 +88,8 @@ impl From<serde_json::Error> for Fault {
 /// The body of an error.
 #[derive(Serialize, JsonSchema)]
 pub struct ProblemDocument {
-    /// Always `about:blank`: the status says what kind it is, and `refusal.rule` or `problems` say which.
+    /// `about:blank`: the status says what kind it is, and `refusal.rule` or `problems` say which. What goes away answers
+    /// with `urn:loggia:problem:brownout` while it is off on trial, and with `urn:loggia:problem:gone` afterwards.
     #[serde(rename = "type")]
     pub kind: String,
     /// The words of the status.
@@ -99,6 +104,9 @@ pub struct ProblemDocument {
     /// The rule that says no, and what would pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
+    /// What to take instead of something that is gone, or off on trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successor: Option<loggia_model::Ref>,
     /// The tag of now, when another one was expected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,

@@ -6,6 +6,7 @@ mod adopt;
 mod call;
 mod cloudevents;
 mod dispatch;
+mod endings;
 mod events;
 mod fault;
 mod forms;

@@ -1,8 +1,12 @@
 //! Ordering.
 
 use super::call::{Call, outcome};
+use super::fault::Fault;
 use super::route::Handled;
+use crate::ending::Subject;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use loggia_app::Outcome;
 use loggia_app::order::OrderInput;
 use loggia_model::{Ref, Uid};
 use schemars::JsonSchema;
@@ -41,14 +45,23 @@ pub struct WouldGet {
 pub async fn order(call: Call) -> Handled {
     let input: OrderInput = call.json()?;
     let dry_run = input.dry_run;
-    let done = call.app().order(&call.caller, input).await?;
+    let offering = Subject(Ref::new("offering", "default", &input.offering));
+    let mut response = match call.app().order(&call.caller, input).await {
+        Ok(done) => ordered(dry_run, &done),
+        Err(error) => Fault::from(error).into_response(),
+    };
+    response.extensions_mut().insert(offering);
+    Ok(response)
+}
+
+fn ordered(dry_run: bool, done: &Outcome) -> Response {
     let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     let operation = done.answer.get("operation").and_then(|id| id.as_str()).map(str::to_owned);
     let body = done.answer.clone();
-    let mut response = outcome(status, &done, body);
+    let mut response = outcome(status, done, body);
     let location = operation.and_then(|id| HeaderValue::from_str(&format!("/api/v1/operations/{id}")).ok());
     if let Some(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    response
 }

@@ -3,8 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases, schema,
-    search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
+    adopt, endings, events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases,
+    schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -26,6 +26,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         own(),
         platform(),
         releases::routes(),
+        endings::routes(),
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),

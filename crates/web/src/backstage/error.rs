@@ -97,6 +97,8 @@ impl From<Error> for Fault {
             Error::NotFound(_) => "NotFoundError",
             Error::Conflict(_) => "ConflictError",
             Error::Refused(_) | Error::Forbidden(_) => "NotAllowedError",
+            Error::Gone(_) => "GoneError",
+            Error::Paused(_) => "ServiceUnavailableError",
             Error::Invalid(_) => "InputError",
             Error::Unauthenticated(_) => "AuthenticationError",
             Error::Unavailable(_) => "ServiceUnavailableError",

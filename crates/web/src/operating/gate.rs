@@ -5,6 +5,7 @@
 
 use super::layers::{self, Told};
 use crate::caller;
+use crate::ending::About;
 use crate::error::Reply;
 use crate::state::WebState;
 use axum::body::Body;
@@ -108,7 +109,19 @@ impl Gate {
         {
             return *refusal;
         }
-        let answer = inner.call(request);
+        let about = if self.closed { About::of(&self.state, &request) } else { None };
+        if let Some(refusal) = about.as_ref().and_then(|about| about.refuses(&request)) {
+            return refusal;
+        }
+        let mut response = self.timely(inner.call(request)).await;
+        if let Some(about) = about {
+            about.tell(&mut response);
+        }
+        response
+    }
+
+    /// The answer, or that it took too long.
+    async fn timely<A: Future<Output = Result<Response, Infallible>>>(self, answer: A) -> Response {
         let Some(patience) = self.patience else {
             let Ok(response) = answer.await;
             return response;

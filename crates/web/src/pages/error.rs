@@ -107,6 +107,8 @@ pub fn fault(error: &Error) -> Fault {
         Error::NotFound(_) => ("This is not here", "You", "Check the address, or search for it above."),
         Error::Conflict(_) => ("Somebody was faster", "You", "Go back, look at the newest state, and do it again."),
         Error::Refused(_) => ("This is not done", "You", ""),
+        Error::Gone(_) => ("This is gone", "You", ""),
+        Error::Paused(_) => ("This is off on trial", "You", ""),
         Error::Invalid(_) => ("Something in it is not right", "You", "Go back and correct it."),
         Error::Unauthenticated(_) => ("Who are you?", "You", "Sign in, or use another token."),
         Error::Forbidden(_) => {
@@ -117,6 +119,7 @@ pub fn fault(error: &Error) -> Fault {
     };
     let (why, mend) = match error {
         Error::Refused(refusal) => (refusal.message.clone(), refusal.mend.clone()),
+        Error::Gone(ended) | Error::Paused(ended) => (ended.refusal.message.clone(), ended.refusal.mend.clone()),
         other => (crate::error::public_text(other), mend.to_owned()),
     };
     Fault { what: what.into(), why, who: who.into(), mend, id: String::new() }

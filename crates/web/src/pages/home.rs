@@ -10,12 +10,13 @@ use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
+use loggia_app::ending::{self, Found};
 use loggia_app::policy::{Action, within};
 use loggia_app::who_runs::WhoRunsRow;
 use loggia_graph::Predicate;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::product::ProductSpec;
-use loggia_model::{Record, time};
+use loggia_model::{Day, Record, Ref, time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,7 +71,11 @@ async fn home(visit: Visit) -> Answer {
     let mut rows: Vec<WhoRunsRow> =
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
     rows.sort_by_key(attention);
-    let mut lines: Vec<Line> = rows.iter().filter_map(line).collect();
+    // What goes away comes before what is only being made.
+    let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 3);
+    let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
+    lines.extend(going_lines(&visit, &rows));
+    lines.extend(others.into_iter().filter_map(line));
     lines.extend(product_lines(&visit).await);
     let versions = team::newest_versions(&visit, &rows);
     lines.extend(newer_lines(&visit, &rows, &versions));
@@ -127,6 +132,29 @@ fn line(row: &WhoRunsRow) -> Option<Line> {
         href: super::instance::href(&row.instance),
         text: format!(" in {} {text}", row.environment),
     })
+}
+
+/// What goes away of what runs: one line for each ending, however many of mine it concerns.
+fn going_lines(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<Line> {
+    let mut mine: BTreeMap<(Day, Ref), (Found, Vec<&WhoRunsRow>)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.ending.is_empty()) {
+        for found in visit.app().endings_of_row(&visit.graph, row) {
+            let key = (found.spec.dates.off, found.record.reference.clone());
+            mine.entry(key).or_insert((found, Vec::new())).1.push(row);
+        }
+    }
+    let now = visit.app().now();
+    let line = |(found, runs): (Found, Vec<&WhoRunsRow>)| Line {
+        state: super::ending::mark(found.state(now)),
+        word: found.standing(now).to_string(),
+        title: ending::subject_words(&found.spec),
+        href: super::ending::href(&found.record.reference),
+        text: match runs.as_slice() {
+            [one] => format!("; {} in {} is concerned. {}", one.name, one.environment, ending::instead(&found.spec)),
+            many => format!("; {} of yours are concerned. {}", many.len(), ending::instead(&found.spec)),
+        },
+    };
+    mine.into_values().map(line).collect()
 }
 
 /// Newer versions of what runs: one line for each thing that is offered, however many run it.

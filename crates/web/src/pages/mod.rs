@@ -7,6 +7,7 @@ mod clone;
 pub mod design;
 pub mod docs;
 pub mod edit;
+pub mod ending;
 pub mod entity;
 pub mod error;
 pub mod files;
@@ -44,6 +45,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(design::routes())
         .merge(docs::routes())
         .merge(edit::routes())
+        .merge(ending::routes())
         .merge(entity::routes())
         .merge(files::routes())
         .merge(get::routes())

@@ -12,6 +12,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
+use loggia_app::ending;
 use loggia_app::offering::{release_status, releases};
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::kinds::offering::Alternative;
@@ -42,6 +43,16 @@ struct OfferingPage {
     use_rows: Vec<UseRow>,
     runs: usize,
     mandatory: String,
+    endings: Vec<Going>,
+}
+
+/// What goes away of it.
+struct Going {
+    what: String,
+    href: String,
+    mark: &'static str,
+    word: String,
+    text: String,
 }
 
 /// One plan.
@@ -107,9 +118,26 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
         use_rows: used_by(&rows),
         runs: rows.len(),
         mandatory: mandatory(&offer),
+        endings: endings(&visit, &record),
         shell,
         offer,
     })
+}
+
+/// What goes away of an offering: all of it, a plan, or one of its versions.
+fn endings(visit: &Visit, record: &Record) -> Vec<Going> {
+    let now = visit.app().now();
+    let versions = releases(&visit.graph, visit.audience(), record.reference.name());
+    let names = std::iter::once(&record.reference).chain(versions.iter().map(|release| &release.reference));
+    let found = names.flat_map(|name| ending::of_subject(&visit.graph, name, now));
+    let one = |found: ending::Found| Going {
+        what: ending::subject_words(&found.spec),
+        href: super::ending::href(&found.record.reference),
+        mark: super::ending::mark(found.state(now)),
+        word: found.standing(now).to_string(),
+        text: format!("{} {}", found.spec.reason, ending::instead(&found.spec)),
+    };
+    found.filter(|found| visit.graph.visible(visit.audience(), &found.record)).map(one).collect()
 }
 
 fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {

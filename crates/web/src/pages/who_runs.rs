@@ -58,6 +58,8 @@ struct RowView {
     release: String,
     /// Why its version was withdrawn.
     withdrawn: String,
+    /// What becomes of it.
+    ending: String,
     since: When,
     seen: When,
     contact: String,
@@ -143,6 +145,7 @@ fn view(visit: &Visit, row: &WhoRunsRow) -> RowView {
         team: row.team_title.clone(),
         team_href: if row.unknown_team { String::new() } else { team::href(&row.team) },
         withdrawn: row.withdrawn.clone(),
+        ending: row.ending.clone(),
         name: row.name.clone(),
         href: instance::href(&row.instance),
         environment: row.environment.clone(),

@@ -65,17 +65,20 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
     let namespace = if path.contains("/instances/") { "booking" } else { namespace };
     let name = match path {
         path if path.starts_with("/get/") && name == "orders" => "postgres",
+        path if path.starts_with("/api/eol/") && name == "orders" => "postgres",
         path if path.starts_with("/teams/") && name == "orders" => "booking",
+        path if path.starts_with("/endings/") && name == "orders" => "postgres-end",
         path if path.contains("/instances/") => instance,
         _ => name,
     };
+    let file = format!("{name}.json");
     let mut path = path.to_owned();
     for (key, value) in [
         ("{kind}", kind),
         ("{plural}", Kind::find(kind).map_or("components", |kind| kind.plural)),
         ("{offering}", if name == "orders" { "postgres" } else { name }),
         ("{release}", if name == "orders" || name == "postgres" { "postgres-1.0.0" } else { name }),
-        ("{verb}", "publish"),
+        ("{verb}", if path.starts_with("/endings/") { "announce" } else { "publish" }),
         ("{output}", "password"),
         ("{user}", if name == "orders" { "bob" } else { name }),
         ("{namespace}", namespace),
@@ -84,6 +87,7 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         ("{page}", "words"),
         ("{*page}", "words"),
         ("{*path}", "logo.svg"),
+        ("{file}", file.as_str()),
         ("{hash}", "0"),
         ("{id}", "00000000-0000-7000-8000-000000000000"),
         ("{uid}", "00000000-0000-7000-8000-000000000000"),

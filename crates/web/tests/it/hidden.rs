@@ -55,7 +55,9 @@ fn told(said: &Said) -> String {
     for word in said.text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"-_:.+".contains(c)) {
         let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
         let number = bare.chars().filter(char::is_ascii_digit).count();
-        let hex = bare.len() == 32 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // The address of a calendar is made from an identity.
+        let key = bare.strip_suffix(".ics").unwrap_or(bare);
+        let hex = key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
         let uid = bare.len() == 36 && bare.matches('-').count() == 4;
         let chance = hex || uid || (bare.starts_with("20") && number >= 8);
         text.push_str(if chance { "~" } else { word });

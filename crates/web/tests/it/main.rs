@@ -5,6 +5,7 @@
 mod audience;
 mod catalog;
 mod doors;
+mod ending;
 mod git;
 mod hidden;
 mod provider;

@@ -23,6 +23,7 @@ fn sample(route: &Route) -> (String, Option<Value>) {
     let release = route.path.contains("/releases/");
     let name = if route.path.contains("instances") { "main.dev" } else { "orders" };
     let name = if release { "postgres-1.0.0" } else { name };
+    let name = if route.path.contains("/endings/") { "postgres-end" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -60,6 +61,10 @@ fn sample(route: &Route) -> (String, Option<Value>) {
         "setSecret" => json!({"value": "x"}),
         "dismissUnmatched" => json!({"keys": ["nothing"]}),
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
+        // What would be refused to whoever may, so that nothing ends.
+        "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
+        "cancelEnding" => json!({"reason": " "}),
+        "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),

@@ -1,0 +1,196 @@
+//! What is decided about endings: announced, moved, given up, agreed to, differed from, taken away.
+
+use super::sweep::next;
+use super::text::plan;
+use super::{Found, evidence};
+use crate::caller::Caller;
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts, Need};
+use crate::error::{Error, Result};
+use crate::record::{owned_here, visible};
+use crate::writing::may_write;
+use loggia_graph::Graph;
+use loggia_model::ending::steps::{By, Ending};
+use loggia_model::ending::{Dates, Exemption};
+use loggia_model::{Day, Micros, Ref};
+use serde_json::{Value, json};
+
+/// What is decided.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// People are told; with a reason when it is an emergency and the notice is too short.
+    Announce {
+        /// Why it is an emergency.
+        emergency: Option<String>,
+    },
+    /// A second person agrees to what is an emergency.
+    Approve,
+    /// It gets other dates.
+    Move {
+        /// The dates.
+        dates: Box<Dates>,
+        /// Why it is an emergency, for earlier ones.
+        emergency: Option<String>,
+    },
+    /// It is given up.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// A team may differ until a day.
+    Exempt {
+        /// The team.
+        team: Ref,
+        /// One instance of it only.
+        instance: Option<Ref>,
+        /// The day on which it ends.
+        until: Day,
+        /// Why.
+        reason: String,
+    },
+    /// It was taken away.
+    Remove,
+}
+
+/// Decides something about an ending.
+pub struct Decide {
+    /// The ending.
+    pub ending: Ref,
+    /// What.
+    pub verb: Verb,
+}
+
+impl Command for Decide {
+    fn name(&self) -> &'static str {
+        match self.verb {
+            Verb::Announce { .. } => "ending.announce",
+            Verb::Approve => "ending.approve",
+            Verb::Move { .. } => "ending.move",
+            Verb::Cancel { .. } => "ending.cancel",
+            Verb::Exempt { .. } => "ending.exempt",
+            Verb::Remove => "ending.remove",
+        }
+    }
+
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        let found = graph.get(&self.ending).and_then(Found::read);
+        let about = found.filter(|_| matches!(self.verb, Verb::Remove));
+        about.and_then(|found| evidence::need(graph, &found)).into_iter().collect()
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let record = visible(graph, &ctx.caller.audience, &self.ending)?;
+        let text = record.parse();
+        may_write(graph, Some(&text), Some(&text), |action, subject| ctx.require(action, subject))?;
+        let broken = || Error::Internal(format!("{} does not fit its type", self.ending));
+        let found = Found::read(&record).ok_or_else(broken)?;
+        let before = plan(graph, &found)?;
+        let after = self.step(graph, facts, ctx, &found, before.clone())?;
+        let state = after.state(ctx.now);
+        let waits = after.status.pending.is_some();
+        let mut changes = Changes::answer(json!({"ending": self.ending, "state": state, "waits": waits}));
+        if after == before {
+            return Ok(changes);
+        }
+        let event = if waits { "ending.asked" } else { self.event() };
+        let data = match after.dates == before.dates {
+            true => Value::Null,
+            false => json!({"dates": {"before": before.dates, "after": after.dates}}),
+        };
+        changes.put(event, draft(&found, &after)?, data);
+        if let Some(entry) = changes.entries.last_mut() {
+            entry.reason = self.reason();
+        }
+        changes.due.push(next(ctx.now, ctx.now));
+        Ok(changes)
+    }
+}
+
+impl Decide {
+    fn event(&self) -> &'static str {
+        match self.verb {
+            Verb::Announce { .. } => "ending.announced",
+            Verb::Approve => "ending.approved",
+            Verb::Move { .. } => "ending.moved",
+            Verb::Cancel { .. } => "ending.cancelled",
+            Verb::Exempt { .. } => "ending.exempted",
+            Verb::Remove => "ending.removed",
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        let said = match &self.verb {
+            Verb::Announce { emergency } | Verb::Move { emergency, .. } => emergency.clone()?,
+            Verb::Cancel { reason } | Verb::Exempt { reason, .. } => reason.clone(),
+            Verb::Approve | Verb::Remove => return None,
+        };
+        Some(said.trim().to_owned()).filter(|said| !said.is_empty())
+    }
+
+    fn step(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>, found: &Found, ending: Ending) -> Result<Ending> {
+        let who = ctx.caller.name();
+        let by = By { who: &who, at: ctx.now };
+        let step = match &self.verb {
+            Verb::Announce { emergency } => ending.announce(by, emergency.as_deref()),
+            Verb::Approve => {
+                owned_here_if_moved(found, &ending)?;
+                if ctx.caller.user().is_none() {
+                    return Err(Error::Forbidden("Only a person agrees to an emergency. Sign in as one.".into()));
+                }
+                ending.approve(by)
+            }
+            Verb::Move { dates, emergency } => {
+                owned_here(&found.record)?;
+                in_order(dates)?;
+                ending.shift((**dates).clone(), by, emergency.as_deref())
+            }
+            Verb::Cancel { reason } => ending.cancel(by, reason),
+            Verb::Exempt { team, instance, until, reason } => {
+                visible(graph, &ctx.caller.audience, team)?;
+                if let Some(instance) = instance {
+                    visible(graph, &ctx.caller.audience, instance)?;
+                }
+                ending.exempt(Exemption {
+                    team: team.to_string(),
+                    instance: instance.as_ref().map(ToString::to_string),
+                    until: *until,
+                    reason: reason.trim().to_owned(),
+                    by: who.clone(),
+                    at: ctx.now,
+                })
+            }
+            Verb::Remove => {
+                let since = Micros(ctx.now.0 - Day(i64::from(ending.rule.quiet)).start().0);
+                let used = evidence::in_use(graph, facts, found, since, ctx.now);
+                ending.remove(by, &used)
+            }
+        };
+        step.map_err(Error::Refused)
+    }
+}
+
+/// Other dates than those of the text can only be written where the text is kept here.
+fn owned_here_if_moved(found: &Found, ending: &Ending) -> Result<()> {
+    let moves = ending.status.pending.as_ref().is_some_and(|pending| pending.dates != ending.dates);
+    if moves { owned_here(&found.record) } else { Ok(()) }
+}
+
+fn in_order(dates: &Dates) -> Result<()> {
+    match dates.faults().into_iter().next() {
+        Some((field, message)) => {
+            Err(Error::invalid("ending.dates", format!("dates.{field}"), message, "Put the dates in order."))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The record of an ending after a decision.
+pub(super) fn draft(found: &Found, after: &Ending) -> Result<Draft> {
+    let status = serde_json::to_value(&after.status)?;
+    if after.dates == found.spec.dates {
+        return Ok(Draft::of(&found.record).with_status(&status));
+    }
+    let mut text = found.record.parse();
+    text.0["spec"]["dates"] = serde_json::to_value(&after.dates)?;
+    Ok(Draft::new(found.record.uid, &text, found.record.source.clone()).with_status(&status))
+}

@@ -1,0 +1,149 @@
+//! Endings: what goes away, who is concerned, what is refused meanwhile, and whether it is really gone.
+//!
+//! Where an ending stands is worked out at each reading from its dates, from what was decided and from the time
+//! ([`loggia_model::ending`]); a sweep tells the history about it, announces what is due, and looks for what is left.
+
+mod decide;
+pub mod effects;
+mod evidence;
+pub mod feed;
+mod sweep;
+mod text;
+mod view;
+
+pub use decide::{Decide, Verb};
+pub use evidence::{Left, LeftUse};
+pub(crate) use sweep::{KEY, KIND, needs, next, sweep};
+pub(crate) use text::{begin, change, holds};
+pub use view::{Concerned, EndingLine, EndingView};
+
+use crate::error::{Error, Result};
+use loggia_graph::{Audience, Graph};
+use loggia_model::ending::Standing;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::offering::{OfferingSpec, Stage};
+use loggia_model::kinds::{EndingSpec, ProductSpec};
+use loggia_model::{EndingRule, EndingState, EndingStatus, Micros, Record, Ref, RelationType};
+use std::sync::Arc;
+
+/// An ending as it is kept.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The record.
+    pub record: Arc<Record>,
+    /// Its plan.
+    pub spec: EndingSpec,
+    /// What was decided about it.
+    pub status: EndingStatus,
+}
+
+impl Found {
+    /// Reads one; none for a text that does not fit the type.
+    pub fn read(record: &Arc<Record>) -> Option<Found> {
+        let spec = record.spec().ok()?;
+        let status = record.typed_status().ok()?;
+        Some(Found { record: Arc::clone(record), spec, status })
+    }
+
+    /// Where it stands at a time.
+    pub fn state(&self, now: Micros) -> EndingState {
+        self.status.state(&self.spec.dates, now)
+    }
+
+    /// What people see at a time.
+    pub fn standing(&self, now: Micros) -> Standing {
+        self.status.standing(&self.spec.dates, now)
+    }
+
+    /// Whether it is about an instance: its offering, the release that it runs, or its plan.
+    pub fn concerns(&self, spec: &InstanceSpec, applied: &str) -> bool {
+        let Some(subject) = self.spec.subject_ref() else { return false };
+        match subject.kind() {
+            "offering" if self.spec.feature.is_some() => false,
+            "offering" => {
+                let plan = spec.plan.as_ref().map(|plan| plan.name.as_str());
+                subject.name().eq_ignore_ascii_case(&spec.offering)
+                    && (self.spec.plan.is_none() || self.spec.plan.as_deref() == plan)
+            }
+            "release" => {
+                let runs = if applied.is_empty() { spec.target.as_deref().unwrap_or_default() } else { applied };
+                subject.name().eq_ignore_ascii_case(runs)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Every ending that an audience may see, in order of names.
+pub fn all(graph: &Graph, audience: &Audience) -> Vec<Found> {
+    graph.of_kind(audience, "ending").filter_map(|record| Found::read(&record)).collect()
+}
+
+/// The endings that people were told of, of exactly this subject, the first to be off first.
+pub fn of_subject(graph: &Graph, subject: &Ref, now: Micros) -> Vec<Found> {
+    let mut found: Vec<Found> = graph
+        .related(&Audience::All, subject, RelationType::ENDED_BY)
+        .iter()
+        .filter_map(Found::read)
+        .filter(|one| one.state(now).is_told())
+        .collect();
+    found.sort_by_key(|one| one.spec.dates.off);
+    found
+}
+
+/// The endings that people were told of and that concern an instance, the first to be off first.
+pub fn of_instance(graph: &Graph, spec: &InstanceSpec, applied: &str, now: Micros) -> Vec<Found> {
+    let runs = if applied.is_empty() { spec.target.as_deref().unwrap_or_default() } else { applied };
+    let subjects = [("offering", spec.offering.as_str()), ("release", runs)];
+    let named = subjects.into_iter().filter(|(_, name)| !name.is_empty());
+    let mut found: Vec<Found> = named
+        .flat_map(|(kind, name)| of_subject(graph, &Ref::new(kind, "default", name), now))
+        .filter(|one| one.concerns(spec, applied))
+        .collect();
+    found.sort_by_key(|one| one.spec.dates.off);
+    found
+}
+
+/// How settled an offering is, or that of a release.
+pub(crate) fn stage(graph: &Graph, subject: &Ref) -> Option<Stage> {
+    let name = loggia_model::kinds::ending::offering_of(subject)?;
+    let record = graph.get(&Ref::new("offering", "default", &name))?;
+    Some(record.spec::<OfferingSpec>().ok()?.stage)
+}
+
+/// The rule that an ending follows.
+///
+/// # Errors
+/// A problem at `preset` that names what there is.
+pub(crate) fn rule(graph: &Graph, spec: &EndingSpec) -> Result<EndingRule> {
+    let offering = spec.offering().map(|name| Ref::new("offering", "default", &name));
+    let offering = offering.and_then(|name| graph.get(&name)?.spec::<OfferingSpec>().ok());
+    let named = offering.and_then(|spec| graph.get(&Ref::new("product", "default", &spec.product)).cloned());
+    let product = named.or_else(|| graph.of_kind(&Audience::All, "product").next());
+    let own = product.and_then(|record| record.spec::<ProductSpec>().ok()).map(|spec| spec.ending_rules);
+    let own = own.unwrap_or_default();
+    EndingRule::named(&own, &spec.preset).ok_or_else(|| {
+        let known = own.keys().map(String::as_str).chain(loggia_model::ending::rule::PRESETS);
+        let mend = format!("Choose one of: {}.", known.collect::<Vec<_>>().join(", "));
+        Error::invalid("ending.preset", "spec.preset", format!("There is no rule {:?}", spec.preset), mend)
+    })
+}
+
+/// What to take instead, in words.
+pub fn instead(spec: &EndingSpec) -> String {
+    match spec.replacement_ref() {
+        Some(other) => format!("Take {} instead.", other.name()),
+        None => "Nothing replaces it.".to_owned(),
+    }
+}
+
+/// What goes away, in words.
+pub fn subject_words(spec: &EndingSpec) -> String {
+    let name = spec.subject_ref().map_or_else(|| spec.subject.clone(), |name| name.name().to_owned());
+    match (&spec.plan, &spec.feature, &spec.rule) {
+        (Some(plan), ..) => format!("the plan {plan} of {name}"),
+        (_, Some(feature), _) => format!("{feature} of {name}"),
+        (.., Some(rule)) => format!("the rule {rule} of {name}"),
+        _ => name,
+    }
+}
