@@ -6,11 +6,10 @@ use crate::error::Result;
 use crate::operation::{Ending, driver_of};
 use crate::order::start;
 use loggia_graph::Graph;
-use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, Verb};
-use loggia_model::{Record, Source, version};
+use loggia_model::{Record, version};
 
 /// The statement that the last upgrade failed.
 const FAILED: &str = "UpgradeFailed";
