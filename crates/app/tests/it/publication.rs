@@ -210,6 +210,20 @@ fn a_number_is_checked_however_a_release_becomes_published() {
 }
 
 #[test]
+fn an_offering_with_releases_is_not_taken_away() {
+    on_each("an_offering_with_releases_is_not_taken_away", |world| async move {
+        platform(&world).await;
+        apply(&world.app, &format!("{QUEUE}---\n{}", release("1.0.0", "s", ""))).await.unwrap();
+        let delete = |reference| Delete { reference, if_match: None, dry_run: false };
+        let offering = || delete(Ref::new("offering", "default", "queue"));
+        let refused = world.app.run(&admin(), offering()).await.unwrap_err();
+        assert_eq!(rule(&refused), "record.in-use");
+        world.app.run(&admin(), delete(named("queue-1.0.0"))).await.unwrap();
+        world.app.run(&admin(), offering()).await.unwrap();
+    });
+}
+
+#[test]
 fn a_repository_publishes_what_it_no_longer_calls_a_draft() {
     on_each("a_repository_publishes_what_it_no_longer_calls_a_draft", |world| async move {
         platform(&world).await;
