@@ -53,6 +53,7 @@ impl Sources {
     /// [`Error::Conflict`] when it is at another commit by now.
     pub async fn confirm(&self, caller: &Caller, location: &str, commit: &str) -> Result<SyncReport> {
         self.app.require(caller, Action::Sync, &Subject::default())?;
+        self.app.writable(caller)?;
         let yes = Confirmation { caller, commit };
         match self.catalogs.as_ref().filter(|catalogs| catalogs.follows(location)) {
             Some(catalogs) => catalogs.confirm(location, yes).await,
@@ -68,6 +69,7 @@ impl Sources {
     /// [`Error::Refused`] for one that is still read.
     pub async fn drop_source(&self, caller: &Caller, location: &str) -> Result<SyncReport> {
         self.app.require(caller, Action::Sync, &Subject::default())?;
+        self.app.writable(caller)?;
         let rows = self.app.store.sources().await?;
         let missing = || Error::NotFound(format!("{location} is not among the sources of this server."));
         let row = rows.into_iter().find(|row| row.location == location).ok_or_else(missing)?;

@@ -160,7 +160,12 @@ impl Deciding<'_> {
 
     fn one(&mut self, prepared: &Prepared) -> Result<()> {
         if let Some(path) = self.chosen.get(&prepared.reference).filter(|path| **path != prepared.path) {
-            let message = format!("{} is described already, in {}", prepared.reference, file_of(path));
+            let message = match file_of(path) {
+                file if file == file_of(&prepared.path) => {
+                    format!("{} is described twice in {file}", prepared.reference)
+                }
+                file => format!("{} is described already, in {file}", prepared.reference),
+            };
             self.problem("name.duplicate", "metadata.name", prepared, message, "Rename or remove one of them.");
             return Ok(());
         }

@@ -38,6 +38,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] for a key that is not in the list.
     pub async fn dismiss(&self, caller: &Caller, keys: Vec<String>) -> Result<usize> {
+        self.writable(caller)?;
         let known: BTreeSet<String> = self.unmatched(caller).await?.into_iter().map(|row| row.key).collect();
         if let Some(key) = keys.iter().find(|key| !known.contains(*key)) {
             return Err(Error::NotFound(format!("{key:?} is not in the list. See it: loggia unmatched -o name.")));

@@ -242,6 +242,7 @@ impl App {
     }
 
     async fn report(&self, caller: &Caller, plan: Plan) -> Result<Adoption> {
+        self.writable(caller)?;
         let Plan { mut adoption, reports } = plan;
         let (mut tally, mut warnings) = (BTreeMap::new(), BTreeSet::new());
         for some in reports.chunks(AT_ONCE) {

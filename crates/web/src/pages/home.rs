@@ -73,8 +73,8 @@ async fn home(visit: Visit) -> Answer {
     let mut rows: Vec<WhoRunsRow> =
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
     rows.sort_by_key(attention);
-    // What goes away comes before what is only being made.
-    let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 3);
+    // What goes away comes before what was only not seen for long, or is being made.
+    let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 2);
     let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
     lines.extend(going_lines(&visit, &rows));
     lines.extend(others.into_iter().filter_map(line));

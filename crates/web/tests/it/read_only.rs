@@ -9,8 +9,10 @@ use axum::http::{Method, Request, StatusCode, header};
 use loggia_web::api::registry;
 use std::sync::Arc;
 
-/// What is sent and changes nothing that the platform knows: questions, previews, and one's own way in.
-const CHANGE_NOTHING: [&str; 13] = [
+/// What is sent and changes nothing that the platform knows: questions, previews, and one's own way in and out.
+const CHANGE_NOTHING: [&str; 19] = [
+    "DELETE /api/v1/sessions/{id}",
+    "DELETE /api/v1/tokens/{id}",
     "POST /api/catalog/analyze-location",
     "POST /api/catalog/entities/by-query",
     "POST /api/catalog/entities/by-refs",
@@ -18,10 +20,14 @@ const CHANGE_NOTHING: [&str; 13] = [
     "POST /api/catalog/locations/by-query",
     "POST /api/catalog/refresh",
     "POST /api/catalog/validate-entity",
+    "POST /api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
     "POST /api/v1/sources:refresh",
     "POST /demo/person",
+    "POST /instances/{team}/{name}/reveal",
     "POST /login",
     "POST /logout",
+    "POST /me/sessions/{hash}/end",
+    "POST /me/tokens/{id}/revoke",
     "POST /sources/refresh",
     "POST /theme",
 ];
