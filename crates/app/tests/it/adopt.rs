@@ -160,6 +160,11 @@ fn whatever_is_adopted_twice_changes_nothing() {
             assert_eq!(world.app.graph().position(), position);
         }
         assert!(world.names("instance").is_empty(), "nothing of it is offered");
+    });
+    // A world of its own: what was seen before an offering is looked at again by itself, whenever that is.
+    on_each("adopt_twice_offered", |world| async move {
+        platform(&world).await;
+        let mut dice = Dice(12);
         for (name, pattern) in [("one", "kind1/*"), ("two", "kind2/*")] {
             let spec = json!({"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f",
                 "problem": "x", "plans": [{"name": "s"}], "match": [{"offering": pattern}]});
