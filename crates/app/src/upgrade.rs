@@ -7,6 +7,7 @@ use crate::command::{Command, Ctx, Facts};
 use crate::conversion::Conversion;
 use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
+use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
 use crate::offering::release_for;
 use crate::operation::driver_of;
@@ -92,7 +93,7 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        self.ready(graph, &going)?;
+        self.may(graph, &going, ctx.now)?;
         self.changes(graph, &record, going, ctx)
     }
 }
@@ -129,6 +130,15 @@ impl Upgrade {
         }
         let inputs = Conversion::new(&shelf, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
         Ok(Going { spec, status, from, to, inputs, way })
+    }
+
+    /// Passes when it may and can begin now. The way back is open to the end.
+    fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<()> {
+        self.ready(graph, going)?;
+        let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(()) };
+        let offering = going.spec.offering.as_str();
+        let release = format!("{offering}-{}", going.to.version);
+        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)
     }
 
     /// Passes when it can begin now.
@@ -294,7 +304,7 @@ impl App {
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
-                preview.blocked = wish.ready(&graph, &going).err().map(|error| words(&error));
+                preview.blocked = wish.may(&graph, &going, self.now()).err().map(|error| words(&error));
                 fill(&mut preview, going, wish.back);
             }
             Err(error) => preview.blocked = Some(words(&error)),

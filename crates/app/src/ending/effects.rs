@@ -42,6 +42,36 @@ pub fn may_get(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
     Ok(())
 }
 
+/// Passes when nothing that ends stands in the way of bringing what runs to another release: that release must be open to
+/// new, and the offering to updates.
+///
+/// # Errors
+/// As [`may_get`]; [`Error::Refused`] when it is closed to updates.
+pub fn may_move(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
+    let exempt = |found: &Found| found.status.exempts(wanted.team.as_str(), None, now);
+    let whole = |found: &Found| found.spec.feature.is_none() && found.spec.plan.is_none();
+    let offering = of_subject(graph, &Ref::new("offering", "default", wanted.offering), now);
+    for found in offering.iter().filter(|found| whole(found) && !exempt(found)) {
+        changes(found, now)?;
+    }
+    let release = of_subject(graph, &Ref::new("release", "default", wanted.release), now);
+    release.iter().filter(|found| !exempt(found)).try_for_each(|found| passes(found, now))
+}
+
+fn changes(found: &Found, now: Micros) -> Result<()> {
+    if found.state(now) >= EndingState::Off {
+        return Err(gone(found));
+    }
+    paused(found, now, false)?;
+    let day = found.spec.dates.closes_to_updates();
+    if day.start() > now {
+        return Ok(());
+    }
+    let message =
+        format!("{} is changed no more since {day}: {}", subject_words(&found.spec), sentence(&found.spec.reason));
+    Err(Error::refused("ending.updates", message, instead(&found.spec)))
+}
+
 fn passes(found: &Found, now: Micros) -> Result<()> {
     let state = found.state(now);
     if state >= EndingState::Off {

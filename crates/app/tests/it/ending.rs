@@ -87,7 +87,7 @@ async fn order(world: &World, who: &str, team: &str) -> Result<()> {
     world.app.order(&world.person(who), input).await.map(drop)
 }
 
-fn until(world: &World, day: &str) {
+pub fn until(world: &World, day: &str) {
     let time = Micros::parse(&if day.contains('T') { day.to_owned() } else { format!("{day}T00:00:00Z") }).unwrap();
     world.clock.advance((time.0 - world.clock.now().0) / 1_000_000);
 }
@@ -122,6 +122,14 @@ fn day(text: &str) -> Day {
 async fn sweep(world: &World) {
     world.clock.advance(3_600);
     due::fire(&world.app, &due::handlers()).await.unwrap();
+}
+
+/// The end of the offering is planned and told.
+pub async fn announced(world: &World) {
+    due::arrange(&world.app).await.unwrap();
+    apply(world, PEOPLE).await.unwrap();
+    apply(world, PLAN).await.unwrap();
+    decide(world, "cora", Verb::Announce { emergency: None }).await.unwrap();
 }
 
 async fn planned(world: &World) {

@@ -1,5 +1,6 @@
 //! One upgrade: previewed, done, failed without harm, and taken back.
 
+use crate::ending;
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each};
 use crate::versions::{apply, release, usual};
@@ -73,6 +74,25 @@ async fn ordered(world: &World, driver: &Arc<InMemory>, version: &str) {
     };
     world.app.order(&world.person("ann"), input).await.unwrap();
     settled(world, &format!("db-{version}")).await;
+}
+
+#[test]
+fn what_is_closed_to_updates_stays_as_it_is() {
+    on_each("what_is_closed_to_updates_stays_as_it_is", |world| async move {
+        versions(&world).await;
+        let driver = Arc::new(InMemory::default());
+        ordered(&world, &driver, "1.1.0").await;
+        ending::announced(&world).await;
+        let ann = world.person("ann");
+        ending::until(&world, "2027-03-20");
+        let preview = world.app.upgrade_preview(&ann, &to("1.2.0")).unwrap();
+        assert_eq!(preview.blocked, None, "closed to new is not closed to updates");
+        ending::until(&world, "2027-04-01");
+        let preview = world.app.upgrade_preview(&ann, &to("1.2.0")).unwrap();
+        assert!(preview.blocked.is_some_and(|why| why.contains("changed no more since 2027-04-01")));
+        assert_eq!(rule(world.app.run(&ann, to("1.2.0")).await), "ending.updates");
+        assert_eq!(state(&world.app).1.applied, "db-1.1.0");
+    });
 }
 
 #[test]
