@@ -24,7 +24,7 @@ use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::operation::Verb;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Record, Ref};
+use loggia_model::{Micros, Record, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -223,10 +223,15 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 /// Waits until something holds.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+pub fn until(what: &str, holds: impl FnMut() -> bool) -> Duration {
+    until_within(PATIENCE, what, holds)
+}
+
+/// Waits until something holds, for as long as it may take.
+pub fn until_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(started.elapsed() < patience, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
     started.elapsed()
