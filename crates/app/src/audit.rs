@@ -6,6 +6,7 @@ use crate::diff::{Difference, differences};
 use crate::error::Result;
 use crate::policy::{Action, Subject};
 use crate::record::visible;
+use crate::visibility::is_event_told;
 use loggia_graph::Audience;
 use loggia_model::{Actor, Event, Micros, Ref, Uid};
 pub use loggia_store::EventFilter;
@@ -77,13 +78,20 @@ impl App {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Revision>> {
-        let uid = visible(&self.graph(), &caller.audience, reference)?.uid;
+        let graph = self.graph();
+        let uid = visible(&graph, &caller.audience, reference)?.uid;
         // One more than asked for: the oldest is only there to compare with.
         let rows = self.store.history(uid, before, limit + 1).await?;
         let actors = self.actors(uid, &rows).await?;
         let wanted = usize::try_from(limit).unwrap_or(0);
-        let shown = rows.iter().take(wanted).enumerate();
-        Ok(shown.map(|(at, row)| revision(row, rows.get(at + 1), actors.get(&row.position))).collect())
+        // What it was within at that time may be hidden from those who see it now.
+        let told = |row: &&RevisionRow| match (*row).clone().record() {
+            Some(record) => graph.visible(&caller.audience, &record),
+            None => true,
+        };
+        let shown = rows.iter().take(wanted).enumerate().filter(|(_, row)| told(row));
+        let before = |at: usize| rows.get(at + 1).filter(told);
+        Ok(shown.map(|(at, row)| revision(row, before(at), actors.get(&row.position))).collect())
     }
 
     async fn actors(&self, uid: Uid, rows: &[RevisionRow]) -> Result<HashMap<i64, Event>> {
@@ -126,7 +134,8 @@ impl App {
     /// Whether an event is about something that the audience may see. What is no more is judged by its last text.
     async fn may_see(&self, audience: &Audience, event: &Event) -> Result<bool> {
         let (false, Some(uid)) = (*audience == Audience::All, event.subject) else { return Ok(true) };
-        Ok(self.may_see_ever(audience, uid).await?.unwrap_or(false))
+        let told = is_event_told(&self.graph(), audience, event);
+        Ok(told && self.may_see_ever(audience, uid).await?.unwrap_or(false))
     }
 }
 

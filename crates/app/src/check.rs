@@ -3,7 +3,8 @@
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
-use crate::shelf::Shelf;
+use crate::versions::OfferingVersions;
+use crate::warnings;
 use loggia_graph::Graph;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::{Problem, Publication, Ref, file_of, version};
@@ -21,6 +22,8 @@ pub struct CheckReport {
     pub documents: usize,
     /// What is wrong, in order of places.
     pub problems: Vec<Problem>,
+    /// What is allowed and may be a mistake, in order of places.
+    pub warnings: Vec<Problem>,
 }
 
 /// Checks the files of a repository: each document by itself, then all of them together.
@@ -32,8 +35,19 @@ pub fn check(source: &[SourceFile]) -> CheckReport {
     later.extend(releases(&reading));
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);
-    later.sort_by(|a, b| (&a.file, a.line, a.column, &a.rule).cmp(&(&b.file, b.line, b.column, &b.rule)));
-    CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later }
+    let mut warnings = unsure(&reading);
+    reading.locate_later(source, &mut warnings);
+    for list in [&mut later, &mut warnings] {
+        list.sort_by(|a, b| (&a.file, a.line, a.column, &a.rule).cmp(&(&b.file, b.line, b.column, &b.rule)));
+    }
+    CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later, warnings }
+}
+
+/// What may be a mistake.
+fn unsure(reading: &Reading) -> Vec<Problem> {
+    let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();
+    let found = warnings::of_files(&reading.prepared, |target| names.contains(target));
+    found.into_iter().map(|warning| warning.problem).collect()
 }
 
 /// References that lead nowhere.
@@ -79,7 +93,8 @@ fn releases(reading: &Reading) -> Vec<Problem> {
             problems.push(at(prepared, Problem::new("release.versioning", "spec.version", message, mend)));
         }
         if Publication::wanted(&document) != Publication::Draft
-            && let Some(problem) = Shelf::of_files(&reading.prepared, &document).lie(offering.versioning, &document)
+            && let Some(problem) =
+                OfferingVersions::of_files(&reading.prepared, &document).lie(offering.versioning, &document)
         {
             problems.push(at(prepared, problem));
         }

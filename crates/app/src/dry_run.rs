@@ -2,10 +2,10 @@
 
 use crate::App;
 use crate::caller::Caller;
-use crate::conversion::Conversion;
 use crate::error::{Error, Result};
+use crate::input_migration::InputMigration;
 use crate::publication::Publishing;
-use crate::shelf::Shelf;
+use crate::versions::OfferingVersions;
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::contract::{Change, Weight, compare, weight};
@@ -99,24 +99,24 @@ impl App {
 /// [`Error::Invalid`] for a contract that cannot be used.
 pub(crate) fn dry_run(publishing: &Publishing<'_>, text: &Document) -> Result<DryRun> {
     let spec: ReleaseSpec = serde_json::from_value(text.spec().cloned().unwrap_or_default())?;
-    let shelf = Shelf::of(publishing, text);
+    let versions = OfferingVersions::of(publishing, text);
     let mut found = DryRun { release: text.name().to_owned(), ..DryRun::default() };
-    if let Some((before, changes)) = changes(&shelf, &spec) {
+    if let Some((before, changes)) = changes(&versions, &spec) {
         found.weight = weight(&changes);
         (found.before, found.changes) = (Some(before), changes);
     }
-    let conversion = Conversion::new(&shelf, &spec)?;
+    let inputs = InputMigration::new(&versions, &spec)?;
     let mut known = HashMap::new();
     for record in running(publishing.graph, &spec.offering) {
-        try_one(&mut found, &conversion, &spec, &record, (publishing.graph, publishing.audience), &mut known);
+        try_one(&mut found, &inputs, &spec, &record, (publishing.graph, publishing.audience), &mut known);
     }
     found.failing.sort_by(|one, other| one.instance.cmp(&other.instance));
     Ok(found)
 }
 
 /// The version before, and what changed since.
-fn changes(shelf: &Shelf<'_>, spec: &ReleaseSpec) -> Option<(String, Vec<Change>)> {
-    let before = shelf.before(&Version::parse(&spec.version)?)?;
+fn changes(versions: &OfferingVersions<'_>, spec: &ReleaseSpec) -> Option<(String, Vec<Change>)> {
+    let before = versions.before(&Version::parse(&spec.version)?)?;
     let changes = compare(&before.contract, &spec.contract);
     Some((before.version, changes))
 }
@@ -129,7 +129,7 @@ fn running(graph: &Graph, offering: &str) -> Vec<Arc<Record>> {
 
 fn try_one(
     found: &mut DryRun,
-    conversion: &Conversion<'_>,
+    inputs: &InputMigration<'_>,
     to: &ReleaseSpec,
     record: &Record,
     (graph, audience): (&Graph, &Audience),
@@ -150,7 +150,7 @@ fn try_one(
         return;
     }
     found.tried += usize::from(seen);
-    match conversion.convert(from, &spec.inputs) {
+    match inputs.convert(from, &spec.inputs) {
         Ok(_) => {}
         Err(problems) if seen => {
             let (instance, version) = (record.reference.clone(), from.version.clone());
@@ -181,7 +181,7 @@ pub(crate) fn leads(from: &ReleaseSpec, to: &ReleaseSpec) -> bool {
 /// [`Error::Refused`] with their names.
 pub(crate) fn fits_all(publishing: &Publishing<'_>, text: &Document) -> Result<()> {
     let spec: ReleaseSpec = serde_json::from_value(text.spec().cloned().unwrap_or_default())?;
-    let changes = changes(&Shelf::of(publishing, text), &spec);
+    let changes = changes(&OfferingVersions::of(publishing, text), &spec);
     // Most versions break nothing, and everything that runs need not be looked at.
     if publishing.accepts || changes.is_none_or(|(_, changes)| weight(&changes) < Weight::Breaking) {
         return Ok(());

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::visibility::is_event_told;
 use loggia_graph::Audience;
 use loggia_model::{Event, Record, Ref, Uid};
 use loggia_store::{EventFilter, RevisionRow};
@@ -35,7 +36,9 @@ impl App {
             return Err(missing());
         }
         let filter = EventFilter { subject: Some(record.uid), limit, ..EventFilter::default() };
-        Ok(Past { events: self.store.events(&filter).await?, record, removed })
+        let mut events = self.store.events(&filter).await?;
+        events.retain(|event| is_event_told(&graph, &caller.audience, event));
+        Ok(Past { events, record, removed })
     }
 
     /// Whether somebody may see a record, by its last text when it is no more; `None` when there never was one.

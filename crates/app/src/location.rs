@@ -11,7 +11,7 @@ use crate::policy::{Action, Subject};
 use crate::prepare::prepare_at;
 use crate::record::{live_dependants, visible};
 use crate::removal::{let_go, owned};
-use crate::standing::standing;
+use crate::source_location::standing;
 use crate::sync::SyncSource;
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};

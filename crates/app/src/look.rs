@@ -143,6 +143,8 @@ fn question(app: &App, uid: Uid, driver: &str) -> Operation {
         ended_at: None,
         message: String::new(),
         mend: String::new(),
+        next_at: None,
+        last_failure: String::new(),
     }
 }
 

@@ -303,6 +303,8 @@ pub(crate) fn start(
         ended_at: None,
         message: String::new(),
         mend: String::new(),
+        next_at: None,
+        last_failure: String::new(),
     };
     let class = if verb == Verb::Observe { WorkClass::Drift } else { WorkClass::People };
     let work = NewWork { id, class, subject: instance, key: id.to_string(), not_before: ctx.now, payload: Value::Null };

@@ -2,7 +2,6 @@
 //! lent to backends where an administrator allowed it.
 
 use crate::App;
-use crate::allowed::{Allowed, Borrower};
 use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
@@ -10,6 +9,7 @@ use crate::driver::{Failure, Secret};
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::secret::SecretBox;
+use crate::secret_use::{Borrower, SecretUse};
 use crate::writer::Outcome;
 use loggia_graph::Graph;
 use loggia_model::Uid;
@@ -27,7 +27,7 @@ struct SetSecret {
     name: String,
     /// None keeps what it is.
     secret: Option<Secret>,
-    allowed: Allowed,
+    allowed: SecretUse,
     sealer: SecretBox,
 }
 
@@ -66,7 +66,7 @@ pub struct PlatformSecret {
     /// What `secretRef` names.
     pub name: String,
     /// Where it may be used.
-    pub allowed: Allowed,
+    pub allowed: SecretUse,
 }
 
 impl App {
@@ -81,7 +81,7 @@ impl App {
         caller: &Caller,
         name: &str,
         secret: Option<Secret>,
-        allowed: Option<Allowed>,
+        allowed: Option<SecretUse>,
     ) -> Result<Outcome> {
         self.require(caller, Action::Administer, &Subject::default())?;
         if secret.is_none() && self.store.secret(PLATFORM, name).await?.is_none() {
@@ -107,8 +107,8 @@ impl App {
         Ok(all)
     }
 
-    async fn allowed(&self, name: &str) -> Result<Allowed> {
-        let Some(row) = self.store.secret(ALLOWED, name).await? else { return Ok(Allowed::default()) };
+    async fn allowed(&self, name: &str) -> Result<SecretUse> {
+        let Some(row) = self.store.secret(ALLOWED, name).await? else { return Ok(SecretUse::default()) };
         // It is sealed as a secret and is none.
         Ok(serde_json::from_str(self.secrets.open(&row)?.reveal())?)
     }

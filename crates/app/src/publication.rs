@@ -12,7 +12,7 @@ use crate::files;
 use crate::offering::{publication, release_status};
 use crate::prepare::Prepared;
 use crate::record::visible;
-use crate::shelf::Shelf;
+use crate::versions::OfferingVersions;
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
@@ -58,7 +58,7 @@ impl Publishing<'_> {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
                 Error::invalid("release.versioning", "spec.version", message, mend)
             })?;
-            if let Some(problem) = Shelf::of(self, document).lie(offering.versioning, document) {
+            if let Some(problem) = OfferingVersions::of(self, document).lie(offering.versioning, document) {
                 return Err(Error::Invalid(vec![problem]));
             }
         }

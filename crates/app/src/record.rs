@@ -2,19 +2,20 @@
 
 use crate::App;
 use crate::caller::Caller;
-use crate::carried::Carried;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::diff::differences;
 use crate::error::{Error, Result};
+use crate::exported_status::ExportedStatus;
 use crate::files;
 use crate::location::not_registered;
 use crate::offering::releases;
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
+use crate::warnings::field_of;
 use crate::writing::{may_create, may_write};
 use loggia_graph::{Audience, Graph};
-use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, ReleaseStatus, Source, Uid, canonical};
+use loggia_model::{Kind, Micros, Problem, Record, Ref, ReleaseStatus, Source, Uid, canonical};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -121,9 +122,9 @@ pub(crate) fn new_draft(
     source: Source,
     release: Option<&ReleaseStatus>,
 ) -> Result<Draft> {
-    let mut status = match (release, Carried::of(prepared)) {
+    let mut status = match (release, ExportedStatus::of(prepared)) {
         (Some(release), _) => serde_json::to_value(release)?,
-        (None, Some(carried)) => serde_json::to_value(carried.status())?,
+        (None, Some(exported)) => serde_json::to_value(exported.status())?,
         (None, None) => json!({}),
     };
     if !prepared.files.is_empty() {
@@ -219,8 +220,7 @@ pub fn missing_references(prepared: &[Prepared], graph: &Graph, is_there: impl F
             if !is_there(&relation.target) {
                 let message = format!("{} names {}, which does not exist", one.reference, relation.target);
                 let mend = format!("Add {}, or correct the name.", relation.target);
-                let mut problem =
-                    Problem::new("reference.missing", path_of(&document, &relation.target), message, mend);
+                let mut problem = Problem::new("reference.missing", field_of(&document, &relation), message, mend);
                 problem.file = (!one.path.is_empty()).then(|| one.path.clone());
                 problems.push(problem);
             }
@@ -233,18 +233,6 @@ pub fn missing_references(prepared: &[Prepared], graph: &Graph, is_there: impl F
 /// it out by naming it.
 pub(crate) fn is_seen(graph: &Graph, audience: &Audience, target: &Ref) -> bool {
     graph.get(target).is_some_and(|record| graph.visible(audience, record))
-}
-
-/// The field of `spec` that names a target: the first whose text ends with its name.
-fn path_of(document: &Document, target: &Ref) -> String {
-    let fields = document.spec().and_then(Value::as_object);
-    let names = |value: &Value| {
-        value
-            .as_str()
-            .is_some_and(|text| text.rsplit([':', '/']).next().is_some_and(|n| n.eq_ignore_ascii_case(target.name())))
-    };
-    let found = fields.into_iter().flatten().find(|(_, value)| names(value));
-    found.map_or_else(|| "spec".to_owned(), |(field, _)| format!("spec.{field}"))
 }
 
 /// Removes a record that the server owns.
@@ -355,10 +343,6 @@ impl App {
         let row = self.store.revision_at(uid, time).await?;
         let record = row.and_then(loggia_store::RevisionRow::record).ok_or_else(missing)?;
         let graph = self.graph();
-        let may = match graph.by_uid(uid) {
-            Some(now) => graph.visible(&caller.audience, now),
-            None => graph.visible(&caller.audience, &record),
-        };
-        if may { Ok(record) } else { Err(missing()) }
+        if graph.visible(&caller.audience, &record) { Ok(record) } else { Err(missing()) }
     }
 }

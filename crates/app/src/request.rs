@@ -1,12 +1,12 @@
 //! Builds what a driver is told, from the graph and the sealed secrets.
 
 use crate::App;
-use crate::allowed::Borrower;
 use crate::backend;
 use crate::driver::{Backend, Driver, RecipeFile, Request, Secret};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::platform_secret::lend;
+use crate::secret_use::Borrower;
 use crate::take_over::Wish;
 use loggia_graph::Graph;
 use loggia_model::instance::{HeldBackend, InstanceStatus};

@@ -16,6 +16,7 @@ use crate::places::Places;
 use crate::read::{Outside, Reading, addresses, read_from};
 pub use crate::reader::{Delivery, Edit, Landed, Reader, Tree};
 use crate::sync::{SyncReport, SyncSource};
+use crate::warnings;
 use loggia_model::{Problem, Record, Ref};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
@@ -288,17 +289,18 @@ impl Sources {
 
     async fn take_over(&self, id: &str, tree: &Tree, by: Option<&Caller>) -> Result<(SyncReport, usize)> {
         let contents = self.contents(tree).await;
-        let known = crate::standing::standing(&self.app.graph(), id);
+        let known = crate::source_location::standing(&self.app.graph(), id);
         let mut reading = self.read_tree(tree, known.as_deref(), contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
             }
         }
-        if let Some(location) = crate::standing::of_tree(tree, known.as_deref()) {
+        if let Some(location) = crate::source_location::of_tree(tree, known.as_deref()) {
             reading.prepared.push(location);
         }
         let documents = reading.prepared.len();
+        let mut unsure = warnings::hidden(&reading.prepared);
         let command = SyncSource {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
@@ -318,6 +320,12 @@ impl Sources {
         let mut problems: Vec<Problem> = std::mem::take(&mut reading.problems);
         problems.append(&mut report.problems);
         report.problems = problems;
+        unsure.extend(warnings::of_source(&self.app.graph(), id));
+        unsure.truncate(warnings::MOST);
+        for warning in &mut unsure {
+            reading.locate_later(&tree.files, std::slice::from_mut(&mut warning.problem));
+        }
+        report.warnings = unsure;
         Ok((report, documents))
     }
 
@@ -332,7 +340,7 @@ impl Sources {
     }
 
     fn read_tree(&self, tree: &Tree, known: Option<&Record>, contents: Contents) -> Reading {
-        let origin = crate::standing::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
+        let origin = crate::source_location::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
         // The parts of a single file lie beside it.
         let folder = match tree.single {
             true => tree.place.rsplit_once('/').map_or("", |(folder, _)| &tree.place[..=folder.len()]),

@@ -32,8 +32,11 @@ impl Sources {
             return Ok(Vec::new());
         }
         let all = self.app.require(caller, Action::Sync, &Subject::default()).is_ok();
+        let graph = self.app.graph();
         let view = |row: SourceRow| {
-            let state = state_of(Some(&row));
+            let mut state = state_of(Some(&row));
+            // What a name leads to may have come since, from elsewhere.
+            state.report.warnings.retain(|one| one.target.as_ref().is_none_or(|target| graph.get(target).is_none()));
             let state = if all { state } else { outline(state) };
             SourceView { state, followed: self.follows(&row.location), row }
         };
@@ -94,6 +97,7 @@ fn outline(mut state: SourceState) -> SourceState {
     state.report.kept.clear();
     state.report.held.clear();
     state.report.problems.clear();
+    state.report.warnings.clear();
     state.waiting.clear();
     if !state.failure.is_empty() {
         "It cannot be read now.".clone_into(&mut state.failure);

@@ -6,17 +6,18 @@
 
 use crate::App;
 use crate::caller::Caller;
-use crate::carried::Carried;
 use crate::changes::{Changes, Draft, RecordChange, Returning};
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::duplicate::chosen;
 use crate::error::{Error, Result};
+use crate::exported_status::ExportedStatus;
 use crate::files;
 use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing};
 use crate::record::{changed_draft, missing_references, new_draft};
 use crate::removal::{SOURCE_GONE, has_condition, let_go, owned, without_condition};
-use crate::twice::chosen;
+use crate::warnings::Warning;
 use loggia_graph::Graph;
 use loggia_model::{Problem, Record, Ref, ReleaseStatus, Source, file_of};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,9 @@ pub struct SyncReport {
     pub held: Vec<Ref>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// What is allowed and may be a mistake; a hundred at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// The state of one decision.
@@ -241,10 +245,10 @@ impl Deciding<'_> {
             self.returning.get(&prepared.reference).filter(|past| self.graph.by_uid(past.uid).is_none()).copied();
         let uid = past.map_or_else(|| self.ctx.uid(), |past| past.uid);
         let draft = Draft { returning: past, ..new_draft(uid, prepared, source, status.as_ref())? };
-        if let Some(carried) = Carried::of(prepared)
-            && let Some(last) = carried.last_seen
+        if let Some(exported) = ExportedStatus::of(prepared)
+            && let Some(last) = exported.last_seen
         {
-            self.changes.saw(uid, last.min(self.ctx.now), &carried.known_by);
+            self.changes.saw(uid, last.min(self.ctx.now), &exported.known_by);
         }
         let verb = if past.is_some() { "returned" } else { "created" };
         self.changes.put(&format!("{}.{verb}", prepared.reference.kind()), draft, Value::Null);

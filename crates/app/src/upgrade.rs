@@ -4,18 +4,18 @@ use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::conversion::Conversion;
 use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
+use crate::input_migration::InputMigration;
 use crate::offering::release_for;
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
-use crate::shelf::Shelf;
 use crate::upgrade_path::{Hop, hops, way};
+use crate::versions::OfferingVersions;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
@@ -110,14 +110,14 @@ impl Upgrade {
         if self.back {
             return back(graph, spec, status, from);
         }
-        let shelf = Shelf::seen(graph, audience, &spec.offering);
+        let versions = OfferingVersions::seen(graph, audience, &spec.offering);
         let way = match &self.to {
             Some(wish) => {
                 let release: ReleaseSpec = release_for(graph, audience, &spec.offering, Some(wish))?.spec()?;
                 is_above(&from, &release)?;
-                way(&shelf, &from, &release)?
+                way(&versions, &from, &release)?
             }
-            None => newest(&shelf, &spec, &from)?,
+            None => newest(&versions, &spec, &from)?,
         };
         let Some(to) = way.first().cloned() else { return Err(up_to_date(&from)) };
         if self.to.is_some() && way.len() > 1 {
@@ -128,7 +128,7 @@ impl Upgrade {
                 format!("Begin with {}: loggia upgrade {} --to {}.", to.version, self.instance, to.version),
             ));
         }
-        let inputs = Conversion::new(&shelf, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
+        let inputs = InputMigration::new(&versions, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
         Ok(Going { spec, status, from, to, inputs, way })
     }
 
@@ -219,15 +219,15 @@ fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: Release
 }
 
 /// The way to the newest version that its team accepts and to which there is one.
-fn newest(shelf: &Shelf<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
+fn newest(versions: &OfferingVersions<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
     let Some(version) = Version::parse(&from.version) else { return Err(up_to_date(from)) };
     let range = spec.constraint.as_deref().and_then(|range| Range::parse(range).ok());
     let mut why = None;
-    for (number, release) in shelf.between(&version, None).into_iter().rev() {
+    for (number, release) in versions.between(&version, None).into_iter().rev() {
         if number.is_pre_release() || range.as_ref().is_some_and(|range| !range.contains(number)) {
             continue;
         }
-        match way(shelf, from, &release) {
+        match way(versions, from, &release) {
             Ok(found) => return Ok(found),
             Err(error) => why = why.or(Some(error)),
         }

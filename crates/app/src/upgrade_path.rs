@@ -2,7 +2,7 @@
 
 use crate::dry_run::leads;
 use crate::error::{Error, Result};
-use crate::shelf::Shelf;
+use crate::versions::OfferingVersions;
 use loggia_model::contract::{Weight, compare, weight};
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::version::Version;
@@ -41,12 +41,12 @@ pub(crate) fn hops(from: &ReleaseSpec, way: &[ReleaseSpec]) -> Vec<Hop> {
 ///
 /// # Errors
 /// [`Error::Refused`] that names the hop that is missing.
-pub(crate) fn way(shelf: &Shelf<'_>, from: &ReleaseSpec, goal: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
+pub(crate) fn way(versions: &OfferingVersions<'_>, from: &ReleaseSpec, goal: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
     let (Some(start), Some(end)) = (Version::parse(&from.version), Version::parse(&goal.version)) else {
         return Err(missing(from, goal));
     };
     let mut places = vec![from.clone()];
-    let inside = shelf.between(&start, Some(&end)).into_iter().map(|(_, spec)| spec);
+    let inside = versions.between(&start, Some(&end)).into_iter().map(|(_, spec)| spec);
     // A pre-release is a stop only for who goes there.
     places.extend(inside.filter(|spec| spec.version != goal.version && !is_pre_release(spec)));
     places.push(goal.clone());

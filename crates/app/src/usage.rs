@@ -5,7 +5,7 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
-use crate::who_runs;
+use crate::visibility::is_told;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
@@ -209,7 +209,7 @@ impl Seen<'_> {
     /// Whether use by a team may be told. Of a team that is hidden nothing is told, not even that somebody uses it; a
     /// name that is no team here is only a word that was reported.
     fn team(&self, team: &str) -> bool {
-        team.parse::<Ref>().map_or(true, |team| who_runs::team_is_told(&self.graph, self.audience, &team))
+        team.parse::<Ref>().map_or(true, |team| is_told(&self.graph, self.audience, &team))
     }
 
     /// With the team only where there is such a one, and the release only where the caller may see it.
@@ -224,7 +224,7 @@ impl Seen<'_> {
     }
 
     fn release(&self, name: &str) -> bool {
-        who_runs::release_is_told(&self.graph, self.audience, name)
+        is_told(&self.graph, self.audience, &Ref::new("release", "default", name))
     }
 
     async fn instance(&self, instance: &str) -> Result<bool> {

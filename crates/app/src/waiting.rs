@@ -91,7 +91,10 @@ impl Sources {
         if !self.locations.iter().any(|known| known == location) {
             return Ok(None);
         }
-        let tree = self.reader.read(location, None).await;
-        tree.map_err(|failure| Error::Unavailable(format!("{} {}", failure.message, failure.mend)))
+        self.reader.read(location, None).await.map_err(|failure| {
+            // What is wrong with it stands on the page of the sources, for who can mend it.
+            tracing::warn!(%location, why = %failure.message, "a repository could not be read for a change");
+            Error::Unavailable("The repository cannot be read now. Try again in a moment.".into())
+        })
     }
 }

@@ -5,15 +5,15 @@ use crate::caller::Caller;
 use crate::ending;
 use crate::error::{Error, Result};
 use crate::estate::unknown_after_days;
-use crate::near;
 use crate::offering;
 use crate::record::visible;
 use crate::request::base_name;
+use crate::suggestion;
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Micros, Record, Ref, RelationType, Scope, canonical, time};
+use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -96,7 +96,7 @@ impl App {
         let limit = Limit::read(query)?;
         let Some(relation) = RelationType::find("hasInstance") else { return Ok(Vec::new()) };
         let instances = graph.related(audience, &offering.reference, relation);
-        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, audience, record)).collect();
+        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, record)).collect();
         known(&graph, audience, query, &all)?;
         let mut rows: Vec<WhoRunsRow> = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
         rows.sort_by(|a, b| (&a.team, &a.environment, &a.name).cmp(&(&b.team, &b.environment, &b.name)));
@@ -111,26 +111,21 @@ impl App {
             ..Query::default()
         };
         let audience = &caller.audience;
-        graph.query(audience, &query).records.iter().filter_map(|record| self.row(&graph, audience, record)).collect()
+        graph.query(audience, &query).records.iter().filter_map(|record| self.row(&graph, record)).collect()
     }
 
-    /// An instance as a row, as the audience may know it; none for a text that does not fit the type, and for what a
-    /// team runs that they may not see.
-    pub fn row(&self, graph: &Graph, audience: &Audience, record: &Record) -> Option<WhoRunsRow> {
+    /// An instance as a row; none for a text that does not fit the type.
+    pub fn row(&self, graph: &Graph, record: &Record) -> Option<WhoRunsRow> {
         let spec: InstanceSpec = record.spec().ok()?;
         let status: InstanceStatus = record.typed_status().ok()?;
         let team: Ref = Ref::parse(&spec.team, Some("group"), "default").ok()?;
-        if !team_is_told(graph, audience, &team) {
-            return None;
-        }
         let group = graph.get(&team).map(|record| record.parse());
         let (first, last) = self.sighting(record.uid).unzip();
         let contact = spec.contact.clone().or_else(|| {
             let email = group.as_ref()?.spec()?.pointer("/profile/email")?.as_str()?;
             Some(email.to_owned())
         });
-        let applied =
-            Some(status.applied.clone()).filter(|name| release_is_told(graph, audience, name)).unwrap_or_default();
+        let applied = status.applied.clone();
         let version = if status.version.is_empty() {
             applied.strip_prefix(&format!("{}-", spec.offering)).unwrap_or_default().to_owned()
         } else {
@@ -191,18 +186,6 @@ impl App {
     }
 }
 
-/// Whether something of a team may be told: the team may be seen, or is one's own, or there is none of that name.
-pub(crate) fn team_is_told(graph: &Graph, audience: &Audience, team: &Ref) -> bool {
-    let own = || audience.admits(&[Scope::Team(team.as_str().into())]);
-    graph.get(team).is_none_or(|group| graph.visible(audience, group) || own())
-}
-
-/// Whether a release may be named: it may be seen, or is no more. Who may get a draft is not everybody who sees that
-/// something runs.
-pub(crate) fn release_is_told(graph: &Graph, audience: &Audience, release: &str) -> bool {
-    graph.get(&Ref::new("release", "default", release)).is_none_or(|record| graph.visible(audience, record))
-}
-
 /// Whether what was last seen then was not seen for longer than its environment allows.
 pub(crate) fn is_stale(graph: &Graph, environment: &str, last: Micros, now: Micros) -> bool {
     now.0 - last.0 > unknown_after_days(graph, environment) * time::DAY
@@ -233,7 +216,7 @@ fn known(graph: &Graph, audience: &Audience, query: &WhoRunsQuery, rows: &[WhoRu
 }
 
 fn unknown(what: &str, wanted: &str, names: Vec<String>) -> Error {
-    Error::NotFound(format!("There is no {what} {wanted:?}. {}", near::hint(wanted, names)))
+    Error::NotFound(format!("There is no {what} {wanted:?}. {}", suggestion::hint(wanted, names)))
 }
 
 fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {

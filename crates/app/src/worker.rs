@@ -153,6 +153,7 @@ impl<'a> Run<'a> {
         operation.steps.truncate(1);
         operation.message.clear();
         operation.mend.clear();
+        operation.next_at = None;
         let confirmed = claimed.payload.get("confirmed").and_then(serde_json::Value::as_bool).unwrap_or(false);
         let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
         let wish = claimed.payload.get("wish").and_then(|wish| Wish::deserialize(wish).ok());
@@ -350,6 +351,8 @@ impl<'a> Run<'a> {
     async fn wait(mut self) -> Result<()> {
         let later = backoff(self.worker.app.now(), self.attempt);
         self.operation.state = State::Waiting;
+        self.operation.next_at = Some(later);
+        self.operation.last_failure = format!("{} {}", self.operation.message, self.operation.mend).trim().to_owned();
         self.save().await.map_err(|failure| Error::Unavailable(failure.message))?;
         Ok(self.worker.app.store.retry(self.operation.id, self.fence, later).await?)
     }

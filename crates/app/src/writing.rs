@@ -118,7 +118,7 @@ fn instead(caller: &Caller) -> String {
 
 /// Whether a record is kept from a part of the company. What is offered begins as a draft of the product team, which
 /// alone gives such names.
-fn is_narrow(document: &Document) -> bool {
+pub(crate) fn is_narrow(document: &Document) -> bool {
     let kind = document.reference();
     let drafted = matches!(kind.kind(), "offering" | "release" | "ending");
     let scopes = Kind::find(document.kind()).map(|kind| (kind.scopes)(document)).unwrap_or_default();

@@ -61,7 +61,7 @@ fn describe(record: &Record, document: &Document) -> Facts {
         let targets = targets.filter_map(|text| Ref::parse(text, Some(kind), "default").ok());
         targets.map(|target| Relation { relation, target }).collect::<Vec<_>>()
     });
-    Facts { scopes: vec![Scope::Company], relations: relations.collect(), status: false }
+    Facts { scopes: vec![Scope::Company], relations: relations.collect(), ..Facts::default() }
 }
 
 /// Records in the mix of a usual catalog: mostly components, then APIs, people, systems, teams.

@@ -23,7 +23,15 @@ impl Audience {
     pub fn admits(&self, scopes: &[Scope]) -> bool {
         match self {
             Audience::All => true,
-            Audience::Scopes(mine) => scopes.iter().any(|scope| mine.contains(scope)),
+            Audience::Scopes(mine) => scopes.iter().any(|scope| holds(mine, scope)),
         }
+    }
+}
+
+/// Whether somebody in these scopes is in another.
+pub(crate) fn holds(mine: &BTreeSet<Scope>, scope: &Scope) -> bool {
+    match scope {
+        Scope::Together(all) => all.iter().all(|one| mine.contains(one)),
+        one => mine.contains(one),
     }
 }

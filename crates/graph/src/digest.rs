@@ -3,6 +3,7 @@
 use crate::fold::fold;
 use crate::index::Term;
 use crate::search;
+use crate::within::Within;
 use loggia_model::flatten::{Leaf, flatten, flatten_under};
 use loggia_model::{Document, Kind, Record, Relation, Scope};
 use serde_json::Value;
@@ -16,6 +17,8 @@ pub struct Facts {
     pub relations: Vec<Relation>,
     /// Whether `status.…` can be asked for.
     pub status: bool,
+    /// Within what else it is seen.
+    pub within: Within,
 }
 
 /// How [`Facts`] are read off a record; the default asks the registry of kinds. It must depend on its arguments only.
@@ -24,7 +27,8 @@ pub type Describe = fn(&Record, &Document) -> Facts;
 /// Reads the facts from the registry of kinds. A record of an unknown kind states nothing and is seen by no scope.
 pub fn describe(record: &Record, document: &Document) -> Facts {
     let Some(kind) = Kind::find(record.reference.kind()) else { return Facts::default() };
-    Facts { scopes: (kind.scopes)(document), relations: (kind.relations)(document), status: kind.has_status }
+    let (scopes, relations) = ((kind.scopes)(document), (kind.relations)(document));
+    Facts { scopes, relations, status: kind.has_status, within: Within::default() }
 }
 
 /// Everything that the indexes hold of one record. All lists are sorted and without doubles.
@@ -34,6 +38,7 @@ pub(crate) struct Digest {
     pub words: Vec<Term>,
     pub relations: Vec<Relation>,
     pub scopes: Vec<Scope>,
+    pub within: Within,
 }
 
 impl Digest {
@@ -51,6 +56,7 @@ impl Digest {
             words: search::words_of(&document),
             relations: facts.relations,
             scopes: facts.scopes,
+            within: facts.within,
         }
     }
 }

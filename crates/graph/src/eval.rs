@@ -2,8 +2,8 @@
 
 use crate::field::Field;
 use crate::fold::{fits, fold};
-use crate::like::Pattern;
 use crate::posting::Posting;
+use crate::substring::Pattern;
 use crate::{Audience, Graph, Predicate, Query, TextFilter};
 use loggia_model::{RelationType, Uid};
 use roaring::RoaringBitmap;

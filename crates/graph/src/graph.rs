@@ -5,11 +5,11 @@ use crate::edges::{self, Ends};
 use crate::index::{Edits, Index};
 use crate::nodes::Nodes;
 use crate::posting::Posting;
+use crate::within::{Sight, Within};
 use crate::{Audience, Change, Resolved};
-use imbl::{HashMap, OrdMap};
-use loggia_model::{Record, Ref, Scope, Uid};
+use imbl::HashMap;
+use loggia_model::{Record, Ref, Uid};
 use roaring::RoaringBitmap;
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -57,16 +57,14 @@ impl Batch {
 /// Everything that is known now, as one immutable value: cheap to clone, safe to share, changed only by its owner.
 #[derive(Clone)]
 pub struct Graph {
-    describe: Describe,
+    pub(crate) describe: Describe,
     position: i64,
-    aliases: HashMap<Ref, Uid>,
+    pub(crate) aliases: HashMap<Ref, Uid>,
     pub(crate) nodes: Nodes,
     pub(crate) ends: Ends,
     pub(crate) leaves: Index,
     pub(crate) words: Index,
-    scopes: HashMap<Scope, Posting>,
-    /// Lists of scopes in use, each held once.
-    scope_lists: OrdMap<Vec<Scope>, Arc<[Scope]>>,
+    pub(crate) sight: Sight,
 }
 
 impl Graph {
@@ -85,8 +83,7 @@ impl Graph {
             ends: Ends::default(),
             leaves: Index::default(),
             words: Index::default(),
-            scopes: HashMap::default(),
-            scope_lists: OrdMap::default(),
+            sight: Sight::default(),
         }
     }
 
@@ -119,6 +116,7 @@ impl Graph {
                 graph.take_in(batch);
             }
         });
+        graph.narrow_all();
         graph.nodes.rest();
         graph.leaves.renumber(&|same| same);
         graph.words.renumber(&|same| same);
@@ -128,9 +126,9 @@ impl Graph {
     /// Takes records in that are new, under numbers that they already have.
     fn take_in(&mut self, batch: Batch) {
         for (number, record, digest) in batch.records {
-            self.relink(number, &Digest::default(), &digest);
-            let scopes = self.scope_list(digest.scopes);
-            self.nodes.settle(number, &record, scopes);
+            self.restate(number, &Digest::default(), &digest);
+            self.nodes.settle(number, &record);
+            self.show(number, digest.scopes, digest.within);
         }
         self.leaves.apply(&batch.pending.leaves);
         self.words.apply(&batch.pending.words);
@@ -149,6 +147,7 @@ impl Graph {
                 }
                 Change::Alias(old, uid) => {
                     self.aliases.insert(old.clone(), *uid);
+                    self.narrow_within(old);
                 }
             }
         }
@@ -171,18 +170,21 @@ impl Graph {
         }
         let new = Digest::of(record, self.describe);
         self.reindex(number, &old, &new, pending);
-        let scopes = self.scope_list(new.scopes);
-        self.nodes.settle(number, record, scopes);
+        self.nodes.settle(number, record);
+        self.show(number, new.scopes, new.within);
+        self.narrow_others(record);
     }
 
     /// Takes the record of a number out.
     fn take_out(&mut self, number: u32, pending: &mut Pending) {
         if let Some(old) = self.nodes.vacate(number) {
             self.reindex(number, &Digest::of(&old, self.describe), &Digest::default(), pending);
+            self.show(number, Vec::new(), Within::default());
+            self.narrow_others(&old);
         }
     }
 
-    /// Brings all indexes from one reading of a record to another: relations and scopes now, the rest with the batch.
+    /// Brings all indexes from one reading of a record to another: relations now, the rest with the batch.
     fn reindex(&mut self, number: u32, old: &Digest, new: &Digest, pending: &mut Pending) {
         if pending.numbers.contains(number) || pending.numbers.len() >= AT_ONCE as u64 {
             self.flush(pending);
@@ -190,7 +192,7 @@ impl Graph {
         pending.numbers.insert(number);
         pending.leaves.replace(number, &old.leaves, &new.leaves);
         pending.words.replace(number, &old.words, &new.words);
-        self.relink(number, old, new);
+        self.restate(number, old, new);
     }
 
     /// Takes the gathered changes in.
@@ -201,21 +203,9 @@ impl Graph {
         self.words.apply(&pending.words);
     }
 
-    /// Brings relations and scopes from one reading of a record to another.
-    fn relink(&mut self, number: u32, old: &Digest, new: &Digest) {
+    /// Brings relations from one reading of a record to another.
+    fn restate(&mut self, number: u32, old: &Digest, new: &Digest) {
         edges::restate(&mut self.nodes, &mut self.ends, number, &old.relations, &new.relations);
-        for scope in old.scopes.iter().filter(|scope| !new.scopes.contains(scope)) {
-            if let Some(posting) = self.scopes.get_mut(scope) {
-                posting.remove(number);
-            }
-        }
-        for scope in new.scopes.iter().filter(|scope| !old.scopes.contains(scope)) {
-            self.scopes.entry(scope.clone()).or_default().insert(number);
-        }
-    }
-
-    fn scope_list(&mut self, scopes: Vec<Scope>) -> Arc<[Scope]> {
-        self.scope_lists.entry(scopes.clone()).or_insert_with(|| scopes.into()).clone()
     }
 
     /// Gives all records new numbers, in order of names, and gives spare room back.
@@ -234,8 +224,7 @@ impl Graph {
         self.ends = self.ends.renumbered(&new);
         self.leaves.renumber(&new);
         self.words.renumber(&new);
-        let scopes = self.scopes.iter().filter(|(_, posting)| !posting.is_empty());
-        self.scopes = scopes.map(|(scope, posting)| (scope.clone(), posting.renumbered(&new))).collect();
+        self.sight.renumber(&new);
     }
 
     /// Position in the log up to which changes were taken in.
@@ -273,16 +262,6 @@ impl Graph {
         self.nodes.record(self.nodes.of_uid(uid)?)
     }
 
-    /// Whether the audience may see the record *now*: for a former revision, whether it may see the newest one. A
-    /// record that is no more is judged by what it says itself.
-    pub fn visible(&self, audience: &Audience, record: &Record) -> bool {
-        match (audience, self.nodes.of_uid(record.uid)) {
-            (Audience::All, _) => true,
-            (_, Some(number)) => self.sees(audience, number),
-            (_, None) => audience.admits(&(self.describe)(record, &record.parse()).scopes),
-        }
-    }
-
     /// What a name leads to, for the audience.
     pub fn resolve(&self, audience: &Audience, name: &Ref) -> Resolved {
         let seen = |record: &&Arc<Record>| self.visible(audience, record);
@@ -291,28 +270,6 @@ impl Graph {
         }
         let moved = self.aliases.get(name).and_then(|uid| self.by_uid(*uid)).filter(seen);
         moved.map_or(Resolved::Unknown, |record| Resolved::Moved(record.reference.clone()))
-    }
-
-    /// Whether the audience may see the record of a number.
-    pub(crate) fn sees(&self, audience: &Audience, number: u32) -> bool {
-        let node = self.nodes.get(number).filter(|node| node.record.is_some());
-        node.is_some_and(|node| audience.admits(&node.scopes))
-    }
-
-    /// The numbers of all records that the audience may see.
-    pub(crate) fn seen(&self, audience: &Audience) -> Cow<'_, RoaringBitmap> {
-        match audience {
-            Audience::All => Cow::Borrowed(self.nodes.all()),
-            Audience::Scopes(scopes) => {
-                let mut postings = scopes.iter().filter_map(|scope| self.scopes.get(scope));
-                let Some(first) = postings.next() else { return Cow::Owned(RoaringBitmap::new()) };
-                let mut seen = first.bitmap();
-                for posting in postings {
-                    posting.add_to(seen.to_mut());
-                }
-                seen
-            }
-        }
     }
 
     /// Reads a record as the indexes do.

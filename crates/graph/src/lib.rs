@@ -19,7 +19,6 @@ mod field;
 mod fold;
 mod graph;
 mod index;
-mod like;
 mod nodes;
 mod page;
 mod picture;
@@ -28,6 +27,8 @@ mod predicate;
 mod query;
 mod rows;
 mod search;
+mod substring;
+mod within;
 
 pub use audience::Audience;
 pub use digest::{Describe, Facts, describe};
@@ -37,3 +38,4 @@ pub use query::{
     Change, Dangling, Facet, Hit, Matched, Missing, OrderKey, Page, Picture, Position, Query, Resolved, TextFilter,
     Turn,
 };
+pub use within::Within;

@@ -6,6 +6,7 @@
 //! when they become many, everything is renumbered ([`Nodes::plan`]). Nobody outside ever sees a number.
 
 use crate::posting::Posting;
+use crate::within::Narrowed;
 use imbl::{HashMap, OrdMap, Vector};
 use loggia_model::{Record, Ref, Scope, Uid};
 use roaring::RoaringBitmap;
@@ -19,7 +20,10 @@ pub(crate) struct Node {
     pub reference: Ref,
     /// None for the target of a relation that does not exist.
     pub record: Option<Arc<Record>>,
+    /// Who sees it, with all that narrows it.
     pub scopes: Arc<[Scope]>,
+    /// What it says itself about who sees it, where something else narrows that.
+    pub narrowed: Option<Arc<Narrowed>>,
     /// Relations that the record states, as [`crate::edges::pack`] writes them.
     pub stated: Posting,
     /// Relations that others state about this name, by their type and the number of the other.
@@ -93,7 +97,8 @@ impl Nodes {
         let number = self.count();
         let empty = || Arc::from([].as_slice());
         let (stated, received) = (Posting::Empty, Posting::Empty);
-        self.list.push_back(Node { reference: name.clone(), record: None, scopes: empty(), stated, received });
+        let (scopes, narrowed) = (empty(), None);
+        self.list.push_back(Node { reference: name.clone(), record: None, scopes, narrowed, stated, received });
         self.by_ref.insert(name.clone(), number);
         number
     }
@@ -112,10 +117,9 @@ impl Nodes {
     }
 
     /// Gives a name its record.
-    pub fn settle(&mut self, number: u32, record: &Arc<Record>, scopes: Arc<[Scope]>) {
+    pub fn settle(&mut self, number: u32, record: &Arc<Record>) {
         let Some(node) = self.list.get_mut(number as usize) else { return };
         node.record = Some(record.clone());
-        node.scopes = scopes;
         self.by_uid.insert(record.uid, number);
         if !self.all.contains(number) {
             Arc::make_mut(&mut self.all).insert(number);
@@ -129,7 +133,6 @@ impl Nodes {
     pub fn vacate(&mut self, number: u32) -> Option<Arc<Record>> {
         let node = self.list.get_mut(number as usize)?;
         let record = node.record.take()?;
-        node.scopes = Arc::from([].as_slice());
         self.by_uid.remove(&record.uid);
         Arc::make_mut(&mut self.all).remove(number);
         self.delta.remove(&record.reference);

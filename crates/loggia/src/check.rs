@@ -39,13 +39,19 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if args.output == Form::Json {
         print(&format!("{:#}\n", serde_json::to_value(&report)?))?;
     } else {
-        let mut out: String = report.problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let all = report.problems.iter().chain(&report.warnings);
+        let mut out: String = all.map(|problem| format!("{problem}\n")).collect();
         let problems = match report.problems.len() {
             0 => "nothing wrong".to_owned(),
             1 => "1 problem".to_owned(),
             many => format!("{many} problems"),
         };
-        out.push_str(&format!("{} files, {} documents, {problems}\n", report.files, report.documents));
+        let warnings = match report.warnings.len() {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            many => format!(", {many} warnings"),
+        };
+        out.push_str(&format!("{} files, {} documents, {problems}{warnings}\n", report.files, report.documents));
         print(&out)?;
     }
     if report.problems.is_empty() { Ok(()) } else { Err(told()) }

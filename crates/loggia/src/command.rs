@@ -4,7 +4,7 @@ use crate::client::{
     access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
     take_over, upgrade,
 };
-use crate::settings::{ServeArgs, problems};
+use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
 use anyhow::Result;
 use clap::builder::Resettable;
@@ -209,6 +209,7 @@ fn config(args: ServeArgs) -> Result<()> {
     let settings = args.with_file()?.resolve();
     let found = problems(&settings);
     let mut out: String = found.iter().map(|problem| format!("{problem}\n")).collect();
+    let unwise: String = warnings(&settings).iter().map(|warning| format!("{warning}\n")).collect();
     if found.is_empty() {
         let database = if settings.database_url.is_some() { "PostgreSQL" } else { "SQLite" };
         let (listen, data) = (settings.listen, settings.data.display());
@@ -217,7 +218,7 @@ fn config(args: ServeArgs) -> Result<()> {
             settings.public_url
         );
     }
-    output::print(&out)?;
+    output::print(&format!("{unwise}{out}"))?;
     if found.is_empty() { Ok(()) } else { Err(exit::told()) }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::exit::{PROBLEM, failure};
 use crate::public::Public;
-use crate::settings::{ServeArgs, ServeSettings};
+use crate::settings::{ServeArgs, ServeSettings, absent};
 use anyhow::{Context, Result, bail};
 use loggia_app::adopt::Adoptions;
 use loggia_app::catalog::Catalogs;
@@ -121,6 +121,18 @@ fn alone(data: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Passes when every folder that is away was read before: what came from it is shown as it was. A first start with one
+/// is a mistake in writing.
+async fn known(store: &Store, settings: &ServeSettings) -> Result<()> {
+    for place in absent(settings) {
+        let row = store.source(&loggia_app::source::origin(place)).await?;
+        if row.is_none_or(|row| row.last_ok.is_none()) {
+            bail!("repository is {place}, which is not there. Make it, or correct the path.");
+        }
+    }
+    Ok(())
+}
+
 impl Server {
     /// Puts a server together: opens the database, listens, starts workers and the readers of sources.
     ///
@@ -131,6 +143,7 @@ impl Server {
             bail!("{problem}");
         }
         let (app, store, alone) = start(&settings, demo).await?;
+        known(&store, &settings).await?;
         let (stop, stopping) = watch::channel(false);
         let drivers = Arc::new(drivers(&settings)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);

@@ -291,9 +291,11 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 /// What is allowed and unwise, each with what to do.
 pub fn warnings(settings: &ServeSettings) -> Vec<String> {
-    let short = settings.admin_token.as_ref().is_some_and(|token| token.len() < 16);
-    let short = short.then(|| "admin-token is shorter than 16 characters. Take a longer one.".to_owned());
-    short.into_iter().collect()
+    let short = settings.admin_token.as_ref().filter(|token| token.len() < 16);
+    let short = short.map(|_| "admin-token is shorter than 16 characters. Take a longer one.".to_owned());
+    let what = "which is not there. What was read from it before is shown; make it, or correct it.";
+    let away = absent(settings).map(|place| format!("repository is {place}, {what}"));
+    short.into_iter().chain(away).collect()
 }
 
 /// Problems of complete settings, each with what to do.
@@ -335,11 +337,13 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     for place in settings.edits.keys().filter(|place| !settings.repositories.contains(place)) {
         found.push(format!("edits names {place}, which is not among the repositories. Add it there, or correct it."));
     }
-    let local = |place: &str| !place.contains("://") && !place.contains('@');
-    for place in settings.repositories.iter().filter(|place| local(place) && !Path::new(place).exists()) {
-        found.push(format!("repository is {place}, which is not there. Make it, or correct the path."));
-    }
     found
+}
+
+/// Folders that the platform is read from and that are not there; only a first start needs them.
+pub fn absent(settings: &ServeSettings) -> impl Iterator<Item = &String> {
+    let local = |place: &&String| !place.contains("://") && !place.contains('@') && !Path::new(place).exists();
+    settings.repositories.iter().filter(local)
 }
 
 #[cfg(test)]

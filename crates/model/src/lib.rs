@@ -38,7 +38,7 @@ pub use document::Document;
 pub use ending::{EndingRule, EndingState, EndingStatus};
 pub use event::{Actor, Event};
 pub use kind::Kind;
-pub use problem::{Problem, Refusal};
+pub use problem::{Problem, Refusal, Severity};
 pub use publication::{PUBLICATION, PUBLICATION_REASON, Publication, ReleaseStatus};
 pub use record::{Record, Source, file_of};
 pub use reference::{Ref, RefError};

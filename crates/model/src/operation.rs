@@ -94,6 +94,31 @@ pub struct Operation {
     /// What to do now, when it failed.
     #[serde(default)]
     pub mend: String,
+    /// When it is tried again, while it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<Micros>,
+    /// Why the try before did not work, with what to do; empty while the first one goes on.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub last_failure: String,
+}
+
+impl Operation {
+    /// Which try it is, when the next one comes, and why the one before did not work, in one sentence; empty while the
+    /// first one goes on, and when it went well. `when` says a time as people read it.
+    pub fn tries(&self, when: impl Fn(Micros) -> String) -> String {
+        let (number, why) = (self.attempt, self.last_failure.trim_end_matches('.'));
+        match (self.state, self.next_at) {
+            (State::Waiting, Some(next)) => {
+                format!("Try {number} did not work; the next one begins {}: {why}.", when(next))
+            }
+            (State::Running, _) if number > 1 && why.is_empty() => {
+                format!("This is try {number}; the one before was cut off.")
+            }
+            (State::Running, _) if number > 1 => format!("This is try {number}; the one before did not work: {why}."),
+            (State::Failed, _) if number > 1 => format!("It was tried {number} times, and is not tried again."),
+            _ => String::new(),
+        }
+    }
 }
 
 macro_rules! words {
@@ -122,3 +147,47 @@ words!(State {
     State::Failed => "failed",
     State::Cancelled => "cancelled",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_are_told_in_one_sentence() {
+        let id = Uid(uuid::Uuid::nil());
+        let told = |state, attempt, next_at, last: &str| {
+            let operation = Operation {
+                id,
+                instance: id,
+                instance_ref: String::new(),
+                verb: Verb::Apply,
+                driver: String::new(),
+                state,
+                steps: Vec::new(),
+                attempt,
+                requested_by: String::new(),
+                created_at: Micros(0),
+                ended_at: None,
+                message: String::new(),
+                mend: String::new(),
+                next_at,
+                last_failure: last.to_owned(),
+            };
+            operation.tries(|_| "in 4 s".to_owned())
+        };
+        let next = Some(Micros(1));
+        assert_eq!(
+            told(State::Waiting, 2, next, "It is away."),
+            "Try 2 did not work; the next one begins in 4 s: It is away."
+        );
+        assert_eq!(
+            told(State::Running, 3, None, "It is away."),
+            "This is try 3; the one before did not work: It is away."
+        );
+        assert_eq!(told(State::Running, 2, None, ""), "This is try 2; the one before was cut off.");
+        assert_eq!(told(State::Failed, 12, None, "It is away."), "It was tried 12 times, and is not tried again.");
+        for (state, attempt) in [(State::Queued, 0), (State::Running, 1), (State::Succeeded, 3), (State::Failed, 1)] {
+            assert_eq!(told(state, attempt, None, ""), "");
+        }
+    }
+}

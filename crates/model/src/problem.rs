@@ -4,6 +4,24 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// How bad something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It is refused.
+    #[default]
+    Error,
+    /// It is taken, and may be a mistake.
+    Warning,
+}
+
+impl Severity {
+    /// Whether it is refused.
+    pub fn is_error(&self) -> bool {
+        *self == Severity::Error
+    }
+}
+
 /// One thing that is wrong with an input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
@@ -24,6 +42,9 @@ pub struct Problem {
     pub message: String,
     /// What to do, in one sentence.
     pub mend: String,
+    /// How bad it is; an error when absent.
+    #[serde(default, skip_serializing_if = "Severity::is_error")]
+    pub severity: Severity,
 }
 
 impl Problem {
@@ -43,6 +64,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
             write!(f, "{file}:{}:{}: ", self.line.unwrap_or(1), self.column.unwrap_or(1))?;
+        }
+        if !self.severity.is_error() {
+            f.write_str("warning: ")?;
         }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;

@@ -15,4 +15,6 @@ pub enum Scope {
     Drafts(Arc<str>),
     /// People of one partner organisation, by its namespace.
     Partner(Arc<str>),
+    /// People who are in all of these, in order: of what is seen only where something else is seen as well.
+    Together(Arc<[Scope]>),
 }

@@ -41,6 +41,8 @@ impl FromRow for Operation {
             ended_at: cells.take()?,
             message: cells.take()?,
             mend: cells.take()?,
+            next_at: cells.take()?,
+            last_failure: cells.take()?,
         })
     }
 }
@@ -59,10 +61,12 @@ const COLUMNS: &[&str] = &[
     "ended_at",
     "message",
     "mend",
+    "next_at",
+    "last_failure",
 ];
 
 const SELECT: &str = "select id, instance, instance_ref, verb, driver, state, steps, attempt, requested_by, created_at,
-     ended_at, message, mend from operations ";
+     ended_at, message, mend, next_at, last_failure from operations ";
 
 /// Writes operations as they are now. The last one of an identity wins.
 pub(crate) async fn upsert(conn: &mut Conn<'_>, operations: &[Operation]) -> Result<(), StoreError> {
@@ -86,11 +90,13 @@ pub(crate) async fn upsert(conn: &mut Conn<'_>, operations: &[Operation]) -> Res
             operation.ended_at.into(),
             operation.message.as_str().into(),
             operation.mend.as_str().into(),
+            operation.next_at.into(),
+            operation.last_failure.as_str().into(),
         ]);
     }
     let suffix = "on conflict (id) do update set instance_ref = excluded.instance_ref, state = excluded.state,
         steps = excluded.steps, attempt = excluded.attempt, ended_at = excluded.ended_at, message = excluded.message,
-        mend = excluded.mend";
+        mend = excluded.mend, next_at = excluded.next_at, last_failure = excluded.last_failure";
     rows.write(conn, suffix).await.map(drop)
 }
 

@@ -5,8 +5,8 @@ use super::{Proposed, Sort};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Words in names that say on which shelf something stands.
-const SHELVES: [(&str, &[&str]); 6] = [
+/// Words in names that say in which category something is.
+const CATEGORIES: [(&str, &[&str]); 6] = [
     (
         "data",
         &[
@@ -78,7 +78,7 @@ fn offering(one: &Proposed, frame: &Frame) -> ProposalFile {
         "spec": {
             "product": frame.product,
             "owner": frame.owner,
-            "category": shelf(&one.name),
+            "category": category_of(&one.name),
             "promise": "Not written down yet: what its users can rely on.",
             "for": "Not written down yet: for whom it is.",
             "problem": "Not written down yet: what it solves.",
@@ -186,10 +186,10 @@ fn title(name: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
-fn shelf(name: &str) -> &'static str {
+fn category_of(name: &str) -> &'static str {
     let words: Vec<&str> = name.split('-').collect();
     let stands = |(_, known): &&(&str, &[&str])| words.iter().any(|word| known.contains(word));
-    SHELVES.iter().find(stands).map_or("other", |(shelf, _)| shelf)
+    CATEGORIES.iter().find(stands).map_or("other", |(category, _)| category)
 }
 
 /// A pattern for a text; what would be a wildcard stands for any one character.

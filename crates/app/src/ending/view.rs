@@ -155,7 +155,7 @@ impl App {
         let mut teams: BTreeMap<Ref, Vec<WhoRunsRow>> = BTreeMap::new();
         for (name, _) in evidence::instances(graph, found) {
             let record = visible(graph, &caller.audience, &name).ok();
-            if let Some(row) = record.and_then(|record| self.row(graph, &caller.audience, &record)) {
+            if let Some(row) = record.and_then(|record| self.row(graph, &record)) {
                 teams.entry(row.team.clone()).or_default().push(row);
             }
         }

@@ -21,5 +21,6 @@ mod take_over;
 mod upgrade;
 mod usage;
 mod versions;
+mod warnings;
 mod worker;
 mod writing;

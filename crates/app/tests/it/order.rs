@@ -2,11 +2,11 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each, pass};
-use loggia_app::allowed::Allowed;
 use loggia_app::driver::{Failure, Secret};
 use loggia_app::order::OrderInput;
 use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
+use loggia_app::secret_use::SecretUse;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Uid;
 use loggia_model::operation::{State, Verb};
@@ -296,7 +296,7 @@ fn a_secret_that_was_never_set_is_named() {
         world.app.operate(&ann, "instance:booking/orders.sealed".parse().unwrap(), Verb::Apply, false).await.unwrap();
         world.until("ready", |app| phase(app, "instance:booking/orders.sealed") == "ready").await;
         // It runs on when nobody can look any more, and says why nobody can.
-        world.app.set_platform_secret(&admin, "the-server", None, Some(Allowed::default())).await.unwrap();
+        world.app.set_platform_secret(&admin, "the-server", None, Some(SecretUse::default())).await.unwrap();
         world.look(&driver);
         let told = |app: &loggia_app::App| {
             let status = app.graph().get_text("instance:booking/orders.sealed").unwrap().parse_status();
@@ -308,9 +308,14 @@ fn a_secret_that_was_never_set_is_named() {
 }
 
 /// The driver in memory, in one environment, with one host.
-fn allowed(environment: &str, host: &str) -> Option<Allowed> {
+fn allowed(environment: &str, host: &str) -> Option<SecretUse> {
     let list = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
-    Some(Allowed { environments: list(environment), drivers: list("memory"), hosts: list(host), ..Allowed::default() })
+    Some(SecretUse {
+        environments: list(environment),
+        drivers: list("memory"),
+        hosts: list(host),
+        ..SecretUse::default()
+    })
 }
 
 /// Whoever writes an environment can name a secret, and sends it nowhere where an administrator did not allow it.

@@ -1,6 +1,6 @@
 //! A model of the graph that has no index: every answer comes from looking at every record.
 
-use loggia_graph::{Audience, Describe, Missing, Predicate, Query};
+use loggia_graph::{Audience, Describe, Missing, Predicate, Query, Within};
 use loggia_model::flatten::{Leaf, flatten, flatten_under};
 use loggia_model::{Record, Ref, Relation, Scope};
 use std::cmp::Ordering;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 struct Item {
     record: Arc<Record>,
     scopes: Vec<Scope>,
+    within: Within,
     stated: Vec<Relation>,
     leaves: BTreeSet<(String, Option<String>)>,
 }
@@ -45,7 +46,7 @@ impl Item {
             flatten_under("status", &status, &mut take);
         }
         leaves.insert(("metadata.uid".to_owned(), Some(record.uid.to_string())));
-        Item { record: record.clone(), scopes: facts.scopes, stated: facts.relations, leaves }
+        Item { record: record.clone(), scopes: facts.scopes, within: facts.within, stated: facts.relations, leaves }
     }
 }
 
@@ -54,9 +55,16 @@ impl Oracle {
         Oracle { items: records.map(|record| Item::read(record, describe)).collect() }
     }
 
+    /// Whether an audience sees all that a record is within.
+    fn inside(&self, audience: &Audience, item: &Item) -> bool {
+        let mut outer =
+            item.within.names.iter().flat_map(|name| self.items.iter().filter(|o| o.record.reference == *name));
+        audience.admits(&item.within.or) || outer.all(|outer| audience.admits(&outer.scopes))
+    }
+
     /// What an audience sees, in order of names.
     pub fn seen_by(&self, audience: &Audience) -> Vec<View> {
-        let visible = || self.items.iter().filter(|item| audience.admits(&item.scopes));
+        let visible = || self.items.iter().filter(|item| audience.admits(&item.scopes) && self.inside(audience, item));
         let mut incoming: BTreeMap<&Ref, Vec<Relation>> = BTreeMap::new();
         for item in visible() {
             for stated in &item.stated {

@@ -1,16 +1,18 @@
 //! Records to test with.
 
-use loggia_graph::{Audience, Facts};
+use loggia_graph::{Audience, Facts, Within};
 use loggia_model::{Document, Micros, Record, Ref, Relation, RelationType, Scope, Source, Uid};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Reads scopes and relations from plain lists in the document, so that tests do not depend on any kind.
 pub fn describe(record: &Record, document: &Document) -> Facts {
-    let scopes = document.spec_list("seenBy").map(|team| match team {
-        "all" => Scope::Company,
-        team => Scope::Team(team.into()),
-    });
+    let scopes = |key: &'static str| {
+        document.spec_list(key).map(|team| match team {
+            "all" => Scope::Company,
+            team => Scope::Team(team.into()),
+        })
+    };
     let relation = |(key, name): (&'static str, &'static str)| {
         let by = RelationType::find(name).expect("a relation");
         let targets = document.spec_list(key).filter_map(|t| t.parse::<Ref>().ok());
@@ -18,7 +20,9 @@ pub fn describe(record: &Record, document: &Document) -> Facts {
     };
     let relations = [("owners", "ownedBy"), ("owns", "ownerOf"), ("needs", "dependsOn")].into_iter().flat_map(relation);
     let status = record.reference.kind() == "instance";
-    Facts { scopes: scopes.collect(), relations: relations.collect(), status }
+    let names = document.spec_list("within").filter_map(|name| name.parse::<Ref>().ok()).collect();
+    let within = Within { names, or: scopes("or").collect() };
+    Facts { scopes: scopes("seenBy").collect(), relations: relations.collect(), status, within }
 }
 
 /// The identity with this number.
@@ -103,6 +107,10 @@ pub fn document(number: u32, names: u32, dice: &mut Dice) -> Value {
             spec[key] = (0..dice.roll(4)).map(|_| json!(target(dice))).collect();
         }
     }
+    if dice.chance(3) {
+        spec["within"] = (0..dice.roll(3)).map(|_| json!(target(dice))).collect();
+        spec["or"] = json!(dice.some(&["all", "b", "c"], 1));
+    }
     if !dice.chance(4) {
         let values = [
             json!("service"),
@@ -146,5 +154,6 @@ pub fn audiences() -> Vec<Audience> {
         Audience::of([Scope::Company]),
         Audience::of([team("a")]),
         Audience::of([team("b"), Scope::Company]),
+        Audience::of([team("a"), team("b"), team("c")]),
     ]
 }

@@ -120,7 +120,7 @@ pub struct CreateArgs {
     access: Access,
 }
 
-/// Arguments of `loggia token list`.
+/// Arguments of a question that needs no others.
 #[derive(Args, Debug)]
 pub struct ListArgs {
     /// Form of the answer.

@@ -1,5 +1,6 @@
 //! What goes away: planning it, telling people, moving it, and seeing whom it concerns and what is left.
 
+use super::access::ListArgs;
 use super::http::{Access, Api};
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
@@ -28,16 +29,6 @@ pub enum EndingCommand {
     Exempt(ExemptArgs),
     /// Says that it was taken away; proving it goes by itself
     Remove(DoArgs),
-}
-
-/// Arguments of `loggia ending list`.
-#[derive(Args, Debug)]
-pub struct ListArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
 }
 
 /// Arguments of `loggia ending show`.

@@ -1,5 +1,6 @@
 //! Who runs what, and reporting it.
 
+use super::access::ListArgs;
 use super::http::{Access, Api};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
@@ -216,16 +217,6 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     };
     let unknown: String = unknown.iter().map(line).collect();
     print(&format!("{received} readings, {new} of them new\n{unknown}"))
-}
-
-/// A question without arguments.
-#[derive(Args, Debug)]
-pub struct ListArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
 }
 
 /// Arguments of `loggia unmatched`.

@@ -6,7 +6,7 @@ use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::{Context, Result};
 use clap::Args;
-use loggia_app::carried::{CARRIED, Carried};
+use loggia_app::exported_status::{EXPORTED_STATUS, ExportedStatus};
 use loggia_app::files::{FileEntry, wanted};
 use loggia_app::read::beside;
 use loggia_model::{Document, PUBLICATION, PUBLICATION_REASON, Publication, Ref, kinds};
@@ -124,7 +124,7 @@ fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported>
 /// Writes what ran, since when, and when it was seen last into the text of a running thing.
 fn say_running(document: &mut Document, one: &Value) {
     let time = |field: &str| one.pointer(field).and_then(|at| serde_json::from_value(at.clone()).ok());
-    let carried = Carried {
+    let carried = ExportedStatus {
         version: text(one, "/status/version"),
         since: time("/status/since"),
         last_seen: time("/status/lastSeen"),
@@ -135,7 +135,7 @@ fn say_running(document: &mut Document, one: &Value) {
     let Some(metadata) = document.0.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
     if let Some(annotations) = annotations.as_object_mut() {
-        annotations.insert(CARRIED.to_owned(), said.into());
+        annotations.insert(EXPORTED_STATUS.to_owned(), said.into());
     }
 }
 

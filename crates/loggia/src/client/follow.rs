@@ -4,6 +4,7 @@ use super::http::Api;
 use super::output::text;
 use crate::exit::told;
 use anyhow::Result;
+use loggia_model::operation::Operation;
 use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -72,6 +73,16 @@ struct Shown {
     steps: BTreeMap<(i64, usize), String>,
     lines: i64,
     attempt: i64,
+    /// What was said last about tries.
+    told: String,
+}
+
+/// Which try an operation is at, when the next one comes, and why the last one did not work; empty when there is
+/// nothing to say.
+pub fn tries(operation: &Value) -> String {
+    let read: Option<Operation> = serde_json::from_value(operation.clone()).ok();
+    read.map(|operation| operation.tries(|next| next.datetime().format("at %H:%M:%S UTC").to_string()))
+        .unwrap_or_default()
 }
 
 impl Shown {
@@ -99,10 +110,12 @@ impl Shown {
     fn steps(&mut self, operation: &Value) {
         let attempt = operation.get("attempt").and_then(Value::as_i64).unwrap_or_default();
         if attempt > self.attempt {
-            if attempt > 1 {
-                eprintln!("  try {attempt}");
-            }
             self.attempt = attempt;
+        }
+        let waits = tries(operation);
+        if !waits.is_empty() && waits != self.told {
+            eprintln!("  {waits}");
+            self.told = waits;
         }
         let steps = operation.get("steps").and_then(Value::as_array).into_iter().flatten();
         for (at, step) in steps.enumerate() {

@@ -1,5 +1,6 @@
 //! Reading what is known: lists, one thing, its history, search.
 
+use super::follow::tries;
 use super::http::{Access, Api};
 use super::output::{Output, Table, day, items, minute, print, text};
 use super::yaml;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 /// Arguments of `loggia get`.
 #[derive(Args, Debug)]
 pub struct GetArgs {
-    /// A kind, such as offerings, or one thing, such as offering/postgres or instance/booking/orders.production.
+    /// A kind, such as offerings, or one thing, such as offering/postgres or instance/booking/orders.production; or
+    /// operation/ID.
     #[arg(value_name = "KIND|KIND/NAME")]
     what: String,
     /// Only what fits, such as spec.owner=group:default/runtime-team; several filters mean any of them.
@@ -112,6 +114,9 @@ pub fn path(reference: &Ref) -> String {
 /// With the words of the server.
 pub async fn get(args: GetArgs) -> Result<()> {
     let api = args.access.api()?;
+    if let Some(id) = args.what.strip_prefix("operation/") {
+        return get_operation(&api, &args, id).await;
+    }
     if args.what.contains(['/', ':']) {
         return get_one(&api, &args).await;
     }
@@ -136,6 +141,20 @@ async fn get_one(api: &Api, args: &GetArgs) -> Result<()> {
             output.print(&found, &[text(&found, "/ref")], &table)
         }
     }
+}
+
+/// How far an operation is: which try, when the next one comes, and what went wrong.
+async fn get_operation(api: &Api, args: &GetArgs, id: &str) -> Result<()> {
+    let found = api.get(&format!("/api/v1/operations/{id}"), &[]).await?;
+    let (message, mend) = (text(&found, "/message"), text(&found, "/mend"));
+    let tries = tries(&found);
+    let waits = text(&found, "/state") == "waiting";
+    let said = if waits { tries } else { format!("{message} {mend} {tries}").trim().to_owned() };
+    let mut table = Table::new(&["INSTANCE", "WHAT", "STATE", "TRY", "HOW IT GOES"]);
+    let instance = text(&found, "/instanceRef");
+    let instance = instance.strip_prefix("instance:").unwrap_or(&instance).to_owned();
+    table.rows.push(vec![instance, text(&found, "/verb"), text(&found, "/state"), text(&found, "/attempt"), said]);
+    args.output.print(&found, &[id.to_owned()], &table)
 }
 
 /// The columns that people ask a kind for.

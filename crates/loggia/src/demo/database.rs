@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use loggia_app::App;
-use loggia_app::allowed::Allowed;
+use loggia_app::secret_use::SecretUse;
 use loggia_drivers::postgres::cluster::{self, Cluster};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,10 +30,10 @@ async fn try_start(app: &App, data: PathBuf) -> Result<Cluster> {
         anyhow::anyhow!("{message} {mend}")
     })?;
     // The secret is the whole address, so it is used with no other host.
-    let allowed = Allowed {
+    let allowed = SecretUse {
         environments: ENVIRONMENTS.map(str::to_owned).to_vec(),
         drivers: vec!["postgres".to_owned()],
-        ..Allowed::default()
+        ..SecretUse::default()
     };
     app.set_platform_secret(&app.system("demo"), SECRET, Some(cluster.url().clone()), Some(allowed)).await?;
     tracing::info!("demo: PostgreSQL runs; databases can be got");

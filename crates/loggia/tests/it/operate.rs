@@ -65,6 +65,37 @@ fn a_new_public_address_takes_along_what_was_made_under_the_old_one() {
     });
 }
 
+/// What was read before is shown although its folder is away; a first start without it is a mistake in writing.
+#[test]
+fn a_server_starts_although_a_repository_is_away() {
+    on_both("away", |database| {
+        let folder = folder();
+        let root = platform::repository(folder.path());
+        let nowhere = root.with_file_name("nowhere");
+        let first = Plan::new(folder.path(), "away", database, &[&root, &nowhere]);
+        let (code, said) = first.refused();
+        assert!(code != 0 && said.contains("which is not there"), "{code} {said}");
+        let server = Plan::new(folder.path(), "away", database, &[&root]).ready();
+        let offerings = |server: &Server| server.http("GET", "/api/v1/offerings", None).1["total"].clone();
+        let before = offerings(&server);
+        let plan = server.stop();
+        let aside = root.with_file_name("aside");
+        std::fs::rename(&root, &aside).unwrap();
+        let server = plan.ready();
+        assert_eq!(offerings(&server), before);
+        let failure =
+            || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
+        until("the sources say it", || failure().contains("there is no such folder"));
+        let plan = server.stop();
+        std::fs::rename(&aside, &root).unwrap();
+        let server = plan.ready();
+        let failure =
+            || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
+        until("it is read again", || failure().is_empty());
+        server.stop();
+    });
+}
+
 #[test]
 fn network_is_given_only_where_the_operator_says_so() {
     let folder = folder();

@@ -125,6 +125,13 @@ impl Plan {
         server.wait_ready();
         server
     }
+
+    /// Starts it where it must not start: how it ended, and what it said.
+    pub fn refused(&self) -> (i32, String) {
+        let mut server = self.start();
+        let status = server.child.wait().unwrap();
+        (status.code().unwrap_or_default(), server.log())
+    }
 }
 
 impl Server {

@@ -31,6 +31,8 @@ pub fn operation(number: u64, instance: u64, second: i64) -> Operation {
         ended_at: None,
         message: String::new(),
         mend: String::new(),
+        next_at: None,
+        last_failure: String::new(),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::call::{Call, json, outcome};
 use super::route::Handled;
 use axum::http::StatusCode;
-use loggia_app::allowed::Allowed;
 use loggia_app::driver::Secret;
+use loggia_app::secret_use::SecretUse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct SecretInput {
     #[schemars(length(min = 1, max = 100_000))]
     pub value: Option<String>,
     /// Where it may be used, in place of what was allowed before. A new secret may be used nowhere.
-    pub allowed: Option<Allowed>,
+    pub allowed: Option<SecretUse>,
 }
 
 /// The secrets that there are.
@@ -32,7 +32,7 @@ pub struct SecretView {
     /// What `secretRef` names.
     pub name: String,
     /// Where it may be used.
-    pub allowed: Allowed,
+    pub allowed: SecretUse,
 }
 
 /// The name of a secret that was set.

@@ -43,6 +43,8 @@ pub struct InstancePage {
     /// Address of the stream while something is happening; empty otherwise.
     live: String,
     sentence: &'static str,
+    /// Which try it is, when the next one comes, and why the last one did not work.
+    tries: String,
     steps: Vec<StepLine>,
     lines: Vec<String>,
     fault: Option<Fault>,
@@ -115,7 +117,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
     let status: InstanceStatus = record.typed_status()?;
     let operations = app.operations_of(record.uid, 1).await?;
     let newest = operations.first();
-    let row = app.row(&visit.graph, visit.audience(), record);
+    let row = app.row(&visit.graph, record);
     let phase = row.as_ref().map_or(status.phase, |row| row.phase);
     let (first, last) = app.sighting(record.uid).unzip();
     let base = loggia_app::request::base_name(&record.reference, &spec.environment);
@@ -148,6 +150,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
             .map(|op| format!("/operations/{}/events", op.id))
             .unwrap_or_default(),
         sentence: newest.map(operation::sentence).unwrap_or_default(),
+        tries: newest.map(|op| operation::tries(op, app.now())).unwrap_or_default(),
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
         fault: newest.and_then(|op| fault(op, &spec)),

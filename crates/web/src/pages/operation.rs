@@ -13,7 +13,7 @@ use futures_util::stream;
 use loggia_app::{App, Caller, Error};
 use loggia_model::Ref;
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
-use loggia_model::{Micros, Uid};
+use loggia_model::{Micros, Uid, time};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +121,8 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
     if let Some(step) = steps.get_mut(last) {
         step.lines = lines;
         if operation.state == State::Waiting {
-            step.note = format!("{} It is tried again by itself.", step.note);
+            let again = "It is tried again by itself.";
+            step.note = format!("{} {again}", step.note.trim_end_matches(again).trim_end());
         }
     }
     steps
@@ -154,6 +155,14 @@ fn title(name: &str) -> String {
         "observe" => "Look whether it is so".to_owned(),
         other => words::capital(&words::spaced(other)),
     }
+}
+
+/// Which try it is and when the next one comes; empty when there is nothing to say.
+pub fn tries(operation: &Operation, now: Micros) -> String {
+    operation.tries(|next| {
+        let seconds = (next.0 - now.0).max(0).div_euclid(time::SECOND) + 1;
+        if seconds < 60 { format!("in {seconds} s") } else { words::ago(now, next) }
+    })
 }
 
 /// The operation in one sentence.
@@ -203,6 +212,8 @@ mod tests {
             ended_at: None,
             message: String::new(),
             mend: String::new(),
+            next_at: None,
+            last_failure: String::new(),
         };
         let steps = steps(&operation, vec!["a line".into()], Micros(5_000_000));
         let states: Vec<_> = steps.iter().map(|step| step.state).collect();

@@ -51,7 +51,7 @@ struct HitLine {
 
 fn hit(visit: &Visit, record: &Arc<Record>) -> HitLine {
     let (title, href, text) = entity::line(record);
-    if let Some(row) = visit.app().row(&visit.graph, visit.audience(), record) {
+    if let Some(row) = visit.app().row(&visit.graph, record) {
         return running(visit, record, &row);
     }
     let namespace = record.reference.namespace();

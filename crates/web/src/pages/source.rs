@@ -45,6 +45,7 @@ struct SourceCard {
     read: When,
     documents: usize,
     problems: Vec<ProblemLine>,
+    warnings: Vec<ProblemLine>,
     held: Vec<Link>,
     kept: Vec<Link>,
 }
@@ -97,6 +98,7 @@ fn card(visit: &Visit, at: usize, source: &SourceView, all: bool) -> SourceCard 
         read: When::ago(visit.app().now(), source.row.last_ok),
         documents: source.state.documents,
         problems: report.problems.iter().map(problem).collect(),
+        warnings: report.warnings.iter().map(|warning| problem(&warning.problem)).collect(),
         held: report.held.iter().map(link).collect(),
         kept: report.kept.iter().map(link).collect(),
     }

@@ -8,6 +8,7 @@ mod doors;
 mod ending;
 mod git;
 mod hidden;
+mod hidden_worlds;
 mod partner;
 mod provider;
 mod read_only;

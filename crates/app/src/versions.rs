@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The versions of an offering that are out, or come out in the same command.
-pub(crate) struct Shelf<'a> {
+pub(crate) struct OfferingVersions<'a> {
     /// With their numbers, lowest first.
     places: Vec<(Version, Place<'a>)>,
 }
@@ -47,25 +47,29 @@ fn spec(document: &Document) -> Option<ReleaseSpec> {
     serde_json::from_value(document.spec()?.clone()).ok()
 }
 
-impl<'a> Shelf<'a> {
+impl<'a> OfferingVersions<'a> {
     /// What stands beside a release that is to be published.
-    pub(crate) fn of(publishing: &Publishing<'a>, release: &Document) -> Shelf<'a> {
+    pub(crate) fn of(publishing: &Publishing<'a>, release: &Document) -> OfferingVersions<'a> {
         let known = releases(publishing.graph, &Audience::All, release.spec_text("offering"));
-        Shelf::new(known, publishing.beside, (release.spec_text("offering"), Some(&release.reference())))
+        OfferingVersions::new(known, publishing.beside, (release.spec_text("offering"), Some(&release.reference())))
     }
 
     /// What somebody sees of an offering.
-    pub(crate) fn seen(graph: &Graph, audience: &Audience, offering: &str) -> Shelf<'static> {
-        Shelf::new(releases(graph, audience, offering), &[], (offering, None))
+    pub(crate) fn seen(graph: &Graph, audience: &Audience, offering: &str) -> OfferingVersions<'static> {
+        OfferingVersions::new(releases(graph, audience, offering), &[], (offering, None))
     }
 
     /// What stands beside a release in files.
-    pub(crate) fn of_files(files: &'a [Prepared], release: &Document) -> Shelf<'a> {
-        Shelf::new(Vec::new(), files, (release.spec_text("offering"), Some(&release.reference())))
+    pub(crate) fn of_files(files: &'a [Prepared], release: &Document) -> OfferingVersions<'a> {
+        OfferingVersions::new(Vec::new(), files, (release.spec_text("offering"), Some(&release.reference())))
     }
 
     /// Texts are not read here: a release is named by offering and version.
-    fn new(known: Vec<Arc<Record>>, files: &'a [Prepared], (offering, own): (&str, Option<&Ref>)) -> Shelf<'a> {
+    fn new(
+        known: Vec<Arc<Record>>,
+        files: &'a [Prepared],
+        (offering, own): (&str, Option<&Ref>),
+    ) -> OfferingVersions<'a> {
         let prefix = format!("{offering}-");
         let mut places: HashMap<String, Place<'a>> = HashMap::new();
         for record in known.into_iter().filter(|record| Some(&record.reference) != own) {
@@ -82,7 +86,7 @@ impl<'a> Shelf<'a> {
         let numbered = |(text, place): (String, Place<'a>)| Version::parse(&text).map(|version| (version, place));
         let mut places: Vec<_> = places.into_iter().filter_map(numbered).collect();
         places.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Shelf { places }
+        OfferingVersions { places }
     }
 
     /// The version that another one follows: the highest plain one below it that is out. Nobody relies on a

@@ -5,13 +5,13 @@ use loggia_model::Micros;
 use loggia_model::instance::{InstanceStatus, Phase};
 use serde::{Deserialize, Serialize};
 
-/// The annotation that says what ran, as [`Carried`] in JSON. `loggia export` writes it.
-pub const CARRIED: &str = "loggia.dev/running";
+/// The annotation that says what ran, as [`ExportedStatus`] in JSON. `loggia export` writes it.
+pub const EXPORTED_STATUS: &str = "loggia.dev/running";
 
 /// What was known about a running thing where it comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Carried {
+pub struct ExportedStatus {
     /// The version that ran.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
@@ -29,11 +29,11 @@ pub struct Carried {
     pub known_by: String,
 }
 
-impl Carried {
+impl ExportedStatus {
     /// Of a document; none for what is no instance. A text that says nothing readable says nothing.
-    pub(crate) fn of(prepared: &Prepared) -> Option<Carried> {
+    pub(crate) fn of(prepared: &Prepared) -> Option<ExportedStatus> {
         let document = (prepared.kind == "Instance").then(|| prepared.document())?;
-        Some(serde_json::from_str(document.annotation(CARRIED)).unwrap_or_default())
+        Some(serde_json::from_str(document.annotation(EXPORTED_STATUS)).unwrap_or_default())
     }
 
     /// The status with which it begins here. What nobody saw is unknown, and waits for no operation.

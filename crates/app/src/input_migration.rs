@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::schema::{Checker, fill_defaults, secret_names};
-use crate::shelf::Shelf;
+use crate::versions::OfferingVersions;
 use loggia_model::Problem;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::Version;
@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// The way to one version.
-pub(crate) struct Conversion<'a> {
-    shelf: &'a Shelf<'a>,
+pub(crate) struct InputMigration<'a> {
+    versions: &'a OfferingVersions<'a>,
     to: &'a ReleaseSpec,
     version: Version,
     contract: Value,
@@ -20,12 +20,12 @@ pub(crate) struct Conversion<'a> {
     checker: Checker,
 }
 
-impl<'a> Conversion<'a> {
+impl<'a> InputMigration<'a> {
     /// The way to a version, among those that stand beside it.
     ///
     /// # Errors
     /// When its contract cannot be used.
-    pub(crate) fn new(shelf: &'a Shelf<'a>, to: &'a ReleaseSpec) -> Result<Conversion<'a>> {
+    pub(crate) fn new(versions: &'a OfferingVersions<'a>, to: &'a ReleaseSpec) -> Result<InputMigration<'a>> {
         let contract = Value::Object(to.contract.inputs.clone());
         let checker = Checker::lenient(&without_secrets(&contract)).map_err(|error| {
             let message = format!("The contract is not a valid JSON Schema: {error}");
@@ -39,7 +39,7 @@ impl<'a> Conversion<'a> {
                 "Correct it.",
             )
         })?;
-        Ok(Conversion { shelf, to, version, contract, checker })
+        Ok(InputMigration { versions, to, version, contract, checker })
     }
 
     /// The inputs that something at a version would have here.
@@ -64,7 +64,7 @@ impl<'a> Conversion<'a> {
         inputs: &Map<String, Value>,
     ) -> std::result::Result<Map<String, Value>, Vec<Problem>> {
         let Some(start) = Version::parse(&from.version) else { return Ok(inputs.clone()) };
-        let mut between = self.shelf.between(&start, Some(&self.version));
+        let mut between = self.versions.between(&start, Some(&self.version));
         if self.version > start && between.last().is_none_or(|(version, _)| **version != self.version) {
             between.push((&self.version, self.to.clone()));
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// Where a secret may be used. What is not named is refused: with nothing named it is used nowhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Allowed {
+pub struct SecretUse {
     /// Names of environments.
     #[schemars(length(max = 1_000), inner(length(min = 1, max = 253)))]
     pub environments: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Borrower<'a> {
 /// The driver that runs programs: whoever writes a recipe chooses one, so allowing the driver alone would say nothing.
 const PROGRAMS: &str = "command";
 
-impl Allowed {
+impl SecretUse {
     /// Why a backend of an environment does not get the secret `name`, and who can change that; none when it does.
     pub(crate) fn refusal(&self, name: &str, wish: &Borrower<'_>) -> Option<Failure> {
         let environment = wish.environment;
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn nothing_is_allowed_that_is_not_named() {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let allowed = |environments: &[&str], drivers: &[&str], hosts: &[&str]| Allowed {
+        let allowed = |environments: &[&str], drivers: &[&str], hosts: &[&str]| SecretUse {
             environments: list(environments),
             drivers: list(drivers),
             hosts: list(hosts),
@@ -112,7 +112,7 @@ mod tests {
         };
         let config = json!({"host": "db.example.com"});
         for (allowed, passes) in [
-            (Allowed::default(), false),
+            (SecretUse::default(), false),
             (allowed(&["dev"], &[], &["db.example.com"]), false),
             (allowed(&[], &["postgres"], &["db.example.com"]), false),
             (allowed(&["test"], &["postgres"], &["db.example.com"]), false),
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn recipes_choose_no_other_program_and_no_other_host() {
         let backend = Backend { driver: "command".into(), ..backend(&json!({})) };
-        let allowed = Allowed {
+        let allowed = SecretUse {
             environments: vec!["dev".into()],
             drivers: vec!["command/bucket".into()],
             hosts: vec!["s3.example.com".into()],
