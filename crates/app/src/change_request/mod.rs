@@ -131,8 +131,7 @@ pub(crate) fn ask(
     let wish = Wish { release: change.release.clone(), plan: spec.plan.clone(), inputs: change.inputs.clone() };
     work.payload = json!({"before": status.phase, "wish": wish});
     let data = json!({"operation": id, "from": status.applied, "release": change.release, "branch": change.branch});
-    let answer =
-        json!({"instance": record.reference, "uid": record.uid, "operation": id, "branch": change.branch.clone()});
+    let answer = json!({"instance": record.reference, "uid": record.uid, "operation": id, "branch": change.branch});
     status.operation = Some(id);
     status.change = Some(change);
     let mut changes = Changes::answer(answer);

@@ -90,7 +90,7 @@ pub(super) async fn templates(
     after: &[NewFile],
 ) -> Result<(String, String), GitError> {
     // A name of its own for each call: two at the same time do not meet.
-    let target = format!("refs/loggia/work/{:032x}", rand::random::<u128>());
+    let target = format!("refs/loggia/making/{:032x}", rand::random::<u128>());
     let author = Signature::server();
     let commit = NewCommit { target: &target, parent: None, author: &author, message: "Before\n", files: before };
     import::write(git, folder, &commit).await?;

@@ -17,6 +17,7 @@ use loggia_app::change_request::{ChangedFile, Proposal, Seen};
 use loggia_app::policy::Action;
 use loggia_app::writing::subject_of;
 use loggia_model::Ref;
+use loggia_model::instance::InstanceStatus;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -58,6 +59,12 @@ fn class(line: &str) -> &'static str {
         Some(b'-') => "diff-old",
         _ => "",
     }
+}
+
+/// What waits for its team to merge it, once it is made; empty otherwise.
+pub fn waiting(status: &InstanceStatus) -> String {
+    let change = status.change.as_ref().filter(|change| change.made);
+    change.map(|change| format!("Version {} waits on the branch {}", change.version, change.branch)).unwrap_or_default()
 }
 
 #[derive(Template)]

@@ -4,7 +4,7 @@ use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{entity, offer, operation, team};
+use super::{change_request, entity, offer, operation, team};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
@@ -166,19 +166,13 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
-        change: waiting(&status),
+        change: change_request::waiting(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
         may,
         href,
     })
-}
-
-/// What waits for its team to merge it, once it is made.
-fn waiting(status: &InstanceStatus) -> String {
-    let change = status.change.as_ref().filter(|change| change.made);
-    change.map(|change| format!("Version {} waits on the branch {}", change.version, change.branch)).unwrap_or_default()
 }
 
 /// The page of what is gone, from what is kept about it.
