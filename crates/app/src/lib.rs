@@ -12,6 +12,7 @@ mod backend;
 pub mod caller;
 mod caller_cache;
 pub mod catalog;
+pub mod change_request;
 pub mod changes;
 pub mod check;
 pub mod clock;

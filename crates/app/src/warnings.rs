@@ -31,7 +31,7 @@ pub(crate) fn of_files(prepared: &[Prepared], is_there: impl Fn(&Ref) -> bool) -
         let Some(kind) = Kind::find(one.kind).filter(|kind| is_of_catalog(kind)) else { continue };
         let document = one.document();
         let relations = (kind.relations)(&document).into_iter().filter(|relation| !is_there(&relation.target));
-        found.extend(relations.map(|relation| nowhere(&one.reference, &document, relation, &one.path)));
+        found.extend(relations.map(|relation| nowhere(&one.reference, &document, &relation, &one.path)));
     }
     found
 }
@@ -41,7 +41,7 @@ pub(crate) fn of_source(graph: &Graph, origin: &str) -> Vec<Warning> {
     let found = graph.dangling(&Audience::All).into_iter().filter_map(|one| {
         let record = graph.get(&one.source).filter(|record| &*record.source.origin == origin)?;
         Kind::find(record.reference.kind()).filter(|kind| is_of_catalog(kind))?;
-        Some(nowhere(&record.reference, &record.parse(), one.relation, &record.source.path))
+        Some(nowhere(&record.reference, &record.parse(), &one.relation, &record.source.path))
     });
     found.take(MOST).collect()
 }
@@ -70,11 +70,11 @@ fn is_of_catalog(kind: &Kind) -> bool {
     !kind.api_versions.iter().any(|version| version.starts_with("loggia.dev/"))
 }
 
-fn nowhere(name: &Ref, document: &Document, relation: Relation, path: &str) -> Warning {
+fn nowhere(name: &Ref, document: &Document, relation: &Relation, path: &str) -> Warning {
     let target = relation.target.clone();
     let message = format!("{name} names {target}, which is nowhere here");
     let mend = format!("Correct the name, or describe {target}; leave it when that comes from elsewhere.");
-    let field = field_of(document, &relation);
+    let field = field_of(document, relation);
     Warning { problem: warning("reference.nowhere", field, message, &mend, path), target: Some(target) }
 }
 

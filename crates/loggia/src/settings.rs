@@ -284,18 +284,17 @@ fn adopted(places: &[String]) -> (Vec<String>, HashMap<String, (String, Secret)>
     (places.iter().map(plain).collect(), credentials)
 }
 
-/// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
+/// Programs run in other folders, so no path may depend on the folder of this process.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
 /// What is allowed and unwise, each with what to do.
 pub fn warnings(settings: &ServeSettings) -> Vec<String> {
-    let short = settings.admin_token.as_ref().filter(|token| token.len() < 16);
+    let short = settings.admin_token.iter().filter(|token| token.len() < 16);
     let short = short.map(|_| "admin-token is shorter than 16 characters. Take a longer one.".to_owned());
-    let what = "which is not there. What was read from it before is shown; make it, or correct it.";
-    let away = absent(settings).map(|place| format!("repository is {place}, {what}"));
-    short.into_iter().chain(away).collect()
+    let what = "is not there. What was read from it before is shown; make it, or correct it.";
+    short.chain(absent(settings).map(|place| format!("repository {place} {what}"))).collect()
 }
 
 /// Problems of complete settings, each with what to do.
@@ -340,10 +339,10 @@ pub fn problems(settings: &ServeSettings) -> Vec<String> {
     found
 }
 
-/// Folders that the platform is read from and that are not there; only a first start needs them.
+/// Folders to read from that are not there; only a first start needs them.
 pub fn absent(settings: &ServeSettings) -> impl Iterator<Item = &String> {
-    let local = |place: &&String| !place.contains("://") && !place.contains('@') && !Path::new(place).exists();
-    settings.repositories.iter().filter(local)
+    let away = |place: &&String| !place.contains("://") && !place.contains('@') && !Path::new(place).exists();
+    settings.repositories.iter().filter(away)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub enum Verb {
     Destroy,
     /// Take over what is there already, when nothing would change.
     Import,
+    /// Bring its team a change to merge.
+    Propose,
 }
 
 /// Where an operation is. `Succeeded`, `Failed` and `Cancelled` are the ends; each operation reaches one of them once.
@@ -103,6 +105,13 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Notes that it is tried again at a time, and why the try before did not work.
+    pub fn waits(&mut self, until: Micros) {
+        self.state = State::Waiting;
+        self.next_at = Some(until);
+        self.last_failure = format!("{} {}", self.message, self.mend).trim().to_owned();
+    }
+
     /// Which try it is, when the next one comes, and why the one before did not work, in one sentence; empty while the
     /// first one goes on, and when it went well. `when` says a time as people read it.
     pub fn tries(&self, when: impl Fn(Micros) -> String) -> String {
@@ -138,7 +147,7 @@ macro_rules! words {
 }
 
 words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy",
-    Verb::Import => "import" });
+    Verb::Import => "import", Verb::Propose => "propose" });
 words!(State {
     State::Queued => "queued",
     State::Running => "running",

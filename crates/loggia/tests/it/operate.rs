@@ -83,14 +83,12 @@ fn a_server_starts_although_a_repository_is_away() {
         std::fs::rename(&root, &aside).unwrap();
         let server = plan.ready();
         assert_eq!(offerings(&server), before);
-        let failure =
-            || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
+        let failure = || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
         until("the sources say it", || failure().contains("there is no such folder"));
         let plan = server.stop();
         std::fs::rename(&aside, &root).unwrap();
         let server = plan.ready();
-        let failure =
-            || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
+        let failure = || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
         until("it is read again", || failure().is_empty());
         server.stop();
     });

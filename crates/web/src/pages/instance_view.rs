@@ -4,11 +4,12 @@ use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{entity, offer, operation, team};
+use super::{change_request, entity, offer, operation, team};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
 use loggia_app::Error;
+use loggia_app::change_request::WAITS;
 use loggia_app::history::Past;
 use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
@@ -16,7 +17,7 @@ use loggia_app::writing::subject_of;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::operation::{Operation, State};
+use loggia_model::operation::Operation;
 use loggia_model::{Record, Ref};
 use serde_json::Value;
 
@@ -56,6 +57,8 @@ pub struct InstancePage {
     relations: Vec<(String, Vec<Link>)>,
     may: May,
     newer_version: String,
+    /// The version that waits to be merged; empty when none does.
+    change: String,
     /// Why the version that it has was withdrawn.
     withdrawn: String,
     entity: String,
@@ -153,8 +156,8 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         tries: newest.map(|op| operation::tries(op, app.now())).unwrap_or_default(),
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
-        fault: newest.and_then(|op| fault(op, &spec)),
-        conditions: status.conditions.iter().filter(|c| c.kind != "Failed").map(condition).collect(),
+        fault: newest.and_then(|op| operation::fault(op, &spec.environment)),
+        conditions: status.conditions.iter().filter(|c| c.kind != "Failed" && c.kind != WAITS).map(condition).collect(),
         connect: connect(&status),
         clone: clone::login(visit, &status, token),
         outputs: outputs(
@@ -166,6 +169,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
+        change: change_request::waiting(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
@@ -307,8 +311,8 @@ fn may(
         withdraw: enrol && spec.step == Step::Enrolled,
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy,
-        go_back: managed && !busy && status.earlier.is_some(),
+        upgrade: managed && !busy && status.change.is_none(),
+        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
     }
 }
 
@@ -373,25 +377,6 @@ fn connect(status: &InstanceStatus) -> String {
         return format!("psql \"host={host} port={port} dbname={database} user={user}\"");
     }
     String::new()
-}
-
-/// What went wrong, as an answer.
-fn fault(operation: &Operation, spec: &InstanceSpec) -> Option<Fault> {
-    if operation.message.is_empty() || operation.state == State::Succeeded {
-        return None;
-    }
-    let waits = operation.state != State::Failed;
-    Some(Fault {
-        what: if waits {
-            "It does not go on right now".to_owned()
-        } else {
-            operation::sentence(operation).trim_end_matches('.').to_owned()
-        },
-        why: operation.message.clone(),
-        who: format!("Whoever runs {} in {}", operation.driver, spec.environment),
-        mend: if operation.mend.is_empty() { "Try again.".to_owned() } else { operation.mend.clone() },
-        id: operation.id.to_string(),
-    })
 }
 
 fn relations(visit: &Visit, reference: &Ref) -> Vec<(String, Vec<Link>)> {

@@ -2,7 +2,7 @@
 
 use super::visit::{Answer, Visit};
 use super::words;
-use crate::design::{StepLine, StepState};
+use crate::design::{Fault, StepLine, StepState};
 use crate::state::WebState;
 use axum::Router;
 use axum::extract::Path;
@@ -106,6 +106,7 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
         Verb::Observe => &["probe", "observe"],
         Verb::Destroy => &["probe", "destroy", "observe"],
         Verb::Import => &["probe", "import", "observe"],
+        Verb::Propose => &["probe", "propose", "observe"],
     };
     let over = operation.state.is_end();
     let mut steps: Vec<StepLine> = names
@@ -152,6 +153,7 @@ fn title(name: &str) -> String {
         "apply" => "Make it".to_owned(),
         "destroy" => "Take it away".to_owned(),
         "import" => "Compare it with what runs".to_owned(),
+        "propose" => "Make the change".to_owned(),
         "observe" => "Look whether it is so".to_owned(),
         other => words::capital(&words::spaced(other)),
     }
@@ -177,10 +179,32 @@ pub fn sentence(operation: &Operation) -> &'static str {
         (Verb::Import, State::Succeeded) => "It is managed: taking it over changed nothing.",
         (Verb::Import, State::Failed) => "It was not taken over, and is as it was.",
         (Verb::Import, _) => "We compare what runs with its version.",
+        (Verb::Propose, State::Succeeded) => "The change is made.",
+        (Verb::Propose, State::Failed) => "The change could not be made; nothing was touched.",
+        (Verb::Propose, _) => "The change is being made. You may leave this page.",
         (Verb::Observe, State::Succeeded) => "We looked at it.",
         (Verb::Observe, State::Failed) => "It could not be looked at.",
         (Verb::Observe, _) => "We are looking at it.",
     }
+}
+
+/// What went wrong, as an answer.
+pub fn fault(operation: &Operation, environment: &str) -> Option<Fault> {
+    if operation.message.is_empty() || operation.state == State::Succeeded {
+        return None;
+    }
+    let waits = operation.state != State::Failed;
+    Some(Fault {
+        what: if waits {
+            "It does not go on right now".to_owned()
+        } else {
+            sentence(operation).trim_end_matches('.').to_owned()
+        },
+        why: operation.message.clone(),
+        who: format!("Whoever runs {} in {}", operation.driver, environment),
+        mend: if operation.mend.is_empty() { "Try again.".to_owned() } else { operation.mend.clone() },
+        id: operation.id.to_string(),
+    })
 }
 
 #[cfg(test)]
