@@ -1,13 +1,13 @@
 //! `loggia driver check`: the contract that every driver keeps, tried on a real backend.
 
-use crate::client::output::print;
+use crate::client::output::{Output, print};
 use crate::exit::{USAGE, failure, told};
 use crate::settings::switch;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use loggia_app::driver::{Backend, Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::{Contract, Hand, Outcome, Report};
+use loggia_drivers::contract::{Check, Contract, Hand, Outcome, Report};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,9 @@ pub struct CheckArgs {
     /// How often calls are cut off at a random point.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     rounds: usize,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// `loggia driver`
@@ -74,17 +77,38 @@ pub async fn run(command: DriverCommand) -> Result<()> {
     let driver = CommandDriver::new(options);
     let sample = sample(&args)?;
     if let Err(why) = driver.probe(&sample.backend).await {
-        print(&format!("it is not available here: {} {}\n", why.message, why.mend))?;
+        let answer = json!({"driver": args.name, "available": false, "message": why.message, "mend": why.mend});
+        let line = format!("it is not available here: {} {}\n", why.message, why.mend);
+        args.output.tell(&answer, std::slice::from_ref(&args.name), &line)?;
         return Err(told());
     }
     let lose = args.lose.clone().map(|command| losing(command, state(&args.drivers, &args.name)));
     let unreachable = unreachable(&args, &sample)?.map(|request| (&driver as &dyn Driver, request));
     let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, rounds: args.rounds };
-    print(&format!("driver {}\n", args.name))?;
-    // Making and cutting off takes a while; whoever waits sees how far it is.
-    let report = contract.run_telling(&|check| drop(print(&format!("{check}\n")))).await;
-    print(&summary(&report))?;
+    let report = match args.output {
+        Output::Table => {
+            print(&format!("driver {}\n", args.name))?;
+            // Making and cutting off takes a while; whoever waits sees how far it is.
+            contract.run_telling(&|check| drop(print(&format!("{check}\n")))).await
+        }
+        _ => contract.run().await,
+    };
+    args.output.tell(&answer(&args.name, &report), std::slice::from_ref(&args.name), &summary(&report))?;
     if report.passed() { Ok(()) } else { Err(told()) }
+}
+
+/// The report for programs.
+fn answer(name: &str, report: &Report) -> Value {
+    let check = |check: &Check| {
+        let (outcome, why) = match &check.outcome {
+            Outcome::Ok => ("ok", None),
+            Outcome::Failed(why) => ("failed", Some(why)),
+            Outcome::Skipped(why) => ("skipped", Some(why)),
+        };
+        json!({"name": check.name, "outcome": outcome, "why": why, "millis": u64::try_from(check.millis).ok()})
+    };
+    let checks: Vec<Value> = report.checks.iter().map(check).collect();
+    json!({"driver": name, "available": true, "passed": report.passed(), "checks": checks})
 }
 
 /// How many checks ended how, and what was left out.

@@ -136,6 +136,9 @@ pub struct RevokeArgs {
     /// Identity of the token; loggia token list shows it.
     #[arg(value_name = "ID")]
     id: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -151,7 +154,8 @@ pub async fn token(command: TokenCommand) -> Result<()> {
         TokenCommand::Revoke(args) => {
             let api = args.access.api()?;
             api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", args.id))).await?;
-            print(&format!("{} is revoked\n", args.id))
+            let answer = json!({"id": args.id, "revoked": true});
+            args.output.tell(&answer, std::slice::from_ref(&args.id), &format!("{} is revoked\n", args.id))
         }
     }
 }

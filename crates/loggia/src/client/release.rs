@@ -25,7 +25,7 @@ pub struct PublishArgs {
     /// Why, in one sentence; whoever runs it reads it.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Form of the answer of a dry run.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -41,6 +41,9 @@ pub struct YankArgs {
     /// Why, in one sentence; whoever runs it reads it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -67,7 +70,9 @@ pub async fn publish(args: PublishArgs) -> Result<()> {
             api.post(&path(&args.release, ":publish"), &body).await?
         }
     };
-    print(&format!("{} is {}\n", text(&answer, "/release"), text(&answer, "/publication")))
+    let name = text(&answer, "/release");
+    let line = format!("{name} is {}\n", text(&answer, "/publication"));
+    args.output.tell(&answer, &[name], &line)
 }
 
 /// What a dry run found: what changes, and who would not fit.
@@ -112,5 +117,7 @@ fn weight(answer: &Value) -> &'static str {
 /// With the words of the server.
 pub async fn yank(args: YankArgs) -> Result<()> {
     let answer = args.access.api()?.post(&path(&args.release, ":yank"), &json!({"reason": args.reason})).await?;
-    print(&format!("{} is withdrawn: nobody gets it any more. Where it runs it stays.\n", text(&answer, "/release")))
+    let name = text(&answer, "/release");
+    let line = format!("{name} is withdrawn: nobody gets it any more. Where it runs it stays.\n");
+    args.output.tell(&answer, &[name], &line)
 }

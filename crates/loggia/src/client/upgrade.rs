@@ -30,7 +30,7 @@ pub struct UpgradeArgs {
     /// Does not ask.
     #[arg(long)]
     yes: bool,
-    /// Form of the answer of a dry run.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -73,7 +73,11 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     if args.dry_run && args.output != Output::Table {
         return args.output.print_value(&preview);
     }
-    print(&shown(&preview))?;
+    match args.output {
+        Output::Table => print(&shown(&preview))?,
+        // The answer is what comes of it; what was looked at before is for people.
+        _ => eprint!("{}", shown(&preview)),
+    }
     if args.dry_run {
         return Ok(());
     }
@@ -87,8 +91,8 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
         false => json!({"to": to}),
     };
     let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
-    follow(&api, &text(&answer, "/operation")).await?;
-    print(&format!("{instance} has {to}\n"))
+    let ended = follow(&api, &text(&answer, "/operation")).await?;
+    args.output.tell(&ended, &[instance.to_string()], &format!("{instance} has {to}\n"))
 }
 
 /// What would happen, in lines.
