@@ -16,6 +16,7 @@ use crate::policy::Action;
 use crate::record::visible;
 use crate::shelf::Shelf;
 use crate::upgrade_path::{Hop, hops, way};
+use crate::who_runs::WhoRunsRow;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
@@ -317,8 +318,19 @@ impl App {
     /// # Errors
     /// As [`App::upgrade_preview`].
     pub fn upgrades_of_team(&self, caller: &Caller, team: &Ref) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs_of_team(caller, team))
+    }
+
+    /// The ways of everything that the caller may see to its newest versions.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`].
+    pub fn upgrades(&self, caller: &Caller) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs(caller))
+    }
+
+    fn ways(&self, caller: &Caller, mut rows: Vec<WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
         let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
-        let mut rows = self.runs_of_team(caller, team);
         rows.retain(|row| !row.release.is_empty());
         rows.sort_by(|one, other| one.instance.cmp(&other.instance));
         rows.into_iter().map(|row| self.upgrade_preview(caller, &wish(row.instance))).collect()

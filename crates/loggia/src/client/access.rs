@@ -49,7 +49,8 @@ pub async fn login(args: LoginArgs) -> Result<()> {
 /// Reads one line from the terminal or from standard input.
 pub(super) fn ask(question: &str) -> Result<String> {
     let text = line(question)?;
-    if text.is_empty() { Err(failure(USAGE, "nothing was given.")) } else { Ok(text) }
+    let mend = "Type it when you are asked, or send it on standard input: printf %s … | loggia …";
+    if text.is_empty() { Err(failure(USAGE, format!("Nothing was given. {mend}"))) } else { Ok(text) }
 }
 
 /// What is typed in, or the next line of standard input.

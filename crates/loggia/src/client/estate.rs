@@ -1,11 +1,12 @@
 //! Who runs what, and reporting it.
 
-use super::http::{Access, Api};
+use super::http::{Access, Api, Part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::{Context, Result};
 use clap::Args;
+use loggia_app::usage::MOST;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -211,12 +212,14 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
         text_of = read.with_context(|| format!("cannot read {}", args.file.display()))?;
     }
     let api = args.access.api()?;
-    let lines: Vec<&str> = text_of.lines().filter(|line| !line.trim().is_empty()).collect();
+    // Empty lines are sent too, so that the server counts lines as the file does.
+    let lines: Vec<&str> = text_of.lines().collect();
     let (mut received, mut new) = (0, 0);
     let mut unknown: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for some in lines.chunks(loggia_app::usage::MOST) {
+    for (at, some) in lines.chunks(MOST).enumerate() {
+        let part = Part { file: args.file.display().to_string(), before: (at * MOST) as u64 };
         let request = api.request(Method::POST, "/api/v1/usage").header("content-type", "application/x-ndjson");
-        let answer = api.json(request.body(some.join("\n"))).await?;
+        let answer = api.json_of(request.body(some.join("\n")), &part).await?;
         received += answer["received"].as_u64().unwrap_or_default();
         new += answer["new"].as_u64().unwrap_or_default();
         for one in answer["unknown"].as_array().into_iter().flatten() {
@@ -227,8 +230,12 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     let line = |((field, name), count): (&(String, String), &u64)| {
         format!("There is no {field} {name}: {count} readings are kept, and shown when it is there.\n")
     };
-    let unknown: String = unknown.iter().map(line).collect();
-    print(&format!("{received} readings, {new} of them new\n{unknown}"))
+    let told: String = unknown.iter().map(line).collect();
+    let one =
+        |((field, name), count): (&(String, String), &u64)| json!({"field": field, "name": name, "readings": count});
+    let names: Vec<Value> = unknown.iter().map(one).collect();
+    let line = format!("{received} readings, {new} of them new\n{told}");
+    args.output.tell(&json!({"received": received, "new": new, "unknown": names}), &[], &line)
 }
 
 /// A question without arguments.

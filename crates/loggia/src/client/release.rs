@@ -2,9 +2,11 @@
 
 use super::http::Access;
 use super::output::{Output, print, text};
-use crate::exit::told;
+use super::records::reference;
+use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::Ref;
 use serde_json::{Value, json};
 
 /// Arguments of `loggia publish`.
@@ -48,9 +50,15 @@ pub struct YankArgs {
     access: Access,
 }
 
-fn path(release: &str, what: &str) -> String {
-    let name = release.rsplit([':', '/']).next().unwrap_or(release);
-    format!("/api/v1/releases/default/{name}{what}")
+/// The path of a release, named with or without its kind.
+fn path(release: &str, what: &str) -> Result<String> {
+    let named =
+        if release.contains([':', '/']) { reference(release)? } else { Ref::new("release", "default", release) };
+    if named.kind() != "release" {
+        let mend = "Name a release, such as postgres-2.2.0; loggia get releases lists them.";
+        return Err(failure(USAGE, format!("{named} is no release. {mend}")));
+    }
+    Ok(format!("/api/v1/releases/{}/{}{what}", named.namespace(), named.name()))
 }
 
 /// `loggia publish`
@@ -60,14 +68,14 @@ fn path(release: &str, what: &str) -> String {
 pub async fn publish(args: PublishArgs) -> Result<()> {
     let api = args.access.api()?;
     if args.dry_run {
-        let answer = api.get(&path(&args.release, "/dry-run"), &[]).await?;
+        let answer = api.get(&path(&args.release, "/dry-run")?, &[]).await?;
         return tried(&answer, args.output);
     }
     let answer = match args.candidate {
-        true => api.post(&path(&args.release, ":candidate"), &json!({})).await?,
+        true => api.post(&path(&args.release, ":candidate")?, &json!({})).await?,
         false => {
             let body = json!({"acceptFailing": args.accept_failing, "reason": args.reason.unwrap_or_default()});
-            api.post(&path(&args.release, ":publish"), &body).await?
+            api.post(&path(&args.release, ":publish")?, &body).await?
         }
     };
     let name = text(&answer, "/release");
@@ -116,8 +124,23 @@ fn weight(answer: &Value) -> &'static str {
 /// # Errors
 /// With the words of the server.
 pub async fn yank(args: YankArgs) -> Result<()> {
-    let answer = args.access.api()?.post(&path(&args.release, ":yank"), &json!({"reason": args.reason})).await?;
+    let answer = args.access.api()?.post(&path(&args.release, ":yank")?, &json!({"reason": args.reason})).await?;
     let name = text(&answer, "/release");
     let line = format!("{name} is withdrawn: nobody gets it any more. Where it runs it stays.\n");
     args.output.tell(&answer, &[name], &line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn only_releases_are_published() {
+        for named in ["bin-1.0.0", "release/bin-1.0.0", "release:default/bin-1.0.0", "Release:bin-1.0.0"] {
+            assert_eq!(path(named, ":yank").unwrap(), "/api/v1/releases/default/bin-1.0.0:yank", "{named}");
+        }
+        for wrong in ["nonsense/bin-1.0.0", "offering/bin", "component:default/web"] {
+            assert!(path(wrong, "").is_err(), "{wrong}");
+        }
+    }
 }

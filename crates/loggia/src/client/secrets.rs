@@ -96,8 +96,8 @@ async fn allow(args: AllowArgs) -> Result<()> {
     let api = args.access.api()?;
     let known = known(&api, &args.name).await?;
     if known.is_none() {
-        let mend = format!("set it first: loggia secret set {}", args.name);
-        return Err(failure(USAGE, format!("there is no secret {}; {mend}", args.name)));
+        let mend = format!("Set it first: loggia secret set {}", args.name);
+        return Err(failure(USAGE, format!("There is no secret {}. {mend}", args.name)));
     }
     let allowed = args.allowed.over(known.as_ref().filter(|_| !args.only));
     put(&api, &args.name, &json!({"allowed": allowed})).await?;
