@@ -61,11 +61,11 @@ fn acts_answer_programs_too_and_what_went_is_remembered() {
     let (folder, server) = server("acts");
     let seen = ["observe", "--offering", "old-cache", "--version", "1.0.0", "--env", "dev", "--team", "red"];
     let reported = server.json(&seen);
-    assert_eq!(reported["results"][0]["instance"], "instance:red/old-cache.dev", "{reported}");
-    assert_eq!(server.json(&["enrol", "red/old-cache.dev"])["step"], "enrolled");
-    let described = server.json(&["describe", "instance/red/old-cache.dev"]);
+    assert_eq!(reported["results"][0]["instance"], "instance:red/cache.dev", "{reported}");
+    assert_eq!(server.json(&["enrol", "red/cache.dev"])["step"], "enrolled");
+    let described = server.json(&["describe", "instance/red/cache.dev"]);
     let uid = described["uid"].as_str().unwrap();
-    assert_eq!(server.ok(&["describe", "instance/red/old-cache.dev", "-o", "name"]), "instance:red/old-cache.dev\n");
+    assert_eq!(server.ok(&["describe", "instance/red/cache.dev", "-o", "name"]), "instance:red/cache.dev\n");
     let (code, said) = server.fails(&["describe", "group/red", "-o", "csv"]);
     assert!(code == 2 && said.contains("-o json"), "{said}");
     write(
@@ -86,7 +86,7 @@ fn acts_answer_programs_too_and_what_went_is_remembered() {
     let past = server.json(&["history", "component/web"]);
     assert_eq!((past["items"].as_array().unwrap().len(), past["items"][0]["removed"].as_bool()), (2, Some(true)));
     let revisions = |what: &str| -> Vec<Value> { server.json(&["history", what])["items"].as_array().unwrap().clone() };
-    assert_eq!(revisions(uid).len(), revisions("instance/red/old-cache.dev").len());
+    assert_eq!(revisions(uid).len(), revisions("instance/red/cache.dev").len());
     for wrong in ["nonsense/cache-1.0.0", "offering/cache"] {
         let (code, said) = server.fails(&["publish", wrong]);
         assert!(code == 2, "{said}");
