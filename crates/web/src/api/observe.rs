@@ -112,7 +112,7 @@ fn reports_of(call: &Call) -> Result<Vec<Report>, Fault> {
 /// A report of ours, or a CDEvent that came without an envelope.
 fn one(at: usize, value: Value) -> Result<Report, Fault> {
     match CloudEvent::around(&value) {
-        Some(event) => translated(at, &event).map_err(|problem| Error::Invalid(vec![problem]).into()),
+        Some(event) => translated(at, &event).map_err(|problem| Error::Invalid(vec![*problem]).into()),
         None => Ok(Ok(report(value)?)),
     }
 }
@@ -121,8 +121,9 @@ fn report(value: Value) -> Result<Observed, Fault> {
     serde_json::from_value(value).map_err(|error| super::call::wrong_body(&error).into())
 }
 
-fn translated(at: usize, event: &CloudEvent) -> Result<Report, Problem> {
-    cloudevents::observed(event).map_err(|problem| Problem { path: format!("{at}.{}", problem.path), ..*problem })
+fn translated(at: usize, event: &CloudEvent) -> Result<Report, Box<Problem>> {
+    let placed = |problem: Box<Problem>| Box::new(Problem { path: format!("{at}.{}", problem.path), ..*problem });
+    cloudevents::observed(event).map_err(placed)
 }
 
 fn translate(events: &[CloudEvent]) -> Result<Vec<Report>, Fault> {
@@ -130,7 +131,7 @@ fn translate(events: &[CloudEvent]) -> Result<Vec<Report>, Fault> {
     for (at, event) in events.iter().enumerate() {
         match translated(at, event) {
             Ok(report) => reports.push(report),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if problems.is_empty() { Ok(reports) } else { Err(Error::Invalid(problems).into()) }

@@ -182,7 +182,7 @@ async fn door(state: WebState, request: Request, caller: Caller) -> Response {
     match decoded(&words) {
         Ok(decoded) => {
             let words: Words<'_> = decoded.iter().map(|word| &**word).collect();
-            entered(&call, method, &words, body).await
+            Box::pin(entered(&call, method, &words, body)).await
         }
         Err(fault) => fault.answer(&method, &call.uri),
     }

@@ -22,7 +22,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -97,6 +97,11 @@ impl Gate {
             response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
             return response;
         }
+        // Few programs ask for it, and the others shall not carry the state of this: it is copied for each request.
+        Box::pin(self.pressed(asked, inner)).await
+    }
+
+    async fn pressed<S: Inner>(&self, asked: Asked, inner: S) -> Response {
         // Git packs are compressed already, and events must not wait for a full buffer.
         let suited = DefaultPredicate::new().and(NotForContentType::const_new("application/x-git"));
         let Asked { request, id, peer } = asked;
@@ -121,18 +126,18 @@ impl Gate {
 
     async fn admitted<S: Inner>(&self, asked: Asked, inner: S) -> Response {
         let Asked { mut request, id, peer } = asked;
-        if !self.closed {
-            return self.timely(inner.answer(request, None)).await;
+        let mut known = None;
+        if self.closed {
+            match caller::identify(&self.state, &mut request, &id, peer).await {
+                Ok(found) => known = Some(found),
+                Err(refusal) => return *refusal,
+            }
         }
-        let known = match caller::identify(&self.state, &mut request, &id, peer).await {
-            Ok(known) => known,
-            Err(refusal) => return *refusal,
-        };
-        let about = About::of(&self.state, &request, &known.caller);
+        let about = known.as_ref().and_then(|known| About::of(&self.state, &request, &known.caller));
         if let Some(refusal) = about.as_ref().and_then(|about| about.refuses(&request)) {
             return refusal;
         }
-        let mut response = self.timely(inner.answer(request, Some(known))).await;
+        let mut response = self.timely(pin!(inner.answer(request, known))).await;
         if let Some(about) = about {
             about.tell(&mut response);
         }
@@ -140,9 +145,8 @@ impl Gate {
     }
 
     /// The answer, or that it took too long.
-    async fn timely(&self, answer: impl Future<Output = Response>) -> Response {
+    async fn timely(&self, mut answer: Pin<&mut (impl Future<Output = Response> + Send)>) -> Response {
         let Some(patience) = self.patience else { return answer.await };
-        let mut answer = pin!(answer);
         // Most answers are there at once, and need no clock.
         if let Poll::Ready(response) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
             return response;
