@@ -217,3 +217,20 @@ impl<S: Inner> Service<Request> for Gated<S> {
         self.answer(request, peer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backstage::Catalog;
+
+    fn size<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// The state of a request is put on the heap as a whole, for each of them.
+    #[test]
+    fn a_request_carries_little_state() {
+        let (catalog, routes) = (size(Gate::pass::<Catalog>), size(Gate::pass::<Route>));
+        assert!(catalog < 8_192 && routes < 8_192, "{catalog} and {routes} bytes");
+    }
+}
