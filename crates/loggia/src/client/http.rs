@@ -112,7 +112,7 @@ impl Api {
         if !response.status().is_success() {
             return Err(self.refused(response, Some(part)).await);
         }
-        Ok(response.json().await.map_err(|error| self.unreachable(&error))?)
+        response.json().await.map_err(|error| self.unreachable(&error))
     }
 
     /// Sends a request and reads the answer as JSON; null when there is none.
