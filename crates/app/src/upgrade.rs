@@ -19,7 +19,6 @@ use crate::shelf::Shelf;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
 use crate::upgrade_path::{Hop, hops, way};
-use crate::who_runs::WhoRunsRow;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
@@ -374,7 +373,7 @@ impl App {
         self.ways(caller, self.runs(caller))
     }
 
-    fn ways(&self, caller: &Caller, mut rows: Vec<WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
+    fn ways(&self, caller: &Caller, mut rows: Vec<crate::who_runs::WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
         let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
         rows.retain(|row| !row.release.is_empty());
         rows.sort_by(|one, other| one.instance.cmp(&other.instance));
