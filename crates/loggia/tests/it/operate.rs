@@ -83,15 +83,21 @@ fn a_server_starts_although_a_repository_is_away() {
         std::fs::rename(&root, &aside).unwrap();
         let server = plan.ready();
         assert_eq!(offerings(&server), before);
-        let failure = || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
+        let failure = || failure_of(&server);
         until("the sources say it", || failure().contains("there is no such folder"));
         let plan = server.stop();
         std::fs::rename(&aside, &root).unwrap();
         let server = plan.ready();
-        let failure = || server.json(&["sources"])["items"][0]["failure"].as_str().unwrap_or("").to_owned();
-        until("it is read again", || failure().is_empty());
+        until("it is read again", || failure_of(&server).is_empty());
         server.stop();
     });
+}
+
+/// What the first source could not do; a failure is also the exit of the command.
+fn failure_of(server: &Server) -> String {
+    let done = server.run(&["sources", "-o", "json"]);
+    let list: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    list["items"][0]["failure"].as_str().unwrap_or("").to_owned()
 }
 
 #[test]
