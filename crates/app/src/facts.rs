@@ -35,6 +35,14 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     facts.ties.extend(tx.tie_of(issuer, *uid).await?);
                 }
             }
+            Need::Secret { uid, field } => {
+                let written = batch.secrets.iter().rev().find(|row| row.uid == *uid && row.field == *field).cloned();
+                let row = match written {
+                    Some(row) => Some(row),
+                    None => tx.secret(*uid, field).await?,
+                };
+                facts.secrets.extend(row.map(|row| ((*uid, field.clone()), row)));
+            }
             Need::Due(key) => {
                 let written = batch.due.iter().rev().find(|due| due.key == *key).cloned();
                 let due = match written {

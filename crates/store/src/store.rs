@@ -167,7 +167,23 @@ impl Store {
     }
 }
 
+/// Makes a file that only its owner may read, when it is not there. SQLite gives what it puts beside it the same
+/// rights.
+///
+/// # Errors
+/// [`StoreError::Other`] when it cannot be made.
+pub(crate) fn private_file(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Other(format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
+    private_file(path)?;
     let shared = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -175,11 +191,7 @@ async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
         .pragma("mmap_size", "0")
         .disable_statement_logging();
     let pool = || PoolOptions::<Sqlite>::new().acquire_timeout(options.patience).test_before_acquire(false);
-    let mut write = shared
-        .clone()
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+    let mut write = shared.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     if let Some(pages) = options.sqlite_pages {
         write = write.pragma("max_page_count", pages.to_string());
     }
