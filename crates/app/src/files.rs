@@ -35,6 +35,9 @@ pub fn of(record: &Record) -> Vec<FileEntry> {
 /// The kinds whose documents may name files beside them.
 pub(crate) const HOLDERS: [&str; 3] = ["Release", "Offering", "Product"];
 
+/// The field of a release that names the folder of its golden path.
+pub(crate) const RECIPE: &str = "spec.recipe.template";
+
 /// The folder or file that a document names beside its own file: `spec.recipe.template` of a release, `spec.docs`
 /// and the annotation `loggia.dev/logo` of an offering, `spec.brand.logo` of a product.
 pub fn wanted(document: &loggia_model::Document) -> Vec<String> {
@@ -50,7 +53,7 @@ pub(crate) fn named(document: &loggia_model::Document) -> Vec<(&'static str, Str
         (field, name.to_owned())
     };
     let names = match document.kind() {
-        "Release" => vec![at("spec.recipe.template")],
+        "Release" => vec![at(RECIPE)],
         "Offering" => vec![at("spec.docs"), (logo, document.annotation("loggia.dev/logo").to_owned())],
         "Product" => vec![at("spec.brand.logo")],
         _ => Vec::new(),

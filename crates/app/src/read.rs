@@ -3,7 +3,7 @@
 //! Used alike by `loggia check`, by repository synchronisation and by `apply`, so that what passes the one passes the
 //! others.
 
-use crate::documents::{self, Outcome, Surroundings, Text, is_ours};
+use crate::documents::{self, Found, Outcome, Surroundings, Text, is_ours};
 use crate::files::{self, FileEntry, LARGEST};
 use crate::folders;
 use crate::placeholders::Contents;
@@ -86,25 +86,7 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
             *record.source.origin == *outside.source && file_of(&record.source.path) == file_of(&prepared.path)
         })
     };
-    let judged = folders::judge(&texts, &found, &is_live);
-    let mut amiss: HashMap<usize, Vec<Problem>> = HashMap::new();
-    for (at, problem) in judged.problems {
-        amiss.entry(at).or_default().push(problem);
-    }
-    for (at, one) in found.into_iter().enumerate().filter(|(_, one)| !judged.taken[one.text]) {
-        let text = &texts[one.text];
-        let outcome = match (amiss.remove(&at), one.outcome) {
-            (Some(problems), Outcome::Right(_)) => Outcome::Wrong(problems),
-            (Some(problems), Outcome::Wrong(others)) => Outcome::Wrong([others, problems].concat()),
-            (_, outcome) => outcome,
-        };
-        match outcome {
-            Outcome::Nothing => {}
-            Outcome::Right(prepared) => reading.prepared.push(*prepared),
-            Outcome::Unreadable(problem) => reading.wrong(text.path, *problem),
-            Outcome::Wrong(problems) => reading.locate(text, one.index, problems),
-        }
-    }
+    reading.sort_out(&texts, found, &is_live);
     reading.attach(source);
     reading
 }
@@ -196,6 +178,29 @@ impl Reading {
         problem.column = problem.column.or(Some(1));
         self.broken.insert(path.to_owned());
         self.problems.push(problem);
+    }
+
+    /// Keeps what is right and tells what is wrong, but for what lies in the folders of documents.
+    fn sort_out(&mut self, texts: &[Text<'_>], found: Vec<Found>, is_live: &dyn Fn(&Prepared) -> bool) {
+        let judged = folders::judge(texts, &found, is_live);
+        let mut amiss: HashMap<usize, Vec<Problem>> = HashMap::new();
+        for (at, problem) in judged.problems {
+            amiss.entry(at).or_default().push(problem);
+        }
+        for (at, one) in found.into_iter().enumerate().filter(|(_, one)| !judged.taken[one.text]) {
+            let text = &texts[one.text];
+            let outcome = match (amiss.remove(&at), one.outcome) {
+                (Some(problems), Outcome::Right(_)) => Outcome::Wrong(problems),
+                (Some(problems), Outcome::Wrong(others)) => Outcome::Wrong([others, problems].concat()),
+                (_, outcome) => outcome,
+            };
+            match outcome {
+                Outcome::Nothing => {}
+                Outcome::Right(prepared) => self.prepared.push(*prepared),
+                Outcome::Unreadable(problem) => self.wrong(text.path, *problem),
+                Outcome::Wrong(problems) => self.locate(text, one.index, problems),
+            }
+        }
     }
 
     /// Gives the problems of one document their places.

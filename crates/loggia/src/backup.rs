@@ -5,7 +5,7 @@ use crate::exit::{PROBLEM, UNAVAILABLE, failure};
 use crate::folder::{OWN, data_folder};
 use crate::serve::{known_key, target};
 use crate::settings::{ServeArgs, ServeSettings};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use loggia_store::{Store, StoreError, Target};
 use std::path::{Path, PathBuf};

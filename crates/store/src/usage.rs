@@ -284,7 +284,7 @@ async fn usage_rows(
         statement.push_bind(" and (source > ", source.as_str());
         statement.push_bind(" or source = ", source.as_str());
         statement.push_bind(" and id > ", id.as_str());
-        statement.push(")))");
+        statement.push("))");
     }
     statement.push_bind(" order by time desc, source, id limit ", limit);
     conn.list(statement).await

@@ -16,6 +16,11 @@ const LONGEST: usize = 300;
 /// Names everything that is wrong with a reading that somebody reports.
 pub(super) fn check(at: usize, reading: &UsageReading, caller: &Caller, problems: &mut Vec<Problem>) {
     form(at, reading, problems);
+    let group = |team: &str| Ref::parse(team, None, "default").is_ok_and(|team| team.kind() == "group");
+    if reading.team.as_deref().is_some_and(|team| !group(team)) {
+        let (message, mend) = ("This is not the name of a team", "Give it as booking or group:default/booking.");
+        problems.push(Problem::new("usage.reading", format!("{at}.team"), message, mend));
+    }
     let source = reading.source.trim().to_lowercase();
     if OWN_SOURCES.contains(&source.as_str()) && !matches!(caller.principal, Principal::System(_)) {
         let (message, mend) = ("Loggia itself measures under this name", "Name what measured it, such as gateway.");
@@ -53,10 +58,6 @@ fn form(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {
     }
     if reading.team.is_none() && reading.principal.is_none() {
         wrong("team", "Neither team nor person is given", "Name the team or the person that used it.");
-    }
-    let group = |team: &str| Ref::parse(team, None, "default").is_ok_and(|team| team.kind() == "group");
-    if reading.team.as_deref().is_some_and(|team| !group(team)) {
-        wrong("team", "This is not the name of a team", "Give it as booking or group:default/booking.");
     }
     if reading.count < 0 {
         wrong("count", "The count is negative", "Give 0 or more.");

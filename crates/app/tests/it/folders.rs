@@ -23,8 +23,8 @@ fn template(url: &str) -> String {
 
 fn offering(docs: &str) -> String {
     format!(
-        "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata:\n  name: cache\nspec:\n  owner: team-a\n  promise: Fast.\n  \
-         problem: Slow reads.\n  audience: [team-a]\n  supportTier: standard\n  docs: {docs}\n"
+        "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata:\n  name: cache\nspec:\n  owner: team-a\n  category: data\n  \
+         promise: Fast.\n  for: Everybody\n  problem: Slow reads.\n  docs: {docs}\n  product: yard\n  plans: [{{name: small, default: true}}]\n"
     )
 }
 
@@ -84,6 +84,20 @@ fn a_folder_that_holds_other_documents_is_none() {
         let (documents, problems) = with(path, docs, other, text);
         assert_eq!((documents, problems.len()), (1, 0), "{other}: {problems:?}");
     }
+}
+
+/// A golden path may be a template of Backstage: its text is a part of the recipe.
+#[test]
+fn a_template_of_backstage_lies_in_the_folder_of_its_release() {
+    let release = "apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {name: cache-1.0.0}\nspec:\n  offering: cache\n  \
+        version: 1.0.0\n  contract: {inputs: {type: object}}\n  recipe: {driver: git, template: ../template, scaffolder: \
+        true}\n";
+    let (documents, problems) = checked(&[
+        ("x/releases/1.yaml", release.to_owned()),
+        ("x/template/template.yaml", template("./skeleton")),
+        ("x/template/skeleton/catalog-info.yaml", component("${{ values.name }}")),
+    ]);
+    assert_eq!((documents, problems.len()), (1, 0), "{problems:?}");
 }
 
 /// On a running server: what was there stays as itself, whatever folder is named over it, and when it is taken back.
