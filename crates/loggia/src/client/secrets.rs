@@ -2,7 +2,7 @@
 
 use super::access::{ListArgs, ask};
 use super::http::{Access, Api};
-use super::output::{Table, items, print, strings, text};
+use super::output::{Output, Table, items, strings, text};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -44,6 +44,9 @@ pub struct SetArgs {
     name: String,
     #[command(flatten)]
     allowed: AllowedArgs,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -59,6 +62,9 @@ pub struct AllowArgs {
     /// Allows what is given and nothing else.
     #[arg(long)]
     only: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -79,13 +85,15 @@ async fn set(args: SetArgs) -> Result<()> {
     let api = args.access.api()?;
     let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
     let allowed = put(&api, &args.name, &json!({"value": value, "allow": args.allowed.body()})).await?;
-    print(&format!("{} is set\n{}", args.name, told(&args.name, &allowed)))
+    let line = format!("{} is set\n{}", args.name, told(&args.name, &allowed));
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn allow(args: AllowArgs) -> Result<()> {
     let field = if args.only { "allowed" } else { "allow" };
     let allowed = put(&args.access.api()?, &args.name, &json!({field: args.allowed.body()})).await?;
-    print(&told(&args.name, &allowed))
+    let line = told(&args.name, &allowed);
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn list(args: ListArgs) -> Result<()> {
