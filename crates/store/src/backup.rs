@@ -1,9 +1,10 @@
 //! Copying a whole store: into a SQLite file, and out of one. The file is the same whichever database it came from.
 
 use crate::error::StoreError;
+use crate::private_file;
 use crate::rows::Rows;
 use crate::sql::{Cells, Conn, Row, Sql, Value, sql};
-use crate::store::{Options, Store, Target, Tx, private_file};
+use crate::store::{Options, Store, Target, Tx};
 use crate::tables::{Cell, TABLES, Table};
 use std::path::Path;
 
@@ -39,7 +40,7 @@ impl Store {
     async fn copy_into(&self, path: &Path) -> Result<Copied, StoreError> {
         let target = path.to_str().ok_or_else(|| StoreError::Other("the path is not text".to_owned()))?;
         // Everything is in it, so it is its owner's from the first byte on.
-        private_file(path)?;
+        private_file::make(path)?;
         if self.copy_file(target).await? {
             let copy = Store::open(&Target::Sqlite(path.to_owned())).await?;
             let outcome = count(&copy).await;
@@ -61,7 +62,7 @@ impl Store {
     pub async fn restore(&self, path: &Path) -> Result<Copied, StoreError> {
         let near = path.with_extension("restoring");
         let problem = |error: std::io::Error| StoreError::Other(format!("{}: {error}", path.display()));
-        private_file(&near)?;
+        private_file::make(&near)?;
         let copied = std::fs::File::open(path).and_then(|mut from| {
             std::io::copy(&mut from, &mut std::fs::OpenOptions::new().write(true).truncate(true).open(&near)?)
         });

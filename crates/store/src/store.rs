@@ -1,6 +1,7 @@
 //! Opening the database, connections and transactions.
 
 use crate::error::StoreError;
+use crate::private_file;
 use crate::sql::{Conn, sql};
 use crate::watch::Watch;
 use sqlx::migrate::Migrator;
@@ -190,21 +191,6 @@ impl Store {
     }
 }
 
-/// Makes a file that only its owner may read, when it is not there. SQLite gives what it puts beside it the same
-/// rights.
-///
-/// # Errors
-/// [`StoreError::Other`] when it cannot be made.
-pub(crate) fn private_file(path: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(StoreError::Other(format!("{}: {error}", path.display())))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// A connection of the pool. That the pool waited for too long says nothing; why no connection was made does.
 async fn acquired(pool: &PgPool) -> Result<Lease, StoreError> {
     match pool.acquire().await {
@@ -228,7 +214,7 @@ async fn cause(options: &PgConnectOptions) -> String {
 }
 
 async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
-    private_file(path)?;
+    private_file::make(path)?;
     let shared = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
