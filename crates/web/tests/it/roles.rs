@@ -95,7 +95,11 @@ async fn prepared(world: &World, running: &Running, path: &str, role: &str) -> S
         "destroy" | "look" => format!("{verb}-{role}"),
         "retry" => format!("broken-{role}"),
         "reveal" => "kept".to_owned(),
-        _ => return path.replace("00000000-0000-7000-8000-000000000000", &running.known("kept")),
+        _ => {
+            let orders = world.state.app.graph().get_text("component:default/orders").unwrap().uid.to_string();
+            let operation = running.known("kept");
+            return path.replace("{uid}", &orders).replace("00000000-0000-7000-8000-000000000000", &operation);
+        }
     };
     if verb != "reveal" {
         running.order(world, &name).await;
@@ -107,7 +111,7 @@ async fn row(world: &World, running: &Running, route: &Route) -> String {
     let (sample, body) = sample(route);
     let mut row = format!("{:<68}", format!("{} {}", route.method, route.path));
     for role in ROLES {
-        let about = route.path.contains("/operations/{id}") || route.path.contains("/instances/");
+        let about = ["/operations/{id}", "/instances/", "/history/{uid}"].iter().any(|part| route.path.contains(part));
         let path = if about { prepared(world, running, &sample, role).await } else { sample.clone() };
         let request = Request::builder().method(route.method.clone()).uri(&path);
         let said = match &body {
