@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod backend;
 mod catalog;
 mod doors;
 mod ending;
 mod git;
 mod hidden;
 mod hidden_worlds;
+mod limits;
 mod partner;
 mod provider;
 mod read_only;
