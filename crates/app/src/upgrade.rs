@@ -6,6 +6,7 @@ use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::conversion::Conversion;
 use crate::diff::{Difference, differences};
+use crate::driver::Secret;
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
@@ -14,6 +15,8 @@ use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
+use crate::schema::secret_names;
+use crate::secret_input;
 use crate::shelf::Shelf;
 use crate::upgrade_path::{Hop, hops, way};
 use crate::writing::subject_of;
@@ -79,9 +82,28 @@ struct Going {
     status: InstanceStatus,
     from: ReleaseSpec,
     to: ReleaseSpec,
-    /// Inputs as they will be.
+    /// Inputs as they will be, without those that are secret there.
     inputs: Map<String, Value>,
+    /// What is secret there and was not before.
+    secrets: Vec<(String, Secret)>,
     way: Vec<ReleaseSpec>,
+}
+
+impl Going {
+    fn new(
+        spec: InstanceSpec,
+        status: InstanceStatus,
+        (from, to): (ReleaseSpec, ReleaseSpec),
+        mut inputs: Map<String, Value>,
+        way: Vec<ReleaseSpec>,
+    ) -> Going {
+        let contract = |release: &ReleaseSpec| Value::Object(release.contract.inputs.clone());
+        let mut secrets = secret_input::take(&contract(&to), &mut inputs);
+        // A secret that it has already stays what it is, whatever the default of the new contract says.
+        let kept = secret_names(&contract(&from));
+        secrets.retain(|(name, _)| !kept.contains(name));
+        Going { spec, status, from, to, inputs, secrets, way }
+    }
 }
 
 impl Command for Upgrade {
@@ -129,7 +151,7 @@ impl Upgrade {
             ));
         }
         let inputs = Conversion::new(&shelf, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
-        Ok(Going { spec, status, from, to, inputs, way })
+        Ok(Going::new(spec, status, (from, to), inputs, way))
     }
 
     /// Passes when it may and can begin now. The way back is open to the end.
@@ -181,10 +203,12 @@ impl Upgrade {
     }
 
     fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
-        let Going { mut spec, mut status, from, to, inputs, .. } = going;
+        let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
+        secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
-        let (operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, &driver, ctx);
+        let (operation, mut work) =
+            start(id, record.uid, &self.instance, Verb::Apply, (&spec.environment, &driver), ctx);
         work.payload = json!({"before": status.phase});
         let name = format!("{}-{}", to.offering, to.version);
         let accepts = |range: &String| Range::parse(range).ok().zip(Version::parse(&to.version));
@@ -201,6 +225,7 @@ impl Upgrade {
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
         let event = if self.back { "instance.going-back" } else { "instance.upgrading" };
         changes.put(event, draft, json!({"operation": id, "from": from.version, "to": to.version, "release": name}));
+        secret_input::seal(&mut changes, record.uid, &secrets, ctx)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)
@@ -215,7 +240,7 @@ fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: Release
         let mend = "Nothing needs to be done.";
         Error::refused("upgrade.no-way-back", "It was not upgraded, or has gone back already.", mend)
     })?;
-    Ok(Going { way: vec![to.clone()], spec, status, from, to, inputs })
+    Ok(Going::new(spec, status, (from, to.clone()), inputs, vec![to]))
 }
 
 /// The way to the newest version that its team accepts and to which there is one.

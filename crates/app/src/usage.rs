@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// How many readings one call may bring.
 pub const MOST: usize = 10_000;
 
+/// How much use one reading may tell of: so many can be added up for ever.
+const MOST_USES: i64 = 1_000_000_000_000;
+
 impl App {
     /// Takes readings in. A reading that was taken in before (same source and id) changes nothing. Answers how many
     /// were new, and what they name that nobody here knows.
@@ -238,6 +241,20 @@ impl Seen<'_> {
     }
 }
 
+/// Leaves out readings of a driver that the ledger could not take; tells what is wrong with them.
+pub(crate) fn leave_out_wrong(graph: &Graph, now: Micros, readings: &mut Vec<UsageReading>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut at = 0;
+    readings.retain_mut(|reading| {
+        normalise(graph, reading, now);
+        let before = problems.len();
+        check(at, reading, &mut problems);
+        at += 1;
+        problems.len() == before
+    });
+    problems
+}
+
 fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {
     let mut wrong = |field: &str, message: &str, mend: &str| {
         problems.push(Problem::new("usage.reading", format!("{at}.{field}"), message, mend));
@@ -258,8 +275,9 @@ fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {
     if reading.team.as_deref().is_some_and(|team| !group(team)) {
         wrong("team", "This is not the name of a team", "Give it as booking or group:default/booking.");
     }
-    if reading.count < 0 {
-        wrong("count", "The count is negative", "Give 0 or more.");
+    if !(0..=MOST_USES).contains(&reading.count) {
+        let mend = "Give 0 or more, and at most a million millions.";
+        wrong("count", "The count is negative, or too large to be added up", mend);
     }
     if !matches!(reading.outcome.as_str(), "ok" | "error") {
         wrong("outcome", "The outcome is neither ok nor error", "Give one of them.");

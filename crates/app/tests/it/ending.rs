@@ -285,3 +285,18 @@ fn a_repository_moves_what_was_told_later_only() {
         assert_eq!(state(&world).await, EndingState::Cancelled);
     });
 }
+
+/// Ends a release: from now on nobody new gets it.
+pub async fn closed_to_new(world: &World, release: &str) {
+    apply(world, PEOPLE).await.unwrap();
+    let today = world.clock.now().to_string()[..10].to_owned();
+    let plan = PLAN
+        .replace("db-end", &format!("{release}-end"))
+        .replace("offering:db", &format!("release:{release}"))
+        .replace("2027-02-01", &today)
+        .replace("closedToNew: 2027-03-01", &format!("closedToNew: {today}"));
+    apply(world, &plan).await.unwrap();
+    let ending = Ref::new("ending", "default", &format!("{release}-end"));
+    let announce = Decide { ending, verb: Verb::Announce { emergency: None } };
+    world.app.run(&world.person("cora"), announce).await.unwrap();
+}
