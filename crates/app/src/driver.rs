@@ -4,6 +4,7 @@
 //! knows no records; it is told all that it needs. Every effect carries [`Request::key`], and a driver looks before it
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
+use crate::change_request::Merges;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
@@ -245,6 +246,8 @@ pub enum Call {
     Observe,
     /// [`Driver::import`]
     Import,
+    /// [`Merges::propose`]
+    Propose,
     /// [`Driver::destroy`]
     Destroy,
 }
@@ -258,6 +261,7 @@ impl Call {
             Call::Apply => "apply",
             Call::Observe => "observe",
             Call::Import => "import",
+            Call::Propose => "propose",
             Call::Destroy => "destroy",
         }
     }
@@ -267,7 +271,7 @@ impl Call {
         match self {
             Call::Probe => Duration::from_secs(30),
             Call::Plan | Call::Observe | Call::Import => Duration::from_secs(300),
-            Call::Apply | Call::Destroy => Duration::from_secs(1_800),
+            Call::Apply | Call::Destroy | Call::Propose => Duration::from_secs(1_800),
         }
     }
 }
@@ -314,6 +318,11 @@ pub trait Driver: Send + Sync {
     /// Whether `destroy` loses data for good, so that the customer has to confirm it beforehand. Asks nobody.
     fn loses_data(&self, _recipe: &Map<String, Value>, _config: &Map<String, Value>) -> bool {
         false
+    }
+
+    /// How it brings a newer version to what a team changes itself; none where no team does.
+    fn merges(&self) -> Option<&dyn Merges> {
+        None
     }
 
     /// Takes the resource away. Done without an error when it is already gone. A failure of [`Whose::Yours`] says that

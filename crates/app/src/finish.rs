@@ -232,5 +232,6 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Observe => "Observe",
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
+        Verb::Propose => "Propose",
     }
 }

@@ -39,6 +39,7 @@ impl Command for Operate {
             Verb::Observe => "instance.look",
             Verb::Destroy => "instance.destroy",
             Verb::Import => "instance.import",
+            Verb::Propose => "instance.propose",
         }
     }
 

@@ -2,27 +2,29 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::change_request::{Proposal, ask, branch, none_waits};
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::conversion::Conversion;
 use crate::diff::{Difference, differences};
-use crate::driver::Secret;
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
+use crate::going::Going;
 use crate::offering::release_for;
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
-use crate::schema::secret_names;
 use crate::secret_input;
 use crate::shelf::Shelf;
+use crate::take_over::Wish;
+use crate::upgrade_end::accepts;
 use crate::upgrade_path::{Hop, hops, way};
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
-use loggia_model::instance::{Earlier, InstanceStatus, Phase, Step};
+use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::operation::Verb;
@@ -76,36 +78,6 @@ pub struct UpgradePreview {
     pub blocked: Option<String>,
 }
 
-/// Where an instance goes, found and checked.
-struct Going {
-    spec: InstanceSpec,
-    status: InstanceStatus,
-    from: ReleaseSpec,
-    to: ReleaseSpec,
-    /// Inputs as they will be, without those that are secret there.
-    inputs: Map<String, Value>,
-    /// What is secret there and was not before.
-    secrets: Vec<(String, Secret)>,
-    way: Vec<ReleaseSpec>,
-}
-
-impl Going {
-    fn new(
-        spec: InstanceSpec,
-        status: InstanceStatus,
-        (from, to): (ReleaseSpec, ReleaseSpec),
-        mut inputs: Map<String, Value>,
-        way: Vec<ReleaseSpec>,
-    ) -> Going {
-        let contract = |release: &ReleaseSpec| Value::Object(release.contract.inputs.clone());
-        let mut secrets = secret_input::take(&contract(&to), &mut inputs);
-        // A secret that it has already stays what it is, whatever the default of the new contract says.
-        let kept = secret_names(&contract(&from));
-        secrets.retain(|(name, _)| !kept.contains(name));
-        Going { spec, status, from, to, inputs, secrets, way }
-    }
-}
-
 impl Command for Upgrade {
     fn name(&self) -> &'static str {
         if self.back { "instance.rollback" } else { "instance.upgrade" }
@@ -116,7 +88,10 @@ impl Command for Upgrade {
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
         self.may(graph, &going, ctx.now)?;
-        self.changes(graph, &record, going, ctx)
+        match going.how(self.back).strategy {
+            Strategy::ChangeRequest => self.request(graph, &record, going, ctx),
+            _ => self.changes(graph, &record, going, ctx),
+        }
     }
 }
 
@@ -177,8 +152,8 @@ impl Upgrade {
             let mend = "Wait until it is ready; what failed is tried again first.";
             return Err(Error::refused("upgrade.busy", "It is not ready now.", mend));
         }
-        let release = if self.back { &going.from } else { to };
-        let how = release.upgrade.clone().unwrap_or_default();
+        none_waits(status)?;
+        let how = going.how(self.back);
         by_driver(how.strategy, &to.version)?;
         if driver_of(graph, spec, status)? != to.recipe.driver && status.driver.is_empty() {
             return Err(Error::refused(
@@ -202,7 +177,25 @@ impl Upgrade {
         }
     }
 
+    /// Has its driver make a change for its team to merge; until that was seen it is what it was.
+    fn request(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+        let change = ChangeRequest {
+            release: going.release(),
+            version: going.to.version.clone(),
+            inputs: going.inputs,
+            branch: branch(&going.to.offering, &going.to.version),
+            by: ctx.caller.name(),
+            since: ctx.now,
+            made: false,
+            back: self.back,
+        };
+        let mut changes = ask(graph, record, (&going.spec, going.status), change, ctx)?;
+        secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        Ok(changes)
+    }
+
     fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+        let name = going.release();
         let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
         secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let id = ctx.uid();
@@ -210,10 +203,8 @@ impl Upgrade {
         let (operation, mut work) =
             start(id, record.uid, &self.instance, Verb::Apply, (&spec.environment, &driver), ctx);
         work.payload = json!({"before": status.phase});
-        let name = format!("{}-{}", to.offering, to.version);
-        let accepts = |range: &String| Range::parse(range).ok().zip(Version::parse(&to.version));
         // Who names a version outside what was accepted accepts it.
-        spec.constraint = spec.constraint.filter(|range| accepts(range).is_some_and(|(r, v)| r.contains(&v)));
+        spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
         status.earlier = Some(Earlier { release: status.applied.clone(), inputs: std::mem::take(&mut spec.inputs) });
         status.operation = Some(id);
         status.phase = Phase::Progressing;
@@ -276,12 +267,11 @@ fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
 /// Passes for what a driver does by itself.
 fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
     let (message, mend) = match strategy {
-        Strategy::InPlace => return Ok(()),
+        Strategy::InPlace | Strategy::ChangeRequest => return Ok(()),
         Strategy::SideBySide => {
             ("goes by a new one beside this one", "Get a new one, move over, then destroy this one.")
         }
         Strategy::Rebuild => ("has to be made anew", "Destroy it and get a new one."),
-        Strategy::ChangeRequest => ("goes by a change in its repository", "Bring the change into its repository."),
         Strategy::ByHand => ("goes by hand", "Follow the notes of the version, or ask its owner."),
     };
     Err(Error::refused("upgrade.strategy", format!("The way to {version} {message}."), mend))
@@ -337,6 +327,21 @@ impl App {
         Ok(preview)
     }
 
+    /// The change that an upgrade would bring to its team; none for an upgrade that goes another way, or nowhere.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`]; [`Error::Refused`] when its driver cannot work it out.
+    pub async fn upgrade_proposal(&self, caller: &Caller, wish: &Upgrade) -> Result<Option<Proposal>> {
+        let graph = self.graph();
+        let record = visible(&graph, &caller.audience, &wish.instance)?;
+        let Ok(going) = wish.going(&graph, &caller.audience, &record) else { return Ok(None) };
+        if going.how(wish.back).strategy != Strategy::ChangeRequest || wish.ready(&graph, &going).is_err() {
+            return Ok(None);
+        }
+        let wish = Wish { release: going.release(), plan: going.spec.plan.clone(), inputs: going.inputs };
+        self.proposal(caller, &record.reference, wish).await.map(Some)
+    }
+
     /// The ways of everything that a team has to its newest versions.
     ///
     /// # Errors
@@ -351,7 +356,7 @@ impl App {
 }
 
 fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
-    let how = if back { &going.from } else { &going.to }.upgrade.clone().unwrap_or_default();
+    let how = going.how(back);
     preview.way = hops(&going.from, &going.way);
     preview.changes = compare(&going.from.contract, &going.to.contract);
     preview.inputs = differences(&Value::Object(going.spec.inputs), &Value::Object(going.inputs));

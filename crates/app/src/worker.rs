@@ -6,7 +6,10 @@
 
 mod busy;
 mod end;
+mod end;
 mod import;
+mod import;
+mod propose;
 mod run;
 mod step;
 

@@ -70,7 +70,7 @@ impl Run<'_> {
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
         match self.before.filter(resting) {
             // Nothing was done, whatever went wrong.
-            Some(before) if self.operation.verb == Verb::Import => Ending::Kept(before),
+            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose) => Ending::Kept(before),
             Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
             _ => Ending::Failed,
         }

@@ -100,6 +100,7 @@ impl<'a> Run<'a> {
             }
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
             Verb::Import => self.import(driver, request, hold).await,
+            Verb::Propose => self.propose(driver, request).await,
             Verb::Destroy => {
                 let log = Arc::clone(&self.lines);
                 self.step((Call::Destroy, driver), driver.destroy(request, &*log), |()| "Done.".into()).await?;

@@ -314,8 +314,15 @@ async fn what_is_refused_for_now_is_not_kept_under_its_key() {
         assert_eq!(taken.status, StatusCode::CONFLICT);
         let again = world.send("member", post(), order("later").to_string()).await;
         assert!(again.status == StatusCode::CONFLICT && !again.headers.contains_key("idempotency-replayed"));
-        let wrong = || world.send("member", post(), json!({"offering": "none", "environment": "dev", "team": "booking",
-            "name": "x"}).to_string());
+        let wrong = || {
+            world.send(
+                "member",
+                post(),
+                json!({"offering": "none", "environment": "dev", "team": "booking",
+            "name": "x"})
+                .to_string(),
+            )
+        };
         assert_eq!(wrong().await.status, StatusCode::BAD_REQUEST);
         assert_eq!(wrong().await.headers["idempotency-replayed"], "true");
     })
