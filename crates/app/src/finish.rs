@@ -67,6 +67,13 @@ pub(crate) struct Applied {
     pub(crate) inputs: Map<String, Value>,
 }
 
+impl Applied {
+    /// Whether that is what an instance is to be.
+    fn is(&self, spec: &InstanceSpec) -> bool {
+        spec.target.as_deref() == Some(&*self.release) && spec.inputs == self.inputs
+    }
+}
+
 impl Command for Finish {
     fn name(&self) -> &'static str {
         "operation.finish"
@@ -156,7 +163,7 @@ impl Finish {
             return Ok(());
         }
         let spec: InstanceSpec = record.spec()?;
-        if spec.target.as_deref() == Some(&*self.applied.release) && spec.inputs == self.applied.inputs {
+        if self.applied.is(&spec) {
             return Ok(());
         }
         let wanted = spec.target.unwrap_or_default();
@@ -233,5 +240,27 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
         Verb::Propose => "Propose",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanting(release: &str, inputs: Map<String, Value>) -> InstanceSpec {
+        let spec = json!({"offering": "db", "team": "t", "environment": "e", "target": release, "inputs": inputs});
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[test]
+    fn only_the_release_and_inputs_that_are_wanted_are_what_was_asked_for() {
+        let inputs = |size: &str| json!({"size": size}).as_object().cloned().unwrap_or_default();
+        let all = ["db-1.0.0", "db-2.0.0"].into_iter().flat_map(|release| ["s", "m"].map(|size| (release, size)));
+        for (wanted, applied) in all.clone().flat_map(|one| all.clone().map(move |other| (one, other))) {
+            let spec = wanting(wanted.0, inputs(wanted.1));
+            let made = Applied { release: applied.0.into(), inputs: inputs(applied.1) };
+            assert_eq!(made.is(&spec), wanted == applied, "{wanted:?} {applied:?}");
+        }
+        assert!(!Applied::default().is(&wanting("db-1.0.0", Map::new())), "nothing was made");
     }
 }

@@ -286,15 +286,13 @@ fn a_repository_moves_what_was_told_later_only() {
     });
 }
 
-/// Ends a release: from now on nobody new gets it.
-pub async fn closed_to_new(world: &World, release: &str) {
+/// Tells everybody that nobody new gets a release from a day on.
+pub async fn closing(world: &World, release: &str, day: &str) {
     apply(world, PEOPLE).await.unwrap();
-    let today = world.clock.now().to_string()[..10].to_owned();
     let plan = PLAN
         .replace("db-end", &format!("{release}-end"))
         .replace("offering:db", &format!("release:{release}"))
-        .replace("2027-02-01", &today)
-        .replace("closedToNew: 2027-03-01", &format!("closedToNew: {today}"));
+        .replace("closedToNew: 2027-03-01", &format!("closedToNew: {day}"));
     apply(world, &plan).await.unwrap();
     let ending = Ref::new("ending", "default", &format!("{release}-end"));
     let announce = Decide { ending, verb: Verb::Announce { emergency: None } };

@@ -57,11 +57,13 @@ fn a_license_is_sealed_by_the_release_that_is_taken() {
     on_each("a_license_is_sealed_by_the_release_that_is_taken", |world| async move {
         releases(&world).await;
         let wishes = [None, Some("*"), Some(">=3"), Some("<6"), Some("<5"), Some("<4"), Some("3.0.0"), Some("4.0.0")];
+        let days = ["2027-03-01", "2027-03-10"];
+        ending::closing(&world, "db-6.0.0", days[0]).await;
+        ending::closing(&world, "db-5.0.0", days[1]).await;
         for closed in 0..3 {
             // The newest ones are closed to new one after the other, so that another release is taken.
             if closed > 0 {
-                let version = ["6.0.0", "5.0.0"][closed - 1];
-                ending::closed_to_new(&world, &format!("db-{version}")).await;
+                ending::until(&world, days[closed - 1]);
             }
             for (at, wish) in wishes.into_iter().enumerate() {
                 let name = format!("n-{closed}-{at}");
