@@ -32,7 +32,7 @@ use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
 #[derive(Clone, Debug)]

@@ -6,8 +6,6 @@
 
 mod busy;
 mod end;
-mod end;
-mod import;
 mod import;
 mod propose;
 mod run;

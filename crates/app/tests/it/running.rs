@@ -54,7 +54,7 @@ async fn until(world: &World, id: Uid, seconds: i64, test: impl Fn(&Operation) -
 async fn stuck(world: &World) {
     platform(world).await;
     let environment = json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "stuck"},
-        "spec": {"product": "fairway", "type": "test", "owner": "core", "backends": {"stuck": {"driver": "memory"}}}});
+        "spec": {"product": "fairway", "type": "development", "owner": "core", "backends": {"stuck": {"driver": "memory"}}}});
     apply(world, environment).await.unwrap();
 }
 

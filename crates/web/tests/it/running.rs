@@ -51,7 +51,7 @@ async fn a_stream_tells_an_operation_and_ends_with_the_server() {
         let id = world.post("member", "/api/v1/orders", &order("watched")).await.json()["operation"].clone();
         let stopping = world.state.stopping.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
             stopping.send_replace(true);
         });
         let said = world.get("member", &format!("/api/v1/operations/{}/events", id.as_str().unwrap())).await;
