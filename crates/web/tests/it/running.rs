@@ -394,7 +394,7 @@ async fn what_is_refused_for_now_is_not_kept_under_its_key() {
                 .to_string(),
             )
         };
-        assert_eq!(wrong().await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(wrong().await.status, StatusCode::NOT_FOUND);
         assert_eq!(wrong().await.headers["idempotency-replayed"], "true");
     })
     .await;
