@@ -247,7 +247,7 @@ fn capital(verb: Verb) -> &'static str {
 mod tests {
     use super::*;
 
-    fn wanting(release: &str, inputs: Map<String, Value>) -> InstanceSpec {
+    fn wanting(release: &str, inputs: &Map<String, Value>) -> InstanceSpec {
         let spec = json!({"offering": "db", "team": "t", "environment": "e", "target": release, "inputs": inputs});
         serde_json::from_value(spec).unwrap()
     }
@@ -257,10 +257,10 @@ mod tests {
         let inputs = |size: &str| json!({"size": size}).as_object().cloned().unwrap_or_default();
         let all = ["db-1.0.0", "db-2.0.0"].into_iter().flat_map(|release| ["s", "m"].map(|size| (release, size)));
         for (wanted, applied) in all.clone().flat_map(|one| all.clone().map(move |other| (one, other))) {
-            let spec = wanting(wanted.0, inputs(wanted.1));
+            let spec = wanting(wanted.0, &inputs(wanted.1));
             let made = Applied { release: applied.0.into(), inputs: inputs(applied.1) };
             assert_eq!(made.is(&spec), wanted == applied, "{wanted:?} {applied:?}");
         }
-        assert!(!Applied::default().is(&wanting("db-1.0.0", Map::new())), "nothing was made");
+        assert!(!Applied::default().is(&wanting("db-1.0.0", &Map::new())), "nothing was made");
     }
 }
