@@ -230,6 +230,22 @@ impl App {
         }
     }
 
+    /// Takes in what other servers wrote, at least up to a position, however long the writer is busy with other things.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when that does not happen in time.
+    pub(crate) async fn reach(&self, position: i64, patience: Duration) -> Result<()> {
+        let mut seen = self.position.subscribe();
+        if *seen.borrow() < position {
+            // A writer that is gone is found out by waiting in vain.
+            let _ = self.inbox.send(Message::CatchUp).await;
+        }
+        match tokio::time::timeout(patience, seen.wait_for(|at| *at >= position)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Error::Unavailable("This server has not caught up with the others yet.".into())),
+        }
+    }
+
     /// Follows the position of the log as it grows.
     pub fn positions(&self) -> watch::Receiver<i64> {
         self.position.subscribe()

@@ -3,9 +3,11 @@
 use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::clock::{Clock, Ids};
+use crate::driver::Secret;
 use crate::error::Result;
 use crate::policy::Action;
 use crate::policy::{Policy, Subject, require};
+use crate::secret::SecretBox;
 use loggia_graph::Graph;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
@@ -21,12 +23,27 @@ pub struct Ctx<'a> {
     /// The rules of who may.
     pub policy: &'a dyn Policy,
     ids: &'a dyn Ids,
+    sealer: &'a SecretBox,
 }
 
 impl<'a> Ctx<'a> {
     /// For a caller, at a time.
-    pub fn new(caller: &'a Caller, clock: &dyn Clock, ids: &'a dyn Ids, policy: &'a dyn Policy) -> Ctx<'a> {
-        Ctx { caller, now: clock.now(), policy, ids }
+    pub fn new(
+        caller: &'a Caller,
+        clock: &dyn Clock,
+        ids: &'a dyn Ids,
+        policy: &'a dyn Policy,
+        sealer: &'a SecretBox,
+    ) -> Ctx<'a> {
+        Ctx { caller, now: clock.now(), policy, ids, sealer }
+    }
+
+    /// Seals a secret of a record, under the name of its field.
+    ///
+    /// # Errors
+    /// As [`SecretBox::seal`].
+    pub fn seal(&self, uid: Uid, field: &str, secret: &Secret) -> Result<SecretRow> {
+        self.sealer.seal(self.now, uid, field, secret)
     }
 
     /// A new identity.

@@ -8,6 +8,7 @@ use crate::placeholders::{Unfilled, fill};
 use crate::prepare::{Place, Prepared, prepare_from};
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
 use serde_json::{Map, Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// A text file with a name that may hold documents.
@@ -71,12 +72,28 @@ pub(crate) fn read_all(texts: &[Text<'_>], around: &Surroundings<'_>) -> Vec<Fou
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let each = parts.len().div_ceil(cores).max(1);
     let read = |parts: &[(usize, Part<'_>)]| -> Vec<Found> {
-        parts.iter().filter_map(|(at, part)| read_one(*at, &texts[*at], part, around)).collect()
+        parts.iter().filter_map(|(at, part)| read_or_tell(*at, &texts[*at], part, around)).collect()
     };
     std::thread::scope(|scope| {
         let running: Vec<_> = parts.chunks(each).map(|some| scope.spawn(move || read(some))).collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        // What a thread would lose must not pass for what is not there.
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
+}
+
+/// As [`read_one`]. A document that the reader breaks down on is a problem of its file, which keeps what it described.
+fn read_or_tell(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'_>) -> Option<Found> {
+    let read = AssertUnwindSafe(|| read_one(at, text, part, around));
+    catch_unwind(read).unwrap_or_else(|_| {
+        let outcome = Outcome::Unreadable(Box::new(broke_down()));
+        Some(Found { text: at, index: 0, claims: Vec::new(), outcome })
+    })
+}
+
+/// A fault of this program, told at the document that brought it out.
+pub(crate) fn broke_down() -> Problem {
+    let message = "Loggia broke down while reading this";
+    Problem::new("document.fault", "", message, "Report it with the file; what it described stays as it was.")
 }
 
 fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'_>) -> Option<Found> {
@@ -135,4 +152,42 @@ pub(crate) fn is_ours(value: &Value) -> bool {
     let group = text("apiVersion").split('/').next().unwrap_or_default();
     let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
     ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_on_which_the_reader_breaks_down_is_a_problem_of_its_file() {
+        let document = |name: &str| {
+            format!(
+                "kind: Component\napiVersion: backstage.io/v1alpha1\nmetadata: {{name: {name}}}\nspec: {{type: service, lifecycle: production, owner: red}}\n"
+            )
+        };
+        let (good, bad) = (document("good"), document("bad"));
+        let texts: Vec<Text<'_>> = (0..40)
+            .map(|at| match at % 5 {
+                0 => Text { path: "bad.yaml", text: &bad, markdown: false },
+                _ => Text { path: "good.yaml", text: &good, markdown: false },
+            })
+            .collect();
+        let around = Surroundings {
+            target: &|_, _| Err(String::new()),
+            place: &|path| {
+                assert!(path != "bad.yaml", "it breaks down");
+                None
+            },
+            share: &|prepared| prepared,
+        };
+        let found = read_all(&texts, &around);
+        assert_eq!(found.iter().map(|one| one.text).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
+        for one in found {
+            match (texts[one.text].path, one.outcome) {
+                ("good.yaml", Outcome::Right(_)) => {}
+                ("bad.yaml", Outcome::Unreadable(problem)) => assert_eq!(problem.rule, "document.fault"),
+                (path, _) => panic!("{path}"),
+            }
+        }
+    }
 }

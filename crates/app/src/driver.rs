@@ -10,6 +10,7 @@ use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::time::Duration;
 
 /// A text that must not be seen: `Debug` hides it, and it is not serialised by accident.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -232,6 +233,49 @@ pub trait RunLog: Send + Sync {
     fn line(&self, text: &str);
 }
 
+/// A call of a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// [`Driver::probe`]
+    Probe,
+    /// [`Driver::plan`]
+    Plan,
+    /// [`Driver::apply`]
+    Apply,
+    /// [`Driver::observe`]
+    Observe,
+    /// [`Driver::import`]
+    Import,
+    /// [`Merges::propose`]
+    Propose,
+    /// [`Driver::destroy`]
+    Destroy,
+}
+
+impl Call {
+    /// The name of its step.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Probe => "probe",
+            Call::Plan => "plan",
+            Call::Apply => "apply",
+            Call::Observe => "observe",
+            Call::Import => "import",
+            Call::Propose => "propose",
+            Call::Destroy => "destroy",
+        }
+    }
+
+    /// How long it may take, where neither driver nor recipe say otherwise.
+    pub fn usual_patience(self) -> Duration {
+        match self {
+            Call::Probe => Duration::from_secs(30),
+            Call::Plan | Call::Observe | Call::Import => Duration::from_secs(300),
+            Call::Apply | Call::Destroy | Call::Propose => Duration::from_secs(1_800),
+        }
+    }
+}
+
 /// The code that makes an instance real, or looks at it.
 ///
 /// Calls may be repeated, and may be cut off at any point; the next call goes on from what it finds. A driver never
@@ -246,6 +290,12 @@ pub trait Driver: Send + Sync {
     /// administrator allowed.
     fn plain_settings(&self) -> &[&'static str] {
         &[]
+    }
+
+    /// How long a call may take. One that takes longer is cut off and tried again later. A recipe, or the backend of an
+    /// environment, may say another time for all calls but `probe`: `timeout`, in seconds.
+    fn patience(&self, call: Call) -> Duration {
+        call.usual_patience()
     }
 
     /// Whether it can work here: `Err` says why not, before anybody orders.

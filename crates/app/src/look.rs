@@ -13,6 +13,7 @@ use crate::observation;
 use crate::operation;
 use crate::policy::{Action, Subject};
 use crate::request;
+use crate::usage;
 use crate::worker::Drivers;
 use futures_util::{StreamExt, stream};
 use loggia_graph::{Audience, Graph, Predicate, Query};
@@ -121,12 +122,17 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
 /// Looks at one instance now, and takes in what is seen.
 pub(crate) async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
+    // Before anything is asked: what is changed from here on, the look may not have seen.
+    let Some(revision) = app.graph().by_uid(uid).map(|record| record.revision) else { return Ok(()) };
     let request = request::build(app, &operation, false, None, Some(driver)).await?.request;
     if let Err(failure) = request.backend.complete() {
-        return app.run(&app.system("look"), Blind { uid, failure }).await.map(drop);
+        return app.run(&app.system("look"), Blind { uid, revision, failure }).await.map(drop);
     }
-    let Ok(seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
-    app.run(&app.system("look"), Look { uid, seen }).await.map(drop)
+    let Ok(mut seen) = driver.observe(&request, &Silent).await else { return Ok(()) };
+    for problem in usage::leave_out_wrong(&app.graph(), app.now(), &mut seen.readings) {
+        tracing::warn!(%uid, driver = name, %problem, "a reading of use was left out");
+    }
+    app.run(&app.system("look"), Look { uid, revision, seen }).await.map(drop)
 }
 
 /// The frame that a request is built from; it is kept nowhere.
@@ -158,6 +164,8 @@ fn driver_of(graph: &Graph, record: &loggia_model::Record) -> Option<String> {
 /// Notes why nobody can look: what is shown is of the last look, and somebody has to do something.
 struct Blind {
     uid: Uid,
+    /// Revision of the instance when the look began.
+    revision: i64,
     failure: Failure,
 }
 
@@ -169,7 +177,9 @@ impl Command for Blind {
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Sync, &Subject::default())?;
         let mut changes = Changes::default();
-        let Some(record) = graph.by_uid(self.uid) else { return Ok(changes) };
+        let Some(record) = graph.by_uid(self.uid).filter(|record| record.revision == self.revision) else {
+            return Ok(changes);
+        };
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
         observation::unseen(&mut status, loggia_model::problem::sentences(&self.failure.message, &self.failure.mend));
@@ -184,6 +194,8 @@ impl Command for Blind {
 /// Takes in what a look saw.
 struct Look {
     uid: Uid,
+    /// Revision of the instance when the look began.
+    revision: i64,
     seen: Observation,
 }
 
@@ -199,7 +211,11 @@ impl Command for Look {
         if self.seen.presence == Presence::Present {
             changes.saw(self.uid, ctx.now, "driver");
         }
-        changes.usage.extend(crate::usage::measured(&self.seen.readings));
+        changes.usage.extend(self.seen.readings.iter().cloned());
+        if record.revision != self.revision {
+            // It was changed while we looked: what was seen may be of before, and the next look sees it as it is.
+            return Ok(changes);
+        }
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
         observation::looked(&mut status, &self.seen);

@@ -4,13 +4,13 @@ use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::driver::Secret;
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::offering;
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use crate::schema;
+use crate::secret_input::{self, Named};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -66,12 +66,10 @@ pub struct Past {
     pub attributes: Map<String, Value>,
 }
 
-/// Orders an instance. Secret inputs have been taken out and come sealed.
+/// Orders an instance. It holds the inputs as they were given, until the release that it finds says which are secret.
 pub struct Order {
     input: OrderInput,
     past: Option<Past>,
-    secrets: Vec<(String, Secret)>,
-    sealer: crate::secret::SecretBox,
 }
 
 /// What an order rests on, found and checked.
@@ -91,9 +89,8 @@ impl App {
     ///
     /// # Errors
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
-    pub async fn order(&self, caller: &Caller, mut input: OrderInput) -> Result<crate::Outcome> {
-        let secrets = self.take_secrets(caller, &mut input);
-        self.run(caller, Order { input, past: None, secrets, sealer: self.secrets.clone() }).await
+    pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
+        self.run(caller, Order { input, past: None }).await
     }
 
     /// Takes over something that was ordered in the past, before this server knew of it: the same command, carried by
@@ -101,26 +98,8 @@ impl App {
     ///
     /// # Errors
     /// As [`App::order`].
-    pub async fn order_past(&self, caller: &Caller, mut input: OrderInput, past: Past) -> Result<crate::Outcome> {
-        let secrets = self.take_secrets(caller, &mut input);
-        self.run(caller, Order { input, past: Some(past), secrets, sealer: self.secrets.clone() }).await
-    }
-
-    /// Takes the secret inputs out before anything is decided, so that they are in no document and no event.
-    fn take_secrets(&self, caller: &Caller, input: &mut OrderInput) -> Vec<(String, Secret)> {
-        let graph = self.graph();
-        let Ok(release) = offering::release_for(&graph, &caller.audience, &input.offering, input.release.as_deref())
-        else {
-            return Vec::new();
-        };
-        let Ok(spec) = release.spec::<ReleaseSpec>() else { return Vec::new() };
-        let names = schema::secret_names(&Value::Object(spec.contract.inputs));
-        let take = |name: String| {
-            let value = input.inputs.remove(&name)?;
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Some((name, Secret::new(text)))
-        };
-        names.into_iter().filter_map(take).collect()
+    pub async fn order_past(&self, caller: &Caller, input: OrderInput, past: Past) -> Result<crate::Outcome> {
+        self.run(caller, Order { input, past: Some(past) }).await
     }
 }
 
@@ -134,7 +113,10 @@ impl Command for Order {
         let found = self.find(graph, ctx)?;
         let mut inputs = input.inputs.clone();
         schema::fill_defaults(&found.contract, &mut inputs);
-        self.check_inputs(&found.contract, &inputs)?;
+        // By the release that is written below and no other: which one it is may change until the moment of deciding.
+        let secrets = secret_input::take(&found.contract, &mut inputs);
+        check_inputs(&found.contract, &inputs, &secrets)?;
+        secret_input::none_in_clear(&found.contract, &inputs)?;
         let spec = InstanceSpec {
             offering: found.offering.reference.name().to_owned(),
             step: Step::Managed,
@@ -163,7 +145,7 @@ impl Command for Order {
             return Ok(Changes::answer(json!({"instance": reference, "release": found.release.reference.name(),
                 "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true})));
         }
-        self.changes(&document, &found, ctx)
+        self.changes(&document, &found, &secrets, ctx)
     }
 }
 
@@ -208,33 +190,16 @@ impl Order {
         })
     }
 
-    fn check_inputs(&self, contract: &Value, inputs: &Map<String, Value>) -> Result<()> {
-        let mut all = inputs.clone();
-        for (name, secret) in &self.secrets {
-            // The contract may limit the length or form of a secret: checked here, kept nowhere.
-            all.insert(name.clone(), Value::String(secret.reveal().to_owned()));
-        }
-        let hidden: Vec<String> = self.secrets.iter().map(|(name, _)| format!("inputs.{name}")).collect();
-        let mut problems = schema::check(contract, &Value::Object(all), "inputs");
-        for problem in problems.iter_mut().filter(|p| hidden.contains(&p.path)) {
-            // The message of the validator would repeat the value.
-            problem.message = "The value does not fit the contract".to_owned();
-        }
-        if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
-    }
-
-    fn changes(&self, document: &Document, found: &Found, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn changes(&self, document: &Document, found: &Found, secrets: &Named, ctx: &Ctx<'_>) -> Result<Changes> {
         let (uid, id) = (ctx.uid(), ctx.uid());
         let reference = document.reference();
         let status = InstanceStatus { phase: Phase::Pending, operation: Some(id), ..self.known() };
         let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id}));
-        for (name, secret) in &self.secrets {
-            changes.secrets.push(self.sealer.seal(ctx.now, uid, &format!("input.{name}"), secret)?);
-        }
+        secret_input::seal(&mut changes, uid, secrets, ctx)?;
         let draft = Draft::new(uid, document, Source::server()).with_status(&serde_json::to_value(&status)?);
         let data = json!({"offering": self.input.offering, "release": found.release.reference.name(), "operation": id});
         changes.put("instance.ordered", draft, data);
-        let (operation, work) = start(id, uid, &reference, Verb::Apply, &found.driver, ctx);
+        let (operation, work) = start(id, uid, &reference, Verb::Apply, (&found.environment, &found.driver), ctx);
         changes.operations.push(operation);
         changes.work.push(work);
         changes.usage.push(self.reading(found, &reference, id, ctx));
@@ -275,6 +240,21 @@ impl Order {
     }
 }
 
+fn check_inputs(contract: &Value, inputs: &Map<String, Value>, secrets: &Named) -> Result<()> {
+    let mut all = inputs.clone();
+    for (name, secret) in secrets {
+        // The contract may limit the length or form of a secret: checked here, kept nowhere.
+        all.insert(name.clone(), Value::String(secret.reveal().to_owned()));
+    }
+    let hidden: Vec<String> = secrets.iter().map(|(name, _)| format!("inputs.{name}")).collect();
+    let mut problems = schema::check(contract, &Value::Object(all), "inputs");
+    for problem in problems.iter_mut().filter(|p| hidden.contains(&p.path)) {
+        // The message of the validator would repeat the value.
+        problem.message = "The value does not fit the contract".to_owned();
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
 /// The component that uses something, when the reporter named it.
 pub(crate) fn component(attributes: &Map<String, Value>) -> Option<String> {
     attributes.get("component").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned)
@@ -286,7 +266,7 @@ pub(crate) fn start(
     instance: Uid,
     reference: &Ref,
     verb: Verb,
-    driver: &str,
+    (environment, driver): (&str, &str),
     ctx: &Ctx<'_>,
 ) -> (Operation, NewWork) {
     let operation = Operation {
@@ -307,7 +287,8 @@ pub(crate) fn start(
         last_failure: String::new(),
     };
     let class = if verb == Verb::Observe { WorkClass::Drift } else { WorkClass::People };
-    let work = NewWork { id, class, subject: instance, key: id.to_string(), not_before: ctx.now, payload: Value::Null };
+    let (key, place) = (id.to_string(), format!("{environment}/{driver}"));
+    let work = NewWork { id, class, subject: instance, key, place, not_before: ctx.now, payload: Value::Null };
     (operation, work)
 }
 

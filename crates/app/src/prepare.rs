@@ -3,10 +3,12 @@
 //! This is the costly part of taking documents in. It needs no graph, so that many cores can share it before the
 //! writer is asked.
 
+use crate::documents::broke_down;
 use crate::files::FileEntry;
 use loggia_model::backstage::{LOCATION, ORIGIN_LOCATION};
 use loggia_model::{Document, Kind, Problem, Record, Ref, canonical, kind};
 use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 /// A document that is right by itself.
@@ -154,10 +156,12 @@ pub fn prepare_all(values: Vec<(Value, String, Option<Place>)>) -> Vec<Result<Pr
             .into_iter()
             .map(|part| scope.spawn(move || part.into_iter().map(prepare_one).collect::<Vec<_>>()))
             .collect();
-        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        // What a thread would lose must not pass for what is not there.
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
 }
 
 fn prepare_one((value, path, place): (Value, String, Option<Place>)) -> Result<Prepared, Vec<Problem>> {
-    prepare_from(value, &path, place.as_ref())
+    let prepare = AssertUnwindSafe(|| prepare_from(value, &path, place.as_ref()));
+    catch_unwind(prepare).unwrap_or_else(|_| Err(vec![broke_down()]))
 }

@@ -10,6 +10,21 @@ pub(crate) struct Lines {
     pub(crate) secrets: Vec<Secret>,
 }
 
+impl Lines {
+    /// The lines so far, which are kept elsewhere from now on.
+    pub(crate) fn take(&self) -> Vec<String> {
+        self.lines.lock().map(|mut lines| std::mem::take(&mut *lines)).unwrap_or_default()
+    }
+
+    /// Lines that could not be kept, before those that came meanwhile.
+    pub(crate) fn put_back(&self, mut lines: Vec<String>) {
+        if let Ok(mut newer) = self.lines.lock() {
+            lines.append(&mut newer);
+            *newer = lines;
+        }
+    }
+}
+
 impl RunLog for Lines {
     fn line(&self, text: &str) {
         let mut text = text.to_owned();

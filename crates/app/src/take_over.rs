@@ -13,6 +13,7 @@ use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::schema;
+use crate::secret_input;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
@@ -107,7 +108,8 @@ impl Command for TakeOver {
         let wish = self.wish(graph, &ctx.caller.audience, &spec, &release, &recipe)?;
         has_backend(graph, &ctx.caller.audience, &spec, &recipe.recipe.driver)?;
         let (id, uid) = (ctx.uid(), record.uid);
-        let (operation, mut work) = start(id, uid, &record.reference, Verb::Import, &recipe.recipe.driver, ctx);
+        let (operation, mut work) =
+            start(id, uid, &record.reference, Verb::Import, (&spec.environment, &recipe.recipe.driver), ctx);
         let status: InstanceStatus = record.typed_status()?;
         work.payload = json!({"before": status.phase, "wish": wish});
         let mut changes = Changes::answer(json!({"instance": record.reference, "uid": uid, "operation": id}));
@@ -162,6 +164,9 @@ impl TakeOver {
             return Err(Error::invalid("take-over.secret", format!("inputs.{name}"), message, "Leave it out."));
         }
         schema::fill_defaults(&contract, &mut inputs);
+        // A default would stand in for the secret that it really has.
+        drop(secret_input::take(&contract, &mut inputs));
+        secret_input::none_in_clear(&contract, &inputs)?;
         let problems = schema::check(&contract, &Value::Object(inputs.clone()), "inputs");
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));

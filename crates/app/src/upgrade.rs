@@ -9,12 +9,14 @@ use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
+use crate::going::Going;
 use crate::input_migration::InputMigration;
 use crate::offering::release_for;
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
+use crate::secret_input;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
 use crate::upgrade_path::{Hop, hops, way};
@@ -24,13 +26,13 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
 use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
-use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy, Upgrade as UpgradeRule};
+use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::operation::Verb;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
 #[derive(Clone, Debug)]
@@ -74,28 +76,6 @@ pub struct UpgradePreview {
     /// Why it cannot be done now; absent when it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,
-}
-
-/// Where an instance goes, found and checked.
-struct Going {
-    spec: InstanceSpec,
-    status: InstanceStatus,
-    from: ReleaseSpec,
-    to: ReleaseSpec,
-    /// Inputs as they will be.
-    inputs: Map<String, Value>,
-    way: Vec<ReleaseSpec>,
-}
-
-impl Going {
-    /// How it is done; the way back is that of the version that it has.
-    fn how(&self, back: bool) -> UpgradeRule {
-        if back { &self.from } else { &self.to }.upgrade.clone().unwrap_or_default()
-    }
-
-    fn release(&self) -> String {
-        format!("{}-{}", self.to.offering, self.to.version)
-    }
 }
 
 impl Command for Upgrade {
@@ -146,7 +126,7 @@ impl Upgrade {
             ));
         }
         let inputs = InputMigration::new(&versions, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
-        Ok(Going { spec, status, from, to, inputs, way })
+        Ok(Going::new(spec, status, (from, to), inputs, way))
     }
 
     /// Passes when it may and can begin now. The way back is open to the end.
@@ -209,15 +189,19 @@ impl Upgrade {
             made: false,
             back: self.back,
         };
-        ask(graph, record, (&going.spec, going.status), change, ctx)
+        let mut changes = ask(graph, record, (&going.spec, going.status), change, ctx)?;
+        secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        Ok(changes)
     }
 
     fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
         let name = going.release();
-        let Going { mut spec, mut status, from, to, inputs, .. } = going;
+        let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
+        secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
-        let (operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, &driver, ctx);
+        let (operation, mut work) =
+            start(id, record.uid, &self.instance, Verb::Apply, (&spec.environment, &driver), ctx);
         work.payload = json!({"before": status.phase});
         // Who names a version outside what was accepted accepts it.
         spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
@@ -232,6 +216,7 @@ impl Upgrade {
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
         let event = if self.back { "instance.going-back" } else { "instance.upgrading" };
         changes.put(event, draft, json!({"operation": id, "from": from.version, "to": to.version, "release": name}));
+        secret_input::seal(&mut changes, record.uid, &secrets, ctx)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)
@@ -246,7 +231,7 @@ fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: Release
         let mend = "Nothing needs to be done.";
         Error::refused("upgrade.no-way-back", "It was not upgraded, or has gone back already.", mend)
     })?;
-    Ok(Going { way: vec![to.clone()], spec, status, from, to, inputs })
+    Ok(Going::new(spec, status, (from, to.clone()), inputs, vec![to]))
 }
 
 /// The way to the newest version that its team accepts and to which there is one.

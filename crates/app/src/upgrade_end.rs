@@ -4,7 +4,8 @@ use crate::change_request;
 use crate::changes::{Changes, Draft};
 use crate::command::Ctx;
 use crate::error::Result;
-use crate::operation::{Ending, driver_of};
+use crate::finish::Ending;
+use crate::operation::driver_of;
 use crate::order::start;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
@@ -110,7 +111,8 @@ fn fell_back(
     }
     if touched {
         let driver = driver_of(graph, &spec, status)?;
-        let (look, work) = start(ctx.uid(), record.uid, &record.reference, Verb::Observe, &driver, ctx);
+        let (look, work) =
+            start(ctx.uid(), record.uid, &record.reference, Verb::Observe, (&spec.environment, &driver), ctx);
         changes.operations.push(look);
         changes.work.push(work);
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use crate::visibility::is_told;
-pub(crate) use check::measured;
+pub(crate) use check::leave_out_wrong;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;

@@ -180,7 +180,8 @@ impl Writer {
     ) -> Result<Result<Outcome>, StoreError> {
         let needs = one.command.needs(&decided.graph, &one.caller);
         let facts = read_facts(tx, &needs, &decided.batch).await?;
-        let mut ctx = Ctx::new(&one.caller, &*self.app.clock, &*self.app.ids, &*self.app.policy);
+        let app = &*self.app;
+        let mut ctx = Ctx::new(&one.caller, &*app.clock, &*app.ids, &*app.policy, &app.secrets);
         ctx.now = ctx.now.max(decided.head.time);
         let result = one.command.decide(&decided.graph, &facts, &ctx);
         Ok(match result {

@@ -142,11 +142,16 @@ async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
 async fn queue(store: &Store) -> Verdict {
     let now = Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX));
     match store.work_counts(now).await {
-        Ok((0, 0)) => ok("work", "nothing waits"),
-        Ok((ready, later)) => {
-            ok("work", format!("{ready} operations wait for a worker or run, {later} wait for later"))
-        }
+        Ok((all, held)) => ok("work", work(all, held)),
         Err(error) => bad("work", format!("cannot be read: {error}")),
+    }
+}
+
+/// What is unfinished, in words: all of it, and the part that workers hold.
+fn work(all: i64, held: i64) -> String {
+    match (all - held, held) {
+        (0, 0) => "nothing waits".to_owned(),
+        (waiting, running) => format!("{running} operations run, {waiting} wait"),
     }
 }
 
@@ -271,4 +276,16 @@ fn public(settings: &ServeSettings) -> Verdict {
         return note("public-url", "is an address of this machine only. Give the one that people use.");
     }
     ok("public-url", settings.public_url.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_workers_hold_runs_and_the_rest_waits() {
+        let said = [(0, 0), (8, 8), (11, 8), (3, 0)].map(|(all, held)| work(all, held));
+        let run = ["nothing waits", "8 operations run, 0 wait", "8 operations run, 3 wait", "0 operations run, 3 wait"];
+        assert_eq!(said, run);
+    }
 }

@@ -62,6 +62,9 @@ pub struct OperationStep {
     pub started_at: Option<Micros>,
     /// When it ended.
     pub ended_at: Option<Micros>,
+    /// When it is given up at the latest, if it does not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Micros>,
 }
 
 /// One durable run of a driver for one instance.

@@ -15,7 +15,7 @@ pub struct Answer {
     pub key: String,
     /// Digest of the request, to tell when a key is used for something else.
     pub request_hash: String,
-    /// HTTP status of the answer.
+    /// HTTP status of the answer; 0 while it is not known yet.
     pub status: i64,
     /// Body of the answer.
     pub body: String,
@@ -62,6 +62,25 @@ async fn put_answer(conn: &mut Conn<'_>, answer: &Answer) -> Result<(), StoreErr
     insert(conn, std::slice::from_ref(answer)).await
 }
 
+async fn settle_answer(conn: &mut Conn<'_>, answer: &Answer, claimed_until: Micros) -> Result<bool, StoreError> {
+    let statement = sql("update idempotency set status = $3, body = $4, expires_at = $5
+         where principal = $1 and key = $2 and status = 0 and expires_at = $6");
+    let statement = statement.bind(answer.principal.as_str()).bind(answer.key.as_str()).bind(answer.status);
+    let statement = statement.bind(answer.body.as_str()).bind(answer.expires_at).bind(claimed_until);
+    Ok(conn.run(statement).await? > 0)
+}
+
+async fn give_key_back(
+    conn: &mut Conn<'_>,
+    principal: &str,
+    key: &str,
+    claimed_until: Micros,
+) -> Result<bool, StoreError> {
+    let statement = sql("delete from idempotency
+         where principal = $1 and key = $2 and status = 0 and expires_at = $3");
+    Ok(conn.run(statement.bind(principal).bind(key).bind(claimed_until)).await? > 0)
+}
+
 pub(crate) async fn delete_expired_answers(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
     conn.run(sql("delete from idempotency where expires_at <= $1").bind(now)).await
 }
@@ -72,8 +91,13 @@ reads! {
 }
 
 writes! {
-    /// Remembers an answer; [`StoreError::Conflict`] when the key is remembered already.
+    /// Remembers an answer, or with status 0 that it is being found; [`StoreError::Conflict`] when the key is remembered
+    /// already.
     fn put_answer(answer: &Answer) -> ();
+    /// Fills in the answer under a key that was claimed until this time; tells whether it still was.
+    fn settle_answer(answer: &Answer, claimed_until: Micros) -> bool;
+    /// Gives a key back that was claimed until this time, without an answer; tells whether it still was.
+    fn give_key_back(principal: &str, key: &str, claimed_until: Micros) -> bool;
     /// Forgets answers that expired; tells how many.
     fn delete_expired_answers(now: Micros) -> u64;
 }

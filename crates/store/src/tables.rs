@@ -43,7 +43,7 @@ pub(crate) const TABLES: &[Table] = &[
         next_at Int, last_failure Text),
     table!("operation_log": operation Text, seq Int; time Int, text Text),
     table!("work": id Text; class Int, subject Text, key Text, not_before Int, lease_owner Text, lease_until Int,
-        running Text, fence Int, attempt Int, payload Text),
+        running Text, fence Int, attempt Int, payload Text, place Text),
     table!("due": key Text; time Int, kind Text, subject Text, payload Text),
     table!("blobs": hash Text; media Text, bytes Bytes),
     table!("secrets": id Text; uid Text, field Text, key_id Text, nonce Bytes, ciphertext Bytes),

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::rows::Rows;
-use crate::sql::{Cells, Conn, FromRow, sql};
+use crate::sql::{Cells, Conn, FromRow, Sql, sql};
 use crate::store::{Store, reads, writes};
 use loggia_model::{Micros, Uid};
 use serde_json::Value;
@@ -50,6 +50,8 @@ pub struct NewWork {
     pub subject: Uid,
     /// What makes it the same work when it is asked for twice; unique among unfinished work.
     pub key: String,
+    /// Where it is done, such as `dev/postgres`; a place that is busy is left out when work is claimed.
+    pub place: String,
     /// Not earlier than this.
     pub not_before: Micros,
     /// What the worker needs to know.
@@ -75,6 +77,11 @@ pub struct Claimed {
     pub lease_until: Micros,
     /// What the worker needs to know.
     pub payload: Value,
+    /// Where it is done; empty when nobody said.
+    pub place: String,
+    /// The end of the log when it was claimed: whoever carries it out must have taken in all up to here, the change
+    /// that caused it among it.
+    pub position: i64,
 }
 
 /// A piece of work as it lies in the queue.
@@ -113,6 +120,8 @@ impl FromRow for Claimed {
             attempt: cells.take()?,
             lease_until: cells.take()?,
             payload: cells.json("payload of work")?,
+            place: cells.take()?,
+            position: 0,
         })
     }
 }
@@ -136,7 +145,7 @@ impl FromRow for WorkRow {
 
 /// Adds work; what has a key that waits already is left out.
 pub(crate) async fn insert(conn: &mut Conn<'_>, work: &[NewWork]) -> Result<(), StoreError> {
-    let columns = &["id", "class", "subject", "key", "not_before", "fence", "attempt", "payload"];
+    let columns = &["id", "class", "subject", "key", "not_before", "fence", "attempt", "payload", "place"];
     let mut rows = Rows::new("work", columns);
     for piece in work {
         rows.push([
@@ -148,6 +157,7 @@ pub(crate) async fn insert(conn: &mut Conn<'_>, work: &[NewWork]) -> Result<(), 
             0.into(),
             0.into(),
             (&piece.payload).into(),
+            piece.place.as_str().into(),
         ]);
     }
     rows.write(conn, "on conflict (key) do nothing").await.map(drop)
@@ -171,26 +181,44 @@ async fn claim_once(
     worker: &str,
     now: Micros,
     until: Micros,
-    classes: &[WorkClass],
+    wanted: Wanted<'_>,
 ) -> Result<Option<Claimed>, StoreError> {
     let mut statement = sql("update work set lease_owner = $2, lease_until = $3, running = subject, fence = fence + 1,
          attempt = attempt + 1 where id = (select w.id ")
     .bind(now)
     .bind(worker)
     .bind(until);
-    statement.push(CLAIMABLE);
-    statement.push_list("", classes.iter().map(|class| class.number()));
+    push_claimable(&mut statement, wanted);
     statement.push(" order by w.class, w.not_before, w.id limit 1");
     statement.push(claim_lock(conn));
-    statement.push(") returning id, class, subject, key, fence, attempt, lease_until, payload");
-    conn.first(statement).await
+    statement.push(") returning id, class, subject, key, fence, attempt, lease_until, payload, place");
+    let Some(claimed) = conn.first::<Claimed>(statement).await? else { return Ok(None) };
+    // Read after the claim, so that what caused the work is below it.
+    let end = conn.first(sql("select coalesce(max(position), 0) from events")).await?;
+    let (position,) = end.unwrap_or_default();
+    Ok(Some(Claimed { position, ..claimed }))
+}
+
+/// Which work is wanted: of these classes, and of none of these places.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    classes: &'a [WorkClass],
+    busy: &'a [String],
+}
+
+fn push_claimable(statement: &mut Sql, wanted: Wanted<'_>) {
+    statement.push(CLAIMABLE);
+    statement.push_list("", wanted.classes.iter().map(|class| class.number()));
+    if !wanted.busy.is_empty() {
+        statement.push(" and w.place not in ");
+        statement.push_list("", wanted.busy.iter().map(String::as_str));
+    }
 }
 
 /// Whether anything may be claimed: asked first on a reader, so that an idle worker never takes the write lock.
-async fn claimable(conn: &mut Conn<'_>, now: Micros, classes: &[WorkClass]) -> Result<bool, StoreError> {
+async fn claimable(conn: &mut Conn<'_>, now: Micros, wanted: Wanted<'_>) -> Result<bool, StoreError> {
     let mut statement = sql("select w.id ").bind(now);
-    statement.push(CLAIMABLE);
-    statement.push_list("", classes.iter().map(|class| class.number()));
+    push_claimable(&mut statement, wanted);
     statement.push(" limit 1");
     Ok(!conn.all(statement).await?.is_empty())
 }
@@ -199,8 +227,8 @@ async fn claimable(conn: &mut Conn<'_>, now: Micros, classes: &[WorkClass]) -> R
 const CROSSINGS: usize = 8;
 
 impl Store {
-    /// Takes the most urgent piece of work whose time has come. Two workers never hold the same piece, and one piece
-    /// at a time runs for a subject.
+    /// Takes the most urgent piece of work whose time has come, outside the places that are busy. Two workers never hold
+    /// the same piece, and one piece at a time runs for a subject.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database is away.
@@ -210,14 +238,16 @@ impl Store {
         now: Micros,
         lease_seconds: i64,
         classes: &[WorkClass],
+        busy: &[String],
     ) -> Result<Option<Claimed>, StoreError> {
+        let wanted = Wanted { classes, busy };
         let until = now.plus_seconds(lease_seconds);
         for _ in 0..CROSSINGS {
-            if !claimable(&mut self.reader().await?.conn(), now, classes).await? {
+            if !claimable(&mut self.reader().await?.conn(), now, wanted).await? {
                 return Ok(None);
             }
             let mut tx = self.transaction().await?;
-            let outcome = claim_once(&mut tx.conn()?, worker, now, until, classes).await;
+            let outcome = claim_once(&mut tx.conn()?, worker, now, until, wanted).await;
             match tx.end(outcome).await {
                 // Another worker began with another piece of the same subject at the same moment.
                 Err(StoreError::Conflict) | Ok(None) => {}

@@ -105,6 +105,18 @@ async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &Arc<str>
     Ok(Caller::nobody(door, Arc::clone(id)))
 }
 
+/// The caller of an answer that goes on for long, looked at again: rights are what they are now.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when the session or token has ended meanwhile.
+pub async fn again(state: &WebState, headers: &HeaderMap, before: &Caller) -> Result<Caller, Error> {
+    let now = caller(state, headers, before.door, &before.request_id).await?;
+    match before.is_signed_in() && !now.is_signed_in() {
+        true => Err(Error::Unauthenticated("You were signed out meanwhile.".into())),
+        false => Ok(now),
+    }
+}
+
 /// The caller behind a bearer token.
 ///
 /// # Errors

@@ -7,10 +7,9 @@ use crate::operating::Metrics;
 use loggia_app::App;
 use loggia_app::git_http::GitBackend;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// What every handler shares. It is cloned several times for each request, so it is one pointer.
@@ -38,8 +37,6 @@ pub struct Shared {
     pub sources: Arc<loggia_app::source::Sources>,
     /// Turns true when the server stops, so that streams end.
     pub stopping: Arc<watch::Sender<bool>>,
-    /// Idempotency keys that are at work now.
-    pub keys: Arc<Mutex<HashSet<String>>>,
     /// Counts wrong passwords.
     pub limiter: Arc<Limiter>,
     /// Proxies that say whom they speak for.
@@ -66,7 +63,6 @@ impl WebState {
             ready: Arc::new(AtomicBool::new(false)),
             sources,
             stopping: Arc::new(watch::channel(false).0),
-            keys: Arc::default(),
             limiter: Arc::default(),
             proxies: Arc::default(),
             provider: None,

@@ -127,7 +127,8 @@ pub(crate) fn ask(
 ) -> Result<Changes> {
     let id = ctx.uid();
     let driver = driver_of(graph, spec, &status)?;
-    let (operation, mut work) = start(id, record.uid, &record.reference, Verb::Propose, &driver, ctx);
+    let (operation, mut work) =
+        start(id, record.uid, &record.reference, Verb::Propose, (&spec.environment, &driver), ctx);
     let wish = Wish { release: change.release.clone(), plan: spec.plan.clone(), inputs: change.inputs.clone() };
     work.payload = json!({"before": status.phase, "wish": wish});
     let data = json!({"operation": id, "from": status.applied, "release": change.release, "branch": change.branch});

@@ -2,9 +2,11 @@
 //! itself, some of them in the same transaction as an order: so nothing that was sent may make another one fail, take
 //! its place, or pass for one.
 
+use super::normalise;
 use crate::caller::{Caller, Principal};
+use loggia_graph::Graph;
 use loggia_model::usage::{MOST_COUNT, UsageReading};
-use loggia_model::{Problem, Ref};
+use loggia_model::{Micros, Problem, Ref};
 
 /// Channels that only Loggia itself writes.
 const OWN_CHANNELS: [&str; 2] = ["order", "fetch"];
@@ -28,15 +30,18 @@ pub(super) fn check(at: usize, reading: &UsageReading, caller: &Caller, problems
     }
 }
 
-/// The readings of a driver that can be kept. A program may print anything.
-pub(crate) fn measured(readings: &[UsageReading]) -> impl Iterator<Item = UsageReading> {
-    let sound = |reading: &&UsageReading| {
-        let mut problems = Vec::new();
-        form(0, reading, &mut problems);
-        problems.iter().for_each(|problem| tracing::warn!(%problem, "a reading of a driver is left out"));
-        problems.is_empty()
-    };
-    readings.iter().filter(sound).cloned()
+/// Leaves out readings of a driver that cannot be kept, for a program may print anything; tells what is wrong with them.
+pub(crate) fn leave_out_wrong(graph: &Graph, now: Micros, readings: &mut Vec<UsageReading>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut at = 0;
+    readings.retain_mut(|reading| {
+        normalise(graph, reading, now);
+        let before = problems.len();
+        form(at, reading, &mut problems);
+        at += 1;
+        problems.len() == before
+    });
+    problems
 }
 
 /// Names what is wrong with a reading, whoever measured it.

@@ -1,8 +1,8 @@
 //! Taking over what runs already: only when nothing would change.
 
-use super::Run;
-use crate::driver::{Driver, Failure, Plan, Presence, Request};
-use crate::operation::Ending;
+use super::run::Run;
+use crate::driver::{Call, Driver, Failure, Plan, Presence, Request};
+use crate::finish::Ending;
 use crate::take_over::Taken;
 use loggia_model::instance::HeldBackend;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Run<'_> {
             changes => changes.join("; "),
         };
         let log = Arc::clone(&self.lines);
-        let plan = self.step("import", driver.import(request, &*log), tell).await?;
+        let plan = self.step((Call::Import, driver), driver.import(request, &*log), tell).await?;
         if !plan.changes.is_empty() {
             let message = format!("It is not taken over, because that would change it: {}.", plan.changes.join("; "));
             let mend = "Nothing was done. Name the release, plan and inputs that it really has, then try again.";

@@ -1,8 +1,8 @@
 //! Bringing a team a change to merge.
 
-use super::Run;
-use crate::driver::{Driver, Failure, Presence, Request};
-use crate::operation::Ending;
+use super::run::Run;
+use crate::driver::{Call, Driver, Failure, Presence, Request};
+use crate::finish::Ending;
 use crate::request;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Run<'_> {
         let before = before.map_err(|error| Failure::ours(error.to_string(), "Ask the owner of the offering."))?;
         let log = Arc::clone(&self.lines);
         let made = merges.propose(&before.request, after, &*log);
-        self.step("propose", made, |()| "The change is made.".to_owned()).await?;
+        self.step((Call::Propose, driver), made, |()| "The change is made.".to_owned()).await?;
         let seen = self.observe(driver, after).await?;
         match seen.presence {
             Presence::Present => Ok(Ending::Seen(Box::new(seen))),

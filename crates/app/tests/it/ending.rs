@@ -285,3 +285,16 @@ fn a_repository_moves_what_was_told_later_only() {
         assert_eq!(state(&world).await, EndingState::Cancelled);
     });
 }
+
+/// Tells everybody that nobody new gets a release from a day on.
+pub async fn closing(world: &World, release: &str, day: &str) {
+    apply(world, PEOPLE).await.unwrap();
+    let plan = PLAN
+        .replace("db-end", &format!("{release}-end"))
+        .replace("offering:db", &format!("release:{release}"))
+        .replace("closedToNew: 2027-03-01", &format!("closedToNew: {day}"));
+    apply(world, &plan).await.unwrap();
+    let ending = Ref::new("ending", "default", &format!("{release}-end"));
+    let announce = Decide { ending, verb: Verb::Announce { emergency: None } };
+    world.app.run(&world.person("cora"), announce).await.unwrap();
+}

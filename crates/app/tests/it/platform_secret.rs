@@ -1,13 +1,13 @@
 //! Where a secret of the platform may be used.
 
 use crate::harness::on_each;
-use loggia_app::allowed::Allowed;
 use loggia_app::driver::Secret;
 use loggia_app::platform_secret::Grant;
+use loggia_app::secret_use::SecretUse;
 use loggia_app::{Caller, Door, Error};
 
-fn allowed(environments: &[&str]) -> Allowed {
-    Allowed { environments: environments.iter().map(|&name| name.to_owned()).collect(), ..Allowed::default() }
+fn allowed(environments: &[&str]) -> SecretUse {
+    SecretUse { environments: environments.iter().map(|&name| name.to_owned()).collect(), ..SecretUse::default() }
 }
 
 fn only(environments: &[&str]) -> Grant {

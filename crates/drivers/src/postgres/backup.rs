@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a backup may take.
-const PATIENCE: Duration = Duration::from_secs(3600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Writes a backup of the whole database with `pg_dump`, in its custom format. It is there whole, or not at all.
 pub(super) async fn write(

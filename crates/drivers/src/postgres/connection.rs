@@ -10,6 +10,9 @@ use std::time::Duration;
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a statement may take, and wait for locks; making and taking away have more time.
+const LIMITS: &str = "set statement_timeout = '30s'; set lock_timeout = '30s'";
+
 /// Where the server is for us, and for the users of a database.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -77,7 +80,7 @@ impl Place {
 
     /// Connects as the administrative role.
     pub(super) async fn connect(&self) -> Result<PgConnection, Failure> {
-        let connecting = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&self.admin)).await;
+        let connecting = tokio::time::timeout(PATIENCE, self.bounded()).await;
         let mend = "start PostgreSQL, or correct the backend in the environment";
         match connecting {
             Ok(Ok(connection)) => Ok(connection),
@@ -95,6 +98,14 @@ impl Place {
                 mend,
             )),
         }
+    }
+
+    /// A connection on which no statement goes on for ever, also when nobody here waits for it any more.
+    async fn bounded(&self) -> sqlx::Result<PgConnection> {
+        let mut connection = PgConnection::connect_with(&self.admin).await?;
+        // Said here and not while connecting: poolers in between refuse settings that they do not know.
+        sqlx::raw_sql(LIMITS).execute(&mut connection).await?;
+        Ok(connection)
     }
 
     fn where_it_is(&self) -> String {

@@ -5,7 +5,7 @@ use super::server::{self, Numbers, There};
 use super::{backup, major, names, password, size};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use serde_json::{Map, Value};
@@ -13,6 +13,7 @@ use sqlx::{Connection, PgConnection};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// What the operator decided about databases.
 #[derive(Clone, Debug, Default)]
@@ -318,6 +319,14 @@ impl Driver for PostgresDriver {
 
     fn plain_settings(&self) -> &[&'static str] {
         &["major", "backup"]
+    }
+
+    fn patience(&self, call: Call) -> Duration {
+        match call {
+            // A backup of all data may come first.
+            Call::Destroy => backup::PATIENCE + call.usual_patience(),
+            _ => call.usual_patience(),
+        }
     }
 
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {

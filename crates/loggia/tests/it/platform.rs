@@ -49,6 +49,9 @@ fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
             "---\napiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: {name}-{version}}}\nspec:\n  \
              offering: {name}\n  version: \"{version}\"\n  contract: {{inputs: {{type: object}}}}\n  recipe: {recipe}\n"
         ));
+        if *version != versions[0] {
+            text.push_str("  upgrade: {from: \">=1\", strategy: in-place}\n");
+        }
     }
     text
 }

@@ -18,6 +18,34 @@ fn sees(server: &Server, name: &str) -> bool {
     server.http("GET", &format!("/api/v1/components/default/{name}"), None).0 == 200
 }
 
+/// Sends a request through one server, and waits until what it began has ended well, after one attempt.
+fn carried_out(server: &Server, path: &str, body: &Value) {
+    let (status, body) = server.http("POST", path, Some(body));
+    assert_eq!(status, 202, "{body}");
+    let path = format!("/api/v1/operations/{}", body["operation"].as_str().unwrap());
+    let mut last = Value::Null;
+    until("the operation ends", || {
+        last = server.http("GET", &path, None).1;
+        matches!(last["state"].as_str(), Some("succeeded" | "failed"))
+    });
+    assert_eq!((last["state"].as_str(), last["attempt"].as_i64()), (Some("succeeded"), Some(1)), "{last}");
+}
+
+/// Something is ordered through one server and upgraded through the other, which then says what it has.
+fn lives(one: &Server, two: &Server, at: usize) {
+    let (here, there) = if at.is_multiple_of(2) { (one, two) } else { (two, one) };
+    let name = format!("l-{at}");
+    let order = json!({"offering": "cache", "environment": "dev", "team": "red", "name": name, "release": "1.0.0",
+        "inputs": {}});
+    carried_out(here, "/api/v1/orders", &order);
+    let instance = format!("/api/v1/instances/red/{name}.dev");
+    until("the other sees it ready", || there.http("GET", &instance, None).1["status"]["applied"] == "cache-1.0.0");
+    carried_out(there, &format!("{instance}:upgrade"), &json!({"to": "2.0.0"}));
+    let status = || there.http("GET", &instance, None).1["status"].clone();
+    until("it has the new version", || status()["applied"] == "cache-2.0.0");
+    assert_eq!(status()["version"], "2.0.0", "{}", status());
+}
+
 #[test]
 fn two_servers_see_what_the_other_wrote() {
     on_postgres("replicas", |database| {
@@ -33,21 +61,14 @@ fn two_servers_see_what_the_other_wrote() {
             let time = until("the other sees it", || sees(there, &format!("c-{at}")));
             assert!(time < Duration::from_secs(3), "{time:?}");
         }
-        // Orders through both, carried out by either; every one ends once.
-        let mut operations = Vec::new();
-        for at in 0..20 {
-            let server = if at % 2 == 0 { &one } else { &two };
-            let order = json!({"offering": "cache", "environment": "dev", "team": "red", "name": format!("c-{at}"), "inputs": {}});
-            let (status, body) = server.http("POST", "/api/v1/orders", Some(&order));
-            assert_eq!(status, 202, "{body}");
-            operations.push(body["operation"].as_str().unwrap().to_owned());
-        }
-        for id in &operations {
-            until("each operation ends", || {
-                one.http("GET", &format!("/api/v1/operations/{id}"), None).1["state"] == "succeeded"
-            });
-        }
-        assert_eq!(std::fs::read_dir(one.plan.data.join("replay")).unwrap().count(), 20);
+        // Orders and upgrades through both, three at a time, carried out by either.
+        std::thread::scope(|scope| {
+            for at in 0..3 {
+                let (one, two) = (&one, &two);
+                scope.spawn(move || (0..7).for_each(|round| lives(one, two, at * 7 + round)));
+            }
+        });
+        assert_eq!(std::fs::read_dir(one.plan.data.join("replay")).unwrap().count(), 21);
         one.stop();
         two.stop();
     });

@@ -18,7 +18,15 @@ async fn fill(store: &Store) {
         let payload = json!({"a": [1, 2.50, null]});
         let (subject, not_before) = (uid(1), at(0));
         let key = "apply".to_owned();
-        batch.work = vec![NewWork { id: uid(5), class: WorkClass::People, subject, key, not_before, payload }];
+        batch.work = vec![NewWork {
+            id: uid(5),
+            class: WorkClass::People,
+            subject,
+            key,
+            place: String::new(),
+            not_before,
+            payload,
+        }];
         let (key, kind, payload) = ("k".to_owned(), "end".to_owned(), json!({}));
         batch.due = vec![Due { key, time: at(9), kind, subject: Some(uid(1)), payload }];
         batch.secrets = vec![secret(1, 1, "outputs.password")];
@@ -32,7 +40,7 @@ async fn fill(store: &Store) {
     commit(store, 2, |p, batch| batch.removals = vec![removal(&b, p, 2)]).await.unwrap();
     let lines: Vec<_> = (0..1200).map(|n| (at(n), format!("line {n}"))).collect();
     store.append_log(uid(1), &lines).await.unwrap();
-    store.claim("worker", at(1), 30, &WorkClass::ALL).await.unwrap().unwrap();
+    store.claim("worker", at(1), 30, &WorkClass::ALL, &[]).await.unwrap().unwrap();
     store.erase_events(&[1]).await.unwrap();
     store.put_blob("image/png", &[0, 1, 2, 255]).await.unwrap();
     store.put_meta("key", "value").await.unwrap();

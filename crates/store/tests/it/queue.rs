@@ -11,6 +11,7 @@ fn work(number: u64, class: WorkClass, subject: u64, second: i64) -> NewWork {
         class,
         subject: uid(subject),
         key: format!("key {number}"),
+        place: format!("place {subject}"),
         not_before: at(second),
         payload,
     }
@@ -43,7 +44,7 @@ async fn write(store: &Store, batch: Batch) {
 }
 
 async fn claim(store: &Store, second: i64) -> Option<Claimed> {
-    store.claim("worker", at(second), 30, &WorkClass::ALL).await.unwrap()
+    store.claim("worker", at(second), 30, &WorkClass::ALL, &[]).await.unwrap()
 }
 
 async fn finish(store: &Store, claimed: &Claimed) -> Result<(), StoreError> {
@@ -66,7 +67,7 @@ async fn the_most_urgent_work_goes_first() {
         write(store, Batch { work: pieces.clone(), ..Batch::default() }).await;
         write(store, Batch { work: pieces, ..Batch::default() }).await;
         assert_eq!(store.work_counts(at(10)).await.unwrap(), (5, 0));
-        let only = store.claim("worker", at(10), 30, &[WorkClass::Drift]).await.unwrap().unwrap();
+        let only = store.claim("worker", at(10), 30, &[WorkClass::Drift], &[]).await.unwrap().unwrap();
         assert_eq!((only.id, only.class, only.payload), (uid(5), WorkClass::Drift, json!({"number": 5})));
         let mut order = Vec::new();
         while let Some(claimed) = claim(store, 10).await {
@@ -150,7 +151,8 @@ async fn eight_workers_never_hold_the_same() {
             workers.push(tokio::spawn(async move {
                 let (mut done, mut idle) = (Vec::new(), 0);
                 while idle < 50 {
-                    let Some(claimed) = store.claim(&format!("w{worker}"), at(1), 600, &WorkClass::ALL).await.unwrap()
+                    let Some(claimed) =
+                        store.claim(&format!("w{worker}"), at(1), 600, &WorkClass::ALL, &[]).await.unwrap()
                     else {
                         idle += 1;
                         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -192,6 +194,7 @@ async fn operations_and_their_lines() {
             message: "made".to_owned(),
             started_at: Some(at(4)),
             ended_at: None,
+            until: None,
         };
         let ended = Operation {
             state: State::Succeeded,

@@ -4,12 +4,13 @@ use super::call::Call;
 use super::fault::Fault;
 use super::parameter::Param;
 use super::route::Handled;
-use crate::state::WebState;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use loggia_app::idempotency::{Earlier, request_digest};
-use std::sync::PoisonError;
+use loggia_app::Error;
+use loggia_app::idempotency::{Earlier, HeldKey, Keyed, request_digest};
+use std::sync::Arc;
+use tracing::Instrument;
 
 /// The header of the key.
 pub const KEY: Param = Param::header("Idempotency-Key", "The same request under the same key is done once, for a day.");
@@ -20,22 +21,49 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub async fn run(call: Call, target: &str) -> Handled {
     let key = call.headers.get(KEY.name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|_| call.route.takes_key()) else { return (call.route.handler)(call).await };
-    let digest = request_digest(call.route.method.as_str(), target, &call.body);
-    let (state, caller) = (call.state.clone(), call.caller.clone());
-    let _turn = Turn::take(&state, format!("{} {key}", caller.name()))?;
-    if let Some(earlier) = state.app.earlier_answer(&caller, &key, &digest).await? {
-        return Ok(replay(earlier));
+    let (app, caller) = (Arc::clone(&call.state.app), call.caller.clone());
+    if app.writable(&caller).is_err() {
+        // It is refused for now, which is no answer to keep.
+        return (call.route.handler)(call).await;
     }
+    let digest = request_digest(call.route.method.as_str(), target, &call.body);
+    let held = match app.take_key(&caller, &key, &digest).await? {
+        Keyed::Answered(earlier) => return Ok(replay(earlier)),
+        Keyed::New(held) => held,
+    };
+    let mine = held.clone();
+    // In a task of its own: who hangs up in between finds the answer when asking again.
+    let answering = async move { answered(call, &mine).await };
+    match tokio::spawn(answering.in_current_span()).await {
+        Ok(response) => response,
+        Err(error) => {
+            app.give_key_back(&held).await?;
+            Err(Error::Internal(format!("a request under a key was cut off: {error}")).into())
+        }
+    }
+}
+
+/// The answer to a call, kept under its key.
+async fn answered(call: Call, held: &HeldKey) -> Handled {
+    let app = Arc::clone(&call.state.app);
     let response = (call.route.handler)(call).await.unwrap_or_else(IntoResponse::into_response);
-    if response.status().is_server_error() {
+    if !is_final(response.status()) {
+        app.give_key_back(held).await?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
     let bytes =
         body.collect().await.map_err(|_| Fault::http(StatusCode::INTERNAL_SERVER_ERROR, "No answer."))?.to_bytes();
     let answer = Earlier { status: parts.status.as_u16(), body: String::from_utf8_lossy(&bytes).into_owned() };
-    state.app.keep_answer(&caller, &key, &digest, answer).await?;
+    app.keep_answer(held, answer).await?;
     Ok(Response::from_parts(parts, bytes.into()))
+}
+
+/// Whether asking again cannot have another answer: nothing is kept that says "not now".
+fn is_final(status: StatusCode) -> bool {
+    use StatusCode as Is;
+    let later = [Is::REQUEST_TIMEOUT, Is::CONFLICT, Is::LOCKED, Is::TOO_EARLY, Is::TOO_MANY_REQUESTS];
+    !status.is_server_error() && !later.contains(&status)
 }
 
 fn replay(earlier: Earlier) -> Response {
@@ -46,29 +74,4 @@ fn replay(earlier: Earlier) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
     response
-}
-
-/// A key that is at work now; given back when dropped.
-struct Turn<'a> {
-    state: &'a WebState,
-    key: String,
-}
-
-impl<'a> Turn<'a> {
-    fn take(state: &'a WebState, key: String) -> Result<Turn<'a>, Fault> {
-        let new = state.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        if !new {
-            return Err(Fault::http(
-                StatusCode::CONFLICT,
-                "The same request is being answered now. Try again shortly.",
-            ));
-        }
-        Ok(Turn { state, key })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.state.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
 }

@@ -7,16 +7,17 @@
 use super::call::Call;
 use super::operations::Line;
 use super::route::Handled;
+use crate::caller::again;
 use crate::state::WebState;
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
-use loggia_app::{App, Caller};
+use loggia_app::Caller;
 use loggia_model::Uid;
 use loggia_model::operation::Operation;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -32,14 +33,16 @@ pub async fn events(call: Call) -> Handled {
     let operation = call.app().operation(&call.caller, call.uid("id")?).await?;
     let last = call.headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = last.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let stream = follow(&call.state, call.caller.clone(), operation.id, after);
+    let stream = follow(&call.state, call.caller.clone(), call.headers.clone(), (operation.id, after));
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
 /// Where a stream is.
 struct Watch {
-    app: Arc<App>,
+    state: WebState,
     caller: Caller,
+    /// What the caller proves itself with, again and again: it may be taken back while the stream goes on.
+    headers: HeaderMap,
     id: Uid,
     progress: Receiver<Uid>,
     stop: watch::Receiver<bool>,
@@ -53,12 +56,13 @@ struct Watch {
 pub fn follow(
     state: &WebState,
     caller: Caller,
-    operation: Uid,
-    after: i64,
+    headers: HeaderMap,
+    (operation, after): (Uid, i64),
 ) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
     let watch = Watch {
-        app: Arc::clone(&state.app),
+        state: state.clone(),
         caller,
+        headers,
         id: operation,
         progress: state.app.progress(),
         stop: state.stopping.subscribe(),
@@ -112,8 +116,10 @@ impl Watch {
     }
 
     async fn look(&mut self) -> loggia_app::Result<()> {
-        let operation = self.app.operation(&self.caller, self.id).await?;
-        let lines = self.app.log_lines(self.id, self.lines).await?;
+        self.caller = again(&self.state, &self.headers, &self.caller).await?;
+        let app = &self.state.app;
+        let operation = app.operation(&self.caller, self.id).await?;
+        let lines = app.log_lines(self.id, self.lines).await?;
         for line in lines {
             self.lines = line.seq;
             self.send("line", &Line::from(line));

@@ -2,20 +2,21 @@
 
 use super::visit::{Answer, Visit};
 use super::words;
+use crate::caller::again;
 use crate::design::{Fault, StepLine, StepState};
 use crate::state::WebState;
 use axum::Router;
 use axum::extract::Path;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use futures_util::stream;
-use loggia_app::{App, Caller, Error};
+use loggia_app::{Caller, Error};
 use loggia_model::Ref;
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
 use loggia_model::{Micros, Uid, time};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -41,13 +42,13 @@ fn read(id: &str) -> Result<Uid, Error> {
 }
 
 /// The stream of one operation: `changed` when it has moved, `end` when it has ended.
-async fn events(visit: Visit, Path(id): Path<String>) -> Answer {
+async fn events(visit: Visit, headers: HeaderMap, Path(id): Path<String>) -> Answer {
     visit.signed_in()?;
     let id = read(&id)?;
     let receiver = visit.app().progress();
     visit.app().operation(&visit.caller, id).await?;
-    let watch =
-        Watch { app: Arc::clone(visit.app()), caller: visit.caller.clone(), id, receiver, last: None, ended: false };
+    let (state, caller) = (visit.state.clone(), visit.caller.clone());
+    let watch = Watch { state, caller, headers, id, receiver, last: None, ended: false };
     let events = stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
         Some((Ok::<_, Infallible>(event), watch))
@@ -57,8 +58,10 @@ async fn events(visit: Visit, Path(id): Path<String>) -> Answer {
 
 /// Somebody who watches an operation.
 struct Watch {
-    app: Arc<App>,
+    state: WebState,
     caller: Caller,
+    /// What the caller proves itself with, again and again.
+    headers: HeaderMap,
     id: Uid,
     receiver: broadcast::Receiver<Uid>,
     last: Option<Operation>,
@@ -69,7 +72,8 @@ impl Watch {
     async fn next(&mut self) -> Option<Event> {
         while !self.ended {
             // What may be seen can change while somebody watches; then the stream ends.
-            let operation = self.app.operation(&self.caller, self.id).await.ok()?;
+            self.caller = again(&self.state, &self.headers, &self.caller).await.ok()?;
+            let operation = self.state.app.operation(&self.caller, self.id).await.ok()?;
             if operation.state.is_end() {
                 self.ended = true;
                 return Some(Event::default().event("end").data(operation.state.to_string()));
@@ -130,7 +134,7 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
 }
 
 fn step_line(step: &OperationStep, now: Micros) -> StepLine {
-    let took = step.started_at.map(|from| words::took(from, step.ended_at.unwrap_or(now))).unwrap_or_default();
+    let took = step.started_at.map(|from| took(step, from, now)).unwrap_or_default();
     StepLine {
         title: title(&step.name),
         state: match step.state {
@@ -143,6 +147,15 @@ fn step_line(step: &OperationStep, now: Micros) -> StepLine {
         took,
         note: step.message.clone(),
         lines: Vec::new(),
+    }
+}
+
+/// How long it took; of what still runs, also how long it may take.
+fn took(step: &OperationStep, from: Micros, now: Micros) -> String {
+    let took = words::took(from, step.ended_at.unwrap_or(now));
+    match step.until.filter(|_| step.state == State::Running) {
+        Some(until) => format!("{took} of at most {}", words::took(from, until)),
+        None => took,
     }
 }
 
@@ -221,6 +234,7 @@ mod tests {
             message: "The backend answers.".into(),
             started_at: Some(Micros(0)),
             ended_at: Some(Micros(1_200_000)),
+            until: None,
         };
         let operation = Operation {
             id,

@@ -77,3 +77,17 @@ async fn repositories_are_read_and_not_written() {
     let push = Request::post("/git/booking/main.git/git-receive-pack");
     assert!(refused(&world.send("admin", push, "").await), "pushing");
 }
+
+#[tokio::test]
+async fn the_refusal_is_not_kept_under_a_key() {
+    let world = World::read_only().await;
+    let request = || {
+        let request = Request::post("/api/v1/orders").header(header::CONTENT_TYPE, "application/json");
+        request.header("idempotency-key", "k")
+    };
+    let body = r#"{"offering": "postgres", "environment": "dev", "team": "booking", "name": "a"}"#;
+    for _ in 0..2 {
+        let said = world.send("admin", request(), body).await;
+        assert!(refused(&said) && !said.headers.contains_key("idempotency-replayed"), "{}", said.text);
+    }
+}

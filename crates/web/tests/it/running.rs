@@ -2,7 +2,10 @@
 
 use crate::world::on_both;
 use axum::http::{Request, StatusCode, header};
+use loggia_app::{Caller, Door};
+use loggia_model::Ref;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn order(name: &str) -> Value {
     json!({"offering": "postgres", "environment": "dev", "team": "booking", "name": name, "inputs": {"seed": "hidden-seed"}})
@@ -48,7 +51,7 @@ async fn a_stream_tells_an_operation_and_ends_with_the_server() {
         let id = world.post("member", "/api/v1/orders", &order("watched")).await.json()["operation"].clone();
         let stopping = world.state.stopping.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
             stopping.send_replace(true);
         });
         let said = world.get("member", &format!("/api/v1/operations/{}/events", id.as_str().unwrap())).await;
@@ -327,6 +330,72 @@ async fn whoever_runs_a_withdrawn_version_is_told_on_every_page() {
         assert!(release.contains("withdrawn: It loses data."), "{release}");
         let shop = world.get("member", "/get").await.text;
         assert!(shop.contains("no version to get"), "{shop}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_token_is_taken_back() {
+    on_both("stream_revoked", async |world| {
+        let id = world.post("member", "/api/v1/orders", &order("watched")).await.json()["operation"].clone();
+        let app = world.state.app.clone();
+        let amara = Ref::new("user", "default", "amara");
+        let amara = Caller::person(&app.graph(), amara, Door::Api, "test");
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            for token in app.my_tokens(&amara).await.unwrap() {
+                app.revoke_token(&amara, token.id).await.unwrap();
+            }
+        });
+        let path = format!("/api/v1/operations/{}/events", id.as_str().unwrap());
+        // The server does not stop and the operation does not end: only the token does.
+        let said = tokio::time::timeout(Duration::from_secs(20), world.get("member", &path)).await.unwrap();
+        assert!(said.text.contains("event: operation") && !said.text.contains("event: end"), "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_request_many_times_at_once_is_done_once() {
+    on_both("keys_at_once", async |world| {
+        for round in 0..3 {
+            let (key, body) = (format!("r-{round}"), order(&format!("r-{round}")).to_string());
+            let post = || {
+                let request = Request::post("/api/v1/orders").header(header::CONTENT_TYPE, "application/json");
+                world.send("member", request.header("idempotency-key", &key), body.clone())
+            };
+            let said = futures_util::future::join_all((0..8).map(|_| post())).await;
+            for one in &said {
+                assert_eq!((one.status, one.json()), (StatusCode::ACCEPTED, said[0].json()), "{}", one.text);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_for_now_is_not_kept_under_its_key() {
+    on_both("keys_later", async |world| {
+        let post = || {
+            let request = Request::post("/api/v1/orders").header(header::CONTENT_TYPE, "application/json");
+            request.header("idempotency-key", "k-9")
+        };
+        world.post("member", "/api/v1/orders", &order("later")).await;
+        let taken = world.send("member", post(), order("later").to_string()).await;
+        assert_eq!(taken.status, StatusCode::CONFLICT);
+        let again = world.send("member", post(), order("later").to_string()).await;
+        assert!(again.status == StatusCode::CONFLICT && !again.headers.contains_key("idempotency-replayed"));
+        let wrong = || {
+            world.send(
+                "member",
+                post(),
+                json!({"offering": "none", "environment": "dev", "team": "booking",
+            "name": "x"})
+                .to_string(),
+            )
+        };
+        assert_eq!(wrong().await.status, StatusCode::NOT_FOUND);
+        assert_eq!(wrong().await.headers["idempotency-replayed"], "true");
     })
     .await;
 }
