@@ -6,7 +6,7 @@ use crate::demo::seed;
 use crate::exit::told;
 use crate::folder::open_files;
 use crate::serve::{known_key, missing_key, target};
-use crate::settings::{ServeArgs, ServeSettings, problems, warnings};
+use crate::settings::{ServeArgs, ServeSettings, absent, problems, warnings};
 use anyhow::Result;
 use clap::Args;
 use loggia_app::clock::SystemIds;
@@ -89,8 +89,11 @@ fn show(all: &[Verdict], output: Output) -> Result<()> {
 }
 
 fn configuration(settings: &ServeSettings) -> Verdict {
-    match (problems(settings).as_slice(), warnings(settings).as_slice()) {
+    let (wrong, unwise) = (problems(settings), warnings(settings));
+    match (wrong.as_slice(), unwise.as_slice()) {
         ([], []) => ok("settings", "fit together"),
+        // A server that has read a repository before starts without it, and yet something is away.
+        ([], unwise) if absent(settings).next().is_some() => bad("settings", unwise.join(" ")),
         ([], unwise) => note("settings", unwise.join(" ")),
         (found, _) => bad("settings", found.join(" ")),
     }
