@@ -194,7 +194,7 @@ impl Order {
         if self.past.is_none() {
             let (offering, release) = (offering.reference.name(), release.reference.name());
             let plan = plan.as_ref().map(|plan| plan.name.as_str());
-            effects::may_get(graph, &Wanted { team: &team, offering, release, plan }, ctx.now)?;
+            effects::may_get(graph, &Wanted { audience, team: &team, offering, release, plan }, ctx.now)?;
         }
         Ok(Found {
             team,

@@ -99,6 +99,11 @@ impl<'a> Shelf<'a> {
         out.filter_map(|(version, place)| Some((version, place.spec()?))).collect()
     }
 
+    /// Everything that is out, lowest first.
+    pub(crate) fn out(&self) -> Vec<ReleaseSpec> {
+        self.places.iter().filter(|(_, place)| place.is_out()).filter_map(|(_, place)| place.spec()).collect()
+    }
+
     /// The version that already followed it when it came: its number has to stay true too.
     fn after(&self, version: &Version) -> Option<ReleaseSpec> {
         let above = self.places.iter().filter(|(one, _)| one > version && !one.is_pre_release());

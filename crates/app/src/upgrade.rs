@@ -93,7 +93,7 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        self.may(graph, &going, ctx.now)?;
+        self.may(graph, &ctx.caller.audience, &going, ctx.now)?;
         self.changes(graph, &record, going, ctx)
     }
 }
@@ -133,12 +133,12 @@ impl Upgrade {
     }
 
     /// Passes when it may and can begin now. The way back is open to the end.
-    fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<()> {
+    fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<()> {
         self.ready(graph, going)?;
         let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(()) };
         let offering = going.spec.offering.as_str();
         let release = format!("{offering}-{}", going.to.version);
-        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)
+        may_move(graph, &Wanted { audience, team: &team, offering, release: &release, plan: None }, now)
     }
 
     /// Passes when it can begin now.
@@ -304,7 +304,7 @@ impl App {
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
-                preview.blocked = wish.may(&graph, &going, self.now()).err().map(|error| words(&error));
+                preview.blocked = wish.may(&graph, &caller.audience, &going, self.now()).err().map(|error| words(&error));
                 fill(&mut preview, going, wish.back);
             }
             Err(error) => preview.blocked = Some(words(&error)),

@@ -6,6 +6,8 @@
 mod adopt;
 mod due;
 mod ending;
+mod ending_days;
+mod ending_parts;
 mod estate;
 mod gone;
 mod harness;
