@@ -10,7 +10,7 @@ use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
-use crate::offering::release_for;
+use crate::offering::{preview, release_for};
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
@@ -134,7 +134,10 @@ impl Upgrade {
                 is_above(&from, &release)?;
                 way(&shelf, &from, &release)?
             }
-            None => newest(&shelf, &spec, &from)?,
+            None => match preview(graph, audience, &spec).filter(|release| is_above(&from, release).is_ok()) {
+                Some(release) => way(&shelf, &from, &release)?,
+                None => newest(&shelf, &spec, &from)?,
+            },
         };
         let Some(to) = way.first().cloned() else { return Err(up_to_date(&from)) };
         if self.to.is_some() && way.len() > 1 {
@@ -334,7 +337,8 @@ impl App {
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
-                preview.blocked = wish.may(&graph, &caller.audience, &going, self.now()).err().map(|error| words(&error));
+                preview.blocked =
+                    wish.may(&graph, &caller.audience, &going, self.now()).err().map(|error| words(&error));
                 fill(&mut preview, going, wish.back);
             }
             Err(error) => preview.blocked = Some(words(&error)),

@@ -168,7 +168,12 @@ impl Table<'_> {
         let end = [support.end(), off.map(|off| Day(off.0 - 1))].into_iter().flatten().min();
         Some(VersionRow {
             release: release.reference.clone(),
-            channels: self.channels.iter().filter(|(_, name)| *name == release.reference).map(|(c, _)| c.clone()).collect(),
+            channels: self
+                .channels
+                .iter()
+                .filter(|(_, name)| *name == release.reference)
+                .map(|(c, _)| c.clone())
+                .collect(),
             ending: told.first().map(|found| found.record.reference.clone()),
             standing: told.first().map(|found| found.standing(now).to_string()).unwrap_or_default(),
             running: steps.iter().map(|(_, count)| count).sum(),

@@ -149,7 +149,9 @@ impl Decide {
                 let offered = offer(graph, found, ctx.now)?;
                 let step = ending.announce(by, emergency.as_deref());
                 step.map_err(|refusal| match offered {
-                    Some(offer) => Refusal { mend: format!("{} Ready to use: {}", refusal.mend, offer.mend), ..refusal },
+                    Some(offer) => {
+                        Refusal { mend: format!("{} Ready to use: {}", refusal.mend, offer.mend), ..refusal }
+                    }
                     None => refusal,
                 })
             }

@@ -57,7 +57,10 @@ pub fn may_move(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
         changes(&Told { graph, audience: wanted.audience, found }, now)?;
     }
     let release = of_subject(graph, &Ref::new("release", "default", wanted.release), now);
-    release.iter().filter(|found| !exempt(found)).try_for_each(|found| passes(&Told { graph, audience: wanted.audience, found }, now))
+    release
+        .iter()
+        .filter(|found| !exempt(found))
+        .try_for_each(|found| passes(&Told { graph, audience: wanted.audience, found }, now))
 }
 
 /// An ending, and to whom it is told.

@@ -5,8 +5,8 @@ use crate::command::{Facts, Need};
 use crate::offering::{publication, releases};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
-use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::ProductSpec;
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Publication, Record, Ref, RelationType, time};
@@ -180,9 +180,9 @@ fn texts(graph: &Graph, found: &Found) -> Vec<Ref> {
 /// What still says or follows a rule of a product: the product itself, offerings that are mandatory by it, and endings by
 /// its notice that are not over.
 fn following(graph: &Graph, product: &Ref, rule: &str) -> Vec<Ref> {
-    let says = graph.get(product).filter(|record| {
-        record.spec::<ProductSpec>().is_ok_and(|spec| spec.ending_rules.contains_key(rule))
-    });
+    let says = graph
+        .get(product)
+        .filter(|record| record.spec::<ProductSpec>().is_ok_and(|spec| spec.ending_rules.contains_key(rule)));
     let offerings = graph.of_kind(&Audience::All, "offering").filter(|record| {
         let spec: Option<OfferingSpec> = record.spec().ok();
         spec.is_some_and(|spec| {

@@ -67,7 +67,8 @@ impl Found {
         match subject.kind() {
             "offering" if self.spec.feature.is_some() => {
                 let feature = self.spec.feature.as_deref().unwrap_or_default();
-                let set = spec.inputs.get(feature).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+                let set =
+                    spec.inputs.get(feature).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
                 subject.name().eq_ignore_ascii_case(&spec.offering) && set
             }
             "offering" => {

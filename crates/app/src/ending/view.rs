@@ -1,8 +1,8 @@
 //! Endings as people and programs see them: where each stands, whom it concerns, and what is left.
 
+use super::evidence::Readings;
 use super::proposal::{Offer, offer, why_not};
 use super::text::plan;
-use super::evidence::Readings;
 use super::words::title_of;
 use super::{Found, Left, all, evidence, of_instance};
 use crate::App;
@@ -115,8 +115,7 @@ impl App {
     pub fn endings(&self, caller: &Caller) -> Vec<EndingLine> {
         let graph = self.graph();
         let found = all(&graph, &caller.audience);
-        let mut lines: Vec<EndingLine> =
-            found.iter().filter_map(|one| self.line(&graph, caller, one)).collect();
+        let mut lines: Vec<EndingLine> = found.iter().filter_map(|one| self.line(&graph, caller, one)).collect();
         lines.sort_by(|a, b| {
             let over = |line: &EndingLine| matches!(line.state, EndingState::Cancelled | EndingState::Proved);
             (over(a), a.dates.off, &a.ending).cmp(&(over(b), b.dates.off, &b.ending))

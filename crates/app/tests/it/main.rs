@@ -22,6 +22,7 @@ mod sync;
 mod take_over;
 mod upgrade;
 mod usage;
+mod version_table;
 mod versions;
 mod worker;
 mod writing;

@@ -4,8 +4,8 @@ use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
     adopt, change_requests, endings, events, forms, instances, logins, me, observe, openapi, operations, orders,
-    records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, versions,
-    who_runs, write,
+    records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs,
+    write,
 };
 use axum::http::Method;
 use loggia_app::form;

@@ -78,7 +78,7 @@ pub fn acts(visit: &Visit, view: &EndingView, name: &Ref, sent: Sent<'_>) -> Vec
     if let Some(first) = all.first_mut() {
         first.open = true;
     }
-    for (word, _, error) in sent {
+    if let Some((word, _, error)) = sent {
         refuse(&mut all, word, error);
     }
     all

@@ -57,9 +57,8 @@ struct FixRow {
 
 async fn show(visit: Visit, Path(name): Path<String>) -> Answer {
     visit.signed_in()?;
-    let record = visit.record(&Ref::new("offering", "default", &name), |now| {
-        format!("{}/versions", offer::href(now.name()))
-    })?;
+    let record =
+        visit.record(&Ref::new("offering", "default", &name), |now| format!("{}/versions", offer::href(now.name())))?;
     let name = record.reference.name().to_owned();
     let view = visit.app().versions(&visit.caller, &name)?;
     let stuck = view.versions.iter().filter(|row| row.running > 0 && !row.no_way.is_empty());

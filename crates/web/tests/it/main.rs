@@ -6,6 +6,8 @@ mod audience;
 mod catalog;
 mod doors;
 mod ending;
+mod ending_clients;
+mod ending_forms;
 mod git;
 mod hidden;
 mod partner;
