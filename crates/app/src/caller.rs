@@ -244,7 +244,8 @@ fn owned<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<str
 /// The offerings of which the teams follow a channel.
 fn followed<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<str>> + 'a {
     let mine = move |offering: &Arc<Record>| {
-        let spec = Some(offering.parse()).filter(|text| text.spec().is_some_and(|spec| spec.get("followers").is_some()));
+        let spec =
+            Some(offering.parse()).filter(|text| text.spec().is_some_and(|spec| spec.get("followers").is_some()));
         let spec: Option<OfferingSpec> = spec.and_then(|text| serde_json::from_value(text.spec()?.clone()).ok());
         spec.is_some_and(|spec| teams.iter().any(|team| spec.followed_by(team).is_some()))
     };

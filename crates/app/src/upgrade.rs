@@ -18,7 +18,7 @@ use crate::record::visible;
 use crate::shelf::Shelf;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
-use crate::upgrade_path::{Hop, hops, way};
+use crate::upgrade_path::{Hop, hops, is_above, up_to_date, way};
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
@@ -267,19 +267,6 @@ fn newest(shelf: &Shelf<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<
         }
     }
     Err(why.unwrap_or_else(|| up_to_date(from)))
-}
-
-fn up_to_date(from: &ReleaseSpec) -> Error {
-    let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
-    Error::refused("upgrade.newest", message, "Nothing needs to be done.")
-}
-
-fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
-    if Version::parse(&from.version).zip(Version::parse(&to.version)).is_some_and(|(one, other)| one < other) {
-        return Ok(());
-    }
-    let message = format!("It has {}, and {} is not above it.", from.version, to.version);
-    Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
 }
 
 /// Passes for what a driver does by itself.

@@ -124,3 +124,21 @@ fn missing(near: &ReleaseSpec, far: &ReleaseSpec) -> Error {
         "Ask its owner for a version in between, or make a new one beside it.",
     )
 }
+
+/// Passes when one version is above another.
+///
+/// # Errors
+/// [`Error::Refused`] when it is not.
+pub(crate) fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
+    if Version::parse(&from.version).zip(Version::parse(&to.version)).is_some_and(|(one, other)| one < other) {
+        return Ok(());
+    }
+    let message = format!("It has {}, and {} is not above it.", from.version, to.version);
+    Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
+}
+
+/// What is said when there is nowhere to go.
+pub(crate) fn up_to_date(from: &ReleaseSpec) -> Error {
+    let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
+    Error::refused("upgrade.newest", message, "Nothing needs to be done.")
+}

@@ -71,7 +71,9 @@ fn phases_follow_the_days_and_what_goes_away() {
         assert_eq!(row(&all, "2.0.0").way, ["3.0.0"]);
         assert_eq!(row(&all, "1.0.0").way, ["2.0.0", "3.0.0"]);
         assert_eq!((row(&all, "3.0.0").phase, row(&all, "3.0.0").until), (SupportPhase::Active, None));
-        write(&world, release("4.0.0", &json!({"upgrade": {"from": ">=3.5 <4", "strategy": "in-place"}}))).await.unwrap();
+        write(&world, release("4.0.0", &json!({"upgrade": {"from": ">=3.5 <4", "strategy": "in-place"}})))
+            .await
+            .unwrap();
         let all = table(&world, &bob);
         let stuck = row(&all, "1.0.0");
         assert!(stuck.way.is_empty() && stuck.no_way.contains("no way from 3.0.0 to 4.0.0"), "{stuck:?}");

@@ -74,7 +74,8 @@ pub fn idle_migration(before: &ReleaseSpec, after: &ReleaseSpec) -> Option<Probl
     if weight(&compare(&before.contract, &after.contract)) == Weight::Breaking {
         return None;
     }
-    let message = format!("{} breaks nothing since {}, so no inputs have to be migrated", after.version, before.version);
+    let message =
+        format!("{} breaks nothing since {}, so no inputs have to be migrated", after.version, before.version);
     let mend = "Take `spec.migration` out; inputs go over as they are.";
     Some(Problem::new("release.migration", "spec.migration", message, mend))
 }

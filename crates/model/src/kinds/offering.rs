@@ -3,8 +3,8 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
-use crate::version::{Range, Version, Versioning};
 use crate::reference::DEFAULT_NAMESPACE;
+use crate::version::{Range, Version, Versioning};
 use crate::{Document, Kind, Problem, Ref, RelationType, glob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

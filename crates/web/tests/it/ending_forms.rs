@@ -18,7 +18,12 @@ async fn an_ending_is_planned_with_the_days_of_its_rule() {
         let day = today(&world);
         assert!(!world.get("member", "/endings").await.text.contains("Plan an ending"));
         assert!(world.get("product", "/endings").await.text.contains("Plan an ending"));
-        let plan = [("subject", "offering:postgres"), ("reason", "It is old."), ("replacement", "none"), ("preset", "aws-lambda")];
+        let plan = [
+            ("subject", "offering:postgres"),
+            ("reason", "It is old."),
+            ("replacement", "none"),
+            ("preset", "aws-lambda"),
+        ];
         let with = |more: &[(&'static str, &'static str)]| [&plan[..], more].concat();
         let proposed = send(&world, "product", "/ending/new", &with(&[("do", "propose")])).await;
         assert_eq!(proposed.status, StatusCode::OK, "{}", proposed.text);
@@ -37,7 +42,10 @@ async fn an_ending_is_planned_with_the_days_of_its_rule() {
         let done = send(&world, "product", "/ending/new", &with(&[("do", "plan")])).await;
         assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
         let view = world.get("product", "/api/v1/endings/default/postgres-end/state").await.json();
-        assert_eq!((view["state"].as_str(), view["dates"]["off"].as_str()), (Some("draft"), Some(day.plus(180).to_string().as_str())));
+        assert_eq!(
+            (view["state"].as_str(), view["dates"]["off"].as_str()),
+            (Some("draft"), Some(day.plus(180).to_string().as_str()))
+        );
     })
     .await;
 }
@@ -54,18 +62,26 @@ async fn what_is_decided_has_a_form_that_says_why_not() {
             assert_eq!(page.contains(&format!("action=\"/endings/tern-end/{word}\"")), word != "cancel", "{word}");
         }
         let (off, until) = (day.plus(20).to_string(), day.plus(60).to_string());
-        let fields = [("effective", &*day.to_string()), ("off", off.as_str())].map(|(key, value)| (key, value.to_owned()));
+        let fields =
+            [("effective", &*day.to_string()), ("off", off.as_str())].map(|(key, value)| (key, value.to_owned()));
         let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
         let said = send(&world, "product", "/endings/tern-end/move", &fields).await;
         assert_eq!(said.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(said.text.contains("People were told that it is off on") && said.text.contains(&format!("value=\"{off}\"")));
+        assert!(
+            said.text.contains("People were told that it is off on") && said.text.contains(&format!("value=\"{off}\""))
+        );
         let team = [("team", "group:default/booking"), ("instance", ""), ("until", until.as_str())];
         let said = send(&world, "product", "/endings/tern-end/exempt", &[&team[..], &[("reason", "")]].concat()).await;
         assert_eq!(said.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", said.text);
-        let said = send(&world, "product", "/endings/tern-end/exempt", &[&team[..], &[("reason", "The quarter.")]].concat()).await;
+        let said =
+            send(&world, "product", "/endings/tern-end/exempt", &[&team[..], &[("reason", "The quarter.")]].concat())
+                .await;
         assert_eq!(said.status, StatusCode::SEE_OTHER, "{}", said.text);
         let page = world.get("member", "/endings/tern-end").await.text;
-        assert!(page.contains("Who may differ") && page.contains("The quarter.") && page.contains("Granted by"), "{page}");
+        assert!(
+            page.contains("Who may differ") && page.contains("The quarter.") && page.contains("Granted by"),
+            "{page}"
+        );
     })
     .await;
 }
