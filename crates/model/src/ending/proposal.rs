@@ -117,7 +117,8 @@ impl EndingRule {
         let from = closed_to_new.unwrap_or(effective);
         let of = if closed_to_new.is_some() { "nobody new gets it" } else { "it takes effect" };
         // What is off on trial needs room before it is off for good.
-        let room = if wish.brownouts.is_empty() { self.longest_trial() } else { 0 };
+        let own = wish.brownouts.is_empty() || given == Given::Yields;
+        let room = if own { self.longest_trial() } else { 0 };
         let closed_to_updates = match (self.closed_to_updates_after, wish.closed_to_updates) {
             (None, None) => None,
             (least, wish) => {

@@ -272,10 +272,10 @@ fn passed_days(before: &Dates, after: &Dates, now: Micros, draft: bool) -> Resul
 /// The first date that would come earlier than people were told.
 fn earlier(before: &Dates, after: &Dates, now: Micros) -> Option<String> {
     let days = [
+        ("off", before.off, after.off),
         ("effective", before.effective, after.effective),
         ("closedToNew", before.closes_to_new(), after.closes_to_new()),
         ("closedToUpdates", before.closes_to_updates(), after.closes_to_updates()),
-        ("off", before.off, after.off),
     ];
     let day = days.into_iter().find(|(_, old, new)| new < old);
     let soon = Micros(now.0 + Day(i64::from(BROWNOUT_NOTICE)).start().0);

@@ -320,7 +320,7 @@ fn each_fault_of_a_brownout_says_which_one_it_is() {
             "the brownout from 31 March 2027 10:00 to 1 April 2027 12:00 (UTC) ends after it is closed to updates on 1 April 2027",
         ),
         (
-            vec![good.clone(), window("03-16T11:00", "03-16T13:00")],
+            vec![good, window("03-16T11:00", "03-16T13:00")],
             "the brownout on 16 March 2027 from 11:00 to 13:00 (UTC) begins before the one on 16 March 2027 from 10:00 to \
              12:00 (UTC) is over",
         ),

@@ -69,7 +69,7 @@ pub fn days(form: &Form, dates: Option<&Dates>) -> Vec<Field> {
     ];
     let known = |name: &str| dates.and_then(|dates| dates.days().find(|(field, _)| *field == name));
     let one = |(name, label, help): (&str, &str, &str)| {
-        let value = known(name).map(|(_, day)| day.to_string()).unwrap_or_else(|| form.one(name).to_owned());
+        let value = known(name).map_or_else(|| form.one(name).to_owned(), |(_, day)| day.to_string());
         Field { value, ..field(name, label, Input::Date, help) }
     };
     let mut all: Vec<Field> = texts.into_iter().map(one).collect();

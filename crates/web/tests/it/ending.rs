@@ -81,7 +81,7 @@ async fn every_answer_about_it_says_when_it_goes() {
             (refused.status, refused.json()["refusal"]["rule"].as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, Some("ending.closed"))
         );
-        assert_eq!(refused.json()["refusal"]["mend"], "Take postgres instead.");
+        assert_eq!(refused.json()["refusal"]["mend"], "Take PostgreSQL instead.");
         assert_eq!(texts(&refused.headers, "deprecation").len(), 1);
         assert!(texts(&world.get("member", "/api/v1/offerings/default/postgres").await.headers, "sunset").is_empty());
         for path in ["/", "/get/tern", "/endings", "/endings/tern-end", "/who-runs?offering=tern"] {
@@ -134,7 +134,7 @@ async fn what_was_taken_away_answers_gone_with_its_successor() {
         {
             let said = world.get("other", path).await;
             assert_eq!(said.status, StatusCode::GONE, "{path} {}", said.text);
-            assert!(said.text.contains("postgres") && !texts(&said.headers, "link").is_empty(), "{path}");
+            assert!(said.text.contains("PostgreSQL") && !texts(&said.headers, "link").is_empty(), "{path}");
         }
         let body = world.get("other", "/api/v1/offerings/default/tern").await.json();
         assert_eq!(
@@ -189,7 +189,7 @@ async fn a_calendar_moves_with_the_plan() {
         let address = page.split("http://127.0.0.1:7400/calendar/group/").nth(1).unwrap();
         let path = format!("/calendar/group/{}", address.split('"').next().unwrap());
         let off = |text: &str| -> (String, String) {
-            let event = text.split("BEGIN:VEVENT").find(|event| event.contains("tern is off\r\n")).unwrap();
+            let event = text.split("BEGIN:VEVENT").find(|event| event.contains("Tern is off\r\n")).unwrap();
             let field =
                 |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
             assert!(event.contains(&format!("DTSTART;VALUE=DATE:{}", field("DTSTART;VALUE=DATE:"))));
