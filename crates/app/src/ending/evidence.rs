@@ -121,7 +121,7 @@ fn callers(found: &Found, readings: Readings<'_>, since: Micros) -> Vec<LeftUse>
         who: if row.team.is_empty() { row.principal.clone() } else { row.team.clone() },
         instance: row.instance.clone(),
         last: row.last_seen,
-        worked: row.by_choice + row.mandated - row.errors,
+        worked: row.total().saturating_sub(row.errors),
         refused: row.errors,
     };
     readings.about(found).into_iter().filter(|row| row.last_seen > since).map(one).collect()

@@ -182,6 +182,11 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         let message = format!("{} ends on {day}, before the phase before it ends on {before}", phase.word());
         out.push(Problem::new("release.support", "spec.support", message, "Put the days in order."));
     }
+    if spec.recipe.settings.get("settings").is_some_and(Value::is_object) {
+        let message = "settings of a driver stand beside its name; below `settings` it does not see them";
+        let mend = "Move them up, beside `driver`.";
+        out.push(Problem::new("release.recipe", "spec.recipe.settings", message, mend));
+    }
     if let Some(migration) = &spec.migration {
         migration::check(migration, "spec.migration", out);
     }

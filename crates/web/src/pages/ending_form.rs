@@ -202,14 +202,26 @@ fn details(form: &Form) -> Vec<Field> {
     ]
 }
 
+/// Passes for who may plan.
+fn planner(visit: &Visit) -> Result<(), Error> {
+    match may_plan(visit, &visit.caller) {
+        true => Ok(()),
+        false => {
+            Err(Error::Forbidden("Endings are planned by the product team, and by who owns what goes away.".into()))
+        }
+    }
+}
+
 async fn empty(visit: Visit) -> Answer {
     visit.signed_in()?;
+    planner(&visit)?;
     let form = Form::read(visit.address().split_once('?').map_or("", |(_, query)| query).as_bytes());
     show(&visit, &form, None, &[])
 }
 
 async fn send(visit: Visit, body: Bytes) -> Answer {
     visit.signed_in()?;
+    planner(&visit)?;
     let form = Form::read(&body);
     let proposal = match propose(&visit, &form) {
         Ok(proposal) => proposal,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod backend;
 mod catalog;
 mod doors;
 mod ending;
@@ -10,6 +11,7 @@ mod ending_clients;
 mod ending_forms;
 mod git;
 mod hidden;
+mod limits;
 mod partner;
 mod provider;
 mod read_only;
