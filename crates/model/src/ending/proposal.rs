@@ -80,9 +80,13 @@ struct Walk {
 }
 
 impl Walk {
+    fn kept(&self) -> &'static str {
+        if self.given == Given::Stays { "as given" } else { "as planned" }
+    }
+
     fn day(&mut self, field: &str, wish: Option<Day>, earliest: Day, why: String) -> Day {
         let kept = wish.filter(|day| self.given == Given::Stays || *day >= earliest);
-        let why = if kept.is_some() { "as given".to_owned() } else { why };
+        let why = if kept.is_some() { self.kept().to_owned() } else { why };
         let day = kept.unwrap_or(earliest);
         self.origins.push(Origin { field: field.to_owned(), when: day.words(), why });
         day
@@ -161,7 +165,7 @@ impl EndingRule {
             let days = end.since(Day::of(one.from));
             let why = match self.brownouts.iter().any(|trial| trial.before(end) == *one) {
                 true => format!("{name} asks for one {days} days before {}", words(dates.end_field())),
-                false => "as given".to_owned(),
+                false => walk.kept().to_owned(),
             };
             walk.origins.push(Origin { field: format!("brownouts.{at}"), when: one.words(), why });
         }

@@ -256,7 +256,11 @@ fn when(dates: &Dates, now: Micros) -> Vec<When> {
         .map(|(day, what)| (day.start(), When { day: day.words(), what: what.to_owned(), past: day.start() <= now }))
         .collect();
     for one in &dates.brownouts {
-        let what = format!("off on trial {}", one.words());
+        let hour = |time: Micros| time.datetime().format("%H:%M").to_string();
+        let what = match Day::of(one.from) == Day::of(one.to) {
+            true => format!("off on trial from {} to {} (UTC)", hour(one.from), hour(one.to)),
+            false => format!("off on trial {}", one.words()),
+        };
         all.push((one.from, When { day: Day::of(one.from).words(), what, past: one.to <= now }));
     }
     all.sort_by_key(|(time, _)| *time);

@@ -56,7 +56,8 @@ pub fn acts(visit: &Visit, view: &EndingView, name: &Ref, sent: Sent<'_>) -> Vec
     if view.pending.as_ref().is_some_and(|pending| pending.by != visit.caller.name()) {
         all.push(act("approve", "Agree as the second person", "Who asked and who agrees are two people.", Vec::new()));
     }
-    let state = view.line.state;
+    let (state, short) = (view.line.state, !view.too_short.is_empty());
+    let movable = state == EndingState::Draft || (state.is_told() && state < EndingState::Off);
     if state == EndingState::Draft {
         all.push(announcing(view, form("announce")));
     }
@@ -64,8 +65,10 @@ pub fn acts(visit: &Visit, view: &EndingView, name: &Ref, sent: Sent<'_>) -> Vec
         let lead = "Say so once it is taken away. Whether anything is left is looked for by itself.";
         all.push(act("remove", "It was taken away", lead, Vec::new()));
     }
-    if state == EndingState::Draft || (state.is_told() && state < EndingState::Off) {
-        all.push(moving(view, form("move")));
+    if movable {
+        // What cannot be announced as it is gets other days first.
+        let at = if short { all.len() - 1 } else { all.len() };
+        all.insert(at, moving(view, form("move")));
     }
     if state.is_told() && state < EndingState::Removed {
         all.push(exempting(view, form("exempt")));
@@ -75,8 +78,14 @@ pub fn acts(visit: &Visit, view: &EndingView, name: &Ref, sent: Sent<'_>) -> Vec
         let why = reason(form, "Whoever was told reads it.", true);
         all.push(act("cancel", "Give it up", "Nothing goes away then.", vec![why]));
     }
+    opened(all, view, sent)
+}
+
+/// Opens what comes next, and what was sent and not done.
+fn opened(mut all: Vec<Act>, view: &EndingView, sent: Sent<'_>) -> Vec<Act> {
+    let waits = view.pending.is_some() || matches!(view.line.state, EndingState::Draft | EndingState::Off);
     if let Some(first) = all.first_mut() {
-        first.open = true;
+        first.open = waits;
     }
     if let Some((word, _, error)) = sent {
         refuse(&mut all, word, error);
@@ -118,6 +127,7 @@ fn moving(view: &EndingView, form: &Form) -> Act {
     let mut fields = days(form, Some(dates).filter(|_| !sent));
     let told = view.line.state.is_told();
     if told {
+        fields.retain(|field| field.name != "announced");
         let help = "Only for earlier days: why that is an emergency. A second person has to agree.";
         fields.push(reason(form, help, false));
     }

@@ -44,6 +44,12 @@ pub async fn show(api: &Api, name: &str, output: Output) -> Result<()> {
         out.push_str(&origins(view.get("offer").unwrap_or_default()));
         out.push_str(&format!("\n  {}\n", text(&view, "/offer/mend")));
     }
+    let who = |field: &str| text(&view, field).replace("user:default/", "");
+    if view.get("emergency").is_some() {
+        let (asked, agreed) = (who("/emergency/by"), who("/emergency/approvedBy"));
+        let why = text(&view, "/emergency/reason");
+        out.push_str(&format!("\nAn emergency: {why} Asked by {asked}, agreed by {agreed}.\n"));
+    }
     if view.get("agreed").is_some() {
         out.push_str("\nEarlier days are agreed on; they hold once its file says them.\n");
     }
