@@ -1,9 +1,9 @@
 //! `loggia check`: everything that can be said about a repository without a server.
 
+use crate::offering_versions::OfferingVersions;
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
 use crate::record::missing_references;
-use crate::versions::OfferingVersions;
 use crate::warnings;
 use loggia_graph::Graph;
 use loggia_model::kinds::offering::OfferingSpec;

@@ -2,8 +2,8 @@
 //! contract there.
 
 use crate::error::{Error, Result};
+use crate::offering_versions::OfferingVersions;
 use crate::schema::{Checker, fill_defaults, secret_names};
-use crate::versions::OfferingVersions;
 use loggia_model::Problem;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::Version;

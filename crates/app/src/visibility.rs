@@ -2,17 +2,22 @@
 
 use crate::offering::publication;
 use loggia_graph::{Audience, Facts, Graph, Within, describe};
-use loggia_model::{Document, Event, Record, Ref, Scope, reference::DEFAULT_NAMESPACE};
+use loggia_model::{Document, Event, Publication, Record, Ref, Scope, reference::DEFAULT_NAMESPACE};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What the graph holds of a record: as its kind says, but a release that is not published is seen by the product team
-/// and the owners of its offering only, and what runs is seen where all that it names is.
+/// and the owners of its offering only, a candidate by those too who follow a channel of it; and what runs is seen where all that it names is.
 pub fn facts(record: &Record, document: &Document) -> Facts {
     let mut facts = describe(record, document);
     let drafts = |offering: &str| Scope::Drafts(offering.to_lowercase().into());
     match record.reference.kind() {
         "release" if !publication(record).is_settled() => {
-            facts.scopes = vec![Scope::Product, drafts(document.spec_text("offering"))];
+            let offering: Arc<str> = document.spec_text("offering").to_lowercase().into();
+            facts.scopes = vec![Scope::Product, Scope::Drafts(Arc::clone(&offering))];
+            if publication(record) == Publication::Candidate {
+                facts.scopes.push(Scope::Previews(offering));
+            }
         }
         // Until people are told, it is for those who plan it.
         "ending" if !crate::ending::holds(record) => {
