@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod bindings;
 mod catalog;
 mod doors;
 mod ending;
