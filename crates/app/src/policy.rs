@@ -141,12 +141,10 @@ pub fn allows(role: Role, action: Action) -> bool {
         ),
         Role::Owner => matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Observe | A::GitRead),
         // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers.
-        Role::ProductTeam => {
-            !matches!(
-                action,
-                A::Reveal | A::BreakGlass | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol
-            )
-        }
+        Role::ProductTeam => !matches!(
+            action,
+            A::Reveal | A::BreakGlass | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol
+        ),
         // Secrets are the team's: an administrator breaks the glass, and the team reads why.
         Role::Administrator => action != A::Reveal,
         Role::Service => !matches!(action, A::OwnTokens | A::Administer | A::Reveal | A::BreakGlass),

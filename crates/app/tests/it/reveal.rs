@@ -113,7 +113,9 @@ fn a_program_that_is_bound_to_a_team_speaks_for_it_only() {
     on_each("a_program_that_is_bound", |world| async move {
         platform(&world).await;
         let (own, any) = (program(&world, Some("booking"), &[]).await, program(&world, None, &[]).await);
-        let report = |team: &str| Observe { seen: vec![loggia_app::estate::Observed { team: team.into(), ..seen("postgres", "15", "x") }] };
+        let report = |team: &str| Observe {
+            seen: vec![loggia_app::estate::Observed { team: team.into(), ..seen("postgres", "15", "x") }],
+        };
         assert!(world.app.run(&own, report("booking")).await.is_ok());
         assert!(world.app.run(&any, report("tracking")).await.is_ok());
         let Err(Error::Forbidden(why)) = world.app.run(&own, report("tracking")).await else { panic!("it may") };

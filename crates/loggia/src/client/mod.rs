@@ -12,11 +12,13 @@ mod http;
 pub mod open;
 pub mod order;
 pub mod output;
+mod place;
 pub mod records;
 pub mod release;
 pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
+pub mod versions;
 pub mod yaml;
 
 use anyhow::Result;

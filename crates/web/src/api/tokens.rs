@@ -118,7 +118,10 @@ pub async fn create(call: Call) -> Handled {
     let wish = TokenWish { name: input.name, service: input.service, team: input.team, scopes, days: input.days };
     let (row, secret) = call.app().create_token(&call.caller, wish).await?;
     // This once it is shown.
-    json_with(StatusCode::CREATED, &NewToken { token: secret.reveal().to_owned(), about: TokenView::of(row, &call.app().graph()) })
+    json_with(
+        StatusCode::CREATED,
+        &NewToken { token: secret.reveal().to_owned(), about: TokenView::of(row, &call.app().graph()) },
+    )
 }
 
 /// Revokes a token.

@@ -147,12 +147,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         conditions: status.conditions.iter().filter(|c| c.kind != "Failed" && c.kind != WAITS).map(condition).collect(),
         connect: connect(&status),
         clone: clone::login(visit, &status, token),
-        outputs: outputs(
-            &status,
-            release.as_ref(),
-            shown,
-            visit.app().may_reveal(&visit.caller, record).ok(),
-        ),
+        outputs: outputs(&status, release.as_ref(), shown, visit.app().may_reveal(&visit.caller, record).ok()),
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),

@@ -39,10 +39,8 @@ async fn row(world: &mut World, scope: Option<&str>, team: Option<&str>) -> Stri
     for id in ROUTES {
         let route = registry::all().iter().find(|route| route.id == id).unwrap();
         let (path, body) = sample(route);
-        let request = Request::builder()
-            .method(route.method.clone())
-            .uri(&path)
-            .header(header::CONTENT_TYPE, "application/json");
+        let request =
+            Request::builder().method(route.method.clone()).uri(&path).header(header::CONTENT_TYPE, "application/json");
         let said = world.send("program", request, body.map(|body| body.to_string()).unwrap_or_default()).await;
         write!(row, " {:>13}", said.status.as_u16()).unwrap();
     }

@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod backend;
 mod bindings;
 mod catalog;
 mod doors;
 mod ending;
+mod ending_clients;
+mod ending_forms;
 mod git;
 mod hidden;
+mod limits;
 mod partner;
 mod provider;
 mod read_only;
