@@ -71,7 +71,7 @@ pub struct Caller {
     pub on_behalf_of: Option<Ref>,
     /// Namespace of the organisation; `default` is the company.
     pub organisation: Arc<str>,
-    /// Groups that the person belongs to, with their parents.
+    /// Groups that the person belongs to, with their parents; the one that a program is bound to.
     pub teams: Vec<Ref>,
     /// Whether they belong to the product team of any product.
     pub product_team: bool,
@@ -121,13 +121,28 @@ impl Caller {
         }
     }
 
-    /// A program with a token of its own: it sees what the company sees and does what its token allows.
+    /// A program with a token of its own: it sees what the company sees and does what its token allows, for any team.
     pub fn service(name: &str, limits: Limits, door: Door, request_id: &str) -> Caller {
         Caller {
             principal: Principal::Service(name.to_owned()),
             limits,
             audience: Audience::Scopes(Arc::new([Scope::Company].into_iter().collect())),
             ..Caller::nobody(door, request_id)
+        }
+    }
+
+    /// A program that acts for one team: it sees what that team sees, and does what its token allows to what is theirs.
+    pub fn bound_service(graph: &Graph, name: &str, team: Ref, limits: Limits, door: Door, request_id: &str) -> Caller {
+        let teams = vec![team];
+        let partner = teams.iter().find_map(|team| partner_of(graph, team));
+        let mut scopes = scopes(&teams, false, partner.as_deref());
+        scopes.extend(owned(graph, &teams).map(Scope::Drafts));
+        scopes.extend(followed(graph, &teams).map(Scope::Previews));
+        Caller {
+            organisation: partner.unwrap_or_else(|| Arc::clone(&COMPANY)),
+            teams,
+            audience: Audience::Scopes(Arc::new(scopes)),
+            ..Caller::service(name, limits, door, request_id)
         }
     }
 
@@ -160,6 +175,16 @@ impl Caller {
         self.principal != Principal::Nobody
     }
 
+    /// Whether it is a program with a token of its own.
+    pub fn is_service(&self) -> bool {
+        matches!(self.principal, Principal::Service(_))
+    }
+
+    /// The one team that a program acts for; none for a person, and for a program that acts for any.
+    pub fn bound(&self) -> Option<&Ref> {
+        self.teams.first().filter(|_| self.is_service())
+    }
+
     /// The person, when it is one.
     pub fn user(&self) -> Option<&Ref> {
         match &self.principal {
@@ -178,7 +203,7 @@ impl Caller {
         }
     }
 
-    /// Whether the person belongs to a group.
+    /// Whether the person belongs to a group, or the program is bound to it.
     pub fn is_member(&self, group: &Ref) -> bool {
         self.teams.contains(group)
     }
@@ -253,7 +278,7 @@ fn followed<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<
     all.filter(mine).map(|offering| offering.reference.name().into())
 }
 
-/// The partner organisation of a person, when they are not of the company.
+/// The partner organisation of a person or a group, when they are not of the company.
 fn partner_of(graph: &Graph, user: &Ref) -> Option<Arc<str>> {
     let record = graph.get(user)?;
     let document = record.parse();

@@ -176,7 +176,8 @@ pub struct Observation {
     /// What its users need to reach it; never a secret.
     #[serde(default)]
     pub outputs: Map<String, Value>,
-    /// Secret outputs, by name. Only `apply` gives them.
+    /// Secret outputs, by name. Only `apply` gives them. Where a plain output of the same name says `PASSWORD`, what is
+    /// shown is the plain one of the last look with the secret `password` in that place.
     #[serde(skip)]
     pub secret_outputs: Vec<(String, Secret)>,
     /// Readings of use since the last look.

@@ -65,6 +65,7 @@ mod reader;
 pub mod record;
 pub mod removal;
 pub mod request;
+pub mod reveal;
 mod run_log;
 pub mod schema;
 pub mod secret;

@@ -23,6 +23,8 @@ pub enum Action {
     Enrol,
     /// See the secrets of an instance. Each reading is an event.
     Reveal,
+    /// See the secrets of an instance of another team, with a reason that its team reads.
+    BreakGlass,
     /// Report what runs.
     Observe,
     /// Report use.
@@ -56,13 +58,17 @@ pub enum Role {
     ProductTeam,
     /// Administers this server.
     Administrator,
-    /// A program with a token of its own, limited by the token's scopes.
+    /// A program with a token of its own, limited by the token's scopes and bound to no team.
     Service,
+    /// A program whose token is bound to the team whose thing it is.
+    BoundService,
+    /// A program whose token is bound to a team, where something is not that team's.
+    BoundElsewhere,
 }
 
 impl Action {
     /// Every action, for tables.
-    pub const ALL: [Action; 16] = [
+    pub const ALL: [Action; 17] = [
         Action::Read,
         Action::Apply,
         Action::Delete,
@@ -71,6 +77,7 @@ impl Action {
         Action::Operate,
         Action::Enrol,
         Action::Reveal,
+        Action::BreakGlass,
         Action::Observe,
         Action::Report,
         Action::Sync,
@@ -87,7 +94,7 @@ impl Action {
             Action::Read => "read",
             Action::Apply | Action::Delete | Action::Register => "write",
             Action::Order | Action::Operate | Action::Enrol => "order",
-            Action::Reveal => "reveal",
+            Action::Reveal | Action::BreakGlass => "reveal",
             Action::Observe => "observe",
             Action::Report => "usage",
             Action::Sync => "sync",
@@ -101,7 +108,7 @@ impl Action {
 
 impl Role {
     /// Every role, weakest first.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 9] = [
         Role::Nobody,
         Role::SignedIn,
         Role::Member,
@@ -109,6 +116,8 @@ impl Role {
         Role::ProductTeam,
         Role::Administrator,
         Role::Service,
+        Role::BoundService,
+        Role::BoundElsewhere,
     ];
 }
 
@@ -132,11 +141,18 @@ pub fn allows(role: Role, action: Action) -> bool {
         ),
         Role::Owner => matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Observe | A::GitRead),
         // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers.
-        Role::ProductTeam => {
-            !matches!(action, A::Reveal | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol)
-        }
-        Role::Administrator => true,
-        Role::Service => !matches!(action, A::OwnTokens | A::Administer),
+        Role::ProductTeam => !matches!(
+            action,
+            A::Reveal | A::BreakGlass | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol
+        ),
+        // Secrets are the team's: an administrator breaks the glass, and the team reads why.
+        Role::Administrator => action != A::Reveal,
+        Role::Service => !matches!(action, A::OwnTokens | A::Administer | A::Reveal | A::BreakGlass),
+        Role::BoundService => matches!(
+            action,
+            A::Read | A::Order | A::Operate | A::Enrol | A::Reveal | A::Observe | A::Report | A::GitRead | A::GitWrite
+        ),
+        Role::BoundElsewhere => matches!(action, A::Read | A::GitRead),
     }
 }
 
@@ -165,9 +181,11 @@ impl Policy for RoleTable {
     }
 }
 
-/// Whether the token of a caller is good for an action; callers without a token are not limited.
+/// Whether the token of a caller is good for an action; callers without a token are not limited. The token of a program
+/// is good for secrets only when it says so.
 pub fn within(caller: &Caller, action: Action) -> bool {
     match &caller.limits {
+        Limits::None if action == Action::Reveal => caller.administrator || !caller.is_service(),
         Limits::None => true,
         Limits::Only(scopes) => scopes.contains(action.scope()),
     }
@@ -197,16 +215,17 @@ fn missing_scope(action: Action) -> Error {
 
 /// The roles of a caller, seen from a subject.
 pub fn roles(caller: &Caller, subject: &Subject) -> Vec<Role> {
-    if caller.administrator {
-        return vec![Role::Administrator];
-    }
+    let member = subject.team.as_ref().is_some_and(|team| caller.is_member(team));
     let mut roles = match &caller.principal {
         Principal::Nobody => return vec![Role::Nobody],
-        Principal::Service(_) => return vec![Role::Service],
         Principal::System(_) => return vec![Role::Administrator],
+        _ if caller.administrator => vec![Role::Administrator],
+        Principal::Service(_) if caller.bound().is_none() => return vec![Role::Service],
+        Principal::Service(_) if member => vec![Role::BoundService],
+        Principal::Service(_) => vec![Role::BoundElsewhere],
         Principal::Person(_) => vec![Role::SignedIn],
     };
-    if subject.team.as_ref().is_some_and(|team| caller.is_member(team)) {
+    if member && !caller.is_service() {
         roles.push(Role::Member);
     }
     if subject.owner.as_ref().is_some_and(|owner| caller.is_member(owner)) {
@@ -232,6 +251,12 @@ pub fn require(policy: &dyn Policy, caller: &Caller, action: Action, subject: &S
     if !within(caller, action) {
         return Err(missing_scope(action));
     }
+    if let Some(team) = caller.bound() {
+        return Err(Error::Forbidden(format!(
+            "This token is bound to {}, and this is not theirs, or no program may do it. Use a token of those whose it is.",
+            team.name()
+        )));
+    }
     Err(Error::Forbidden(who_may(action, subject)))
 }
 
@@ -243,6 +268,11 @@ fn who_may(action: Action, subject: &Subject) -> String {
         (Action::Audit | Action::Sync | Action::Register | Action::Report, _) => {
             "Only the product team may do that. Ask them, or use a service token.".to_owned()
         }
+        (Action::Reveal | Action::BreakGlass, Some(team)) => format!(
+            "Only members of {0} see its passwords. Ask one of them; a program needs a token bound to {0} with the scope \
+             \"reveal\".",
+            team.name()
+        ),
         (_, Some(group)) => format!("Only members of {} may do that. Ask one of them.", group.name()),
         (_, None) => "Only the product team may do that. Ask them.".to_owned(),
     }
@@ -265,22 +295,23 @@ mod tests {
             .collect();
         assert_eq!(
             rows.join("\n"),
-            "Read: SignedIn Member Owner ProductTeam Administrator Service
+            "Read: SignedIn Member Owner ProductTeam Administrator Service BoundService BoundElsewhere
 Apply: Owner ProductTeam Administrator Service
 Delete: Owner ProductTeam Administrator Service
 Register: ProductTeam Administrator Service
-Order: Member Administrator Service
-Operate: Member Administrator Service
-Enrol: Member Administrator Service
-Reveal: Member Administrator Service
-Observe: Member Owner ProductTeam Administrator Service
-Report: ProductTeam Administrator Service
+Order: Member Administrator Service BoundService
+Operate: Member Administrator Service BoundService
+Enrol: Member Administrator Service BoundService
+Reveal: Member BoundService
+BreakGlass: Administrator
+Observe: Member Owner ProductTeam Administrator Service BoundService
+Report: ProductTeam Administrator Service BoundService
 Sync: ProductTeam Administrator Service
 Audit: ProductTeam Administrator Service
 OwnTokens: SignedIn Member Owner ProductTeam Administrator
 Administer: Administrator
-GitRead: SignedIn Member Owner ProductTeam Administrator Service
-GitWrite: Member Administrator Service"
+GitRead: SignedIn Member Owner ProductTeam Administrator Service BoundService BoundElsewhere
+GitWrite: Member Administrator Service BoundService"
         );
     }
 }

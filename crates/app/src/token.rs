@@ -7,11 +7,12 @@ use crate::driver::Secret;
 use crate::error::{Error, Result};
 use crate::login::{digest, new_token};
 use crate::policy::{Action, Subject};
-use loggia_model::{Micros, Uid};
+use loggia_model::{Micros, Record, Ref, Uid};
 pub use loggia_store::Token;
 use loggia_store::{Credential, TokenKind};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a token begins with, so that leaked ones can be found by scanners.
 const TOKEN_PREFIX: &str = "lgt_";
@@ -33,6 +34,7 @@ impl App {
             }
         };
         check_scopes(&wish.scopes)?;
+        let team = self.bound_to(caller, &wish, kind)?;
         let token = new_token(self, TOKEN_PREFIX);
         let now = self.now();
         let row = Token {
@@ -44,16 +46,33 @@ impl App {
             name: wish.name,
             scopes: wish.scopes,
             kind,
+            team: team.as_ref().map(|team| team.uid),
             created_at: now,
             expires_at: wish.days.map(|days| now.plus_seconds(days.saturating_mul(86_400))),
             last_used_at: None,
             revoked_at: None,
         };
         let data = json!({"token": row.id, "name": row.name, "kind": row.kind.to_string(), "of": row.principal,
-            "scopes": row.scopes, "expiresAt": row.expires_at});
+            "team": team.map(|team| team.reference.clone()), "scopes": row.scopes, "expiresAt": row.expires_at});
         let credentials = vec![Credential::Token(row.clone())];
         self.run(caller, Prove { event: "token.created", person: uid, credentials, data }).await?;
         Ok((row, token))
+    }
+
+    /// The team that a wished token is bound to.
+    fn bound_to(&self, caller: &Caller, wish: &TokenWish, kind: TokenKind) -> Result<Option<Arc<Record>>> {
+        let Some(name) = &wish.team else { return Ok(None) };
+        if kind == TokenKind::Personal {
+            let mend = "Give the service with --service, or leave the team out.";
+            return Err(Error::invalid("token.team", "team", "Your own token acts as you, not as a team", mend));
+        }
+        let unknown = || {
+            let mend = "Give the name of a group, such as booking; loggia list groups shows all.";
+            Error::invalid("token.team", "team", format!("There is no team {name}"), mend)
+        };
+        let team = Ref::parse(name, Some("group"), "default").map_err(|_| unknown())?;
+        let record = (team.kind() == "group").then(|| self.record(caller, &team).ok()).flatten();
+        record.map(Some).ok_or_else(unknown)
     }
 
     /// The caller behind a bearer token, when it is valid.
@@ -72,7 +91,14 @@ impl App {
         self.used(&row, now);
         let limits = limits(&row.scopes);
         let caller = match row.kind {
-            TokenKind::Service => Caller::service(&row.principal, limits, door, request_id),
+            TokenKind::Service => match row.team {
+                None => Caller::service(&row.principal, limits, door, request_id),
+                Some(uid) => {
+                    let Some(team) = graph.by_uid(uid) else { return Ok(None) };
+                    let team = team.reference.clone();
+                    Caller::bound_service(&graph, &row.principal, team, limits, door, request_id)
+                }
+            },
             TokenKind::Personal => {
                 // Whoever has the name now may be somebody else.
                 let Some(person) = row.uid.and_then(|uid| graph.by_uid(uid)) else { return Ok(None) };
@@ -136,6 +162,8 @@ pub struct TokenWish {
     pub name: String,
     /// Name of the service that it is for; a personal token when absent.
     pub service: Option<String>,
+    /// The team that the service acts for; any when absent.
+    pub team: Option<String>,
     /// What it is good for; empty means all that its principal may do.
     pub scopes: Vec<String>,
     /// Days until it expires; never when absent.

@@ -32,7 +32,9 @@ impl App {
     /// # Errors
     /// [`Error::Invalid`] names every reading that is wrong; then none is taken in.
     pub async fn report_usage(&self, caller: &Caller, mut readings: Vec<UsageReading>) -> Result<Reported> {
-        self.require(caller, Action::Report, &Subject::default())?;
+        if caller.bound().is_none() {
+            self.require(caller, Action::Report, &Subject::default())?;
+        }
         self.writable(caller)?;
         if readings.len() > MOST {
             let message = format!("{} readings are too many at once", readings.len());
@@ -45,6 +47,7 @@ impl App {
                 reading.source = caller.name();
             }
             normalise(&graph, reading, now);
+            self.is_own(caller, reading)?;
             check::check(at, reading, caller, &mut problems);
         }
         if !problems.is_empty() {
@@ -52,6 +55,14 @@ impl App {
         }
         let unknown = unknown(&graph, caller, &readings);
         Ok(Reported { new: self.store.ingest_usage(&readings).await?, unknown })
+    }
+
+    /// Passes when a program that is bound to a team reports the use by that team; what names no team is that team's.
+    fn is_own(&self, caller: &Caller, reading: &mut UsageReading) -> Result<()> {
+        let Some(bound) = caller.bound() else { return Ok(()) };
+        let said = reading.team.get_or_insert_with(|| bound.to_string());
+        let team = Ref::parse(said, Some("group"), "default").ok();
+        self.require(caller, Action::Report, &Subject { team, owner: None })
     }
 
     /// Who uses what, derived from the readings.

@@ -54,6 +54,8 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// Whose it is.
     pub kind: TokenKind,
+    /// The group that a service acts for, by its uid; any when there is none.
+    pub team: Option<Uid>,
     /// Since when.
     pub created_at: Micros,
     /// Until when; `None` for ever.
@@ -74,6 +76,7 @@ impl FromRow for Token {
             name: cells.take()?,
             scopes: cells.json("scopes of a token")?,
             kind: cells.word("kind of a token")?,
+            team: cells.take()?,
             created_at: cells.take()?,
             expires_at: cells.take()?,
             last_used_at: cells.take()?,
@@ -83,7 +86,7 @@ impl FromRow for Token {
 }
 
 const SELECT: &str =
-    "select id, hash, uid, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at
+    "select id, hash, uid, principal, name, scopes, kind, team, created_at, expires_at, last_used_at, revoked_at
      from tokens ";
 
 async fn token(conn: &mut Conn<'_>, hash: &str) -> Result<Option<Token>, StoreError> {
@@ -116,8 +119,8 @@ async fn tokens(conn: &mut Conn<'_>, kind: TokenKind) -> Result<Vec<Token>, Stor
 pub(crate) async fn add_token(conn: &mut Conn<'_>, token: &Token) -> Result<(), StoreError> {
     let scopes = serde_json::Value::from(token.scopes.clone());
     let statement = sql("insert into tokens
-         (id, hash, uid, principal, name, scopes, kind, created_at, expires_at, last_used_at, revoked_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+         (id, hash, uid, principal, name, scopes, kind, team, created_at, expires_at, last_used_at, revoked_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
     .bind(token.id)
     .bind(&token.hash)
     .bind(token.uid)
@@ -125,6 +128,7 @@ pub(crate) async fn add_token(conn: &mut Conn<'_>, token: &Token) -> Result<(), 
     .bind(&token.name)
     .bind(&scopes)
     .bind(token.kind.to_string())
+    .bind(token.team)
     .bind(token.created_at)
     .bind(token.expires_at)
     .bind(token.last_used_at)

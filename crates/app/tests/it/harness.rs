@@ -194,6 +194,8 @@ pub struct InMemory {
     pub sticky: Mutex<bool>,
     /// Whether destroying loses data for good.
     pub precious: Mutex<bool>,
+    /// Where the resources are reached; told with an address when it is not empty.
+    pub host: Mutex<String>,
     /// Whether it cannot work.
     pub down: Mutex<bool>,
     /// The key of a resource that takes for ever to look at.
@@ -206,6 +208,10 @@ impl InMemory {
         let mut outputs = Map::new();
         if there {
             outputs.insert("address".into(), format!("memory:{}", request.key).into());
+            let host = self.host.lock().unwrap().clone();
+            if !host.is_empty() {
+                outputs.insert("url".into(), format!("memory://me:PASSWORD@{host}").into());
+            }
         }
         Observation {
             presence: if there { Presence::Present } else { Presence::Absent },
@@ -269,6 +275,10 @@ impl Driver for InMemory {
         let password = format!("password-of-{}", request.key);
         self.resources.lock().unwrap().entry(request.key.clone()).or_insert(password.clone());
         let mut seen = self.look(request);
+        if seen.outputs.contains_key("url") {
+            let url = format!("memory://me:{password}@{}", self.host.lock().unwrap());
+            seen.secret_outputs.push(("url".into(), Secret::new(url)));
+        }
         seen.secret_outputs.push(("password".into(), Secret::new(password)));
         Ok(seen)
     }

@@ -19,6 +19,7 @@ mod platform_secret;
 mod publication;
 mod record;
 mod removal;
+mod reveal;
 mod running;
 mod secret_input;
 mod servers;

@@ -54,10 +54,10 @@ fn an_order_becomes_a_working_instance_and_goes_away_again() {
         let instance: loggia_model::Ref = "instance:booking/orders.dev".parse().unwrap();
         let record = world.app.record(&ann, &instance).unwrap();
         assert!(!record.document.contains("very-secret") && record.document.contains("\"size\":\"s\""));
-        let secret = world.app.reveal(&ann, &instance, "password").await.unwrap();
+        let secret = world.app.reveal(&ann, &instance, "password", "").await.unwrap();
         assert!(secret.reveal().starts_with("password-of-"));
         assert!(matches!(
-            world.app.reveal(&world.person("bob"), &instance, "password").await,
+            world.app.reveal(&world.person("bob"), &instance, "password", "").await,
             Err(Error::Forbidden(_))
         ));
         let outcome = world.app.operate(&ann, instance, Verb::Destroy, true).await.unwrap();

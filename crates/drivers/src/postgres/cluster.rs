@@ -4,6 +4,8 @@
 use super::password;
 use crate::process;
 use loggia_app::driver::{Failure, Secret};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::ffi::OsString;
@@ -76,7 +78,7 @@ impl Cluster {
         if !folder.join("cluster").exists() {
             initialise(&bin, folder, account).await?;
         }
-        let port = port_of(folder).map_err(|error| unusable(folder, &error))?;
+        let port = port_of(folder).await.map_err(|error| unusable(folder, &error))?;
         let url = Secret::new(format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=disable"));
         let limit = Instant::now() + PATIENCE;
         loop {
@@ -188,15 +190,30 @@ fn password_of(folder: &Path, account: Account) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// The port of last time when it is still free, so that what people were told stays right; else a free one.
-fn port_of(folder: &Path) -> std::io::Result<u16> {
+/// The port of last time, so that what people were told stays right: a server that is still ending has it a moment
+/// longer. Only when somebody else has it now, a free one.
+async fn port_of(folder: &Path) -> std::io::Result<u16> {
     let path = folder.join("port");
     let last = std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<u16>().ok()).unwrap_or(0);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, last));
-    let listener = listener.or_else(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    let limit = Instant::now() + PATIENCE;
+    let listener = loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, last)) {
+            Ok(listener) => break listener,
+            Err(_) if is_ending(folder) && Instant::now() < limit => sleep(Duration::from_millis(100)).await,
+            Err(_) => break TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+        }
+    };
     let port = listener.local_addr()?.port();
     std::fs::write(path, port.to_string())?;
     Ok(port)
+}
+
+/// Whether the server of the last start is still there, by the file in which it says so.
+fn is_ending(folder: &Path) -> bool {
+    let text = std::fs::read_to_string(folder.join("cluster/postmaster.pid")).unwrap_or_default();
+    let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    // One that may not be asked is there, too.
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 fn command(program: impl Into<OsString>, folder: &Path, account: Account) -> Command {
@@ -252,10 +269,32 @@ mod tests {
         first.stop().await;
         let second = Cluster::start(&folder).await.unwrap();
         assert_eq!(url, second.url().clone());
-        // Killed, not stopped: the next one waits for what is still ending.
+        // Killed, not stopped: the next one waits for what is still ending, and is where that was.
         drop(second);
         let third = Cluster::start(&folder).await.unwrap();
+        assert_eq!(url, third.url().clone());
         third.stop().await;
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_is_waited_for_while_the_server_of_before_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("cluster")).unwrap();
+        let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let pid = folder.path().join("cluster/postmaster.pid");
+        std::fs::write(folder.path().join("port"), port.to_string()).unwrap();
+        std::fs::write(&pid, format!("{}\n", std::process::id())).unwrap();
+        let ends = tokio::spawn(async move {
+            sleep(Duration::from_millis(400)).await;
+            drop(held);
+        });
+        assert_eq!(port_of(folder.path()).await.unwrap(), port);
+        ends.await.unwrap();
+        // Somebody else has it, and no server of ours ends: it is not waited for.
+        std::fs::remove_file(pid).unwrap();
+        let _held = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert_ne!(port_of(folder.path()).await.unwrap(), port);
     }
 }

@@ -5,9 +5,12 @@ use super::http::{Access, Api};
 use super::output::{Output, Table, day, items, print, text};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use loggia_app::policy::Action;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Arguments of `loggia login`.
@@ -108,8 +111,12 @@ pub struct CreateArgs {
     /// For a service of this name, instead of for you (administrators only).
     #[arg(long, value_name = "SERVICE")]
     service: Option<String>,
-    /// What it is good for, such as read, order, observe, usage; everything that you may do when not given.
-    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    /// The team that the service acts for, such as booking; without it the service reports for any team, and sees no
+    /// passwords.
+    #[arg(long, value_name = "TEAM", requires = "service")]
+    for_team: Option<String>,
+    /// What it is good for; everything that you may do when not given, but a service sees passwords only with reveal.
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scopes())]
     scope: Vec<String>,
     /// Days until it expires; never when not given.
     #[arg(long, value_name = "DAYS")]
@@ -119,6 +126,12 @@ pub struct CreateArgs {
     output: Output,
     #[command(flatten)]
     access: Access,
+}
+
+/// All that a token may be good for, so that --help and the shell name it.
+fn scopes() -> PossibleValuesParser {
+    let all: BTreeSet<&str> = Action::ALL.iter().map(|action| action.scope()).collect();
+    PossibleValuesParser::new(all)
 }
 
 /// Arguments of a question that needs no others.
@@ -166,6 +179,9 @@ async fn create(args: CreateArgs) -> Result<()> {
     if let Some(service) = &args.service {
         wish["service"] = json!(service);
     }
+    if let Some(team) = &args.for_team {
+        wish["team"] = json!(team);
+    }
     if let Some(days) = args.days {
         wish["days"] = json!(days);
     }
@@ -179,12 +195,13 @@ async fn create(args: CreateArgs) -> Result<()> {
 
 async fn list(args: ListArgs) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/tokens", &[]).await?;
-    let mut table = Table::new(&["ID", "NAME", "FOR", "SCOPES", "MADE", "EXPIRES", "LAST USED", "REVOKED"]);
+    let mut table = Table::new(&["ID", "NAME", "FOR", "TEAM", "SCOPES", "MADE", "EXPIRES", "LAST USED", "REVOKED"]);
     for one in items(&answer) {
         let scopes =
             one["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
         let days = ["/createdAt", "/expiresAt", "/lastUsedAt", "/revokedAt"].map(|at| day(one, at));
-        let cells = [text(one, "/id"), text(one, "/name"), text(one, "/principal"), scopes];
+        let team = text(one, "/team").rsplit('/').next().unwrap_or_default().to_owned();
+        let cells = [text(one, "/id"), text(one, "/name"), text(one, "/principal"), team, scopes];
         table.rows.push(cells.into_iter().chain(days).collect());
     }
     let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();

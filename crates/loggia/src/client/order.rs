@@ -179,6 +179,9 @@ pub struct RevealArgs {
     /// Name of the secret, such as password.
     #[arg(value_name = "NAME")]
     name: String,
+    /// Why; an administrator of another team has to say it, and the team reads it.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     access: Access,
 }
@@ -191,7 +194,8 @@ pub async fn reveal(args: RevealArgs) -> Result<()> {
     let instance = instance(&args.what)?;
     let path = format!("{}/outputs/{}:reveal", instance_path(&instance), args.name);
     let api = args.access.api()?;
-    let answer = api.json(api.request(Method::POST, &path)).await?;
+    let why = json!({"reason": args.reason.unwrap_or_default()});
+    let answer = api.json(api.request(Method::POST, &path).json(&why)).await?;
     print(&format!("{}\n", text(&answer, "/value")))
 }
 

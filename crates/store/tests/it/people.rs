@@ -11,6 +11,7 @@ pub fn token(number: u64, kind: TokenKind) -> Token {
         name: "laptop".to_owned(),
         scopes: vec!["read".to_owned(), "order".to_owned()],
         kind,
+        team: (kind == TokenKind::Service).then(|| uid(71)),
         created_at: at(1),
         expires_at: Some(at(100)),
         last_used_at: None,

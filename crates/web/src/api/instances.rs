@@ -32,6 +32,16 @@ pub struct DestroyInput {
     pub confirmed: bool,
 }
 
+/// What is said when a secret is asked for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevealInput {
+    /// Why; an administrator who is not of the team has to say it, and the team reads it.
+    #[serde(default)]
+    #[schemars(length(max = 500))]
+    pub reason: String,
+}
+
 /// A secret, for whoever asked for it.
 #[derive(Serialize, JsonSchema)]
 pub struct Revealed {
@@ -48,7 +58,7 @@ pub struct Operations {
     pub items: Vec<Operation>,
 }
 
-/// The routes of taking over and letting go.
+/// The routes of taking over, letting go and secrets.
 pub fn routes() -> Vec<Route> {
     let post = |path, id, handler: Handler| {
         Route::new(Method::POST, path, id, Access::May(Action::Operate), handler).fails([422])
@@ -62,6 +72,19 @@ pub fn routes() -> Vec<Route> {
         post("/api/v1/instances/{namespace}/{name}:orphan", "orphanInstance", |call| Box::pin(orphan(call)))
             .does("Lets go of it without destroying it: it is enrolled again, and runs on.")
             .gives::<Stepped>(200, "The step on which it stands now."),
+        Route::new(
+            Method::POST,
+            "/api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
+            "revealOutput",
+            Access::May(Action::Reveal),
+            |call| Box::pin(reveal(call)),
+        )
+        .does("Shows a secret of an instance to its team, or to an administrator who says why; each look is noted.")
+        .body::<RevealInput>()
+        .optional_body()
+        .gives::<Revealed>(200, "The secret.")
+        .fails([422])
+        .secret(),
     ]
 }
 
@@ -125,13 +148,14 @@ pub async fn operations(call: Call) -> Handled {
     json(&Operations { items })
 }
 
-/// Shows a secret to its team; each look is noted.
-pub async fn reveal(call: Call) -> Handled {
+/// Shows a secret to its team, and to an administrator who says why; each look is noted.
+async fn reveal(call: Call) -> Handled {
     let name = call.segment("output").to_owned();
     if name.chars().any(char::is_control) {
         return Err(Error::NotFound("There is no such secret.".into()).into());
     }
-    let secret = call.app().reveal(&call.caller, &call.reference()?, &name).await?;
+    let input: RevealInput = call.json()?;
+    let secret = call.app().reveal(&call.caller, &call.reference()?, &name, &input.reason).await?;
     // Showing it is what this address is for.
     json(&Revealed { name, value: secret.reveal().to_owned() })
 }

@@ -219,15 +219,6 @@ fn running() -> Vec<Route> {
         .does("Lists its operations.")
         .takes([limit(200)])
         .gives::<instances::Operations>(200, "Newest first."),
-        post(
-            "/api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
-            "revealOutput",
-            Action::Reveal,
-            by!(instances::reveal),
-        )
-        .does("Shows a secret of an instance to its team; each look is noted.")
-        .gives::<instances::Revealed>(200, "The secret.")
-        .secret(),
         get("/api/v1/operations/{id}", "getOperation", Action::Read, by!(operations::get))
             .does("Tells where an operation is.")
             .gives::<Operation>(200, "The operation."),

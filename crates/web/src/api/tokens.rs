@@ -4,7 +4,8 @@ use super::call::{Call, json, json_with, nothing};
 use super::route::Handled;
 use axum::http::StatusCode;
 use loggia_app::token::{Token, TokenWish};
-use loggia_model::{Micros, Uid};
+use loggia_graph::Graph;
+use loggia_model::{Micros, Ref, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,10 @@ pub struct TokenInput {
     #[serde(default)]
     #[schemars(length(min = 1, max = 100))]
     pub service: Option<String>,
-    /// What it is good for; all that its owner may do when empty.
+    /// The team that the service acts for, such as `booking`; any when absent. Only a bound one sees secrets.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// What it is good for; all that its owner may do when empty, but a service sees secrets only with `reveal`.
     #[serde(default)]
     pub scopes: Vec<ScopeName>,
     /// Days until it expires; never when absent.
@@ -53,6 +57,8 @@ pub struct TokenView {
     pub principal: String,
     /// `personal` or `service`.
     pub kind: String,
+    /// The team that a service acts for; any when absent.
+    pub team: Option<Ref>,
     /// What it is good for; all that its owner may do when empty.
     pub scopes: Vec<String>,
     /// When it was made.
@@ -81,13 +87,14 @@ pub struct Tokens {
     pub items: Vec<TokenView>,
 }
 
-impl From<Token> for TokenView {
-    fn from(token: Token) -> TokenView {
+impl TokenView {
+    fn of(token: Token, graph: &Graph) -> TokenView {
         TokenView {
             id: token.id,
             name: token.name,
             principal: token.principal,
             kind: token.kind.to_string(),
+            team: token.team.and_then(|team| graph.by_uid(team)).map(|team| team.reference.clone()),
             scopes: token.scopes,
             created_at: token.created_at,
             expires_at: token.expires_at,
@@ -100,17 +107,21 @@ impl From<Token> for TokenView {
 /// Your tokens; those of services too for an administrator.
 pub async fn list(call: Call) -> Handled {
     let rows = call.app().my_tokens(&call.caller).await?;
-    json(&Tokens { items: rows.into_iter().map(TokenView::from).collect() })
+    let graph = call.app().graph();
+    json(&Tokens { items: rows.into_iter().map(|row| TokenView::of(row, &graph)).collect() })
 }
 
 /// Makes a token.
 pub async fn create(call: Call) -> Handled {
     let input: TokenInput = call.json()?;
     let scopes = input.scopes.into_iter().map(|scope| scope.0).collect();
-    let wish = TokenWish { name: input.name, service: input.service, scopes, days: input.days };
+    let wish = TokenWish { name: input.name, service: input.service, team: input.team, scopes, days: input.days };
     let (row, secret) = call.app().create_token(&call.caller, wish).await?;
     // This once it is shown.
-    json_with(StatusCode::CREATED, &NewToken { token: secret.reveal().to_owned(), about: row.into() })
+    json_with(
+        StatusCode::CREATED,
+        &NewToken { token: secret.reveal().to_owned(), about: TokenView::of(row, &call.app().graph()) },
+    )
 }
 
 /// Revokes a token.

@@ -89,6 +89,7 @@ fn what(kind: &str) -> String {
         "release.republished" => "Published again",
         "release.yanked" => "Withdrawn",
         "secret.revealed" => "A secret was shown",
+        "secret.revealed-to-administrator" => "An administrator looked at a secret of this team",
         other => match other.rsplit_once('.') {
             Some((_, "applied")) => "Written",
             Some((_, verb)) => return words::capital(&words::spaced(verb)),

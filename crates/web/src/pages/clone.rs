@@ -33,6 +33,7 @@ pub async fn token(visit: &Visit, record: &Record) -> Result<String, Error> {
     let wish = TokenWish {
         name: format!("Git, for {}/{}", instance.namespace(), instance.name()),
         service: None,
+        team: None,
         scopes: SCOPES.map(str::to_owned).to_vec(),
         days: Some(DAYS),
     };

@@ -72,7 +72,7 @@ async fn reveal(visit: Visit, Path((team, name)): At, body: Bytes) -> Answer {
     let form = Form::read(&body);
     let output = form.one("output").to_owned();
     let record = visit.record(&reference, href)?;
-    let secret = visit.app().reveal(&visit.caller, &record.reference, &output).await?;
+    let secret = visit.app().reveal(&visit.caller, &record.reference, &output, form.one("reason")).await?;
     // The page itself shows it: that is what was asked for.
     let shown = Shown::Output(output, secret.reveal().to_owned());
     once(&visit, &page(&visit, &record, shown).await?)

@@ -2,6 +2,7 @@
 
 use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
+use super::instance_outputs::{Output, connect, outputs};
 use super::visit::Visit;
 use super::words::{self, When};
 use super::{change_request, entity, offer, operation, team};
@@ -85,17 +86,6 @@ struct ConditionLine {
     text: String,
 }
 
-/// Something that one needs to reach it.
-struct Output {
-    label: String,
-    name: String,
-    help: String,
-    value: String,
-    secret: bool,
-    shown: bool,
-    link: bool,
-}
-
 /// What the page shows once, because it was just asked for.
 #[derive(Default)]
 pub enum Shown {
@@ -160,12 +150,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         conditions: status.conditions.iter().filter(|c| c.kind != "Failed" && c.kind != WAITS).map(condition).collect(),
         connect: connect(&status),
         clone: clone::login(visit, &status, token),
-        outputs: outputs(
-            &status,
-            release.as_ref(),
-            shown,
-            visit.app().require(&visit.caller, Action::Reveal, &subject_of(&record.parse())).is_ok(),
-        ),
+        outputs: outputs(&status, release.as_ref(), shown, visit.app().may_reveal(&visit.caller, record).ok()),
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
@@ -329,54 +314,6 @@ fn condition(condition: &Condition) -> ConditionLine {
     let name = words::spaced(&condition.kind);
     let word = if condition.status == Verdict::False { format!("not {name}") } else { name };
     ConditionLine { state, word, text: condition.message.clone() }
-}
-
-fn outputs(
-    status: &InstanceStatus,
-    release: Option<&ReleaseSpec>,
-    shown: Option<(String, String)>,
-    may_reveal: bool,
-) -> Vec<Output> {
-    let described = |name: &str| {
-        let properties = release.and_then(|spec| spec.contract.outputs.as_ref()?.get("properties"));
-        properties.and_then(|all| all.get(name)?.get("description")?.as_str()).unwrap_or_default().to_owned()
-    };
-    // An address that is known with its password too needs no copy without; and this page is not worth a link to itself.
-    let worth = |name: &&String| name.as_str() != "page" && !status.secret_outputs.contains(name);
-    let plain = status.outputs.iter().filter(|(name, _)| worth(name)).map(|(name, value)| {
-        let value = words::plain(value);
-        let link = value.starts_with("https://") || value.starts_with("http://") || value.starts_with('/');
-        output(name, described(name), value, false, link)
-    });
-    let mut all: Vec<Output> = plain.collect();
-    if may_reveal {
-        all.extend(status.secret_outputs.iter().map(|name| output(name, described(name), String::new(), true, false)));
-    }
-    if let Some((name, value)) = shown
-        && let Some(output) = all.iter_mut().find(|output| output.name == name)
-    {
-        (output.value, output.shown) = (value, true);
-    }
-    all
-}
-
-fn output(name: &str, help: String, value: String, secret: bool, link: bool) -> Output {
-    let label = words::label(name);
-    Output { label, name: name.to_owned(), help, value, secret, shown: !secret, link }
-}
-
-/// The one line with which one begins to use it; empty where no such line is known.
-fn connect(status: &InstanceStatus) -> String {
-    let text = |name: &str| status.outputs.get(name).map(words::plain).unwrap_or_default();
-    if !text("clone_url").is_empty() {
-        return format!("git clone {}", text("clone_url"));
-    }
-    let (host, database, user) = (text("host"), text("database"), text("user"));
-    if [&host, &database, &user].iter().all(|part| !part.is_empty()) {
-        let port = text("port");
-        return format!("psql \"host={host} port={port} dbname={database} user={user}\"");
-    }
-    String::new()
 }
 
 fn relations(visit: &Visit, reference: &Ref) -> Vec<(String, Vec<Link>)> {

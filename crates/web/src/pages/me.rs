@@ -82,6 +82,7 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
     let wish = TokenWish {
         name: form.one("name").to_owned(),
         service: None,
+        team: None,
         scopes: form.all("scopes"),
         days: form.one("days").parse().ok(),
     };

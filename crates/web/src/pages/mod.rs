@@ -19,6 +19,7 @@ pub mod get;
 pub mod help;
 pub mod home;
 pub mod instance;
+mod instance_outputs;
 pub mod instance_view;
 pub mod markdown;
 pub mod me;

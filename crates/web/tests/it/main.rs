@@ -4,6 +4,7 @@
 
 mod audience;
 mod backend;
+mod bindings;
 mod catalog;
 mod doors;
 mod ending;

@@ -181,7 +181,8 @@ fn heading() -> String {
     format!("{:<68}{}", "route", names.collect::<String>())
 }
 
-fn is_committed(file: &str, table: &str) {
+/// Compares a table with the committed one.
+pub fn is_committed(file: &str, table: &str) {
     let file = format!("{}/tests/it/{file}", env!("CARGO_MANIFEST_DIR"));
     let table = format!("{table}\n");
     if std::env::var("LOGGIA_WRITE_TABLE").is_ok() {

@@ -231,6 +231,7 @@ async fn tokens(app: &Arc<App>) -> BTreeMap<&'static str, String> {
         let wish = TokenWish {
             name: who.into(),
             service: Some(who.into()),
+            team: None,
             scopes: scopes.into_iter().map(str::to_owned).collect(),
             days: Some(1),
         };
