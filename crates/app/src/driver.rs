@@ -272,4 +272,7 @@ pub trait Driver: Send + Sync {
     /// Takes the resource away. Done without an error when it is already gone. A failure of [`Whose::Yours`] says that
     /// nothing was touched.
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure>;
+
+    /// The server ends in order: what must not go on without it is ended here.
+    async fn close(&self) {}
 }

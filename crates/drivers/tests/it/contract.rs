@@ -1,21 +1,23 @@
 //! The contract test over every driver.
 
-use crate::{object, postgres, project, request};
+use crate::workload::{self, Yard};
+use crate::{object, postgres, project, request, service};
 use loggia_app::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Contract, Hand};
 use loggia_drivers::git::GitDriver;
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_drivers::replay::ReplayDriver;
+use loggia_drivers::workload::{ProcessDriver, running};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// How often calls are cut off; more with `LOGGIA_CUTS`.
-fn rounds(default: usize) -> usize {
+pub fn rounds(default: usize) -> usize {
     std::env::var("LOGGIA_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-async fn check(contract: Contract<'_>, skipped: usize) {
+pub async fn check(contract: Contract<'_>, skipped: usize) {
     let report = contract.run().await;
     println!("{report}");
     assert!(report.passed(), "{report}");
@@ -23,12 +25,12 @@ async fn check(contract: Contract<'_>, skipped: usize) {
     assert_eq!(left.count(), skipped, "{report}");
 }
 
-fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
+pub fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
     names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
 }
 
-fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
+pub fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
 where
     T: Send + 'static,
 {
@@ -133,6 +135,47 @@ async fn postgres_server() {
             Box::pin(async move { postgres::count(&admin, &r.key).await })
         })),
         rounds: rounds(10),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process() {
+    let yard = Yard::new();
+    let (driver, nowhere) = (yard.driver(), ProcessDriver::new(yard.options("none")));
+    let mut sample = workload::sample();
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let (lost, counted) = (yard.root(), yard.root());
+    let contract = Contract {
+        driver: &driver,
+        sample: sample.clone(),
+        unreachable: Some((&nowhere, sample)),
+        // Its folder alone: what ran there goes on, and must not be there twice afterwards.
+        lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
+        count: Some(hand(move |r: Request| running(&counted).iter().filter(|key| **key == r.key).count())),
+        rounds: rounds(6),
+    };
+    check(contract, 0).await;
+    assert_eq!(running(&yard.root()), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http() {
+    let shelf = service::Shelf::start();
+    let driver = service::driver(&shelf.address);
+    let mut sample = service::sample(&shelf);
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"url": "http://127.0.0.1:1"}));
+    let nowhere = service::driver("127.0.0.1:1");
+    let (lost, counted) = (shelf.folder.path().to_owned(), shelf.folder.path().to_owned());
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&nowhere, unreachable)),
+        lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
+        count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        rounds: rounds(20),
     };
     check(contract, 0).await;
 }

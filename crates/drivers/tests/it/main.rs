@@ -9,8 +9,10 @@ mod corpus;
 mod git;
 mod http;
 mod postgres;
+mod service;
 mod source;
 mod web;
+mod workload;
 
 use loggia_app::driver::{Request, RunLog};
 use serde_json::{Map, Value};

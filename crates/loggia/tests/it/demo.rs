@@ -85,7 +85,7 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     });
     assert!(strange.is_none(), "{strange:?}");
     let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
-    assert_eq!(text(&offerings.stdout).lines().count(), 13);
+    assert_eq!(text(&offerings.stdout).lines().count(), 14);
 }
 
 /// What is pushed to the repository of the demo, as pages do, is taken, lies in its folder, and is shown.

@@ -4,13 +4,14 @@
 
 use crate::platform::{drivers, repository};
 use crate::support::{Database, Plan, Server, folder, on_both, until};
+use loggia_drivers::workload::running;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 /// Offerings with their drivers' places, one for each driver.
-const OFFERINGS: [&str; 3] = ["cache", "path", "bucket"];
+const OFFERINGS: [&str; 4] = ["cache", "path", "bucket", "live"];
 /// How many orders are sent between two kills, at most.
 const BURST: usize = 8;
 
@@ -42,7 +43,7 @@ fn operations_survive_kill_9_at_any_point() {
         let programs = drivers(folder.path());
         let plan = Plan::new(folder.path(), "data", database, &[&root]).with("--drivers", programs.to_str().unwrap());
         let mut trial = Trial { dice: Dice(seed), server: Some(plan.ready()), kills: 0 };
-        let names: Vec<(usize, String)> = (0..count).map(|at| (at % 3, format!("k-{at}"))).collect();
+        let names: Vec<(usize, String)> = (0..count).map(|at| (at % OFFERINGS.len(), format!("k-{at}"))).collect();
         trial.each(&names, order);
         let made = trial.settle(&names);
         audit(&made, &names, folder.path(), &plan.data);
@@ -145,12 +146,12 @@ fn entries(folder: &Path) -> BTreeSet<String> {
     all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// What each driver holds: keys for replay and command, names for git.
-fn held(folder: &Path, data: &Path) -> [BTreeSet<String>; 3] {
+/// What each driver holds: keys for replay, command and process, names for git.
+fn held(folder: &Path, data: &Path) -> [BTreeSet<String>; 4] {
     let replay = entries(&data.join("replay")).iter().map(|name| name.trim_end_matches(".json").to_owned()).collect();
     let git =
         entries(&data.join("repositories/red")).iter().map(|name| name.trim_end_matches(".git").to_owned()).collect();
-    [replay, git, entries(&folder.join("driver-state/bucket"))]
+    [replay, git, entries(&folder.join("driver-state/bucket")), entries(&data.join("workloads"))]
 }
 
 /// Every instance has exactly one resource, and there is none without an instance.
@@ -159,16 +160,21 @@ fn audit(made: &[Value], names: &[(usize, String)], folder: &Path, data: &Path) 
         let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == OFFERINGS[offering]);
         mine.map(|one| one["uid"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
     };
-    let [replay, git, bucket] = held(folder, data);
+    let [replay, git, bucket, live] = held(folder, data);
     assert_eq!(replay, key(0));
     assert_eq!(git, names.iter().filter(|(offering, _)| *offering == 1).map(|(_, name)| name.clone()).collect());
     assert_eq!(bucket, key(2));
+    assert_eq!(live, key(3));
+    let mut running = running(&data.join("workloads"));
+    running.sort();
+    assert_eq!(running, live.into_iter().collect::<Vec<_>>(), "each runs, and none twice");
 }
 
 fn nothing_left(folder: &Path, data: &Path) {
     for (what, left) in OFFERINGS.iter().zip(held(folder, data)) {
         assert!(left.is_empty(), "left of {what}: {left:?}");
     }
+    assert_eq!(running(&data.join("workloads")), Vec::<String>::new());
 }
 
 #[test]

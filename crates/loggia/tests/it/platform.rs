@@ -34,7 +34,17 @@ spec:
   backends:
     git: {driver: git}
     replay: {driver: replay}
+    process: {driver: process, config: {ports: PORTS}}
     command: {driver: command, config: {program: bucket}}
+";
+
+/// A program that listens.
+const LIVE: &str = "import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
 ";
 
 /// An offering with its releases, all by one driver.
@@ -56,9 +66,14 @@ fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
 /// Writes the platform as a Git repository.
 pub fn repository(folder: &Path) -> PathBuf {
     let root = folder.join("platform");
-    write(&root, "people.yaml", PEOPLE);
+    // Ports of its own for each process of tests: several run on one machine.
+    let first = 25_000 + std::process::id() % 200 * 100;
+    write(&root, "people.yaml", &PEOPLE.replace("PORTS", &format!("{first}-{}", first + 99)));
     write(&root, "cache.yaml", &offering("cache", &["1.0.0", "2.0.0"], "{driver: replay}"));
     write(&root, "bucket.yaml", &offering("bucket", &["1.0.0"], "{driver: command, program: bucket}"));
+    let live = "{driver: process, template: live, command: [python3, live.py], health: /}";
+    write(&root, "live.yaml", &offering("live", &["1.0.0"], live));
+    write(&root, "live/live.py", LIVE);
     write(&root, "path.yaml", &offering("path", &["1.0.0"], "{driver: git, template: template}"));
     write(&root, "template/README.md", "# {{ name }} of {{ team }}\n");
     git(&root, &["init", "-q"]);
