@@ -107,12 +107,24 @@ pub struct Request {
     pub secret_outputs: Vec<(String, Secret)>,
     /// Where to work.
     pub backend: Backend,
+    /// Where the state of what is made may be kept, on this server.
+    #[serde(skip)]
+    pub state: Option<StateAccess>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: String,
     /// Who asked, as `user:default/amara`.
     pub requested_by: String,
     /// Whether the customer confirmed that data may be lost (destroy only).
     pub confirmed: bool,
+}
+
+/// How the state of one instance is reached, in the HTTP protocol of Terraform and OpenTofu.
+#[derive(Clone, Debug)]
+pub struct StateAccess {
+    /// The address, for every method.
+    pub url: String,
+    /// The password; the user name does not matter.
+    pub password: Secret,
 }
 
 /// One file of a recipe.

@@ -68,6 +68,7 @@ mod shelf;
 pub mod source;
 pub mod sources;
 mod standing;
+pub mod state;
 pub mod sync;
 pub mod take_over;
 pub mod team;

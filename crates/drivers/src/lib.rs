@@ -7,6 +7,7 @@ pub mod contract;
 mod fetch;
 mod gates;
 pub mod git;
+pub mod gitops;
 pub mod http;
 pub mod own;
 mod pattern;
@@ -19,6 +20,7 @@ pub mod registry;
 pub mod replay;
 mod sandbox;
 pub mod service;
+pub mod terraform;
 pub mod workload;
 
 use loggia_model::Micros;

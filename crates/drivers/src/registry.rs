@@ -2,10 +2,12 @@
 
 use crate::command::{CommandDriver, CommandOptions};
 use crate::git::GitDriver;
+use crate::gitops::GitOpsDriver;
 use crate::http::GuardedClient;
 use crate::postgres::{PostgresDriver, PostgresOptions};
 use crate::replay::ReplayDriver;
 use crate::service::HttpDriver;
+use crate::terraform::{TerraformDriver, TerraformOptions};
 use crate::workload::{ProcessDriver, ProcessOptions};
 use loggia_app::driver::Driver;
 use std::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub struct DriverOptions {
     pub data: PathBuf,
     /// Driver programs.
     pub command: CommandOptions,
+    /// The program of the driver `terraform`.
+    pub terraform: Option<PathBuf>,
     /// Asks services of others; without it the driver `http` is not there.
     pub client: Option<GuardedClient>,
     /// Whether the programs of the driver `process` end with the server.
@@ -51,18 +55,22 @@ impl Drivers {
             std::fs::create_dir_all(folder)?;
         }
         let postgres = PostgresOptions { backups: Some(options.data.join("backups")) };
+        let require_sandbox = options.command.require_sandbox;
+        let terraform = TerraformOptions { program: options.terraform, require_sandbox };
         let process = ProcessOptions {
             root,
             repositories: repositories.clone(),
-            require_sandbox: options.command.require_sandbox,
+            require_sandbox,
             end_with_server: options.end_with_server,
         };
-        let all: [Arc<dyn Driver>; 5] = [
+        let all: [Arc<dyn Driver>; 7] = [
             Arc::new(CommandDriver::new(options.command)),
             Arc::new(GitDriver::new(&repositories)),
+            Arc::new(GitOpsDriver::new(options.data.join("gitops"), &repositories)),
             Arc::new(PostgresDriver::new(postgres)),
             Arc::new(ProcessDriver::new(process)),
             Arc::new(ReplayDriver::new(replay)),
+            Arc::new(TerraformDriver::new(terraform)),
         ];
         let http = options.client.map(|client| Arc::new(HttpDriver::new(client)) as Arc<dyn Driver>);
         let drivers = all.into_iter().chain(http).map(|driver| (driver.name().to_owned(), driver)).collect();

@@ -211,7 +211,8 @@ fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
     let command = CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox };
     let client = Some(GuardedClient::new(guard(settings))?);
-    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command, client, end_with_server: demo });
+    let (data, terraform) = (settings.data.clone(), settings.terraform.clone());
+    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }

@@ -89,7 +89,7 @@ pub(super) fn jinja(value: &impl serde::Serialize) -> Jinja {
 }
 
 /// A failure of the template, with what to do.
-pub(super) fn wrong(message: impl Into<String>) -> Failure {
+pub(crate) fn wrong(message: impl Into<String>) -> Failure {
     Failure::ours(message, "correct the template and publish a new version")
 }
 
@@ -202,6 +202,14 @@ pub(crate) fn plain_files(request: &Request) -> impl Iterator<Item = (&str, &Rec
     let prefix = format!("{}/", folder.trim_matches('/')).trim_start_matches('/').to_owned();
     let inner = move |file: &'_ RecipeFile| file.path.strip_prefix(&prefix).map(|_| prefix.len());
     request.files.iter().filter_map(move |file| Some((&file.path[inner(file)?..], file)))
+}
+
+/// Renders the files of the release as they are named below `template`, without adding any.
+///
+/// # Errors
+/// When a template is wrong, or has no files.
+pub(crate) fn files(request: &Request) -> Result<Vec<NewFile>, Failure> {
+    Ok(template(request)?.files.into_values().collect())
 }
 
 /// Renders the template of a request: `template` of the recipe names the folder, `raw` the files that are copied.

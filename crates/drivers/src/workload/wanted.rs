@@ -63,7 +63,8 @@ impl Wanted {
             Some(_) => return Err(wrong("`environment` must be names and texts")),
         };
         let health = optional(request, "health")?.unwrap_or_default();
-        if !health.is_empty() && !(health.starts_with('/') && health.bytes().all(|b| b.is_ascii_graphic())) {
+        let path = health.is_empty() || health.starts_with('/') && health.bytes().all(|b| b.is_ascii_graphic());
+        if !path {
             return Err(wrong("`health` must be a path such as /healthz"));
         }
         let host = request.backend.config.get("public_host").and_then(Value::as_str).unwrap_or("127.0.0.1");

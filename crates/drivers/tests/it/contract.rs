@@ -1,7 +1,7 @@
 //! The contract test over every driver.
 
 use crate::workload::{self, Yard};
-use crate::{object, postgres, project, request, service};
+use crate::{gitops, object, postgres, project, request, service, terraform};
 use loggia_app::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Contract, Hand};
@@ -176,6 +176,44 @@ async fn http() {
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
         rounds: rounds(20),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terraform() {
+    let Some(program) = terraform::program("contract::terraform") else { return };
+    let states = terraform::States::start().await;
+    let driver = terraform::AtStates { driver: terraform::driver(program), states: states.clone() };
+    let (lost, counted) = (states.clone(), states);
+    let contract = Contract {
+        driver: &driver,
+        sample: terraform::sample(),
+        // Where the state is has nothing to do with the backend: `terraform` tries that by itself.
+        unreachable: None,
+        lose: Some(hand(move |r: Request| lost.lose(&r.key))),
+        count: Some(hand(move |r: Request| counted.resources(&r.key) / 2)),
+        rounds: rounds(4),
+    };
+    check(contract, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gitops() {
+    let fleet = gitops::Fleet::new();
+    let driver = fleet.driver();
+    let mut sample = fleet.sample();
+    sample.backend.secret = Some(Secret::new("loggia:very-secret-token"));
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"repository": "http://127.0.0.1:1/fleet.git"}));
+    let (lost, counted) = (fleet.repository(), fleet.repository());
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&driver, unreachable)),
+        lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
+        count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
+        rounds: rounds(10),
     };
     check(contract, 0).await;
 }

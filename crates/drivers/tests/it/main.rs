@@ -7,10 +7,12 @@ mod command;
 mod contract;
 mod corpus;
 mod git;
+mod gitops;
 mod http;
 mod postgres;
 mod service;
 mod source;
+mod terraform;
 mod web;
 mod workload;
 

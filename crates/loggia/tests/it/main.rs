@@ -16,4 +16,5 @@ mod platform;
 mod replicas;
 mod story;
 mod support;
+mod terraform;
 mod traces;

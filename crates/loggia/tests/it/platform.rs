@@ -34,6 +34,7 @@ spec:
   backends:
     git: {driver: git}
     replay: {driver: replay}
+    terraform: {driver: terraform}
     process: {driver: process, config: {ports: PORTS}}
     command: {driver: command, config: {program: bucket}}
 ";
@@ -63,6 +64,16 @@ fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
     text
 }
 
+/// A module that needs nothing from elsewhere.
+const DISK: &str = "variable \"label\" { type = string }
+resource \"terraform_data\" \"disk\" { input = var.label }
+output \"place\" { value = \"disk of ${var.label}\" }
+output \"key\" {
+  value     = \"very-secret-${terraform_data.disk.id}\"
+  sensitive = true
+}
+";
+
 /// Writes the platform as a Git repository.
 pub fn repository(folder: &Path) -> PathBuf {
     let root = folder.join("platform");
@@ -74,6 +85,9 @@ pub fn repository(folder: &Path) -> PathBuf {
     let live = "{driver: process, template: live, command: [python3, live.py], health: /}";
     write(&root, "live.yaml", &offering("live", &["1.0.0"], live));
     write(&root, "live/live.py", LIVE);
+    let disk = "{driver: terraform, template: disk, variables: {label: \"{{ team }}-{{ name }}\"}, keeps_data: false}";
+    write(&root, "disk.yaml", &offering("disk", &["1.0.0"], disk));
+    write(&root, "disk/main.tf", DISK);
     write(&root, "path.yaml", &offering("path", &["1.0.0"], "{driver: git, template: template}"));
     write(&root, "template/README.md", "# {{ name }} of {{ team }}\n");
     git(&root, &["init", "-q"]);
