@@ -235,7 +235,7 @@ fn chunk(text: &str, index: usize) -> Option<(usize, usize)> {
 }
 
 /// Name and address for the commit.
-fn author(app: &App, caller: &Caller) -> (String, String) {
+pub(crate) fn author(app: &App, caller: &Caller) -> (String, String) {
     let graph = app.graph();
     let document = caller.user().and_then(|user| graph.get(user)).map(|record| record.parse());
     let name = document.as_ref().map_or_else(|| caller.name(), |document| document.title().to_owned());

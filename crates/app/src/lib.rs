@@ -14,6 +14,7 @@ pub mod caller;
 mod caller_cache;
 pub mod carried;
 pub mod catalog;
+pub mod change_request;
 pub mod changes;
 pub mod check;
 pub mod clock;

@@ -218,6 +218,7 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Observe => "Observe",
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
+        Verb::Propose => "Propose",
     }
 }
 
@@ -238,6 +239,7 @@ impl Command for Operate {
             Verb::Observe => "instance.look",
             Verb::Destroy => "instance.destroy",
             Verb::Import => "instance.import",
+            Verb::Propose => "instance.propose",
         }
     }
 

@@ -114,6 +114,15 @@ impl Api {
         self.json(self.request(Method::GET, &with_query(path, query))).await
     }
 
+    /// Reads a path whose answer is text.
+    ///
+    /// # Errors
+    /// As [`Api::send`].
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
+        answer.text().await.map_err(|error| self.unreachable(&error))
+    }
+
     /// Sends a body to a path.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod clock;
 mod configuration;
 mod demo;
 mod export;
+mod golden_path;
 mod kill;
 mod operate;
 mod platform;

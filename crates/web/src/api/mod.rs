@@ -4,6 +4,7 @@
 mod address;
 mod adopt;
 mod call;
+mod change_requests;
 mod cloudevents;
 mod dispatch;
 mod endings;

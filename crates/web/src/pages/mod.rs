@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod brand;
+pub mod change_request;
 pub mod changes;
 mod clone;
 pub mod design;
@@ -42,6 +43,7 @@ use axum::middleware::from_fn_with_state;
 pub fn routes(state: &WebState) -> Router<WebState> {
     Router::new()
         .merge(brand::routes())
+        .merge(change_request::routes())
         .merge(design::routes())
         .merge(docs::routes())
         .merge(edit::routes())

@@ -65,6 +65,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
         "cancelEnding" => json!({"reason": " "}),
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
+        "mergeChange" => json!({"commit": "0", "base": "0"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),
