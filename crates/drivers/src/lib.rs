@@ -9,6 +9,7 @@ mod gates;
 pub mod git;
 pub mod gitops;
 pub mod http;
+pub mod kubernetes;
 pub mod own;
 mod pattern;
 pub mod postgres;

@@ -4,6 +4,7 @@ use crate::command::{CommandDriver, CommandOptions};
 use crate::git::GitDriver;
 use crate::gitops::GitOpsDriver;
 use crate::http::GuardedClient;
+use crate::kubernetes::KubernetesDriver;
 use crate::postgres::{PostgresDriver, PostgresOptions};
 use crate::replay::ReplayDriver;
 use crate::service::HttpDriver;
@@ -26,7 +27,7 @@ pub struct DriverOptions {
     pub command: CommandOptions,
     /// The program of the driver `terraform`.
     pub terraform: Option<PathBuf>,
-    /// Asks services of others; without it the driver `http` is not there.
+    /// Asks services and clusters of others; without it the drivers `http` and `kubernetes` are not there.
     pub client: Option<GuardedClient>,
     /// Whether the programs of the driver `process` end with the server.
     pub end_with_server: bool,
@@ -72,8 +73,15 @@ impl Drivers {
             Arc::new(ReplayDriver::new(replay)),
             Arc::new(TerraformDriver::new(terraform)),
         ];
-        let http = options.client.map(|client| Arc::new(HttpDriver::new(client)) as Arc<dyn Driver>);
-        let drivers = all.into_iter().chain(http).map(|driver| (driver.name().to_owned(), driver)).collect();
+        let asking = options.client.map(|client| {
+            let kubernetes: Arc<dyn Driver> = Arc::new(KubernetesDriver::new(client.options().clone()));
+            [kubernetes, Arc::new(HttpDriver::new(client))]
+        });
+        let drivers = all
+            .into_iter()
+            .chain(asking.into_iter().flatten())
+            .map(|driver| (driver.name().to_owned(), driver))
+            .collect();
         Ok(Drivers { drivers, repositories })
     }
 

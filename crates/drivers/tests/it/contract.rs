@@ -1,7 +1,7 @@
 //! The contract test over every driver.
 
 use crate::workload::{self, Yard};
-use crate::{gitops, object, postgres, project, request, service, terraform};
+use crate::{gitops, kubernetes, object, postgres, project, request, service, terraform};
 use loggia_app::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Contract, Hand};
@@ -213,6 +213,28 @@ async fn gitops() {
         unreachable: Some((&driver, unreachable)),
         lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
         count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
+        rounds: rounds(10),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubernetes() {
+    let cluster = kubernetes::Cluster::start().await;
+    let driver = cluster.driver();
+    let mut sample = cluster.sample();
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"server": "http://127.0.0.1:1"}));
+    let (lost, counted) = (cluster.clone(), cluster);
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&driver, unreachable)),
+        lose: Some(hand(move |r: Request| lost.lose(&r.key))),
+        count: Some(hand(move |r: Request| {
+            counted.objects(&r.key).iter().filter(|p| p.contains("/deployments/")).count()
+        })),
         rounds: rounds(10),
     };
     check(contract, 0).await;

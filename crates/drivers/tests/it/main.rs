@@ -10,6 +10,7 @@ mod corpus;
 mod git;
 mod gitops;
 mod http;
+mod kubernetes;
 mod postgres;
 mod service;
 mod source;
