@@ -291,6 +291,12 @@ pub trait Driver: Send + Sync {
     /// nothing was touched.
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure>;
 
+    /// The keys of everything at a backend that carries a mark of this driver, also of what no instance knows; none when
+    /// it cannot tell.
+    async fn marked(&self, _backend: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        Ok(None)
+    }
+
     /// The server ends in order: what must not go on without it is ended here.
     async fn close(&self) {}
 }

@@ -98,6 +98,18 @@ pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str
     with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await
 }
 
+/// A backend of an environment by its name, with its secret.
+pub(crate) async fn named_backend(
+    app: &App,
+    spec: &EnvironmentSpec,
+    environment: &str,
+    name: &str,
+) -> Result<Backend> {
+    let backend = spec.backends.get(name);
+    let backend = backend.ok_or_else(|| Error::NotFound(format!("{environment} has no backend {name}.")))?;
+    with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await
+}
+
 async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backend> {
     let backend = wish.backend;
     let secret_ref = backend.secret_ref.clone().unwrap_or_default();

@@ -261,6 +261,12 @@ impl Driver for GitOpsDriver {
         Ok(redactor.observation(work.await.map_err(|failure: Failure| redactor.failure(&failure))?))
     }
 
+    async fn marked(&self, backend: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        let source = self.source(backend)?;
+        let _alone = self.gates.enter(&gate(backend)).await;
+        place::keys(&source).await.map(Some)
+    }
+
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
         let redactor = Redactor::of(request);
         let work = async {

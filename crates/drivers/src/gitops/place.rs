@@ -138,6 +138,18 @@ pub(super) async fn look(source: &Source, request: &Request) -> Result<Found, Fa
     Ok(Found { head, files, key: text("key"), version: text("version").unwrap_or_default(), told })
 }
 
+/// The keys of all folders of the repository that carry one.
+pub(super) async fn keys(source: &Source) -> Result<Vec<String>, Failure> {
+    let broken = |error: SourceError| away(&error);
+    let head = source.fetch().await.map_err(broken)?;
+    let end = format!("/{MARK}");
+    let all = source.tree(&head).await.map_err(broken)?;
+    let marks: Vec<Entry> = all.into_iter().filter(|entry| entry.path.ends_with(&end)).collect();
+    let texts = source.read(&marks).await.map_err(broken)?;
+    let key = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).ok()?["key"].as_str().map(str::to_owned);
+    Ok(texts.into_iter().flatten().filter_map(key).collect())
+}
+
 /// The files that are wanted, by path in the repository, without the mark.
 pub(super) fn wanted(request: &Request) -> Result<Vec<NewFile>, Failure> {
     if !request.secret_inputs.is_empty() {

@@ -260,6 +260,9 @@ fn estate() -> Vec<Route> {
             .takes(below)
             .takes([text("offering", "Which offering.")])
             .gives::<who_runs::WhoRuns>(200, "Who runs it."),
+        get("/api/v1/leaks", "listLeaks", Action::Sync, by!(who_runs::leaks))
+            .does("Lists what is left behind: things at backends that carry our mark and belong to no instance.")
+            .gives::<who_runs::Leaks>(200, "What is left behind."),
         get("/api/v1/unmatched", "listUnmatched", Action::Sync, by!(who_runs::unmatched))
             .does("Lists what was reported and belongs to nothing that is offered, with why.")
             .gives::<who_runs::Unmatched>(200, "What belongs to nothing."),

@@ -2,6 +2,7 @@
 
 use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
+use super::condition::{ConditionLine, asks, condition};
 use super::visit::Visit;
 use super::words::{self, When};
 use super::{change_request, entity, offer, operation, team};
@@ -14,7 +15,7 @@ use loggia_app::history::Past;
 use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
 use loggia_app::writing::subject_of;
-use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
+use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State};
@@ -67,6 +68,7 @@ pub struct InstancePage {
 struct May {
     destroy: bool,
     retry: bool,
+    repair: bool,
     look: bool,
     enrol: bool,
     withdraw: bool,
@@ -74,13 +76,6 @@ struct May {
     orphan: bool,
     upgrade: bool,
     go_back: bool,
-}
-
-/// A statement about it.
-struct ConditionLine {
-    state: &'static str,
-    word: String,
-    text: String,
 }
 
 /// Something that one needs to reach it.
@@ -303,6 +298,7 @@ fn may(
     May {
         destroy: managed && phase != Phase::Deleting,
         retry: managed && !busy && phase == Phase::Failed,
+        repair: managed && !busy && phase == Phase::Ready && asks(visit, spec, status),
         look: managed && !busy,
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
@@ -311,21 +307,6 @@ fn may(
         upgrade: managed && !busy && status.change.is_none(),
         go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
     }
-}
-
-fn condition(condition: &Condition) -> ConditionLine {
-    // Most statements say that something is as it should be; these say the opposite.
-    let warning =
-        matches!(condition.kind.as_str(), "SourceGone" | "UpgradeFailed" | "Drifted" | "Unused" | "Deprecated");
-    let state = match (condition.status, warning) {
-        (Verdict::Unknown, _) => "unknown",
-        (Verdict::True, false) | (Verdict::False, true) => "ok",
-        (Verdict::True, true) => "warn",
-        (Verdict::False, false) => "bad",
-    };
-    let name = words::spaced(&condition.kind);
-    let word = if condition.status == Verdict::False { format!("not {name}") } else { name };
-    ConditionLine { state, word, text: condition.message.clone() }
 }
 
 fn outputs(
