@@ -292,5 +292,5 @@ pub trait Driver: Send + Sync {
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure>;
 
     /// The server ends in order: what must not go on without it is ended here.
-    async fn close(&self) {}
+    async fn end(&self) {}
 }

@@ -264,7 +264,7 @@ impl Driver for ProcessDriver {
         }
     }
 
-    async fn close(&self) {
+    async fn end(&self) {
         if self.end_with_server {
             self.house.closed.store(true, Ordering::Release);
             super::end_all(&self.house.root);
