@@ -1,12 +1,12 @@
 //! The application: what every door calls.
 
-use crate::leaks::Leak;
-use crate::look;
 use crate::caller::{Caller, Door};
 use crate::caller_cache::CallerCache;
 use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::error::{Error, Result};
+use crate::leaks::Leak;
+use crate::look;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;

@@ -298,5 +298,5 @@ pub trait Driver: Send + Sync {
     }
 
     /// The server ends in order: what must not go on without it is ended here.
-    async fn close(&self) {}
+    async fn end(&self) {}
 }

@@ -101,7 +101,8 @@ impl Looker {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             for (lane, due) in self.next() {
-                let one = Looks { app: Arc::clone(&self.app), silent: Arc::clone(&self.silent), driver: lane.2.clone() };
+                let one =
+                    Looks { app: Arc::clone(&self.app), silent: Arc::clone(&self.silent), driver: lane.2.clone() };
                 if let Some(driver) = self.drivers.get(&lane.2).cloned() {
                     self.lanes.insert(lane, tokio::spawn(one.all(driver, due)));
                 }

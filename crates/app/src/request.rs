@@ -99,12 +99,7 @@ pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str
 }
 
 /// A backend of an environment by its name, with its secret.
-pub(crate) async fn named_backend(
-    app: &App,
-    spec: &EnvironmentSpec,
-    environment: &str,
-    name: &str,
-) -> Result<Backend> {
+pub(crate) async fn named_backend(app: &App, spec: &EnvironmentSpec, environment: &str, name: &str) -> Result<Backend> {
     let backend = spec.backends.get(name);
     let backend = backend.ok_or_else(|| Error::NotFound(format!("{environment} has no backend {name}.")))?;
     with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await

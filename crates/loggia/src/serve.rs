@@ -198,7 +198,7 @@ impl Server {
             tracing::warn!("operations were left to be taken up again at the next start");
         }
         for driver in self.drivers.values() {
-            driver.close().await;
+            driver.end().await;
         }
         self.store.close().await;
         drop(self.alone);

@@ -79,7 +79,7 @@ impl Api {
     /// Whether it answers, and lets this server in.
     pub(super) async fn probe(&self) -> Result<(), Failure> {
         let answer = self.ask(Method::GET, "/api/v1", None).await?;
-        read(answer, "the cluster").map(drop)
+        read(&answer, "the cluster").map(drop)
     }
 
     /// Where objects of a kind are, as the cluster says; none when it does not know the kind.
@@ -95,7 +95,7 @@ impl Api {
         }
         let base =
             if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") };
-        let Some(list) = found(self.ask(Method::GET, &base, None).await?, api_version)? else { return Ok(None) };
+        let Some(list) = found(&self.ask(Method::GET, &base, None).await?, api_version)? else { return Ok(None) };
         let all = list["resources"].as_array().into_iter().flatten();
         // Parts of objects, such as deployments/scale, have the kind of something else.
         let own = |one: &&Value| one["kind"] == kind && !one["name"].as_str().unwrap_or("/").contains('/');
@@ -117,7 +117,7 @@ impl Api {
     /// An object; none when it, or its kind, is not there.
     pub(super) async fn get(&self, name: &Name) -> Result<Option<Value>, Failure> {
         let Some(path) = self.path(name).await? else { return Ok(None) };
-        found(self.ask(Method::GET, &path, None).await?, &name.to_string())
+        found(&self.ask(Method::GET, &path, None).await?, &name.to_string())
     }
 
     /// Applies an object on the server's side; a trial changes nothing. Gives what it is then.
@@ -129,7 +129,7 @@ impl Api {
         let trial = if trial { "&dryRun=All" } else { "" };
         let path = format!("{path}?fieldManager={MANAGER}&force=true{trial}");
         let answer = self.ask(Method::PATCH, &path, Some(("application/apply-patch+yaml", object))).await?;
-        read(answer, &name.to_string())
+        read(&answer, &name.to_string())
     }
 
     /// The objects of a kind with a label; none of a kind that the cluster does not know.
@@ -137,7 +137,7 @@ impl Api {
         let Some(route) = self.route(&name.api_version, &name.kind).await? else { return Ok(Vec::new()) };
         let (label, value) = label;
         let path = format!("{}?labelSelector={label}%3D{value}&limit={LIST}", all(&route, &name.namespace));
-        let list = read(self.ask(Method::GET, &path, None).await?, &name.kind)?;
+        let list = read(&self.ask(Method::GET, &path, None).await?, &name.kind)?;
         if list["metadata"]["continue"].as_str().is_some_and(|more| !more.is_empty()) {
             return Err(Failure::ours(
                 format!("There are more than {LIST} {} of one instance.", name.kind),
@@ -151,7 +151,7 @@ impl Api {
     pub(super) async fn delete(&self, name: &Name) -> Result<(), Failure> {
         let Some(path) = self.path(name).await? else { return Ok(()) };
         let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
-        found(self.ask(Method::DELETE, &path, Some(("application/json", &options))).await?, &name.to_string()).map(drop)
+        found(&self.ask(Method::DELETE, &path, Some(("application/json", &options))).await?, &name.to_string()).map(drop)
     }
 }
 
@@ -162,11 +162,11 @@ fn all(route: &Route, namespace: &str) -> String {
     }
 }
 
-fn found(answer: Fetched, what: &str) -> Result<Option<Value>, Failure> {
+fn found(answer: &Fetched, what: &str) -> Result<Option<Value>, Failure> {
     if answer.status == 404 { Ok(None) } else { read(answer, what).map(Some) }
 }
 
-fn read(answer: Fetched, what: &str) -> Result<Value, Failure> {
+fn read(answer: &Fetched, what: &str) -> Result<Value, Failure> {
     let body: Value = serde_json::from_slice(&answer.bytes).unwrap_or_default();
     let said = body["message"].as_str().unwrap_or("no reason given");
     match answer.status {

@@ -40,7 +40,7 @@ async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    answer(&state, &uid, lock.id.as_deref(), (&method, &headers, &body)).await.unwrap_or_else(|error| refuse(error))
+    answer(&state, &uid, lock.id.as_deref(), (&method, &headers, &body)).await.unwrap_or_else(refuse)
 }
 
 async fn answer(
