@@ -151,7 +151,8 @@ impl Api {
     pub(super) async fn delete(&self, name: &Name) -> Result<(), Failure> {
         let Some(path) = self.path(name).await? else { return Ok(()) };
         let options = json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
-        found(&self.ask(Method::DELETE, &path, Some(("application/json", &options))).await?, &name.to_string()).map(drop)
+        found(&self.ask(Method::DELETE, &path, Some(("application/json", &options))).await?, &name.to_string())
+            .map(drop)
     }
 }
 

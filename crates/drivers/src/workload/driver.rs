@@ -264,16 +264,12 @@ impl Driver for ProcessDriver {
         }
     }
 
-<<<<<<< HEAD
     async fn marked(&self, _: &Backend) -> Result<Option<Vec<String>>, Failure> {
         let all = std::fs::read_dir(&self.house.root).map_err(|error| unusable(&error))?.flatten();
         Ok(Some(all.filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect()))
     }
 
-    async fn close(&self) {
-=======
     async fn end(&self) {
->>>>>>> s4-c
         if self.end_with_server {
             self.house.closed.store(true, Ordering::Release);
             super::end_all(&self.house.root);
