@@ -18,4 +18,5 @@ mod replicas;
 mod story;
 mod support;
 mod terraform;
+mod told;
 mod traces;
