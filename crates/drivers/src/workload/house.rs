@@ -1,9 +1,10 @@
 //! What the driver and the keeper share: bringing a program up, and changing it for another one.
 
+use super::code;
+use super::health::{self, Unwell};
 use super::place::{Place, RUNNING, Role, Running};
 use super::run::{self, Start};
 use super::wanted::Wanted;
-use super::{code, health};
 use crate::gates::Gates;
 use crate::sandbox::Sandbox;
 use loggia_app::driver::{Failure, Secret, Whose};
@@ -139,7 +140,7 @@ impl House {
         self.start_as(Role::Trial, port, place, wanted, code).await?;
         let well = self.is_well(place, Role::Trial, wanted, port).await;
         self.end(place, Role::Trial).await?;
-        if well { Ok(()) } else { Err(self.unwell(place, Role::Trial, wanted)) }
+        well.map_err(|why| unwell(why, place, Role::Trial, wanted))
     }
 
     /// Ends what serves, and starts another state on the same port.
@@ -148,28 +149,14 @@ impl House {
         place.write(RUNNING, running).map_err(|error| unusable(&error))?;
         self.start(place, wanted, running).await?;
         code::keep_only(place, &running.code);
-        match self.is_well(place, Role::Serving, wanted, running.port).await {
-            true => Ok(()),
-            false => Err(self.unwell(place, Role::Serving, wanted)),
-        }
+        let well = self.is_well(place, Role::Serving, wanted, running.port).await;
+        well.map_err(|why| unwell(why, place, Role::Serving, wanted))
     }
 
-    async fn is_well(&self, place: &Place, role: Role, wanted: &Wanted, port: u16) -> bool {
+    async fn is_well(&self, place: &Place, role: Role, wanted: &Wanted, port: u16) -> Result<(), Unwell> {
         // One that has let its lock go has ended.
         let ended = || !place.is_held(role).unwrap_or(true);
         health::becomes_well(port, &wanted.health, wanted.patience(), ended).await
-    }
-
-    fn unwell(&self, place: &Place, role: Role, wanted: &Wanted) -> Failure {
-        let what = if wanted.health.is_empty() { "on its port".to_owned() } else { format!("at {}", wanted.health) };
-        let said = place.last_lines(role, 5).join(" | ");
-        let said = if said.is_empty() { "It wrote nothing.".to_owned() } else { format!("It wrote last: {said}") };
-        Failure {
-            retry: false,
-            whose: Whose::Yours,
-            message: format!("It did not answer {what} within {} seconds. {said}", wanted.start),
-            mend: "Correct the program; it must listen on the port in the variable PORT.".to_owned(),
-        }
     }
 
     pub(super) async fn end(&self, place: &Place, role: Role) -> Result<(), Failure> {
@@ -184,4 +171,16 @@ pub(super) fn unusable(error: &std::io::Error) -> Failure {
         format!("The folder of running programs cannot be used: {error}."),
         "Check the disk of the server.",
     )
+}
+
+fn unwell(why: Unwell, place: &Place, role: Role, wanted: &Wanted) -> Failure {
+    let at = if wanted.health.is_empty() { "on its port".to_owned() } else { format!("at {}", wanted.health) };
+    let said = place.last_lines(role, 5).join(" | ");
+    let said = if said.is_empty() { "It wrote nothing.".to_owned() } else { format!("It wrote last: {said}") };
+    let message = match why {
+        Unwell::Ended => format!("It ended before it answered {at}. {said}"),
+        Unwell::Silent => format!("It did not answer {at} within {} seconds. {said}", wanted.start),
+    };
+    let mend = "Correct the program; it must listen on the port in the variable PORT.".to_owned();
+    Failure { retry: false, whose: Whose::Yours, message, mend }
 }

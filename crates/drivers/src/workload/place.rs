@@ -107,7 +107,13 @@ impl Place {
     pub(super) fn hold(&self, role: Role) -> Result<Option<File>> {
         let file = OpenOptions::new().create(true).append(true).open(self.lines(role))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => {
+                // A trial tells of itself alone.
+                if role == Role::Trial {
+                    file.set_len(0)?;
+                }
+                Ok(Some(file))
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -35,6 +35,7 @@ spec:
     git: {driver: git}
     replay: {driver: replay}
     terraform: {driver: terraform}
+    fleet: {driver: gitops, config: {repository: FLEET}}
     process: {driver: process, config: {ports: PORTS}}
     command: {driver: command, config: {program: bucket}}
 ";
@@ -79,12 +80,18 @@ pub fn repository(folder: &Path) -> PathBuf {
     let root = folder.join("platform");
     // Ports of its own for each process of tests: several run on one machine.
     let first = 25_000 + std::process::id() % 200 * 100;
-    write(&root, "people.yaml", &PEOPLE.replace("PORTS", &format!("{first}-{}", first + 99)));
+    write(
+        &root,
+        "people.yaml",
+        &PEOPLE.replace("PORTS", &format!("{first}-{}", first + 99)).replace("FLEET", &fleet(folder)),
+    );
     write(&root, "cache.yaml", &offering("cache", &["1.0.0", "2.0.0"], "{driver: replay}"));
     write(&root, "bucket.yaml", &offering("bucket", &["1.0.0"], "{driver: command, program: bucket}"));
     let live = "{driver: process, template: live, command: [python3, live.py], health: /}";
     write(&root, "live.yaml", &offering("live", &["1.0.0"], live));
     write(&root, "live/live.py", LIVE);
+    write(&root, "flag.yaml", &offering("flag", &["1.0.0"], "{driver: gitops, template: flag, keeps_data: false}"));
+    write(&root, "flag/flag.yaml", "of: {{ team }}/{{ name }}\n");
     let disk = "{driver: terraform, template: disk, variables: {label: \"{{ team }}-{{ name }}\"}, keeps_data: false}";
     write(&root, "disk.yaml", &offering("disk", &["1.0.0"], disk));
     write(&root, "disk/main.tf", DISK);
@@ -93,6 +100,16 @@ pub fn repository(folder: &Path) -> PathBuf {
     git(&root, &["init", "-q"]);
     commit(&root, "First");
     root
+}
+
+/// The repository of an environment, with a first commit.
+fn fleet(folder: &Path) -> String {
+    let (work, bare) = (folder.join("fleet"), folder.join("fleet.git"));
+    write(&work, "README.md", "The fleet\n");
+    git(&work, &["init", "-q"]);
+    commit(&work, "Begin");
+    git(folder, &["clone", "-q", "--bare", "fleet", "fleet.git"]);
+    bare.display().to_string()
 }
 
 /// Commits everything that changed.
