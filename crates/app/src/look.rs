@@ -186,8 +186,8 @@ fn jittered(good_for: i64, uid: Uid) -> i64 {
 
 /// How many instances are no longer as they were made.
 pub(crate) fn count_drifted(graph: &Graph) -> i64 {
-    let told = |record: &&Arc<Record>| record.status.as_deref().is_some_and(|text| text.contains("\"Drifted\""));
-    let drifted = |record: &&Arc<Record>| record.typed_status().is_ok_and(|status| observation::has_drifted(&status));
+    let told = |record: &Arc<Record>| record.status.as_deref().is_some_and(|text| text.contains("\"Drifted\""));
+    let drifted = |record: &Arc<Record>| record.typed_status().is_ok_and(|status| observation::has_drifted(&status));
     let count = graph.of_kind(&Audience::All, "instance").filter(told).filter(drifted).count();
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -230,7 +230,7 @@ impl Looks {
 }
 
 /// Looks once; gives why there was no answer, if there was none.
-async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<Option<Failure>> {
+pub(crate) async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<Option<Failure>> {
     let operation = question(app, uid, name);
     let request = request::build(app, &operation, false, None, Some(driver)).await?.request;
     if let Err(failure) = request.backend.complete() {
