@@ -81,7 +81,7 @@ impl App {
         for (id, leak) in kept {
             found.entry(id.clone()).or_insert_with(|| leak.clone());
         }
-        let told = found.iter().filter(|(id, _)| before.contains_key(id)).map(|(_, leak)| leak.clone());
+        let told = found.iter().filter(|(id, _)| before.contains_key(*id)).map(|(_, leak)| leak.clone());
         self.leaks.store(Arc::new(told.collect()));
         found
     }

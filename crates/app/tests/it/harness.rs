@@ -198,17 +198,17 @@ pub struct InMemory {
     pub down: Mutex<bool>,
     /// The key of a resource that takes for ever to look at.
     pub slow: Mutex<String>,
-    /// Whether what is there is not as it was made; `apply` makes it right.
-    pub drifted: Mutex<bool>,
+    /// Whether what is there is not as it was made, when that is told at all; `apply` makes it right.
+    pub drifted: Mutex<Option<bool>>,
     /// Whether looks have no answer.
     pub silent: Mutex<bool>,
 }
 
 impl InMemory {
-    fn drift(&self) -> Condition {
-        let drifted = *self.drifted.lock().unwrap();
-        let status = if drifted { Verdict::True } else { Verdict::False };
-        Condition { kind: "Drifted".into(), status, reason: "Looked".into(), message: "It was compared".into() }
+    fn drift(&self) -> Option<Condition> {
+        let status = if (*self.drifted.lock().unwrap())? { Verdict::True } else { Verdict::False };
+        let (kind, reason, message) = ("Drifted".into(), "Looked".into(), "It was compared".into());
+        Some(Condition { kind, status, reason, message })
     }
 
     fn look(&self, request: &Request) -> Observation {
@@ -220,7 +220,7 @@ impl InMemory {
         Observation {
             presence: if there { Presence::Present } else { Presence::Absent },
             version: if there { request.version.clone() } else { String::new() },
-            conditions: if there { vec![self.drift()] } else { Vec::new() },
+            conditions: self.drift().filter(|_| there).into_iter().collect(),
             outputs,
             secret_outputs: Vec::new(),
             readings: if there { vec![reading(request)] } else { Vec::new() },
@@ -273,7 +273,9 @@ impl Driver for InMemory {
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
-        *self.drifted.lock().unwrap() = false;
+        let mut drifted = self.drifted.lock().unwrap();
+        *drifted = drifted.map(|_| false);
+        drop(drifted);
         for (name, secret) in &request.secret_inputs {
             log.line(&format!("{name} is {}", secret.reveal()));
         }
