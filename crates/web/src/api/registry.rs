@@ -3,7 +3,7 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, change_requests, endings, events, forms, instances, logins, me, observe, openapi, operations, orders,
+    adopt, change_requests, endings, events, forms, instances, leaks, logins, me, observe, openapi, operations, orders,
     records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
@@ -31,6 +31,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instances::routes(),
         upgrades::routes(),
         change_requests::routes(),
+        leaks::routes(),
     ];
     groups.into_iter().flatten().collect()
 });
@@ -265,9 +266,6 @@ fn estate() -> Vec<Route> {
             .takes(below)
             .takes([text("offering", "Which offering.")])
             .gives::<who_runs::WhoRuns>(200, "Who runs it."),
-        get("/api/v1/leaks", "listLeaks", Action::Sync, by!(who_runs::leaks))
-            .does("Lists what is left behind: things at backends that carry our mark and belong to no instance.")
-            .gives::<who_runs::Leaks>(200, "What is left behind."),
         get("/api/v1/unmatched", "listUnmatched", Action::Sync, by!(who_runs::unmatched))
             .does("Lists what was reported and belongs to nothing that is offered, with why.")
             .gives::<who_runs::Unmatched>(200, "What belongs to nothing."),

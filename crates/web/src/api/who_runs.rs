@@ -2,7 +2,6 @@
 
 use super::call::{Call, json};
 use super::route::Handled;
-use loggia_app::leaks::Leak;
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::Micros;
 use loggia_model::instance::Step;
@@ -17,18 +16,6 @@ pub struct WhoRuns {
     pub items: Vec<WhoRunsRow>,
     /// How many there are.
     pub total: usize,
-}
-
-/// What is left behind.
-#[derive(Serialize, JsonSchema)]
-pub struct Leaks {
-    /// In order of driver and key.
-    pub items: Vec<Leak>,
-}
-
-/// Lists what is left behind.
-pub async fn leaks(call: Call) -> Handled {
-    json(&Leaks { items: call.app().leaks(&call.caller)? })
 }
 
 /// What belongs to nothing that is offered.
