@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod driver;
 mod exit;
+mod folder;
 mod logs;
 mod printed;
 mod public;
