@@ -11,12 +11,16 @@ use async_trait::async_trait;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How often a commit is made anew when somebody else was faster.
 const RACES: usize = 10;
+/// A repository that has just answered is not asked again whether it does.
+const FRESH: Duration = Duration::from_secs(25);
 /// The pause between two looks while somebody else makes it so.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -25,6 +29,8 @@ pub struct GitOpsDriver {
     cache: PathBuf,
     repositories: PathBuf,
     gates: Gates,
+    /// When each repository answered last.
+    answered: Mutex<HashMap<String, Instant>>,
 }
 
 /// What to send when a look says what stands there: files and a message, or nothing.
@@ -33,7 +39,8 @@ type Decide<'a> = dyn Fn(&Found) -> Result<Option<(Vec<NewFile>, String)>, Failu
 impl GitOpsDriver {
     /// A driver with a folder for copies of repositories, and the folder of this server's own repositories.
     pub fn new(cache: impl Into<PathBuf>, repositories: impl Into<PathBuf>) -> GitOpsDriver {
-        GitOpsDriver { cache: cache.into(), repositories: repositories.into(), gates: Gates::default() }
+        let (cache, repositories) = (cache.into(), repositories.into());
+        GitOpsDriver { cache, repositories, gates: Gates::default(), answered: Mutex::default() }
     }
 
     fn source(&self, backend: &Backend) -> Result<Source, Failure> {
@@ -216,9 +223,13 @@ impl Driver for GitOpsDriver {
     }
 
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
-        let source = self.source(backend)?;
-        let _alone = self.gates.enter(&gate(backend)).await;
-        let fetched = source.fetch().await.map(drop);
+        let (source, name) = (self.source(backend)?, gate(backend));
+        let answered = || self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered().get(&name).is_some_and(|at| at.elapsed() < FRESH) {
+            return Ok(());
+        }
+        let _alone = self.gates.enter(&name).await;
+        let fetched = source.fetch().await.map(|_| drop(answered().insert(name, Instant::now())));
         let mut redactor = Redactor::default();
         backend.secret.iter().for_each(|secret| redactor.learn(secret));
         fetched.map_err(|error| redactor.failure(&away(&error)))
