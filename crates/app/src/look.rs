@@ -209,7 +209,10 @@ impl Looks {
     async fn one(&self, driver: &dyn Driver, uid: Uid) {
         let looked = tokio::time::timeout(PATIENCE, look(&self.app, driver, uid, &self.driver)).await;
         let failure = match looked {
-            Ok(Ok(None)) => return drop(self.silences().remove(&uid)),
+            Ok(Ok(None)) => {
+                self.silences().remove(&uid);
+                return;
+            }
             Ok(Ok(Some(failure))) => failure,
             Ok(Err(error)) => return tracing::debug!(%uid, %error, "a look failed"),
             Err(_) => Failure::backend("It did not answer in time.", "It is looked at again by itself."),

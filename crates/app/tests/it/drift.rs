@@ -117,12 +117,12 @@ fn what_is_left_behind_is_told_when_it_was_seen_twice() {
         let first = world.app.sweep_leaks(&all, &Default::default()).await;
         assert_eq!(told(), Vec::<String>::new(), "it may be on its way");
         let second = world.app.sweep_leaks(&all, &first).await;
-        assert_eq!(told(), [left.clone()]);
+        assert_eq!(told(), [left.as_str()]);
         assert_eq!(world.app.figures().await.unwrap().leaks, 1);
         // No answer is not absence.
         *driver.silent.lock().unwrap() = true;
         let third = world.app.sweep_leaks(&all, &second).await;
-        assert_eq!(told(), [left.clone()]);
+        assert_eq!(told(), [left.as_str()]);
         *driver.silent.lock().unwrap() = false;
         driver.resources.lock().unwrap().remove(&left);
         world.app.sweep_leaks(&all, &third).await;

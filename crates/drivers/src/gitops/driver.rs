@@ -229,7 +229,9 @@ impl Driver for GitOpsDriver {
             return Ok(());
         }
         let _alone = self.gates.enter(&name).await;
-        let fetched = source.fetch().await.map(|_| drop(answered().insert(name, Instant::now())));
+        let fetched = source.fetch().await.map(|_| {
+            answered().insert(name, Instant::now());
+        });
         let mut redactor = Redactor::default();
         backend.secret.iter().for_each(|secret| redactor.learn(secret));
         fetched.map_err(|error| redactor.failure(&away(&error)))
