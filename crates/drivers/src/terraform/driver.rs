@@ -101,7 +101,8 @@ impl TerraformDriver {
 }
 
 fn seen(request: &Request, shown: Shown) -> Observation {
-    let there = shown.resources > 0 || !shown.outputs.is_empty();
+    // Only resources count: outputs that rest on nothing are told before anything is made.
+    let there = shown.resources > 0;
     let drifted = there && !shown.changes.is_empty();
     let condition = |kind: &str, holds: bool, reason: &str, message: String| Condition {
         kind: kind.to_owned(),
@@ -121,7 +122,7 @@ fn seen(request: &Request, shown: Shown) -> Observation {
         presence: if there { Presence::Present } else { Presence::Absent },
         version: if there { request.version.clone() } else { String::new() },
         conditions,
-        outputs: shown.outputs,
+        outputs: if there { shown.outputs } else { Map::new() },
         secret_outputs: Vec::new(),
         readings: Vec::new(),
     }
