@@ -7,6 +7,7 @@ use loggia_drivers::workload::{ProcessDriver, ProcessOptions, end_all, running};
 use loggia_model::instance::Verdict;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -84,18 +85,31 @@ impl Drop for Yard {
     }
 }
 
+/// Ports of their own for each request: what dies here must not find its port with another test.
+fn ports() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = 46_000 + std::process::id() % 40 * 400 + NEXT.fetch_add(1, Ordering::Relaxed) % 100 * 4;
+    format!("{first}-{}", first + 3)
+}
+
+/// The same request with ports of its own.
+fn alone(mut request: Request) -> Request {
+    request.backend.config.insert("ports".to_owned(), ports().into());
+    request
+}
+
 /// A request for the service from the files of its release.
 pub fn sample() -> Request {
     let recipe =
         json!({"driver": "process", "template": "files", "command": ["python3", "service.py"], "health": "/healthz"});
-    Request { files: vec![file("files/service.py", &service("one", "200"))], ..request("quotes", recipe) }
+    alone(Request { files: vec![file("files/service.py", &service("one", "200"))], ..request("quotes", recipe) })
 }
 
 /// A request for the service from its repository.
 fn from_repository() -> Request {
     let recipe = json!({"driver": "process", "command": ["python3", "service.py"], "health": "/healthz", "start": 5,
         "repository": "{{ inputs.repository }}"});
-    Request { inputs: object(json!({"repository": "quotes"})), ..request("quotes", recipe) }
+    alone(Request { inputs: object(json!({"repository": "quotes"})), ..request("quotes", recipe) })
 }
 
 async fn get(seen: &Observation, path: &str) -> String {
