@@ -5,6 +5,8 @@ use crate::caller_cache::CallerCache;
 use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::error::{Error, Result};
+use crate::leaks::Leak;
+use crate::look;
 use crate::policy::{Action, Policy, Subject, require};
 use crate::secret::SecretBox;
 use crate::settings::Settings;
@@ -69,6 +71,8 @@ pub struct App {
     pub(crate) callers: CallerCache,
     /// How many transactions the writer of this server has committed.
     pub(crate) commits: AtomicU64,
+    /// What was found at backends and belongs to nothing.
+    pub(crate) leaks: ArcSwap<Vec<Leak>>,
     /// Operations that ended, by verb, driver and outcome.
     ended: Mutex<BTreeMap<(String, String, String), u64>>,
     /// When each instance was last seen; a projection of a table that is not worth revisions.
@@ -98,6 +102,10 @@ pub struct Figures {
     pub sources: BTreeMap<&'static str, i64>,
     /// Whether drivers can work, by environment and driver.
     pub drivers: BTreeMap<(String, String), bool>,
+    /// Instances that are no longer as they were made.
+    pub drifted: i64,
+    /// Things at backends that carry our mark and belong to no instance.
+    pub leaks: i64,
 }
 
 /// First and last time, by instance.
@@ -131,6 +139,7 @@ impl App {
             progress: broadcast::channel(1024).0,
             drivers: OnceLock::new(),
             probed: ArcSwap::default(),
+            leaks: ArcSwap::default(),
             callers: CallerCache::default(),
             commits: AtomicU64::new(0),
             ended: Mutex::default(),
@@ -272,7 +281,9 @@ impl App {
         let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.is_empty())).collect();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (records, position) = (graph.len(), graph.position());
-        Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers })
+        let (drifted, leaks) = (look::count_drifted(&graph), self.leaks.load().len());
+        let leaks = i64::try_from(leaks).unwrap_or(i64::MAX);
+        Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers, drifted, leaks })
     }
 
     /// A caller for a part of this server.

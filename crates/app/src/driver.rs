@@ -109,12 +109,24 @@ pub struct Request {
     pub secret_outputs: Vec<(String, Secret)>,
     /// Where to work.
     pub backend: Backend,
+    /// Where the state of what is made may be kept, on this server.
+    #[serde(skip)]
+    pub state: Option<StateAccess>,
     /// The address under which people reach this server, without a slash at the end.
     pub public_url: String,
     /// Who asked, as `user:default/amara`.
     pub requested_by: String,
     /// Whether the customer confirmed that data may be lost (destroy only).
     pub confirmed: bool,
+}
+
+/// How the state of one instance is reached, in the HTTP protocol of Terraform and OpenTofu.
+#[derive(Clone, Debug)]
+pub struct StateAccess {
+    /// The address, for every method.
+    pub url: String,
+    /// The password; the user name does not matter.
+    pub password: Secret,
 }
 
 /// One file of a recipe.
@@ -329,4 +341,13 @@ pub trait Driver: Send + Sync {
     /// Takes the resource away. Done without an error when it is already gone. A failure of [`Whose::Yours`] says that
     /// nothing was touched.
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure>;
+
+    /// The keys of everything at a backend that carries a mark of this driver, also of what no instance knows; none when
+    /// it cannot tell.
+    async fn marked(&self, _backend: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        Ok(None)
+    }
+
+    /// The server ends in order: what must not go on without it is ended here.
+    async fn end(&self) {}
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 const FAILED: &str = "Failed";
 const PRESENT: &str = "Present";
 const CONTRACT: &str = "ContractKept";
+const DRIFTED: &str = "Drifted";
 /// The reason of a look that failed; it says nothing about the thing itself.
 pub(crate) const LOOK_FAILED: &str = "ObserveFailed";
 
@@ -63,6 +64,20 @@ pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) {
         (_, before) => before,
     };
     take(status, seen);
+}
+
+/// Whether what runs is not as it was made, as its driver says.
+pub fn has_drifted(status: &InstanceStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.kind == DRIFTED && condition.status == Verdict::True)
+}
+
+/// Notes that nobody could look: what it is now is unknown, whatever it was.
+pub(crate) fn unanswered(status: &mut InstanceStatus, message: String) {
+    if status.phase == Phase::Ready {
+        status.phase = Phase::Unknown;
+    }
+    let (kind, reason) = ("Seen".to_owned(), LOOK_FAILED.to_owned());
+    set(&mut status.conditions, Condition { kind, status: Verdict::Unknown, reason, message });
 }
 
 /// Notes why it cannot be looked at.

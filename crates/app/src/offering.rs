@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
-use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::offering::{Drift, OfferingSpec};
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Problem, Publication, Record, Ref, RelationType, ReleaseStatus};
@@ -114,6 +114,12 @@ pub fn backend<'a>(environment: &'a EnvironmentSpec, driver: &str) -> Option<(&'
     let named = environment.backends.iter().find(|(name, _)| *name == driver);
     let found = named.or_else(|| environment.backends.iter().find(|(_, backend)| backend.driver == driver));
     found.map(|(name, backend)| (name.as_str(), backend))
+}
+
+/// What happens when something that runs of an offering is no longer as it was made.
+pub fn drift(graph: &Graph, offering: &str) -> Drift {
+    let offering = graph.get(&Ref::new("offering", "default", offering));
+    offering.and_then(|offering| offering.spec::<OfferingSpec>().ok()?.drift).unwrap_or_default()
 }
 
 /// Everything that is offered, in order of names.

@@ -73,6 +73,7 @@ pub(crate) async fn build(
         secret_inputs,
         outputs: status.outputs,
         secret_outputs,
+        state: Some(app.state_access(record.uid)),
         public_url: app.settings.public_url.clone(),
         requested_by: operation.requested_by.clone(),
         confirmed,
@@ -97,6 +98,13 @@ pub(crate) async fn backend(app: &App, spec: &EnvironmentSpec, environment: &str
     with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await
 }
 
+/// A backend of an environment by its name, with its secret.
+pub(crate) async fn named_backend(app: &App, spec: &EnvironmentSpec, environment: &str, name: &str) -> Result<Backend> {
+    let backend = spec.backends.get(name);
+    let backend = backend.ok_or_else(|| Error::NotFound(format!("{environment} has no backend {name}.")))?;
+    with_secret(app, name, &Borrower { environment, backend, recipe: None, plain: &[] }).await
+}
+
 async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backend> {
     let backend = wish.backend;
     let secret_ref = backend.secret_ref.clone().unwrap_or_default();
@@ -115,14 +123,15 @@ type Named = Vec<(String, Secret)>;
 
 /// The secret inputs and outputs of an instance.
 async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
-    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    let (mut inputs, mut outputs) = (Named::new(), Named::new());
     for row in app.store.secrets_of(uid).await? {
-        let secret = app.secrets.open(&row)?;
-        match row.field.split_once('.') {
-            Some(("input", name)) => inputs.push((name.to_owned(), secret)),
-            Some(("output", name)) => outputs.push((name.to_owned(), secret)),
-            _ => {}
-        }
+        // What else lies there, such as the state of a module, is not for everybody who drives.
+        let (list, name) = match row.field.split_once('.') {
+            Some(("input", name)) => (&mut inputs, name),
+            Some(("output", name)) => (&mut outputs, name),
+            _ => continue,
+        };
+        list.push((name.to_owned(), app.secrets.open(&row)?));
     }
     Ok((inputs, outputs))
 }

@@ -114,6 +114,7 @@ mod tests {
             driver: "postgres".into(),
             config: config.as_object().cloned().unwrap_or_default(),
             secret_ref: Some("s".into()),
+            looks_per_minute: None,
         }
     }
 

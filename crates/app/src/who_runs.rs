@@ -5,6 +5,7 @@ use crate::caller::Caller;
 use crate::ending;
 use crate::error::{Error, Result};
 use crate::estate::unknown_after_days;
+use crate::observation;
 use crate::offering;
 use crate::record::visible;
 use crate::request::base_name;
@@ -79,6 +80,9 @@ pub struct WhoRunsRow {
     pub step: Step,
     /// How it is known.
     pub known_by: String,
+    /// It is no longer as it was made.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub drifted: bool,
     /// Where it is in its life; `unknown` when it was not seen for longer than its environment allows.
     pub phase: Phase,
 }
@@ -149,6 +153,7 @@ impl App {
             instance: record.reference.clone(),
             name: base_name(&record.reference, &spec.environment),
             team_title: group.map_or_else(|| team.name().to_owned(), |g| g.title().to_owned()),
+            drifted: observation::has_drifted(&status),
             phase: self.phase(graph, &spec, &status, last),
             team,
             environment: spec.environment,

@@ -11,14 +11,20 @@ pub(crate) struct Gates(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>
 impl Gates {
     /// Waits until the key is free, and takes it.
     pub(crate) async fn enter(&self, key: &str) -> OwnedMutexGuard<()> {
-        let gate = {
-            let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Gates that nobody holds or waits for are forgotten, so that the map does not grow for ever.
-            if gates.len() > 256 {
-                gates.retain(|_, gate| Arc::strong_count(gate) > 1);
-            }
-            Arc::clone(gates.entry(key.to_owned()).or_default())
-        };
-        gate.lock_owned().await
+        self.gate(key).lock_owned().await
+    }
+
+    /// Takes the key when it is free.
+    pub(crate) fn try_enter(&self, key: &str) -> Option<OwnedMutexGuard<()>> {
+        self.gate(key).try_lock_owned().ok()
+    }
+
+    fn gate(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Gates that nobody holds or waits for are forgotten, so that the map does not grow for ever.
+        if gates.len() > 256 {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        Arc::clone(gates.entry(key.to_owned()).or_default())
     }
 }

@@ -2,9 +2,10 @@
 //! neighbours, and limited in time and size.
 
 use loggia_app::driver::Secret;
+pub use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
-use reqwest::{Client, Request, Response, Url};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use reqwest::{Certificate, Client, Request, Response, Url};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,23 @@ pub struct Get {
     pub accept: Option<String>,
 }
 
+/// A request that may change something there. Redirects are not followed.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// `GET`, `POST`, `PATCH`, `DELETE` or another.
+    pub method: Method,
+    /// The address, `http` or `https`.
+    pub url: String,
+    /// Header `Authorization`.
+    pub authorization: Option<Secret>,
+    /// Other headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// Longest time until the whole answer is there.
+    pub timeout: Duration,
+}
+
 /// An answer. It may be an error of the other side: look at the status.
 #[derive(Clone, Debug)]
 pub struct Fetched {
@@ -50,6 +68,8 @@ pub struct Fetched {
     pub etag: Option<String>,
     /// The content type.
     pub content_type: Option<String>,
+    /// Header `Retry-After`, when it is a number of seconds.
+    pub retry_after: Option<u64>,
     /// The address that answered.
     pub url: String,
     /// The content.
@@ -88,6 +108,14 @@ impl GuardedClient {
     /// # Errors
     /// When the machine has no usable roots of trust.
     pub fn new(options: GuardOptions) -> Result<GuardedClient, FetchError> {
+        GuardedClient::trusting(options, None)
+    }
+
+    /// A client that trusts only the authority of this certificate, in PEM, when one is given.
+    ///
+    /// # Errors
+    /// When it is no certificate, or, without one, the machine has no usable roots of trust.
+    pub fn trusting(options: GuardOptions, authority: Option<&str>) -> Result<GuardedClient, FetchError> {
         // Somebody else in this process may have chosen the same provider before: that is fine.
         drop(rustls::crypto::ring::default_provider().install_default());
         let options = Arc::new(options);
@@ -96,9 +124,13 @@ impl GuardedClient {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .user_agent(concat!("loggia/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Guard(Arc::clone(&options))))
-            .build();
-        let client = client.map_err(|error| FetchError::Unreachable("this server".to_owned(), error.to_string()))?;
+            .dns_resolver(Arc::new(Guard(Arc::clone(&options))));
+        let unusable = |error: reqwest::Error| FetchError::Unreachable("this server".to_owned(), error.to_string());
+        let client = match authority {
+            Some(pem) => client.tls_certs_only([Certificate::from_pem(pem.as_bytes()).map_err(unusable)?]),
+            None => client,
+        };
+        let client = client.build().map_err(unusable)?;
         Ok(GuardedClient { client, options })
     }
 
@@ -131,6 +163,36 @@ impl GuardedClient {
 
     fn late(&self, url: &str) -> FetchError {
         FetchError::Unreachable(shown(url), format!("no answer within {} seconds", self.options.timeout.as_secs()))
+    }
+
+    /// What the operator decided.
+    pub fn options(&self) -> &GuardOptions {
+        &self.options
+    }
+
+    /// Asks something that may change the other side.
+    ///
+    /// # Errors
+    /// When the address may not be asked, or the answer does not come in time or is too large.
+    pub async fn ask(&self, ask: &Ask) -> Result<Fetched, FetchError> {
+        let url = Url::parse(&ask.url).map_err(|_| FetchError::Refused(shown(&ask.url)))?;
+        self.check(&url)?;
+        let mut request = self.client.request(ask.method.clone(), url.clone()).body(ask.body.clone());
+        if let Some(authorization) = &ask.authorization {
+            // Revealed to sign in at the address that it belongs to.
+            request = request.header(AUTHORIZATION, authorization.reveal());
+        }
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        let asking = async {
+            let response = request.send().await.map_err(|error| unreachable(&url, error))?;
+            self.read(&url, response).await
+        };
+        tokio::time::timeout(ask.timeout, asking).await.unwrap_or_else(|_| {
+            let seconds = ask.timeout.as_secs();
+            Err(FetchError::Unreachable(shown(&ask.url), format!("no answer within {seconds} seconds")))
+        })
     }
 
     async fn follow(&self, get: &Get) -> Result<Fetched, FetchError> {
@@ -181,7 +243,8 @@ impl GuardedClient {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = self.content(url, response).await?;
         let (etag, content_type) = (header(&headers, &ETAG), header(&headers, &CONTENT_TYPE));
-        Ok(Fetched { status, etag, content_type, url: url.to_string(), bytes })
+        let retry_after = header(&headers, &RETRY_AFTER).and_then(|text| text.parse().ok());
+        Ok(Fetched { status, etag, content_type, retry_after, url: url.to_string(), bytes })
     }
 
     /// The content, up to the limit.

@@ -110,6 +110,12 @@ impl Driver for ReplayDriver {
         Ok(observation(self.read(&request.key)?.as_ref()))
     }
 
+    async fn marked(&self, _: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        let all = std::fs::read_dir(&self.folder).map_err(|error| unreachable(&error))?.flatten();
+        let key = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json").map(str::to_owned);
+        Ok(Some(all.filter_map(key).collect()))
+    }
+
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
         match std::fs::remove_file(self.file(&request.key)?) {
             Ok(()) => Ok(()),

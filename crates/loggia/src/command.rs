@@ -94,6 +94,8 @@ pub enum Command {
     Adopt(adopt::AdoptCommand),
     /// Reports readings of use
     Usage(estate::UsageArgs),
+    /// Lists what is left behind at backends and belongs to nothing
+    Leaks(access::ListArgs),
     /// Lists what was reported and belongs to nothing that is offered
     Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
@@ -195,6 +197,7 @@ fn client(command: Command) -> Result<()> {
         Command::Orphan(args) => ask(take_over::orphan(args)),
         Command::Adopt(command) => ask(adopt::adopt(command)),
         Command::Usage(args) => ask(estate::usage(args)),
+        Command::Leaks(args) => ask(estate::leaks(args)),
         Command::Unmatched(args) => ask(estate::unmatched(args)),
         Command::Sources(args) => ask(estate::sources(args)),
         Command::Search(args) => ask(records::search(args)),

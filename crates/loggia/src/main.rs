@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod client;
 mod command;
+mod credentials;
 mod demo;
 mod doctor;
 mod driver;

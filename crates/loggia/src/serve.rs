@@ -75,6 +75,7 @@ pub struct Server {
     /// Turns true when every source was read once.
     pub ready: watch::Receiver<bool>,
     workers: worker::Workers,
+    drivers: Arc<worker::Drivers>,
     stop: watch::Sender<bool>,
     listener: tokio::net::TcpListener,
     state: WebState,
@@ -149,7 +150,7 @@ impl Server {
         let (app, store, alone) = start(&settings, demo).await?;
         known(&store, &settings).await?;
         let (stop, stopping) = watch::channel(false);
-        let drivers = Arc::new(drivers(&settings)?);
+        let drivers = Arc::new(drivers(&settings, demo)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
         look::start(&app, &drivers, &stopping);
         due::start(&app, due::handlers(), &stopping);
@@ -192,7 +193,7 @@ impl Server {
             tracing::warn!("{warning}");
         }
         tracing::info!(listen = %listener.local_addr()?, "listening");
-        Ok(Server { app, store, ready, workers, stop, listener, state, alone })
+        Ok(Server { app, store, ready, workers, drivers, stop, listener, state, alone })
     }
 
     /// Runs until a signal ends it; then open requests and operations finish.
@@ -213,6 +214,9 @@ impl Server {
         }
         if tokio::time::timeout(PATIENCE, self.workers.ended()).await.is_err() {
             tracing::warn!("operations were left to be taken up again at the next start");
+        }
+        for driver in self.drivers.values() {
+            driver.end().await;
         }
         self.store.close().await;
         drop(self.alone);
@@ -236,19 +240,25 @@ fn driver_state(settings: &ServeSettings) -> Result<PathBuf> {
     Ok(state)
 }
 
-fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
+fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
     let state = Some(driver_state(settings)?);
     let command = CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox };
-    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command });
+    let client = Some(GuardedClient::new(guard(settings))?);
+    let (data, terraform) = (settings.data.clone(), settings.terraform.clone());
+    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }
 
+/// Which other servers are asked.
+fn guard(settings: &ServeSettings) -> GuardOptions {
+    GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() }
+}
+
 /// Reads addresses: those of the server's own repositories, and others as far as the guard lets it.
 fn reads(settings: &ServeSettings) -> Result<Arc<OwnRepositories>> {
-    let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
-    let (root, others) = (settings.data.join("repositories"), Arc::new(GuardedClient::new(guard)?));
+    let (root, others) = (settings.data.join("repositories"), Arc::new(GuardedClient::new(guard(settings))?));
     Ok(Arc::new(OwnRepositories::new(&settings.public_url, root, others)))
 }
 

@@ -1,5 +1,6 @@
 //! Settings of the server: flags over environment over file, in one struct.
 
+use crate::credentials::{adopted, without_credentials};
 use crate::public::Public;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -73,6 +74,9 @@ pub struct ServeArgs {
     #[arg(long, env = "LOGGIA_REQUIRE_SANDBOX", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
     pub require_sandbox: Option<bool>,
+    /// Program for releases of the driver terraform, by name or path: terraform, or tofu.
+    #[arg(long, value_name = "PROGRAM", env = "LOGGIA_TERRAFORM")]
+    pub terraform: Option<PathBuf>,
     /// Token with full rights, to begin with.
     #[arg(long, value_name = "TOKEN", env = "LOGGIA_ADMIN_TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
@@ -143,6 +147,8 @@ pub struct ServeSettings {
     pub drivers_network: bool,
     /// Whether driver programs run in a sandbox or not at all.
     pub require_sandbox: bool,
+    /// Program of the driver terraform.
+    pub terraform: Option<PathBuf>,
     /// Token with full rights.
     pub admin_token: Option<String>,
     /// Where people of the company sign in.
@@ -183,6 +189,7 @@ impl ServeArgs {
             drivers: self.drivers.or(file.drivers),
             drivers_network: self.drivers_network.or(file.drivers_network),
             require_sandbox: self.require_sandbox.or(file.require_sandbox),
+            terraform: self.terraform.or(file.terraform),
             admin_token: self.admin_token.or(file.admin_token),
             oidc_issuer: self.oidc_issuer.or(file.oidc_issuer),
             oidc_client_id: self.oidc_client_id.or(file.oidc_client_id),
@@ -228,6 +235,7 @@ impl ServeArgs {
             drivers: self.drivers.map(absolute),
             drivers_network: self.drivers_network.unwrap_or_default(),
             require_sandbox: self.require_sandbox.unwrap_or_default(),
+            terraform: self.terraform,
             admin_token: self.admin_token,
             oidc,
             trusted_proxies: self.trusted_proxy,
@@ -260,31 +268,7 @@ pub fn read(path: &Path) -> Result<ServeArgs> {
     toml::from_str(&text).with_context(|| format!("{} is not right", path.display()))
 }
 
-/// The address of a repository and, where it brings them as `https://name:password@…`, name and password.
-pub fn without_credentials(place: &str) -> (String, Option<(String, Secret)>) {
-    let whole = || (place.to_owned(), None);
-    let Some((scheme, rest)) = place.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https")) else {
-        return whole();
-    };
-    let end = rest.find('/').unwrap_or(rest.len());
-    let Some((own, host)) = rest[..end].rsplit_once('@') else { return whole() };
-    let (name, password) = own.split_once(':').unwrap_or((own, ""));
-    (format!("{scheme}://{host}{}", &rest[end..]), Some((name.to_owned(), Secret::new(password))))
-}
-
-/// Places of the estate without names and passwords, and these by the address of the place.
-fn adopted(places: &[String]) -> (Vec<String>, HashMap<String, (String, Secret)>) {
-    let mut credentials = HashMap::new();
-    let plain = |place: &String| {
-        let Some((kind, location)) = place.split_once('=') else { return without_credentials(place).0 };
-        let (location, own) = without_credentials(location);
-        credentials.extend(own.map(|own| (location.clone(), own)));
-        format!("{kind}={location}")
-    };
-    (places.iter().map(plain).collect(), credentials)
-}
-
-/// Programs run in other folders, so no path may depend on the folder of this process.
+/// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }

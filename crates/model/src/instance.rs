@@ -152,6 +152,9 @@ pub struct InstanceStatus {
     /// How it was enrolled, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,
+    /// When it was last made right again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Micros>,
     /// The driver that holds it, where that is not the one of its release: what was made before this server looked
     /// after it is carried by `replay`.
     #[serde(skip_serializing_if = "String::is_empty")]

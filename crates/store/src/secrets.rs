@@ -80,6 +80,18 @@ async fn put_secrets(conn: &mut Conn<'_>, secrets: &[SecretRow]) -> Result<(), S
     upsert(conn, secrets).await
 }
 
+async fn put_secret_if_absent(conn: &mut Conn<'_>, secret: &SecretRow) -> Result<bool, StoreError> {
+    let statement = sql("insert into secrets (id, uid, field, key_id, nonce, ciphertext)
+         values ($1, $2, $3, $4, $5, $6) on conflict (uid, field) do nothing");
+    let statement = statement.bind(secret.id).bind(secret.uid).bind(secret.field.as_str());
+    let statement = statement.bind(secret.key_id.as_str()).bind(secret.nonce.as_slice());
+    Ok(conn.run(statement.bind(secret.ciphertext.as_slice())).await? > 0)
+}
+
+async fn delete_secret_row(conn: &mut Conn<'_>, id: Uid) -> Result<bool, StoreError> {
+    Ok(conn.run(sql("delete from secrets where id = $1").bind(id)).await? > 0)
+}
+
 async fn delete_secret(conn: &mut Conn<'_>, uid: Uid, field: &str) -> Result<bool, StoreError> {
     let statement = sql("delete from secrets where uid = $1 and field = $2").bind(uid).bind(field);
     Ok(conn.run(statement).await? > 0)
@@ -95,6 +107,10 @@ reads! {
 writes! {
     /// Keeps secrets in place of older ones of the same record and field.
     fn put_secrets(secrets: &[SecretRow]) -> ();
+    /// Keeps a secret when the record has none of that field yet; tells whether it did.
+    fn put_secret_if_absent(secret: &SecretRow) -> bool;
+    /// Forgets the secret with this identity; tells whether it was still there.
+    fn delete_secret_row(id: Uid) -> bool;
     /// Forgets one secret; tells whether there was one.
     fn delete_secret(uid: Uid, field: &str) -> bool;
 }

@@ -20,6 +20,7 @@ pub mod pages;
 pub mod shell;
 pub mod specimen;
 pub mod state;
+pub mod terraform;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -58,7 +59,11 @@ impl Doors {
             .merge(pages::routes(&state))
             .layer(Gate::closed(&state).patient());
         // These two have limits of their own: streams, and repositories of any size.
-        let streams = Router::new().merge(api::routes()).merge(git::routes()).layer(Gate::closed(&state));
+        let streams = Router::new()
+            .merge(api::routes())
+            .merge(git::routes())
+            .merge(terraform::routes())
+            .layer(Gate::closed(&state));
         let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
         let catalog = Gate::closed(&state).patient().named("/api/catalog").layer(Catalog(state.clone()));
         Doors { routes: Router::new().merge(open).merge(streams).merge(doors).with_state(state), catalog, peer: None }

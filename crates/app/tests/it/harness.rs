@@ -11,6 +11,7 @@ use loggia_app::settings::Settings;
 use loggia_app::sync::{SyncReport, SyncSource};
 use loggia_app::worker::{self, Drivers};
 use loggia_app::{App, Caller, Door, Parts, look};
+use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
@@ -160,7 +161,7 @@ impl World {
     }
 }
 
-fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
+pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
     let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
     Arc::new([("memory".to_owned(), driver)].into())
 }
@@ -200,9 +201,19 @@ pub struct InMemory {
     pub down: Mutex<bool>,
     /// The key of a resource that takes for ever to look at.
     pub slow: Mutex<String>,
+    /// Whether what is there is not as it was made, when that is told at all; `apply` makes it right.
+    pub drifted: Mutex<Option<bool>>,
+    /// Whether looks have no answer.
+    pub silent: Mutex<bool>,
 }
 
 impl InMemory {
+    fn drift(&self) -> Option<Condition> {
+        let status = if (*self.drifted.lock().unwrap())? { Verdict::True } else { Verdict::False };
+        let (kind, reason, message) = ("Drifted".into(), "Looked".into(), "It was compared".into());
+        Some(Condition { kind, status, reason, message })
+    }
+
     fn look(&self, request: &Request) -> Observation {
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         let mut outputs = Map::new();
@@ -216,7 +227,7 @@ impl InMemory {
         Observation {
             presence: if there { Presence::Present } else { Presence::Absent },
             version: if there { request.version.clone() } else { String::new() },
-            conditions: Vec::new(),
+            conditions: self.drift().filter(|_| there).into_iter().collect(),
             outputs,
             secret_outputs: Vec::new(),
             readings: if there { vec![reading(request)] } else { Vec::new() },
@@ -269,6 +280,9 @@ impl Driver for InMemory {
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
+        let mut drifted = self.drifted.lock().unwrap();
+        *drifted = drifted.map(|_| false);
+        drop(drifted);
         for (name, secret) in &request.secret_inputs {
             log.line(&format!("{name} is {}", secret.reveal()));
         }
@@ -284,10 +298,20 @@ impl Driver for InMemory {
     }
 
     async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        if *self.silent.lock().unwrap() {
+            return Err(Failure::backend("The memory does not answer.", "Wait."));
+        }
         if *self.slow.lock().unwrap() == request.key {
             std::future::pending::<()>().await;
         }
         Ok(self.look(request))
+    }
+
+    async fn marked(&self, _: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        match *self.silent.lock().unwrap() {
+            true => Err(Failure::backend("The memory does not answer.", "Wait.")),
+            false => Ok(Some(self.resources.lock().unwrap().keys().cloned().collect())),
+        }
     }
 
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {

@@ -13,7 +13,7 @@ use loggia_model::operation::{State, Verb};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-fn input(name: &str) -> OrderInput {
+pub fn input(name: &str) -> OrderInput {
     OrderInput {
         offering: "db".into(),
         environment: "dev".into(),
@@ -23,13 +23,13 @@ fn input(name: &str) -> OrderInput {
     }
 }
 
-fn phase(app: &loggia_app::App, instance: &str) -> String {
+pub fn phase(app: &loggia_app::App, instance: &str) -> String {
     let graph = app.graph();
     let record = graph.get_text(instance);
     record.map_or("none".into(), |r| r.parse_status()["phase"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn ordered(world: &World, caller: &Caller, input: OrderInput) -> Uid {
+pub async fn ordered(world: &World, caller: &Caller, input: OrderInput) -> Uid {
     let outcome = world.app.order(caller, input).await.unwrap();
     serde_json::from_value(outcome.answer["operation"].clone()).unwrap()
 }
@@ -262,7 +262,7 @@ fn a_slow_driver_holds_no_other_up() {
 }
 
 /// Adds a record of ours to the platform.
-async fn add(world: &World, kind: &str, name: &str, spec: Value) {
+pub async fn add(world: &World, kind: &str, name: &str, spec: Value) {
     let value = json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     let apply = Apply { prepared: vec![prepare(value, "").unwrap()], if_match: None, dry_run: false };
     world.app.run(&Caller::administrator("test", Door::Api, "r1"), apply).await.unwrap();

@@ -2,16 +2,13 @@
 //!
 //! A recipe names a program of that folder; it can never bring one. The protocol is in docs/adding-a-driver.md.
 
-mod protocol;
-mod sandbox;
-
 use crate::gates::Gates;
 use crate::process::{self, Ended, Finished, Program};
+use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
+use crate::sandbox::{self, Folders, Sandbox};
 use async_trait::async_trait;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
-use protocol::{Answer, Verb};
-use sandbox::{Folders, Sandbox};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -182,7 +179,7 @@ impl CommandDriver {
         let (recipe, config) = (&request.recipe, &request.backend.config);
         let redactor = Redactor::of(request);
         let answer = self.call(Call { verb, key: &request.key, stdin, recipe, config }, &redactor, log).await?;
-        Ok(clean(answer, redactor))
+        Ok(answer.clean(redactor))
     }
 
     async fn look(&self, verb: Verb, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
@@ -190,20 +187,6 @@ impl CommandDriver {
             Answer::Observation(observation) => Ok(observation),
             other => Err(unexpected(verb, "observation", &other)),
         }
-    }
-}
-
-/// Takes secrets, the new ones too, out of what everybody may read.
-fn clean(answer: Answer, mut redactor: Redactor) -> Answer {
-    match answer {
-        Answer::Observation(observation) => {
-            observation.secret_outputs.iter().for_each(|(_, secret)| redactor.learn(secret));
-            Answer::Observation(redactor.observation(observation))
-        }
-        Answer::Plan(plan) => {
-            Answer::Plan(Plan { changes: plan.changes.iter().map(|line| redactor.text(line)).collect() })
-        }
-        Answer::Failure(_) | Answer::Done => answer,
     }
 }
 
@@ -275,12 +258,7 @@ fn broken(message: String) -> Failure {
 }
 
 fn unexpected(verb: Verb, wanted: &str, answer: &Answer) -> Failure {
-    let got = match answer {
-        Answer::Plan(_) => "plan",
-        Answer::Observation(_) => "observation",
-        Answer::Failure(_) => "failure",
-        Answer::Done => "done",
-    };
+    let got = answer.name();
     broken(format!("the driver program answered {} with `{got}` instead of `{wanted}`", verb.as_str()))
 }
 

@@ -5,7 +5,7 @@ use crate::pattern::Patterns;
 use loggia_app::driver::{Failure, RecipeFile, Request};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value as Jinja};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -89,7 +89,7 @@ pub(super) fn jinja(value: &impl serde::Serialize) -> Jinja {
 }
 
 /// A failure of the template, with what to do.
-pub(super) fn wrong(message: impl Into<String>) -> Failure {
+pub(crate) fn wrong(message: impl Into<String>) -> Failure {
     Failure::ours(message, "correct the template and publish a new version")
 }
 
@@ -165,20 +165,63 @@ fn values(request: &Request) -> Value {
     })
 }
 
-/// Renders the golden path of a request: `template` of the recipe names the folder, `raw` the files that are copied.
+/// Renders one text of a recipe.
+///
+/// # Errors
+/// When it is no template, or names what there is not.
+pub(crate) fn line(request: &Request, name: &str, source: &str) -> Result<String, Failure> {
+    line_with(request, name, source, &Map::new())
+}
+
+/// Renders one text of a recipe that may use more than the request.
+///
+/// # Errors
+/// As [`line`].
+pub(crate) fn line_with(
+    request: &Request,
+    name: &str,
+    source: &str,
+    more: &Map<String, Value>,
+) -> Result<String, Failure> {
+    let mut values = values(request);
+    if let Some(all) = values.as_object_mut() {
+        all.extend(more.clone());
+    }
+    let environment = environment(UndefinedBehavior::Strict, SyntaxConfig::default());
+    text(&environment, name, source, &jinja(&values))
+}
+
+/// Renders the golden path of a request, with a README.
 pub(super) fn golden_path(request: &Request) -> Result<Vec<NewFile>, Failure> {
-    let mut tree = Tree::default();
-    let Some(folder) = request.recipe.get("template").and_then(Value::as_str) else {
-        return Ok(tree.into_files(request));
-    };
+    Ok(template(request)?.into_files(request))
+}
+
+/// The files of the release as they are, below the folder that `template` of the recipe names.
+pub(crate) fn plain_files(request: &Request) -> impl Iterator<Item = (&str, &RecipeFile)> {
+    let folder = request.recipe.get("template").and_then(Value::as_str).unwrap_or_default();
     let prefix = format!("{}/", folder.trim_matches('/')).trim_start_matches('/').to_owned();
+    let inner = move |file: &'_ RecipeFile| file.path.strip_prefix(&prefix).map(|_| prefix.len());
+    request.files.iter().filter_map(move |file| Some((&file.path[inner(file)?..], file)))
+}
+
+/// Renders the files of the release as they are named below `template`, without adding any.
+///
+/// # Errors
+/// When a template is wrong, or has no files.
+pub(crate) fn files(request: &Request) -> Result<Vec<NewFile>, Failure> {
+    Ok(template(request)?.files.into_values().collect())
+}
+
+/// Renders the template of a request: `template` of the recipe names the folder, `raw` the files that are copied.
+fn template(request: &Request) -> Result<Tree, Failure> {
+    let mut tree = Tree::default();
+    let Some(folder) = request.recipe.get("template").and_then(Value::as_str) else { return Ok(tree) };
     let raw = Patterns::of(request.recipe.get("raw")).map_err(wrong)?;
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     let syntax = syntax.map_err(|error| wrong(error.to_string()))?;
     let environment = environment(UndefinedBehavior::Strict, syntax);
     let context = jinja(&values(request));
-    for RecipeFile { path, bytes, executable } in &request.files {
-        let Some(inner) = path.strip_prefix(&prefix) else { continue };
+    for (inner, RecipeFile { bytes, executable, .. }) in plain_files(request) {
         let target = text(&environment, inner, inner, &context)?;
         // A name that becomes empty leaves the file out: that is how a template makes a file optional.
         if target.split('/').any(str::is_empty) {
@@ -192,6 +235,6 @@ pub(super) fn golden_path(request: &Request) -> Result<Vec<NewFile>, Failure> {
     }
     match tree.files.is_empty() {
         true => Err(wrong(format!("the recipe has no files in its template folder \"{folder}\""))),
-        false => Ok(tree.into_files(request)),
+        false => Ok(tree),
     }
 }

@@ -1,21 +1,23 @@
 //! The contract test over every driver.
 
-use crate::{object, postgres, project, request};
+use crate::workload::{self, Yard};
+use crate::{gitops, kubernetes, object, postgres, project, request, service, terraform};
 use loggia_app::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Contract, Hand};
 use loggia_drivers::git::GitDriver;
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_drivers::replay::ReplayDriver;
+use loggia_drivers::workload::{ProcessDriver, running};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// How often calls are cut off; more with `LOGGIA_CUTS`.
-fn rounds(default: usize) -> usize {
+pub fn rounds(default: usize) -> usize {
     std::env::var("LOGGIA_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-async fn check(contract: Contract<'_>, skipped: usize) {
+pub async fn check(contract: Contract<'_>, skipped: usize) {
     let report = contract.run().await;
     println!("{report}");
     assert!(report.passed(), "{report}");
@@ -23,12 +25,12 @@ async fn check(contract: Contract<'_>, skipped: usize) {
     assert_eq!(left.count(), skipped, "{report}");
 }
 
-fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
+pub fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten();
     names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
 }
 
-fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
+pub fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
 where
     T: Send + 'static,
 {
@@ -131,6 +133,107 @@ async fn postgres_server() {
         count: Some(Box::new(move |r| {
             let admin = counted.clone();
             Box::pin(async move { postgres::count(&admin, &r.key).await })
+        })),
+        rounds: rounds(10),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process() {
+    let yard = Yard::new();
+    let (driver, nowhere) = (yard.driver(), ProcessDriver::new(yard.options("none")));
+    let mut sample = workload::sample();
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let (lost, counted) = (yard.root(), yard.root());
+    let contract = Contract {
+        driver: &driver,
+        sample: sample.clone(),
+        unreachable: Some((&nowhere, sample)),
+        // Its folder alone: what ran there goes on, and must not be there twice afterwards.
+        lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
+        count: Some(hand(move |r: Request| running(&counted).iter().filter(|key| **key == r.key).count())),
+        rounds: rounds(6),
+    };
+    check(contract, 0).await;
+    assert_eq!(running(&yard.root()), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http() {
+    let shelf = service::Shelf::start();
+    let driver = service::driver(&shelf.address);
+    let mut sample = service::sample(&shelf);
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"url": "http://127.0.0.1:1"}));
+    let nowhere = service::driver("127.0.0.1:1");
+    let (lost, counted) = (shelf.folder.path().to_owned(), shelf.folder.path().to_owned());
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&nowhere, unreachable)),
+        lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
+        count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        rounds: rounds(20),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terraform() {
+    let Some(program) = terraform::program("contract::terraform") else { return };
+    let states = terraform::States::start().await;
+    let driver = terraform::AtStates { driver: terraform::driver(program), states: states.clone() };
+    let (lost, counted) = (states.clone(), states);
+    let contract = Contract {
+        driver: &driver,
+        sample: terraform::sample(),
+        // Where the state is has nothing to do with the backend: `terraform` tries that by itself.
+        unreachable: None,
+        lose: Some(hand(move |r: Request| lost.lose(&r.key))),
+        count: Some(hand(move |r: Request| counted.resources(&r.key) / 2)),
+        rounds: rounds(4),
+    };
+    check(contract, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gitops() {
+    let fleet = gitops::Fleet::new();
+    let driver = fleet.driver();
+    let mut sample = fleet.sample();
+    sample.backend.secret = Some(Secret::new("loggia:very-secret-token"));
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"repository": "http://127.0.0.1:1/fleet.git"}));
+    let (lost, counted) = (fleet.repository(), fleet.repository());
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&driver, unreachable)),
+        lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
+        count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
+        rounds: rounds(10),
+    };
+    check(contract, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kubernetes() {
+    let cluster = kubernetes::Cluster::start().await;
+    let driver = cluster.driver();
+    let mut sample = cluster.sample();
+    sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
+    let mut unreachable = sample.clone();
+    unreachable.backend.config = object(json!({"server": "http://127.0.0.1:1"}));
+    let (lost, counted) = (cluster.clone(), cluster);
+    let contract = Contract {
+        driver: &driver,
+        sample,
+        unreachable: Some((&driver, unreachable)),
+        lose: Some(hand(move |r: Request| lost.lose(&r.key))),
+        count: Some(hand(move |r: Request| {
+            counted.objects(&r.key).iter().filter(|p| p.contains("/deployments/")).count()
         })),
         rounds: rounds(10),
     };

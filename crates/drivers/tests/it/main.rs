@@ -8,10 +8,15 @@ mod command;
 mod contract;
 mod corpus;
 mod git;
+mod gitops;
 mod http;
+mod kubernetes;
 mod postgres;
+mod service;
 mod source;
+mod terraform;
 mod web;
+mod workload;
 
 use loggia_app::driver::{Request, RunLog};
 use serde_json::{Map, Value};

@@ -4,8 +4,8 @@ use super::http::{Access, Api};
 use super::output::{Output, Table, print};
 use super::place::inside;
 use super::yaml;
+use crate::credentials::without_credentials;
 use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
-use crate::settings::without_credentials;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use loggia_app::adopt::{

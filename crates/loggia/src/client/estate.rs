@@ -76,6 +76,8 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
         let version = Some(text(row, "/version")).filter(|version| !version.is_empty());
         let ends = Some(text(row, "/ending")).filter(|word| !word.is_empty());
         let phase = ends.map_or_else(|| text(row, "/phase"), |word| format!("{}, {word}", text(row, "/phase")));
+        let drifted = row["drifted"] == true;
+        let phase = if drifted { format!("{phase}, drifted") } else { phase };
         let withdrawn = if text(row, "/withdrawn").is_empty() { "" } else { " (withdrawn)" };
         let mut cells = vec![
             team.rsplit('/').next().unwrap_or(&team).to_owned(),
@@ -237,6 +239,21 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     let names: Vec<Value> = unknown.iter().map(one).collect();
     let line = format!("{received} readings, {new} of them new\n{told}");
     args.output.tell(&json!({"received": received, "new": new, "unknown": names}), &[], &line)
+}
+
+/// `loggia leaks`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn leaks(args: ListArgs) -> Result<()> {
+    let answer = args.access.api()?.get("/api/v1/leaks", &[]).await?;
+    let mut table = Table::new(&["DRIVER", "ENVIRONMENT", "BACKEND", "SINCE", "KEY"]);
+    for one in items(&answer) {
+        let cells = [text(one, "/driver"), text(one, "/environment"), text(one, "/backend"), day(one, "/since")];
+        table.rows.push(cells.into_iter().chain([text(one, "/key")]).collect());
+    }
+    let names: Vec<String> = items(&answer).map(|one| text(one, "/key")).collect();
+    args.output.print(&answer, &names, &table)
 }
 
 /// Arguments of `loggia unmatched`.

@@ -172,6 +172,8 @@ fn throw_away(data: &Path) -> Result<()> {
     if !empty && !data.join("fairway").is_dir() {
         bail!("{} holds no demo. Give another folder with --data, or empty it yourself.", data.display());
     }
+    // A demo that was killed leaves its programs running, so that the next one finds them: not this time.
+    loggia_drivers::workload::end_all(&data.join(loggia_drivers::registry::WORKLOADS));
     let database = loggia_drivers::postgres::cluster::folder(&data.join("postgres"));
     if database.exists() {
         std::fs::remove_dir_all(&database)?;

@@ -86,7 +86,7 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     });
     assert!(strange.is_none(), "{strange:?}");
     let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
-    assert_eq!(text(&offerings.stdout).lines().count(), 13);
+    assert_eq!(text(&offerings.stdout).lines().count(), 14);
 }
 
 /// What goes away is planned, agreed to and differed from by people of the house, as anybody would.

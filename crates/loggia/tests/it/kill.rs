@@ -3,14 +3,15 @@
 //! `LOGGIA_KILL_OPERATIONS` says how many operations (40 by default), `LOGGIA_KILL_SEED` repeats a run.
 
 use crate::platform::{drivers, repository};
-use crate::support::{Database, Plan, Server, folder, on_both, until};
+use crate::support::{Database, Plan, Server, folder, git, on_both, until};
+use loggia_drivers::workload::running;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 /// Offerings with their drivers' places, one for each driver.
-const OFFERINGS: [&str; 3] = ["cache", "path", "bucket"];
+const OFFERINGS: [&str; 5] = ["cache", "path", "bucket", "live", "flag"];
 /// How many orders are sent between two kills, at most.
 const BURST: usize = 8;
 
@@ -42,7 +43,7 @@ fn operations_survive_kill_9_at_any_point() {
         let programs = drivers(folder.path());
         let plan = Plan::new(folder.path(), "data", database, &[&root]).with("--drivers", programs.to_str().unwrap());
         let mut trial = Trial { dice: Dice(seed), server: Some(plan.ready()), kills: 0 };
-        let names: Vec<(usize, String)> = (0..count).map(|at| (at % 3, format!("k-{at}"))).collect();
+        let names: Vec<(usize, String)> = (0..count).map(|at| (at % OFFERINGS.len(), format!("k-{at}"))).collect();
         trial.each(&names, order);
         let made = trial.settle(&names);
         audit(&made, &names, &plan.data);
@@ -145,12 +146,27 @@ fn entries(folder: &Path) -> BTreeSet<String> {
     all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// What each driver holds: keys for replay and command, names for git.
-fn held(data: &Path) -> [BTreeSet<String>; 3] {
+/// What each driver holds: keys for replay, command, process and gitops, names for git.
+fn held(data: &Path) -> [BTreeSet<String>; 5] {
     let replay = entries(&data.join("replay")).iter().map(|name| name.trim_end_matches(".json").to_owned()).collect();
     let git =
         entries(&data.join("repositories/red")).iter().map(|name| name.trim_end_matches(".git").to_owned()).collect();
-    [replay, git, entries(&data.join("driver-state/bucket"))]
+    [replay, git, entries(&data.join("driver-state/bucket")), entries(&data.join("workloads")), flags(data)]
+}
+
+/// The keys in the repository of the environment, beside the data; each stands there once.
+fn flags(data: &Path) -> BTreeSet<String> {
+    let fleet = data.parent().unwrap().join("fleet.git");
+    let all = git(&fleet, &["ls-tree", "-r", "--name-only", "HEAD"]);
+    let marks = all.lines().filter(|path| path.ends_with(".loggia.json"));
+    let key = |path: &str| -> String {
+        let mark: Value = serde_json::from_str(&git(&fleet, &["show", &format!("HEAD:{path}")])).unwrap();
+        mark["key"].as_str().unwrap().to_owned()
+    };
+    let keys: Vec<String> = marks.map(key).collect();
+    let once: BTreeSet<String> = keys.iter().cloned().collect();
+    assert_eq!(once.len(), keys.len(), "none stands there twice");
+    once
 }
 
 /// Every instance has exactly one resource, and there is none without an instance.
@@ -159,16 +175,22 @@ fn audit(made: &[Value], names: &[(usize, String)], data: &Path) {
         let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == OFFERINGS[offering]);
         mine.map(|one| one["uid"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
     };
-    let [replay, git, bucket] = held(data);
+    let [replay, git, bucket, live, flag] = held(data);
     assert_eq!(replay, key(0));
     assert_eq!(git, names.iter().filter(|(offering, _)| *offering == 1).map(|(_, name)| name.clone()).collect());
     assert_eq!(bucket, key(2));
+    assert_eq!(live, key(3));
+    assert_eq!(flag, key(4));
+    let mut running = running(&data.join("workloads"));
+    running.sort();
+    assert_eq!(running, live.into_iter().collect::<Vec<_>>(), "each runs, and none twice");
 }
 
 fn nothing_left(data: &Path) {
     for (what, left) in OFFERINGS.iter().zip(held(data)) {
         assert!(left.is_empty(), "left of {what}: {left:?}");
     }
+    assert_eq!(running(&data.join("workloads")), Vec::<String>::new());
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod platform;
 mod replicas;
 mod story;
 mod support;
+mod terraform;
 mod told;
 mod traces;

@@ -34,7 +34,19 @@ spec:
   backends:
     git: {driver: git}
     replay: {driver: replay}
+    terraform: {driver: terraform}
+    fleet: {driver: gitops, config: {repository: FLEET}}
+    process: {driver: process, config: {ports: PORTS}}
     command: {driver: command, config: {program: bucket}}
+";
+
+/// A program that listens.
+const LIVE: &str = "import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
 ";
 
 /// An offering with its releases, all by one driver.
@@ -56,17 +68,51 @@ fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
     text
 }
 
+/// A module that needs nothing from elsewhere.
+const DISK: &str = "variable \"label\" { type = string }
+resource \"terraform_data\" \"disk\" { input = var.label }
+output \"place\" { value = \"disk of ${var.label}\" }
+output \"key\" {
+  value     = \"very-secret-${terraform_data.disk.id}\"
+  sensitive = true
+}
+";
+
 /// Writes the platform as a Git repository.
 pub fn repository(folder: &Path) -> PathBuf {
     let root = folder.join("platform");
-    write(&root, "people.yaml", PEOPLE);
+    // Ports of its own for each process of tests: several run on one machine.
+    let first = 25_000 + std::process::id() % 200 * 100;
+    write(
+        &root,
+        "people.yaml",
+        &PEOPLE.replace("PORTS", &format!("{first}-{}", first + 99)).replace("FLEET", &fleet(folder)),
+    );
     write(&root, "cache.yaml", &offering("cache", &["1.0.0", "2.0.0"], "{driver: replay}"));
     write(&root, "bucket.yaml", &offering("bucket", &["1.0.0"], "{driver: command, program: bucket}"));
+    let live = "{driver: process, template: live, command: [python3, live.py], health: /}";
+    write(&root, "live.yaml", &offering("live", &["1.0.0"], live));
+    write(&root, "live/live.py", LIVE);
+    write(&root, "flag.yaml", &offering("flag", &["1.0.0"], "{driver: gitops, template: flag, keeps_data: false}"));
+    write(&root, "flag/flag.yaml", "of: {{ team }}/{{ name }}\n");
+    let disk = "{driver: terraform, template: disk, variables: {label: \"{{ team }}-{{ name }}\"}, keeps_data: false}";
+    write(&root, "disk.yaml", &offering("disk", &["1.0.0"], disk));
+    write(&root, "disk/main.tf", DISK);
     write(&root, "path.yaml", &offering("path", &["1.0.0"], "{driver: git, template: template}"));
     write(&root, "template/README.md", "# {{ name }} of {{ team }}\n");
     git(&root, &["init", "-q"]);
     commit(&root, "First");
     root
+}
+
+/// The repository of an environment, with a first commit.
+fn fleet(folder: &Path) -> String {
+    let (work, bare) = (folder.join("fleet"), folder.join("fleet.git"));
+    write(&work, "README.md", "The fleet\n");
+    git(&work, &["init", "-q"]);
+    commit(&work, "Begin");
+    git(folder, &["clone", "-q", "--bare", "fleet", "fleet.git"]);
+    bare.display().to_string()
 }
 
 /// Commits everything that changed.

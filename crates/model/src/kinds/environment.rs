@@ -72,6 +72,10 @@ pub struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub secret_ref: Option<String>,
+    /// How many looks it bears in a minute; 160 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 60_000))]
+    pub looks_per_minute: Option<u32>,
 }
 
 impl EnvironmentSpec {

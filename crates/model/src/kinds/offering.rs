@@ -70,6 +70,22 @@ pub struct OfferingSpec {
     /// How settled it is; ga when absent.
     #[serde(default)]
     pub stage: Stage,
+    /// What happens when something that runs is no longer as it was made; report when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+}
+
+/// What happens when something that runs is no longer as it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// It is said.
+    #[default]
+    Report,
+    /// It is made right again by itself, at most once an hour.
+    Repair,
+    /// It is said, and its team is asked to have it made right again.
+    Ask,
 }
 
 /// How settled an offering is.
@@ -118,6 +134,10 @@ pub struct Plan {
     /// Whether it is taken when nobody chooses.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub default: bool,
+    /// How often what was got is looked at, in minutes; 5 when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_080))]
+    pub look_minutes: Option<u32>,
 }
 
 /// A price.

@@ -13,6 +13,7 @@ mod fault;
 mod forms;
 mod idempotency;
 mod instances;
+mod leaks;
 mod logins;
 mod me;
 mod observe;

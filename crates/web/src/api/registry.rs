@@ -3,7 +3,7 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, change_requests, endings, events, forms, instances, logins, me, observe, openapi, operations, orders,
+    adopt, change_requests, endings, events, forms, instances, leaks, logins, me, observe, openapi, operations, orders,
     records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs,
     write,
 };
@@ -32,6 +32,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instances::routes(),
         upgrades::routes(),
         change_requests::routes(),
+        leaks::routes(),
         versions::routes(),
         who_runs::unmatched_routes(),
     ];

@@ -148,7 +148,7 @@ fn note(app: Arc<App>, caller: Caller, instance: Arc<Record>) {
 }
 
 /// The password of a Basic header.
-fn password(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
     let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let both = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok()).flatten()?;
     let both = String::from_utf8(both).ok()?;

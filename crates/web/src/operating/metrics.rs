@@ -88,6 +88,8 @@ pub struct Metrics {
     position: Gauge,
     waiting: Gauge,
     held: Gauge,
+    drifted: Gauge,
+    leaks: Gauge,
 }
 
 impl Default for Metrics {
@@ -120,6 +122,8 @@ impl Default for Metrics {
             position: gauge("position", "Position of the history that is in memory"),
             waiting: gauge("work_open", "Pieces of work that have not ended, on all servers"),
             held: gauge("work_held", "Pieces of work that a worker holds, on all servers"),
+            drifted: gauge("drifted", "Instances that are no longer as they were made"),
+            leaks: gauge("leaks", "Things at backends that carry our mark and belong to no instance"),
             registry,
         }
     }
@@ -148,6 +152,8 @@ impl Metrics {
         self.position.set(figures.position);
         self.waiting.set(figures.waiting);
         self.held.set(figures.held);
+        self.drifted.set(figures.drifted);
+        self.leaks.set(figures.leaks);
         for ((verb, driver, outcome), count) in figures.ended {
             let counter = self.operations.get_or_create(&Ended { verb, driver, outcome }).clone();
             counter.inner().store(count, Ordering::Relaxed);

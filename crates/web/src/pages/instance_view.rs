@@ -2,6 +2,7 @@
 
 use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
+use super::condition::{ConditionLine, asks, condition};
 use super::instance_outputs::{Output, connect, outputs};
 use super::visit::Visit;
 use super::words::{self, When};
@@ -15,7 +16,7 @@ use loggia_app::history::Past;
 use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
 use loggia_app::writing::subject_of;
-use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
+use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::Operation;
@@ -70,6 +71,7 @@ pub struct InstancePage {
 struct May {
     destroy: bool,
     retry: bool,
+    repair: bool,
     look: bool,
     enrol: bool,
     withdraw: bool,
@@ -77,13 +79,6 @@ struct May {
     orphan: bool,
     upgrade: bool,
     go_back: bool,
-}
-
-/// A statement about it.
-struct ConditionLine {
-    state: &'static str,
-    word: String,
-    text: String,
 }
 
 /// What the page shows once, because it was just asked for.
@@ -291,6 +286,7 @@ fn may(
     May {
         destroy: managed && phase != Phase::Deleting,
         retry: managed && !busy && phase == Phase::Failed,
+        repair: managed && !busy && phase == Phase::Ready && asks(visit, spec, status),
         look: managed && !busy,
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
@@ -299,21 +295,6 @@ fn may(
         upgrade: managed && !busy && status.change.is_none(),
         go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
     }
-}
-
-fn condition(condition: &Condition) -> ConditionLine {
-    // Most statements say that something is as it should be; these say the opposite.
-    let warning =
-        matches!(condition.kind.as_str(), "SourceGone" | "UpgradeFailed" | "Drifted" | "Unused" | "Deprecated");
-    let state = match (condition.status, warning) {
-        (Verdict::Unknown, _) => "unknown",
-        (Verdict::True, false) | (Verdict::False, true) => "ok",
-        (Verdict::True, true) => "warn",
-        (Verdict::False, false) => "bad",
-    };
-    let name = words::spaced(&condition.kind);
-    let word = if condition.status == Verdict::False { format!("not {name}") } else { name };
-    ConditionLine { state, word, text: condition.message.clone() }
 }
 
 fn relations(visit: &Visit, reference: &Ref) -> Vec<(String, Vec<Link>)> {

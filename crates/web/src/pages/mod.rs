@@ -5,6 +5,7 @@ pub mod brand;
 pub mod change_request;
 pub mod changes;
 mod clone;
+mod condition;
 pub mod design;
 pub mod docs;
 pub mod edit;

@@ -15,7 +15,7 @@ pub struct Way {
 }
 
 /// Where the rest of a path is read by hand: the JSON API and the catalog have lists of their own, and Git is tested
-/// with Git.
+/// with Git. The state of Terraform is behind `/api/v1`, too, and has tests of its own (`state`).
 const BY_HAND: [&str; 3] = ["/api/v1", "/api/catalog", "/git/"];
 
 /// Every path and method of the router and of the catalog.

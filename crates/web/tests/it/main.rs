@@ -22,4 +22,5 @@ mod roles;
 mod running;
 mod scopes;
 mod signing;
+mod state;
 mod world;

@@ -205,6 +205,11 @@ impl Source {
         }
     }
 
+    /// Sends a commit of the copy to the branch that is read.
+    pub(super) async fn send_commit(&self, git: &Git, target: &str, commit: &str) -> Result<(), EditError> {
+        self.push(git, &Made { target: target.to_owned(), commit: commit.to_owned() }).await
+    }
+
     async fn send(&self, git: &Git, made: &Made, branch: &str) -> Result<(), EditError> {
         let args = ["push", "--quiet", "--no-verify", "--end-of-options"].into_iter().map(str::to_owned);
         let call = self.remote(args.chain([self.address(), format!("{}:{branch}", made.target)]));

@@ -4,6 +4,7 @@
 //! links, submodules, settings) can act or point outside. A folder that is not a repository is walked.
 
 mod edit;
+mod files;
 pub(crate) mod folder;
 mod forge;
 mod objects;

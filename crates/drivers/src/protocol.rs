@@ -1,12 +1,13 @@
-//! What goes into a driver program and what comes out of it; described for people in docs/adding-a-driver.md.
+//! What goes into a driver program or service and what comes out of it; described in docs/adding-a-driver.md.
 
+use crate::redact::Redactor;
 use loggia_app::driver::{Backend, Failure, Observation, Plan, Request, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What is asked of a program: its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(crate) enum Verb {
     Probe,
     Plan,
     Apply,
@@ -15,7 +16,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Verb::Probe => "probe",
             Verb::Plan => "plan",
@@ -57,18 +58,30 @@ fn backend_secret(backend: &Backend) -> Option<String> {
     backend.secret.as_ref().map(|secret| secret.reveal().to_owned())
 }
 
-/// Standard input for every verb but `probe`.
-pub(super) fn input(request: &Request) -> serde_json::Result<Vec<u8>> {
-    let secrets = Secrets {
-        backend: backend_secret(&request.backend),
-        inputs: revealed(&request.secret_inputs),
-        outputs: revealed(&request.secret_outputs),
-    };
+/// What a program is told for every verb but `probe`, with the secret of the backend.
+pub(crate) fn input(request: &Request) -> serde_json::Result<Vec<u8>> {
+    told(request, backend_secret(&request.backend))
+}
+
+/// What a service is told for every verb but `probe`: the secret of the backend is how it is signed in to.
+pub(crate) fn question(request: &Request) -> serde_json::Result<Vec<u8>> {
+    told(request, None)
+}
+
+fn told(request: &Request, backend: Option<String>) -> serde_json::Result<Vec<u8>> {
+    let secrets =
+        Secrets { backend, inputs: revealed(&request.secret_inputs), outputs: revealed(&request.secret_outputs) };
     serde_json::to_vec(&Input { request, secrets })
 }
 
+/// What a service is told for `probe`.
+pub(crate) fn probe_question(backend: &Backend) -> serde_json::Result<Vec<u8>> {
+    let secrets = Secrets { backend: None, inputs: Map::new(), outputs: Map::new() };
+    serde_json::to_vec(&ProbeInput { backend, secrets })
+}
+
 /// Standard input for `probe`.
-pub(super) fn probe_input(backend: &Backend) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn probe_input(backend: &Backend) -> serde_json::Result<Vec<u8>> {
     let secrets = Secrets { backend: backend_secret(backend), inputs: Map::new(), outputs: Map::new() };
     serde_json::to_vec(&ProbeInput { backend, secrets })
 }
@@ -91,7 +104,7 @@ struct RawObservation {
 }
 
 /// What a program answered.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Plan(Plan),
     Observation(Observation),
     Failure(Failure),
@@ -100,7 +113,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Reads the whole standard output of a program.
-    pub(super) fn read(bytes: &[u8]) -> Result<Answer, String> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Answer, String> {
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match (raw.plan, raw.observation, raw.failure, raw.done) {
             (Some(plan), None, None, None) => Ok(Answer::Plan(plan)),
@@ -111,6 +124,29 @@ impl Answer {
             (None, None, Some(failure), None) => Ok(Answer::Failure(failure)),
             (None, None, None, Some(true)) => Ok(Answer::Done),
             _ => Err("expected exactly one of plan, observation, failure, or done: true".to_owned()),
+        }
+    }
+    /// What was answered, for the messages of those who wanted something else.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Answer::Plan(_) => "plan",
+            Answer::Observation(_) => "observation",
+            Answer::Failure(_) => "failure",
+            Answer::Done => "done",
+        }
+    }
+
+    /// The same without secrets, the new ones too, in what everybody may read.
+    pub(crate) fn clean(self, mut redactor: Redactor) -> Answer {
+        match self {
+            Answer::Observation(observation) => {
+                observation.secret_outputs.iter().for_each(|(_, secret)| redactor.learn(secret));
+                Answer::Observation(redactor.observation(observation))
+            }
+            Answer::Plan(plan) => {
+                Answer::Plan(Plan { changes: plan.changes.iter().map(|line| redactor.text(line)).collect() })
+            }
+            Answer::Failure(_) | Answer::Done => self,
         }
     }
 }

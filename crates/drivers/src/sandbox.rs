@@ -12,8 +12,19 @@ const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alte
 const NETWORK: [&str; 6] =
     ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/etc/ca-certificates", "/etc/pki"];
 
+/// What a program that goes on sees: `code` to read, `home` to write, and the network.
+pub(crate) fn open_walls(code: &Path, home: &Path) -> Vec<OsString> {
+    // Not tied to this process: what it holds goes on when the server ends, and is found again.
+    let mut args: Vec<OsString> = ["--unshare-all", "--share-net", "--new-session"].map(OsString::from).to_vec();
+    args.extend(system(true));
+    bind(&mut args, "--ro-bind", code);
+    bind(&mut args, "--bind", home);
+    args.extend([OsString::from("--chdir"), code.into()]);
+    args
+}
+
 /// The folders of one run.
-pub(super) struct Folders<'a> {
+pub(crate) struct Folders<'a> {
     pub programs: &'a Path,
     pub state: &'a Path,
     pub work: &'a Path,
@@ -21,11 +32,11 @@ pub(super) struct Folders<'a> {
 
 /// Finds out once whether `bwrap` works here.
 #[derive(Default)]
-pub(super) struct Sandbox(OnceCell<Option<PathBuf>>);
+pub(crate) struct Sandbox(OnceCell<Option<PathBuf>>);
 
 impl Sandbox {
     /// The program `bwrap`, when it is installed and allowed to build walls on this machine.
-    pub(super) async fn program(&self) -> Option<&Path> {
+    pub(crate) async fn program(&self) -> Option<&Path> {
         self.0.get_or_init(works).await.as_deref()
     }
 }
@@ -42,7 +53,7 @@ async fn works() -> Option<PathBuf> {
 }
 
 /// The arguments of `bwrap` before the program and its own arguments.
-pub(super) fn walls(folders: &Folders<'_>, network: bool) -> Vec<OsString> {
+pub(crate) fn walls(folders: &Folders<'_>, network: bool) -> Vec<OsString> {
     let mut args: Vec<OsString> = ["--unshare-all", "--die-with-parent", "--new-session"].map(OsString::from).to_vec();
     if network {
         args.push("--share-net".into());

@@ -1,0 +1,133 @@
+//! What is seen that is not as it was made, what nobody answers for, and what is left behind.
+
+use crate::estate::platform;
+use crate::harness::{InMemory, World, drivers, on_each};
+use crate::order::{add, input, ordered, phase};
+use loggia_app::Error;
+use loggia_app::leaks::Leak;
+use loggia_app::who_runs::WhoRunsQuery;
+use loggia_model::operation::{State, Verb};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const NAME: &str = "instance:booking/one.dev";
+
+/// The offering of the platform with a policy of its own.
+async fn offered(world: &World, drift: Option<&str>) {
+    let mut spec = json!({"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f",
+        "problem": "x", "plans": [{"name": "small", "default": true, "lookMinutes": 1}]});
+    if let Some(drift) = drift {
+        spec["drift"] = drift.into();
+    }
+    add(world, "Offering", "db", spec).await;
+}
+
+async fn ready(world: &World, driver: &Arc<InMemory>) {
+    let ann = world.person("ann");
+    ordered(world, &ann, input("one")).await;
+    world.work(driver);
+    world.until("ready", |app| phase(app, NAME) == "ready").await;
+}
+
+fn status(world: &World) -> Value {
+    world.app.graph().get_text(NAME).unwrap().parse_status()
+}
+
+fn drifted(world: &World) -> bool {
+    let status = status(world);
+    let all = status["conditions"].as_array().cloned().unwrap_or_default();
+    all.iter().any(|one| one["type"] == "Drifted" && one["status"] == "True")
+}
+
+async fn operations(world: &World) -> Vec<(Verb, State)> {
+    let uid = world.app.graph().get_text(NAME).unwrap().uid;
+    let all = world.app.operations_of(uid, 10).await.unwrap();
+    all.iter().map(|operation| (operation.verb, operation.state)).collect()
+}
+
+#[test]
+fn drift_is_told_and_only_repaired_where_the_offering_says_so() {
+    for policy in [None, Some("report"), Some("ask"), Some("repair")] {
+        on_each(&format!("drift_{policy:?}"), |world| async move {
+            platform(&world).await;
+            offered(&world, policy).await;
+            let driver = Arc::new(InMemory::default());
+            ready(&world, &driver).await;
+            *driver.drifted.lock().unwrap() = Some(true);
+            world.look(&driver);
+            if policy == Some("repair") {
+                world.until("it was repaired", |_| !status(&world)["repaired"].is_null()).await;
+                world.until("it is right again", |app| phase(app, NAME) == "ready" && !drifted(&world)).await;
+                assert_eq!(operations(&world).await, [(Verb::Apply, State::Succeeded); 2], "made and repaired");
+            } else {
+                world.until("it is told", |_| drifted(&world)).await;
+                assert_eq!((phase(&world.app, NAME).as_str(), operations(&world).await.len()), ("ready", 1));
+                let query = WhoRunsQuery { offering: "db".into(), ..WhoRunsQuery::default() };
+                assert!(world.app.who_runs(&world.person("ann"), &query).unwrap()[0].drifted);
+                assert_eq!(world.app.figures().await.unwrap().drifted, 1);
+            }
+            world.stop.send_replace(true);
+        });
+    }
+}
+
+#[test]
+fn what_nobody_answers_for_is_unknown_and_comes_back() {
+    on_each("what_nobody_answers_for", |world| async move {
+        platform(&world).await;
+        offered(&world, None).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        *driver.silent.lock().unwrap() = true;
+        world.look(&driver);
+        // Rounds come by real time, and what is due by the clock.
+        let wait = async |what: &str, wanted: &str| {
+            for _ in 0..500 {
+                if phase(&world.app, NAME) == wanted {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                world.clock.advance(1);
+            }
+            panic!("never: {what}");
+        };
+        assert_eq!(phase(&world.app, NAME), "ready");
+        wait("unknown", "unknown").await;
+        assert!(status(&world)["conditions"].to_string().contains("does not answer"), "{}", status(&world));
+        *driver.silent.lock().unwrap() = false;
+        wait("ready again", "ready").await;
+        assert!(!status(&world)["conditions"].to_string().contains("does not answer"), "{}", status(&world));
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_is_left_behind_is_told_when_it_was_seen_twice() {
+    on_each("what_is_left_behind", |world| async move {
+        platform(&world).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        let left = world.app.new_id().to_string();
+        driver.resources.lock().unwrap().insert(left.clone(), "of nobody".into());
+        let all = drivers(&driver);
+        let admin = loggia_app::Caller::administrator("test", loggia_app::Door::Api, "r1");
+        let keys = |leaks: Vec<Leak>| leaks.into_iter().map(|leak| leak.key).collect::<Vec<_>>();
+        let told = || keys(world.app.leaks(&admin).unwrap());
+        let first = world.app.sweep_leaks(&all, &Default::default()).await;
+        assert_eq!(told(), Vec::<String>::new(), "it may be on its way");
+        let second = world.app.sweep_leaks(&all, &first).await;
+        assert_eq!(told(), [left.as_str()]);
+        assert_eq!(world.app.figures().await.unwrap().leaks, 1);
+        // No answer is not absence.
+        *driver.silent.lock().unwrap() = true;
+        let third = world.app.sweep_leaks(&all, &second).await;
+        assert_eq!(told(), [left.as_str()]);
+        *driver.silent.lock().unwrap() = false;
+        driver.resources.lock().unwrap().remove(&left);
+        world.app.sweep_leaks(&all, &third).await;
+        assert_eq!(told(), Vec::<String>::new());
+        assert!(matches!(world.app.leaks(&world.person("ann")), Err(Error::Forbidden(_))));
+        world.stop.send_replace(true);
+    });
+}
