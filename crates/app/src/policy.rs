@@ -19,6 +19,8 @@ pub enum Action {
     Order,
     /// Destroy, retry or change an instance of a team.
     Operate,
+    /// Agree to what a rule lets happen only then.
+    Approve,
     /// Confirm that an observed thing is the team's.
     Enrol,
     /// See the secrets of an instance. Each reading is an event.
@@ -62,13 +64,14 @@ pub enum Role {
 
 impl Action {
     /// Every action, for tables.
-    pub const ALL: [Action; 16] = [
+    pub const ALL: [Action; 17] = [
         Action::Read,
         Action::Apply,
         Action::Delete,
         Action::Register,
         Action::Order,
         Action::Operate,
+        Action::Approve,
         Action::Enrol,
         Action::Reveal,
         Action::Observe,
@@ -87,6 +90,7 @@ impl Action {
             Action::Read => "read",
             Action::Apply | Action::Delete | Action::Register => "write",
             Action::Order | Action::Operate | Action::Enrol => "order",
+            Action::Approve => "approve",
             Action::Reveal => "reveal",
             Action::Observe => "observe",
             Action::Report => "usage",
@@ -130,10 +134,13 @@ pub fn allows(role: Role, action: Action) -> bool {
                 | A::GitRead
                 | A::GitWrite
         ),
-        Role::Owner => matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Observe | A::GitRead),
-        // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers.
+        Role::Owner => {
+            matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Approve | A::Observe | A::GitRead)
+        }
+        // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers. Nor
+        // does it agree in the name of a group that a rule names.
         Role::ProductTeam => {
-            !matches!(action, A::Reveal | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol)
+            !matches!(action, A::Reveal | A::Administer | A::GitWrite | A::Order | A::Operate | A::Approve | A::Enrol)
         }
         Role::Administrator => true,
         Role::Service => !matches!(action, A::OwnTokens | A::Administer),
@@ -268,6 +275,7 @@ Delete: Owner ProductTeam Administrator Service
 Register: ProductTeam Administrator Service
 Order: Member Administrator Service
 Operate: Member Administrator Service
+Approve: Owner Administrator Service
 Enrol: Member Administrator Service
 Reveal: Member Administrator Service
 Observe: Member Owner ProductTeam Administrator Service

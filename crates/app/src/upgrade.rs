@@ -1,12 +1,10 @@
 //! One upgrade: what it would change, doing it, and going back.
 
-use crate::App;
-use crate::caller::Caller;
-use crate::change_request::{Proposal, ask, branch, none_waits};
+use crate::approval;
+use crate::change_request::{ask, branch, none_waits};
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::conversion::Conversion;
-use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
@@ -15,21 +13,20 @@ use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
+use crate::rules::{self, Needed, Rules};
 use crate::shelf::Shelf;
-use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
-use crate::upgrade_path::{Hop, hops, way};
+use crate::upgrade_path::way;
+pub use crate::upgrade_preview::UpgradePreview;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
-use loggia_model::contract::{Change, compare};
 use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
-use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy, Upgrade as UpgradeRule};
 use loggia_model::operation::Verb;
+use loggia_model::rule::Act;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Micros, Record, Ref};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use loggia_model::{Micros, Record, Ref, Uid};
 use serde_json::{Map, Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
@@ -45,55 +42,24 @@ pub struct Upgrade {
     pub confirmed: bool,
 }
 
-/// What an upgrade would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UpgradePreview {
-    /// The instance.
-    pub instance: Ref,
-    /// The version that it has.
-    pub from: String,
-    /// The version that it would get; none when there is nothing to go to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The whole way, hop by hop, when it is not done in one.
-    pub way: Vec<Hop>,
-    /// What changes in inputs and outputs, the heaviest first.
-    pub changes: Vec<Change>,
-    /// What becomes of what was filled in.
-    pub inputs: Vec<Difference>,
-    /// The plan, which stays as it was ordered, and its price with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<FrozenPlan>,
-    /// How it is done.
-    pub strategy: Strategy,
-    /// Whether there is a way back.
-    pub rollback: Rollback,
-    /// What may go wrong, in one sentence.
-    pub risk: String,
-    /// Why it cannot be done now; absent when it can.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocked: Option<String>,
-}
-
 /// Where an instance goes, found and checked.
-struct Going {
-    spec: InstanceSpec,
-    status: InstanceStatus,
-    from: ReleaseSpec,
-    to: ReleaseSpec,
+pub(crate) struct Going {
+    pub(crate) spec: InstanceSpec,
+    pub(crate) status: InstanceStatus,
+    pub(crate) from: ReleaseSpec,
+    pub(crate) to: ReleaseSpec,
     /// Inputs as they will be.
-    inputs: Map<String, Value>,
-    way: Vec<ReleaseSpec>,
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) way: Vec<ReleaseSpec>,
 }
 
 impl Going {
     /// How it is done; the way back is that of the version that it has.
-    fn how(&self, back: bool) -> UpgradeRule {
+    pub(crate) fn how(&self, back: bool) -> UpgradeRule {
         if back { &self.from } else { &self.to }.upgrade.clone().unwrap_or_default()
     }
 
-    fn release(&self) -> String {
+    pub(crate) fn release(&self) -> String {
         format!("{}-{}", self.to.offering, self.to.version)
     }
 }
@@ -107,17 +73,16 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        self.may(graph, &going, ctx.now)?;
-        match going.how(self.back).strategy {
-            Strategy::ChangeRequest => self.request(graph, &record, going, ctx),
-            _ => self.changes(graph, &record, going, ctx),
+        match self.may(graph, &going, ctx.now)? {
+            Some(needed) => self.ask_first(&record, going, &needed, ctx),
+            None => self.begin(graph, &record, going, ctx.uid(), ctx),
         }
     }
 }
 
 impl Upgrade {
     /// Where it goes.
-    fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
+    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
         let spec: InstanceSpec = record.spec()?;
         let status: InstanceStatus = record.typed_status()?;
         let from = release_spec(graph, &status.applied).ok_or_else(|| {
@@ -149,17 +114,70 @@ impl Upgrade {
         Ok(Going { spec, status, from, to, inputs, way })
     }
 
-    /// Passes when it may and can begin now. The way back is open to the end.
-    fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<()> {
+    /// Passes when it may and can begin now; gives who has to agree first. The way back is open to the end.
+    pub(crate) fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<Option<Needed>> {
         self.ready(graph, going)?;
-        let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(()) };
+        let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(None) };
         let offering = going.spec.offering.as_str();
         let release = format!("{offering}-{}", going.to.version);
-        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)
+        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)?;
+        let Some(wanted) = rules::Wanted::of(graph, &going.spec) else { return Ok(None) };
+        Rules::of(graph, &wanted.environment).may_upgrade(&wanted, now)
+    }
+
+    /// Waits until somebody agrees.
+    fn ask_first(&self, record: &Record, going: Going, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
+        let (id, mut status) = (ctx.uid(), going.status);
+        let mut asked = approval::asked(Act::Upgrade, needed, id, ctx);
+        asked.to = Some(going.to.version.clone());
+        let (operation, _) = start(id, record.uid, &self.instance, Verb::Apply, &going.to.recipe.driver, ctx);
+        let waits = approval::waits(&asked);
+        let answer = json!({"instance": self.instance, "uid": record.uid, "operation": id, "waits": waits});
+        let mut changes = Changes::answer(answer);
+        status.approval = Some(asked.clone());
+        let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
+        changes.put("instance.approval-asked", draft, json!({"operation": id, "to": asked.to, "rule": asked.rule}));
+        approval::hold(&mut changes, &asked, record.uid, operation);
+        Ok(changes)
+    }
+
+    /// What somebody agreed to, under the operation that waited for it. All the rest is asked again: times have changed.
+    pub(crate) fn approved(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        status: InstanceStatus,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
+        let going = self.going(graph, &Audience::All, record)?;
+        let going = Going { status, ..going };
+        self.may(graph, &going, ctx.now)?;
+        self.begin(graph, record, going, id, ctx)
+    }
+
+    /// What a rule brings without being asked for.
+    pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
+        let going = self.going(graph, &Audience::All, record)?;
+        self.may(graph, &going, ctx.now)?;
+        self.begin(graph, record, going, ctx.uid(), ctx)
+    }
+
+    /// The versions that the next hop leads from and to.
+    pub(crate) fn hop(&self, graph: &Graph, record: &Record) -> Option<(ReleaseSpec, ReleaseSpec)> {
+        let going = self.going(graph, &Audience::All, record).ok()?;
+        Some((going.from, going.to))
+    }
+
+    fn begin(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        match going.how(self.back).strategy {
+            Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
+            _ => self.changes(graph, record, going, id, ctx),
+        }
     }
 
     /// Passes when it can begin now.
-    fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
+    pub(crate) fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
         let Going { spec, status, to, .. } = going;
         if spec.step != Step::Managed {
             return Err(Error::refused(
@@ -173,6 +191,10 @@ impl Upgrade {
             return Err(Error::refused("upgrade.busy", "It is not ready now.", mend));
         }
         none_waits(status)?;
+        if let Some(approval) = &status.approval {
+            let mend = "Wait until that is decided.";
+            return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
+        }
         let how = going.how(self.back);
         by_driver(how.strategy, &to.version)?;
         if driver_of(graph, spec, status)? != to.recipe.driver && status.driver.is_empty() {
@@ -198,7 +220,7 @@ impl Upgrade {
     }
 
     /// Has its driver make a change for its team to merge; until that was seen it is what it was.
-    fn request(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn request(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
@@ -209,13 +231,12 @@ impl Upgrade {
             made: false,
             back: self.back,
         };
-        ask(graph, record, (&going.spec, going.status), change, ctx)
+        ask(graph, record, (&going.spec, going.status), change, id, ctx)
     }
 
-    fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let name = going.release();
         let Going { mut spec, mut status, from, to, inputs, .. } = going;
-        let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, &driver, ctx);
         work.payload = json!({"before": status.phase});
@@ -290,100 +311,4 @@ fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
         Strategy::ByHand => ("goes by hand", "Follow the notes of the version, or ask its owner."),
     };
     Err(Error::refused("upgrade.strategy", format!("The way to {version} {message}."), mend))
-}
-
-fn risk(strategy: Strategy, rollback: Rollback) -> String {
-    let way = match strategy {
-        Strategy::InPlace => "It is changed where it is",
-        Strategy::SideBySide => "A new one is made beside it",
-        Strategy::Rebuild => "It is destroyed and made again, with everything that is in it",
-        Strategy::ChangeRequest => "Its team gets a change to merge",
-        Strategy::ByHand => "People do it",
-    };
-    let back = match rollback {
-        Rollback::Supported => "there is a way back",
-        Rollback::LosesData => "going back loses what was written since",
-        Rollback::ForwardOnly => "there is no way back",
-    };
-    format!("{way}; {back}.")
-}
-
-impl App {
-    /// What an upgrade would do; asks nobody, and changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for what the caller does not see.
-    pub fn upgrade_preview(&self, caller: &Caller, wish: &Upgrade) -> Result<UpgradePreview> {
-        let graph = self.graph();
-        let record = visible(&graph, &caller.audience, &wish.instance)?;
-        let status: InstanceStatus = record.typed_status()?;
-        let spec: InstanceSpec = record.spec()?;
-        let from = release_spec(&graph, &status.applied);
-        let mut preview = UpgradePreview {
-            instance: wish.instance.clone(),
-            from: from.map_or(status.version, |release| release.version),
-            to: None,
-            way: Vec::new(),
-            changes: Vec::new(),
-            inputs: Vec::new(),
-            plan: spec.plan,
-            strategy: Strategy::default(),
-            rollback: Rollback::default(),
-            risk: String::new(),
-            blocked: None,
-        };
-        match wish.going(&graph, &caller.audience, &record) {
-            Ok(going) => {
-                preview.blocked = wish.may(&graph, &going, self.now()).err().map(|error| words(&error));
-                fill(&mut preview, going, wish.back);
-            }
-            Err(error) => preview.blocked = Some(words(&error)),
-        }
-        Ok(preview)
-    }
-
-    /// The change that an upgrade would bring to its team; none for an upgrade that goes another way, or nowhere.
-    ///
-    /// # Errors
-    /// As [`App::upgrade_preview`]; [`Error::Refused`] when its driver cannot work it out.
-    pub async fn upgrade_proposal(&self, caller: &Caller, wish: &Upgrade) -> Result<Option<Proposal>> {
-        let graph = self.graph();
-        let record = visible(&graph, &caller.audience, &wish.instance)?;
-        let Ok(going) = wish.going(&graph, &caller.audience, &record) else { return Ok(None) };
-        if going.how(wish.back).strategy != Strategy::ChangeRequest || wish.ready(&graph, &going).is_err() {
-            return Ok(None);
-        }
-        let wish = Wish { release: going.release(), plan: going.spec.plan.clone(), inputs: going.inputs };
-        self.proposal(caller, &record.reference, wish).await.map(Some)
-    }
-
-    /// The ways of everything that a team has to its newest versions.
-    ///
-    /// # Errors
-    /// As [`App::upgrade_preview`].
-    pub fn upgrades_of_team(&self, caller: &Caller, team: &Ref) -> Result<Vec<UpgradePreview>> {
-        let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
-        let mut rows = self.runs_of_team(caller, team);
-        rows.retain(|row| !row.release.is_empty());
-        rows.sort_by(|one, other| one.instance.cmp(&other.instance));
-        rows.into_iter().map(|row| self.upgrade_preview(caller, &wish(row.instance))).collect()
-    }
-}
-
-fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
-    let how = going.how(back);
-    preview.way = hops(&going.from, &going.way);
-    preview.changes = compare(&going.from.contract, &going.to.contract);
-    preview.inputs = differences(&Value::Object(going.spec.inputs), &Value::Object(going.inputs));
-    (preview.strategy, preview.rollback) = (how.strategy, how.rollback);
-    preview.risk = risk(how.strategy, how.rollback);
-    preview.to = Some(going.to.version);
-}
-
-/// What a refusal says, with what to do.
-fn words(error: &Error) -> String {
-    match error {
-        Error::Invalid(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
 }

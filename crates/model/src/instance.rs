@@ -1,5 +1,6 @@
 //! What is running: the parts of an instance that drivers, workers and pages share.
 
+use crate::rule::Act;
 use crate::{Micros, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,6 +111,53 @@ pub struct ChangeRequest {
     pub back: bool,
 }
 
+/// Something that waits until somebody else agrees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// What was asked for.
+    pub act: Act,
+    /// The rule that asks for it, in words.
+    pub rule: String,
+    /// Why there is that rule.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// The group, one of whose members agrees.
+    pub by: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Micros,
+    /// When it lapses.
+    pub until: Micros,
+    /// The operation that waits.
+    pub operation: Uid,
+    /// The version of an upgrade; the newest one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A decision about something that waited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Agreed {
+    /// What was asked for.
+    pub act: Act,
+    /// Yes or no.
+    pub agreed: bool,
+    /// Who decided; the clock, when nobody did in time.
+    pub by: String,
+    /// When.
+    pub at: Micros,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// Who asked.
+    pub asked_by: String,
+}
+
 /// The status of an instance: everything that the server knows and nobody types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -149,6 +197,12 @@ pub struct InstanceStatus {
     /// The version that waits for its team to merge it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeRequest>,
+    /// What waits until somebody agrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// What was decided about it, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreed>,
     /// How it was enrolled, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,

@@ -27,7 +27,7 @@ use loggia_graph::Graph;
 use loggia_model::instance::{ChangeRequest, InstanceStatus};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::Verb;
-use loggia_model::{Record, Ref};
+use loggia_model::{Record, Ref, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -123,9 +123,9 @@ pub(crate) fn ask(
     record: &Record,
     (spec, mut status): (&InstanceSpec, InstanceStatus),
     change: ChangeRequest,
+    id: Uid,
     ctx: &Ctx<'_>,
 ) -> Result<Changes> {
-    let id = ctx.uid();
     let driver = driver_of(graph, spec, &status)?;
     let (operation, mut work) = start(id, record.uid, &record.reference, Verb::Propose, &driver, ctx);
     let wish = Wish { release: change.release.clone(), plan: spec.plan.clone(), inputs: change.inputs.clone() };

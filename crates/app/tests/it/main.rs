@@ -14,6 +14,7 @@ mod places;
 mod publication;
 mod record;
 mod removal;
+mod rules;
 mod signing;
 mod source;
 mod sync;

@@ -100,6 +100,10 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
         false => json!({"to": to}),
     };
     let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
+    let waits = text(&answer, "/waits");
+    if !waits.is_empty() {
+        return print(&format!("{waits}\n"));
+    }
     follow(&api, &text(&answer, "/operation")).await?;
     match text(&answer, "/branch").as_str() {
         "" => print(&format!("{instance} has {to}\n")),
@@ -169,7 +173,13 @@ fn shown(preview: &Value) -> String {
         let both = if file["conflict"] == true { " (both sides changed it)" } else { "" };
         out.push_str(&format!("  file {}{both}\n", text(&file, "/path")));
     }
-    for (name, at) in [("plan", "/plan/name"), ("risk", "/risk"), ("not now", "/blocked")] {
+    for (name, at) in [
+        ("plan", "/plan/name"),
+        ("risk", "/risk"),
+        ("agreement", "/approval"),
+        ("by itself", "/automatic"),
+        ("not now", "/blocked"),
+    ] {
         let said = text(preview, at);
         if !said.is_empty() {
             out.push_str(&format!("  {name}: {said}\n"));

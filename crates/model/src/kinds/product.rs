@@ -3,6 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::rule::{self, Rule};
 use crate::{Document, EndingRule, Kind, Problem, Ref, RelationType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct ProductSpec {
     /// Own rules of how much notice an ending gives, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ending_rules: BTreeMap<String, EndingRule>,
+    /// What holds in all environments, or in those of a type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
 }
 
 /// How a product looks.
@@ -100,6 +104,7 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<ProductSpec>(document, &SCHEMA, out) else { return };
+    rule::check(&spec.rules, false, out);
     for (at, name) in spec.administrators.iter().enumerate() {
         let kind = Ref::parse(name, Some("User"), document.namespace()).map(|name| name.kind().to_owned());
         if !matches!(kind.as_deref(), Ok("user" | "group")) {

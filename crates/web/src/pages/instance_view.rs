@@ -2,6 +2,7 @@
 
 use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
+use super::environment::{self, Asked};
 use super::visit::Visit;
 use super::words::{self, When};
 use super::{change_request, entity, offer, operation, team};
@@ -55,6 +56,8 @@ pub struct InstancePage {
     relations: Vec<(String, Vec<Link>)>,
     may: May,
     newer_version: String,
+    /// What waits until somebody agrees.
+    asked: Option<Asked>,
     /// The version that waits to be merged; empty when none does.
     change: String,
     /// Why the version that it has was withdrawn.
@@ -166,6 +169,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
+        asked: environment::asked(visit, &status),
         change: change_request::waiting(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),

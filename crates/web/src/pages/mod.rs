@@ -10,6 +10,7 @@ pub mod docs;
 pub mod edit;
 pub mod ending;
 pub mod entity;
+pub mod environment;
 pub mod error;
 pub mod files;
 pub mod form;
@@ -49,6 +50,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(edit::routes())
         .merge(ending::routes())
         .merge(entity::routes())
+        .merge(environment::routes())
         .merge(files::routes())
         .merge(get::routes())
         .merge(help::routes())

@@ -111,6 +111,12 @@ fn facts(preview: &UpgradePreview) -> Vec<Fact> {
             format!("{}, {price}; they stay as they are", words::capital(&plan.name)),
         ));
     }
+    if let Some(approval) = &preview.approval {
+        facts.push(Fact::new("Who agrees", approval));
+    }
+    if let Some(automatic) = &preview.automatic {
+        facts.push(Fact::new("By itself", automatic));
+    }
     if !preview.risk.is_empty() {
         facts.push(Fact::new("Risk", &preview.risk));
         facts.push(Fact::new("If it fails", "It keeps the version that it has, and its page says what to do."));

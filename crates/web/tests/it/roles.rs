@@ -24,6 +24,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
     let name = if route.path.contains("instances") { "main.dev" } else { "orders" };
     let name = if release { "postgres-1.0.0" } else { name };
     let name = if route.path.contains("/endings/") { "postgres-end" } else { name };
+    let name = if route.path.contains("/environments/") { "dev" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -65,6 +66,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
         "cancelEnding" => json!({"reason": " "}),
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
+        "approveInstance" => json!({"agree": true}),
         "mergeChange" => json!({"commit": "0", "base": "0"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
