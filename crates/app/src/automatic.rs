@@ -12,7 +12,7 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Weight, compare, weight};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::kinds::release::{ReleaseSpec, Strategy};
 use loggia_model::rule::{Automatic, Which};
 use loggia_model::time::{DAY, SECOND};
 use loggia_model::{Micros, Record, Ref};
@@ -76,8 +76,13 @@ fn due(graph: &Graph, rules: &BTreeMap<String, Rules>, record: &Record, ctx: &Ct
     if rules.may_upgrade(&wanted, ctx.now).ok()?.is_some() {
         return None;
     }
+    // What people do themselves, or what loses data, does not come by itself.
+    let comes = |how: Strategy| !matches!(how, Strategy::ByHand | Strategy::Rebuild);
     let upgrade = Upgrade { instance: record.reference.clone(), to: None, back: false, confirmed: false };
     let (from, to) = upgrade.hop(graph, record)?;
+    if !comes(to.upgrade.clone().unwrap_or_default().strategy) {
+        return None;
+    }
     let when = when(graph, &automatic, &from, &to)?;
     let tried = |name: &str| {
         let failed = status.conditions.iter().find(|condition| condition.kind == FAILED);

@@ -14,6 +14,7 @@ use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
+use crate::upgrade_move;
 use loggia_graph::Graph;
 use loggia_model::Micros;
 use loggia_model::time::SECOND;
@@ -49,6 +50,7 @@ pub fn handlers() -> Handlers {
         (ending::KIND, ending::sweep as Handler),
         (approval::KIND, approval::lapse as Handler),
         (automatic::KIND, automatic::sweep as Handler),
+        (upgrade_move::KIND, upgrade_move::over as Handler),
     ])
 }
 

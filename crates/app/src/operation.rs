@@ -15,6 +15,7 @@ use crate::record::visible;
 use crate::secret::SecretBox;
 use crate::take_over::Taken;
 use crate::upgrade_end;
+use crate::upgrade_move::Move;
 use crate::writer::Outcome;
 use crate::writing::subject_of;
 use loggia_graph::Graph;
@@ -37,6 +38,8 @@ pub(crate) enum Ending {
     Taken(Box<Taken>),
     /// Its absence was observed after destroying it.
     Gone,
+    /// The absence of what was kept of an earlier version was observed.
+    Retired,
     /// It failed, and trying again does not help.
     Failed,
     /// It failed before anything outside was touched: the instance is what it was.
@@ -54,7 +57,7 @@ impl Ending {
         match self {
             Ending::Ready(seen) | Ending::Seen(seen) => Some(seen),
             Ending::Taken(taken) => Some(&taken.seen),
-            Ending::Gone | Ending::Failed | Ending::Kept(_) => None,
+            Ending::Gone | Ending::Retired | Ending::Failed | Ending::Kept(_) => None,
         }
     }
 }
@@ -67,6 +70,8 @@ pub(crate) struct Finish {
     pub(crate) release: String,
     pub(crate) secrets: Vec<(String, Secret)>,
     pub(crate) sealer: SecretBox,
+    /// How it was moved to another version.
+    pub(crate) moving: Option<Move>,
 }
 
 impl Command for Finish {
@@ -123,7 +128,8 @@ impl Finish {
         let event = self.end(&mut status, operation);
         let mut draft = Draft::of(record);
         let ended = (&self.ending, &before, &mut status, &mut draft);
-        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx))?.unwrap_or(event);
+        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx), self.moving.as_ref())?
+            .unwrap_or(event);
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
         let taken = match &self.ending {
@@ -187,6 +193,7 @@ impl Finish {
             // What becomes of it is worked out from its text, too.
             Ending::Taken(_) => "instance.taken-over",
             Ending::Gone => "instance.gone",
+            Ending::Retired => "instance.kept-gone",
         }
     }
 
@@ -219,6 +226,7 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
         Verb::Propose => "Propose",
+        Verb::Retire => "Retire",
     }
 }
 
@@ -240,6 +248,7 @@ impl Command for Operate {
             Verb::Destroy => "instance.destroy",
             Verb::Import => "instance.import",
             Verb::Propose => "instance.propose",
+            Verb::Retire => "instance.retire",
         }
     }
 
@@ -361,38 +370,5 @@ impl App {
     /// Tells which operations have moved, as they move.
     pub fn progress(&self) -> tokio::sync::broadcast::Receiver<Uid> {
         self.progress.subscribe()
-    }
-
-    /// Opens a secret output of an instance for its team. Each reading is an event.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is none, [`Error::Forbidden`] for others than the team.
-    pub async fn reveal(&self, caller: &Caller, instance: &Ref, name: &str) -> Result<Secret> {
-        let record = self.record(caller, instance)?;
-        self.require(caller, Action::Reveal, &subject_of(&record.parse()))?;
-        let field = format!("output.{name}");
-        let row = self.store.secret(record.uid, &field).await?;
-        let row = row.ok_or_else(|| Error::NotFound(format!("{} has no secret {name}.", instance.name())))?;
-        self.run(caller, Revealed { uid: record.uid, reference: instance.clone(), field }).await?;
-        self.secrets.open(&row)
-    }
-}
-
-/// Notes that a secret was read.
-struct Revealed {
-    uid: Uid,
-    reference: Ref,
-    field: String,
-}
-
-impl Command for Revealed {
-    fn name(&self) -> &'static str {
-        "secret.reveal"
-    }
-
-    fn decide(&self, _: &Graph, _: &Facts, _: &Ctx<'_>) -> Result<Changes> {
-        let mut changes = Changes::answer(Value::Null);
-        changes.note("secret.revealed", Some((self.uid, self.reference.clone())), json!({"field": self.field}));
-        Ok(changes)
     }
 }

@@ -15,7 +15,9 @@ use crate::policy::Action;
 use crate::record::visible;
 use crate::rules::{self, Needed, Rules};
 use crate::shelf::Shelf;
+use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
+use crate::upgrade_move::Move;
 use crate::upgrade_path::way;
 pub use crate::upgrade_preview::UpgradePreview;
 use crate::writing::subject_of;
@@ -172,6 +174,7 @@ impl Upgrade {
     fn begin(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
+            Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
             _ => self.changes(graph, record, going, id, ctx),
         }
     }
@@ -196,7 +199,20 @@ impl Upgrade {
             return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
         }
         let how = going.how(self.back);
-        by_driver(how.strategy, &to.version)?;
+        if let Some(kept) = status.kept.as_ref().filter(|_| !self.back) {
+            let day = kept.until.datetime().format("%-d %B %Y");
+            let message = format!("{} is kept as the way back until {day}.", kept.release);
+            return Err(Error::refused(
+                "upgrade.kept",
+                message,
+                "Wait until then, or let it go: loggia upgrade --let-go.",
+            ));
+        }
+        if how.strategy == Strategy::Rebuild && !self.confirmed {
+            let mend = "Confirm that it may be lost, and send it again (in the API: \"confirmed\": true).";
+            let message = format!("The way to {} destroys what is in it and makes it anew.", to.version);
+            return Err(Error::refused("instance.unconfirmed", message, mend));
+        }
         if driver_of(graph, spec, status)? != to.recipe.driver && status.driver.is_empty() {
             return Err(Error::refused(
                 "upgrade.driver",
@@ -228,18 +244,64 @@ impl Upgrade {
             branch: branch(&going.to.offering, &going.to.version),
             by: ctx.caller.name(),
             since: ctx.now,
+            expects: String::new(),
             made: false,
             back: self.back,
         };
         ask(graph, record, (&going.spec, going.status), change, id, ctx)
     }
 
+    /// Leaves it to people, and looks whether they have done it.
+    fn hand_over(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        let runs = going.to.upstream.as_ref().map(|upstream| upstream.version.clone());
+        let change = ChangeRequest {
+            release: going.release(),
+            version: going.to.version.clone(),
+            inputs: going.inputs,
+            branch: String::new(),
+            expects: runs.unwrap_or_else(|| going.to.version.clone()),
+            by: ctx.caller.name(),
+            since: ctx.now,
+            made: true,
+            back: self.back,
+        };
+        let steps = going.to.upgrade.clone().unwrap_or_default().steps;
+        let driver = driver_of(graph, &going.spec, &going.status)?;
+        let (operation, work) = start(id, record.uid, &self.instance, Verb::Observe, &driver, ctx);
+        let data = json!({"operation": id, "release": change.release, "expects": change.expects});
+        let status = InstanceStatus { change: Some(change), ..going.status };
+        let answer = json!({"instance": self.instance, "uid": record.uid, "operation": id, "steps": steps});
+        let mut changes = Changes::answer(answer);
+        let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
+        changes.put("instance.handed-over", draft, data);
+        changes.operations.push(operation);
+        changes.work.push(work);
+        Ok(changes)
+    }
+
+    /// How it is moved: which of the things made for it is the one in use then, and what it was before.
+    fn moves(&self, going: &Going) -> Move {
+        let how = going.how(self.back);
+        let status = &going.status;
+        let beside = how.strategy == Strategy::SideBySide;
+        // Back to what is kept, as long as it is; else to one more.
+        let kept = status.kept.as_ref().filter(|kept| self.back && kept.release == going.release());
+        let generation = match (beside, kept) {
+            (false, _) => status.generation,
+            (true, Some(kept)) => kept.generation,
+            (true, None) => status.kept.as_ref().map_or(0, |kept| kept.generation).max(status.generation) + 1,
+        };
+        let (plan, inputs) = (going.spec.plan.clone(), going.spec.inputs.clone());
+        let earlier = Wish { release: status.applied.clone(), plan, inputs };
+        Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept() }
+    }
+
     fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
-        let name = going.release();
+        let (name, moving) = (going.release(), self.moves(&going));
         let Going { mut spec, mut status, from, to, inputs, .. } = going;
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, &driver, ctx);
-        work.payload = json!({"before": status.phase});
+        work.payload = json!({"before": status.phase, "confirmed": self.confirmed, "move": moving});
         // Who names a version outside what was accepted accepts it.
         spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
         status.earlier = Some(Earlier { release: status.applied.clone(), inputs: std::mem::take(&mut spec.inputs) });
@@ -298,17 +360,4 @@ fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
     }
     let message = format!("It has {}, and {} is not above it.", from.version, to.version);
     Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
-}
-
-/// Passes for what a driver does by itself.
-fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
-    let (message, mend) = match strategy {
-        Strategy::InPlace | Strategy::ChangeRequest => return Ok(()),
-        Strategy::SideBySide => {
-            ("goes by a new one beside this one", "Get a new one, move over, then destroy this one.")
-        }
-        Strategy::Rebuild => ("has to be made anew", "Destroy it and get a new one."),
-        Strategy::ByHand => ("goes by hand", "Follow the notes of the version, or ask its owner."),
-    };
-    Err(Error::refused("upgrade.strategy", format!("The way to {version} {message}."), mend))
 }

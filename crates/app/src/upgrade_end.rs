@@ -3,9 +3,11 @@
 use crate::change_request;
 use crate::changes::{Changes, Draft};
 use crate::command::Ctx;
+use crate::driver::Observation;
 use crate::error::Result;
 use crate::operation::{Ending, driver_of};
 use crate::order::start;
+use crate::upgrade_move::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -22,15 +24,39 @@ pub(crate) fn concluded(
     graph: &Graph,
     (ending, before, status, draft): (&Ending, &InstanceStatus, &mut InstanceStatus, &mut Draft),
     about: (&Record, &Operation, &Ctx<'_>),
+    moving: Option<&Move>,
 ) -> Result<Option<&'static str>> {
-    if about.1.verb == Verb::Propose {
-        return offered(ending, status, draft, about);
-    }
-    match ending {
-        Ending::Ready(_) => Ok(arrived(before, status, about.0)),
-        Ending::Failed => fell_back(changes, graph, draft, status, about),
+    let (record, operation, ctx) = about;
+    match (operation.verb, ending) {
+        (Verb::Propose, _) => offered(ending, status, draft, about),
+        (Verb::Retire, _) => {
+            let gone = matches!(ending, Ending::Retired);
+            upgrade_move::retired(changes, record, status, gone, &sentence(&operation.message));
+            Ok(None)
+        }
+        (Verb::Observe, Ending::Seen(seen)) => seen_done(record, status, draft, seen),
+        (_, Ending::Ready(_)) => {
+            if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
+                upgrade_move::switched(changes, record, status, moving, ctx.now);
+            }
+            Ok(arrived(before, status, record))
+        }
+        (_, Ending::Failed) => fell_back(changes, graph, draft, status, about, moving),
         _ => Ok(None),
     }
+}
+
+/// A look that sees what people brought by hand.
+fn seen_done(
+    record: &Record,
+    status: &mut InstanceStatus,
+    draft: &mut Draft,
+    seen: &Observation,
+) -> Result<Option<&'static str>> {
+    Ok(change_request::settle(record, status, seen)?.map(|(settled, event)| {
+        *draft = settled;
+        event
+    }))
 }
 
 /// The event of an operation that made a change to merge, or could not.
@@ -83,14 +109,20 @@ fn fell_back(
     draft: &mut Draft,
     status: &mut InstanceStatus,
     (record, operation, ctx): (&Record, &Operation, &Ctx<'_>),
+    moving: Option<&Move>,
 ) -> Result<Option<&'static str>> {
     let mut spec: InstanceSpec = record.spec()?;
     let wanted = spec.target.clone().unwrap_or_default();
     let earlier = status.earlier.take().filter(|earlier| earlier.release == status.applied && wanted != status.applied);
     let Some(earlier) = earlier.filter(|_| operation.verb == Verb::Apply) else { return Ok(None) };
-    let touched = operation.steps.iter().any(|step| step.name == "apply");
+    let did = |name: &str| operation.steps.iter().any(|step| step.name == name);
+    let beside = moving.is_some_and(Move::is_beside);
+    let (touched, anew) = (did("apply") && !beside, did("destroy"));
+    if let Some(moving) = moving.filter(|_| beside && did("apply")) {
+        upgrade_move::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
+    }
     spec.target = Some(earlier.release.clone());
-    spec.inputs = earlier.inputs;
+    spec.inputs.clone_from(&earlier.inputs);
     status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
     let message = format!(
         "Going to {wanted} failed: {} It keeps {}. {}",
@@ -108,10 +140,16 @@ fn fell_back(
     if status.operation == Some(operation.id) {
         status.phase = if touched { Phase::Unknown } else { Phase::Ready };
     }
-    if touched {
-        let driver = driver_of(graph, &spec, status)?;
-        let (look, work) = start(ctx.uid(), record.uid, &record.reference, Verb::Observe, &driver, ctx);
-        changes.operations.push(look);
+    if touched || anew {
+        // What was taken away is made again; what was touched is looked at.
+        let verb = if anew { Verb::Apply } else { Verb::Observe };
+        let (id, driver) = (ctx.uid(), driver_of(graph, &spec, status)?);
+        let (next, work) = start(id, record.uid, &record.reference, verb, &driver, ctx);
+        if anew {
+            status.operation = Some(id);
+            status.phase = Phase::Progressing;
+        }
+        changes.operations.push(next);
         changes.work.push(work);
     }
     let mut text = record.parse();

@@ -46,6 +46,9 @@ pub struct UpgradePreview {
     pub strategy: Strategy,
     /// Whether there is a way back.
     pub rollback: Rollback,
+    /// What people do, step by step, where it goes by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
     /// What may go wrong, in one sentence.
     pub risk: String,
     /// Who has to agree first, by which rule.
@@ -96,6 +99,7 @@ impl App {
             plan: spec.plan,
             strategy: Strategy::default(),
             rollback: Rollback::default(),
+            steps: Vec::new(),
             risk: String::new(),
             approval: None,
             automatic: None,
@@ -151,6 +155,7 @@ fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
     preview.changes = compare(&going.from.contract, &going.to.contract);
     preview.inputs = differences(&Value::Object(going.spec.inputs), &Value::Object(going.inputs));
     (preview.strategy, preview.rollback) = (how.strategy, how.rollback);
+    preview.steps = how.steps;
     preview.risk = risk(how.strategy, how.rollback);
     preview.to = Some(going.to.version);
 }

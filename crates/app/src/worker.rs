@@ -4,6 +4,7 @@
 //! with one command. When it dies, its lease runs out and another worker begins again from the first step; drivers
 //! look before they make, so beginning again is safe.
 
+mod away;
 mod import;
 mod propose;
 
@@ -16,6 +17,7 @@ use crate::request::{self, Prepared};
 use crate::run_log::Lines;
 use crate::take_over::Wish;
 use crate::trace::{self, TRACES};
+use crate::upgrade_move::Move;
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
 use loggia_model::{Micros, Uid};
@@ -142,6 +144,8 @@ struct Run<'a> {
     before: Option<Phase>,
     /// As what the instance is to be taken over.
     wish: Option<Wish>,
+    /// How it is moved to another version.
+    moving: Option<Move>,
     lines: Arc<Lines>,
 }
 
@@ -158,9 +162,13 @@ impl<'a> Run<'a> {
         let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
         let wish = claimed.payload.get("wish").and_then(|wish| Wish::deserialize(wish).ok());
         let lines = Arc::new(Lines::default());
-        let mut run = Run { worker, operation, fence: claimed.fence, attempt: claimed.attempt, before, wish, lines };
+        let moving = claimed.payload.get("move").and_then(|moving| Move::deserialize(moving).ok());
+        let (fence, attempt) = (claimed.fence, claimed.attempt);
+        let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines };
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
-        let prepared = request::build(&worker.app, &run.operation, confirmed, run.wish.clone(), driver).await;
+        let generation = run.moving.as_ref().map(|moving| moving.generation);
+        let (app, wish) = (&worker.app, run.wish.clone());
+        let prepared = request::build_generation(app, &run.operation, confirmed, wish, driver, generation).await;
         match prepared {
             Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
@@ -193,6 +201,7 @@ impl<'a> Run<'a> {
             Verb::Apply => {
                 self.plan(driver, request).await?;
                 self.hold(hold).await?;
+                self.make_room(driver).await?;
                 let log = Arc::clone(&self.lines);
                 let applied = self.step("apply", driver.apply(request, &*log), |_| "Done.".into()).await?;
                 let mut seen = self.observe(driver, request).await?;
@@ -206,21 +215,8 @@ impl<'a> Run<'a> {
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
             Verb::Import => self.import(driver, request, hold).await,
             Verb::Propose => self.propose(driver, request).await,
-            Verb::Destroy => {
-                let log = Arc::clone(&self.lines);
-                self.step(DESTROY, driver.destroy(request, &*log), |()| "Done.".into()).await?;
-                let seen = self.observe(driver, request).await?;
-                match seen.presence {
-                    Presence::Absent => Ok(Ending::Gone),
-                    Presence::Present => {
-                        Err(Failure::backend("It was destroyed but is still there.", "It is tried again by itself."))
-                    }
-                    Presence::Unknown => Err(Failure::backend(
-                        "Nobody can tell yet whether it is gone.",
-                        "It is looked for again by itself.",
-                    )),
-                }
-            }
+            Verb::Destroy => self.take_away(driver, request).await.map(|()| Ending::Gone),
+            Verb::Retire => self.take_away(driver, request).await.map(|()| Ending::Retired),
         }
     }
 
@@ -329,7 +325,8 @@ impl<'a> Run<'a> {
         let app = &self.worker.app;
         let (sealer, fence) = (app.secrets.clone(), self.fence);
         let (ended, failed) = (self.operation.clone(), ending.is_failure());
-        let finish = Finish { operation: self.operation, fence, ending, release, secrets, sealer };
+        let (operation, moving) = (self.operation, self.moving);
+        let finish = Finish { operation, fence, ending, release, secrets, sealer, moving };
         app.run(&app.system("worker"), finish).await?;
         trace::ended(&ended, failed, app.now());
         Ok(())
@@ -342,7 +339,9 @@ impl<'a> Run<'a> {
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
         match self.before.filter(resting) {
             // Nothing was done, whatever went wrong.
-            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose) => Ending::Kept(before),
+            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose | Verb::Retire) => {
+                Ending::Kept(before)
+            }
             Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
             _ => Ending::Failed,
         }

@@ -86,7 +86,24 @@ pub struct Earlier {
     pub inputs: Map<String, Value>,
 }
 
-/// A version that waits as a change for its team to merge. Until that was seen the instance is what it was.
+/// What an instance was before a version that was made beside it. It is kept for a while as the way back, and taken away
+/// then.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Which of the things that were made for the instance.
+    pub generation: u32,
+    /// Name of its release.
+    pub release: String,
+    /// What was filled in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Until when it is kept.
+    pub until: Micros,
+}
+
+/// A version that people bring: as a change for its team to merge, or by hand. Until that was seen the instance is what
+/// it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeRequest {
@@ -97,8 +114,11 @@ pub struct ChangeRequest {
     /// What is filled in then.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
-    /// The branch on which it waits.
+    /// The branch on which it waits; empty for what goes by hand.
     pub branch: String,
+    /// What a look sees once it is done: that version, or one below it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expects: String,
     /// Who asked for it.
     pub by: String,
     /// Since when.
@@ -194,9 +214,15 @@ pub struct InstanceStatus {
     /// What it was before its last upgrade, or is while one is under way; what there is a way back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
-    /// The version that waits for its team to merge it.
+    /// The version that waits for people to bring it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeRequest>,
+    /// How often something was made beside what there was: which of the things made for it is the one in use.
+    #[serde(skip_serializing_if = "is_first")]
+    pub generation: u32,
+    /// What it was before that, as long as it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
     /// What waits until somebody agrees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
@@ -213,6 +239,19 @@ pub struct InstanceStatus {
     /// The backend that it was made on; none before a driver began to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<HeldBackend>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_first(generation: &u32) -> bool {
+    *generation == 0
+}
+
+impl ChangeRequest {
+    /// Whether a version that was seen is the one that it brings.
+    pub fn is_done_at(&self, seen: &str) -> bool {
+        let expects = if self.expects.is_empty() { &self.version } else { &self.expects };
+        seen == expects || seen.strip_prefix(expects.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 /// Which backend holds an instance: only there can it be looked for and taken away.

@@ -1,0 +1,36 @@
+//! Taking things away, and proving that they are.
+
+use super::{DESTROY, Run};
+use crate::driver::{Driver, Failure, Presence, Request};
+use crate::request;
+use loggia_model::kinds::release::Strategy;
+use std::sync::Arc;
+
+impl Run<'_> {
+    /// Destroys something and looks: done only when it is not there any more.
+    pub(super) async fn take_away(&mut self, driver: &dyn Driver, request: &Request) -> Result<(), Failure> {
+        let log = Arc::clone(&self.lines);
+        self.step(DESTROY, driver.destroy(request, &*log), |()| "Done.".into()).await?;
+        match self.observe(driver, request).await?.presence {
+            Presence::Absent => Ok(()),
+            Presence::Present => {
+                Err(Failure::backend("It was destroyed but is still there.", "It is tried again by itself."))
+            }
+            Presence::Unknown => {
+                Err(Failure::backend("Nobody can tell yet whether it is gone.", "It is looked for again by itself."))
+            }
+        }
+    }
+
+    /// Where a version is made anew, takes the one before away first.
+    pub(super) async fn make_room(&mut self, driver: &dyn Driver) -> Result<(), Failure> {
+        let Some(moving) = self.moving.clone().filter(|moving| moving.strategy == Strategy::Rebuild) else {
+            return Ok(());
+        };
+        let app = &self.worker.app;
+        // It was confirmed when it was asked for: that is how this version is reached.
+        let before = request::build(app, &self.operation, true, Some(moving.earlier), Some(driver)).await;
+        let before = before.map_err(|error| Failure::ours(error.to_string(), "Ask the owner of the offering."))?;
+        self.take_away(driver, &before.request).await
+    }
+}
