@@ -34,7 +34,7 @@ pub fn routes() -> Vec<Route> {
             Box::pin(list(call))
         })
         .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
-        .takes([Param::query("team", Form::Text(200, None), "Which team.")])
+        .takes([Param::query("team", Form::Text(200, None), "Which team; all that you may see when absent.")])
         .gives::<Upgrades>(200, "By name."),
     ]
 }
@@ -93,7 +93,7 @@ async fn upgrade(call: Call) -> Handled {
 
 async fn list(call: Call) -> Handled {
     let Some(team) = call.given.text("team") else {
-        return Err(Error::invalid("order.team", "team", "It is not said which team", "Give ?team=booking.").into());
+        return json(&Upgrades { items: call.app().upgrades(&call.caller)? });
     };
     let team = Ref::parse(team, Some("group"), "default")
         .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Give ?team=booking."))?;
