@@ -3,9 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, change_requests, endings, environments, events, forms, instances, logins, me, observe, openapi, operations,
-    orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs,
-    write,
+    adopt, endings, environments, events, forms, instances, logins, me, observe, openapi, operations, orders, records,
+    releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -31,7 +30,6 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
-        change_requests::routes(),
         environments::routes(),
     ];
     groups.into_iter().flatten().collect()
