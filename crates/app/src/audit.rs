@@ -3,7 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::diff::{Difference, differences};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::Audience;
@@ -66,10 +66,10 @@ pub struct AuditPage {
 }
 
 impl App {
-    /// The revisions of something that the caller may see, newest first.
+    /// The revisions of something that the caller may see, newest first; also of what has gone, by its last name.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], the same whether it does not exist or may not be seen.
+    /// [`crate::Error::NotFound`], the same whether it never existed or may not be seen.
     pub async fn revisions(
         &self,
         caller: &Caller,
@@ -77,7 +77,34 @@ impl App {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Revision>> {
-        let uid = visible(&self.graph(), &caller.audience, reference)?.uid;
+        let uid = match visible(&self.graph(), &caller.audience, reference) {
+            Ok(record) => record.uid,
+            Err(missing) => {
+                let last = self.last_of(reference).await?.filter(|last| self.graph().visible(&caller.audience, last));
+                last.ok_or(missing)?.uid
+            }
+        };
+        self.revisions_of_seen(uid, before, limit).await
+    }
+
+    /// The revisions of what has an identity, there or gone, newest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`], the same whether it never existed or may not be seen.
+    pub async fn revisions_of(
+        &self,
+        caller: &Caller,
+        uid: Uid,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Revision>> {
+        match self.may_see_ever(&caller.audience, uid).await? {
+            Some(true) => self.revisions_of_seen(uid, before, limit).await,
+            _ => Err(Error::NotFound(format!("There is nothing with the identity {uid}, or you may not see it."))),
+        }
+    }
+
+    async fn revisions_of_seen(&self, uid: Uid, before: Option<i64>, limit: i64) -> Result<Vec<Revision>> {
         // One more than asked for: the oldest is only there to compare with.
         let rows = self.store.history(uid, before, limit + 1).await?;
         let actors = self.actors(uid, &rows).await?;

@@ -170,7 +170,7 @@ impl Command for Blind {
         let Some(record) = graph.by_uid(self.uid) else { return Ok(changes) };
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        observation::unseen(&mut status, format!("{} {}", self.failure.message, self.failure.mend));
+        observation::unseen(&mut status, loggia_model::problem::sentences(&self.failure.message, &self.failure.mend));
         if status != before {
             let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
             changes.put("instance.blind", draft, serde_json::Value::Null);

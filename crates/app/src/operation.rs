@@ -210,7 +210,7 @@ impl Finish {
 }
 
 fn failed(operation: &Operation) -> Condition {
-    let message = format!("{} {}", operation.message, operation.mend).trim().to_owned();
+    let message = loggia_model::problem::sentences(&operation.message, &operation.mend);
     Condition {
         kind: "Failed".into(),
         status: Verdict::True,

@@ -58,12 +58,20 @@ pub struct Gathered {
 /// What is known of a place that was read: when, as what, and the digest of what it held.
 type Known = (Instant, Registered, String);
 
+/// What is remembered of places.
+#[derive(Default)]
+struct Read {
+    /// When each was read last, and what.
+    known: HashMap<Uid, Known>,
+    /// Those that are to be read whether or not their time has come; also those that are being read just now.
+    again: HashSet<Uid>,
+}
+
 /// The registered places of this server.
 pub struct Places {
     app: Arc<App>,
     fetch: Arc<dyn Fetch>,
-    /// When each was read last, and what.
-    read: Mutex<HashMap<Uid, Known>>,
+    read: Mutex<Read>,
     wake: Notify,
 }
 
@@ -80,7 +88,7 @@ impl Places {
 
     /// Reads a place now, whether or not its time has come.
     pub async fn read_again(&self, id: Uid) {
-        self.read.lock().await.remove(&id);
+        self.read.lock().await.again.insert(id);
         self.wake.notify_one();
     }
 
@@ -100,19 +108,26 @@ impl Places {
     /// Reads every place whose time has come.
     async fn round(&self) {
         for place in location::registered(&self.app.graph(), &Audience::All) {
-            let known = self.read.lock().await.get(&place.id).cloned();
+            let (known, asked) = {
+                let mut read = self.read.lock().await;
+                // Whoever asks from here on may mean what is not read this time.
+                (read.known.get(&place.id).cloned(), read.again.remove(&place.id))
+            };
             let rested = known.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
             let moved = known.as_ref().is_some_and(|(_, as_what, _)| *as_what != place);
-            if !(rested || moved) {
+            if !(rested || moved || asked) {
                 continue;
             }
             // The same text means something else at a place that is trusted by now.
-            match self.take_over(&place, known.filter(|_| !moved).map(|(.., digest)| digest)).await {
+            match self.take_over(&place, known.filter(|_| !moved && !asked).map(|(.., digest)| digest)).await {
                 Ok(digest) => {
                     let now = (Instant::now(), place.clone(), digest);
-                    self.read.lock().await.insert(place.id, now);
+                    self.read.lock().await.known.insert(place.id, now);
                 }
-                Err(error) => tracing::warn!(target = %place.target, %error, "a place could not be taken over"),
+                Err(error) => {
+                    self.read.lock().await.again.insert(place.id);
+                    tracing::warn!(target = %place.target, %error, "a place could not be taken over");
+                }
             }
         }
     }

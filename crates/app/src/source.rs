@@ -272,7 +272,7 @@ impl Sources {
         failure: Failure,
     ) -> Result<SyncReport> {
         let mut state = state_of(before.as_ref());
-        state.failure = format!("{} {}", failure.message, failure.mend);
+        state.failure = loggia_model::problem::sentences(&failure.message, &failure.mend);
         let row = SourceRow {
             id: id.to_owned(),
             kind: "repository".into(),

@@ -141,8 +141,19 @@ impl App {
     /// # Errors
     /// As [`App::upgrade_preview`].
     pub fn upgrades_of_team(&self, caller: &Caller, team: &Ref) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs_of_team(caller, team))
+    }
+
+    /// The ways of everything that the caller may see to its newest versions.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`].
+    pub fn upgrades(&self, caller: &Caller) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs(caller))
+    }
+
+    fn ways(&self, caller: &Caller, mut rows: Vec<crate::who_runs::WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
         let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
-        let mut rows = self.runs_of_team(caller, team);
         rows.retain(|row| !row.release.is_empty());
         rows.sort_by(|one, other| one.instance.cmp(&other.instance));
         rows.into_iter().map(|row| self.upgrade_preview(caller, &wish(row.instance))).collect()

@@ -24,7 +24,7 @@ use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use loggia_web::auth::provider::Provider;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,6 +32,8 @@ use tokio::sync::watch;
 
 /// How many operations run at once in one server.
 const WORKERS: usize = 8;
+/// Folder below the data in which driver programs keep what they need between calls.
+pub const DRIVER_STATE: &str = "driver-state";
 /// How long the server waits for what it has in hand when it is told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long open requests may go on then; streams of events would go on for ever.
@@ -203,9 +205,25 @@ impl Server {
     }
 }
 
+/// Where driver programs keep their own: below the data. It lay beside the programs once, and what lies there is
+/// brought along, because a program without it finds nothing of what it made.
+fn driver_state(settings: &ServeSettings) -> Result<PathBuf> {
+    let state = settings.data.join(DRIVER_STATE);
+    let programs = settings.drivers.as_ref().and_then(|folder| folder.canonicalize().ok());
+    let before = programs.as_deref().and_then(Path::parent).map(|folder| folder.join(DRIVER_STATE));
+    if let Some(before) = before.filter(|before| before.is_dir() && !state.exists()) {
+        let (from, to) = (before.display(), state.display());
+        let mend = format!("Move it: mv {from} {to}");
+        std::fs::rename(&before, &state).with_context(|| format!("cannot take over {from}. {mend}"))?;
+        tracing::info!(%from, %to, "what driver programs keep lies with the data now");
+    }
+    Ok(state)
+}
+
 fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
-    let command = CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox };
+    let state = Some(driver_state(settings)?);
+    let command = CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox };
     let all = Drivers::new(DriverOptions { data: settings.data.clone(), command });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())

@@ -101,7 +101,7 @@ async fn read(kind: Kind, from: &str) -> Result<Estate> {
     let (location, own) = without_credentials(from);
     let credentials = own.into_iter().map(|own| (location.clone(), own)).collect();
     let read = EstateReader::new(credentials).read(&Place { kind, location }).await;
-    read.map_err(|why| failure(USAGE, format!("{} {}", why.message, why.mend)))
+    read.map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))
 }
 
 /// Asks the server what it means; a plan needs none.

@@ -68,7 +68,7 @@ pub struct ApproveArgs {
     /// Why, in one sentence; who asked reads it.
     #[arg(long, short)]
     reason: Option<String>,
-    /// Form of the list.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -87,9 +87,9 @@ pub async fn approve(args: ApproveArgs) -> Result<()> {
     }
     let instance = instance(what)?;
     let body = json!({"agree": !args.decline, "reason": args.reason.unwrap_or_default()});
-    api.post(&format!("{}:approve", instance_path(&instance)), &body).await?;
+    let answer = api.post(&format!("{}:approve", instance_path(&instance)), &body).await?;
     let word = if args.decline { "you said no, and it is not done" } else { "you agreed, and it goes on" };
-    print(&format!("{instance}: {word}\n"))
+    args.output.tell(&answer, &[instance.to_string()], &format!("{instance}: {word}\n"))
 }
 
 async fn list(api: &Api, output: Output) -> Result<()> {

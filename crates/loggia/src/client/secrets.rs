@@ -2,7 +2,7 @@
 
 use super::access::{ListArgs, ask};
 use super::http::{Access, Api};
-use super::output::{Table, items, print, strings, text};
+use super::output::{Output, Table, items, strings, text};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -45,6 +45,9 @@ pub struct SetArgs {
     name: String,
     #[command(flatten)]
     allowed: AllowedArgs,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -60,6 +63,9 @@ pub struct AllowArgs {
     /// Allows what is given and nothing else.
     #[arg(long)]
     only: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -82,19 +88,21 @@ async fn set(args: SetArgs) -> Result<()> {
     let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
     let allowed = args.allowed.over(known.as_ref());
     put(&api, &args.name, &json!({"value": value, "allowed": allowed})).await?;
-    print(&format!("{} is set\n{}", args.name, told(&args.name, &allowed)))
+    let line = format!("{} is set\n{}", args.name, told(&args.name, &allowed));
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn allow(args: AllowArgs) -> Result<()> {
     let api = args.access.api()?;
     let known = known(&api, &args.name).await?;
     if known.is_none() {
-        let mend = format!("set it first: loggia secret set {}", args.name);
-        return Err(failure(USAGE, format!("there is no secret {}; {mend}", args.name)));
+        let mend = format!("Set it first: loggia secret set {}", args.name);
+        return Err(failure(USAGE, format!("There is no secret {}. {mend}", args.name)));
     }
     let allowed = args.allowed.over(known.as_ref().filter(|_| !args.only));
     put(&api, &args.name, &json!({"allowed": allowed})).await?;
-    print(&told(&args.name, &allowed))
+    let line = told(&args.name, &allowed);
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn list(args: ListArgs) -> Result<()> {

@@ -40,7 +40,7 @@ pub struct UpgradeArgs {
     /// Does not ask.
     #[arg(long)]
     yes: bool,
-    /// Form of the answer of a dry run.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -86,7 +86,11 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     if args.dry_run && args.output != Output::Table {
         return args.output.print_value(&preview);
     }
-    print(&shown(&preview))?;
+    match args.output {
+        Output::Table => print(&shown(&preview))?,
+        // The answer is what comes of it; what was looked at before is for people.
+        _ => eprint!("{}", shown(&preview)),
+    }
     if args.dry_run {
         return Ok(());
     }
@@ -102,19 +106,20 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
     let waits = text(&answer, "/waits");
     if !waits.is_empty() {
-        return print(&format!("{waits}\n"));
+        return args.output.tell(&answer, &[instance.to_string()], &format!("{waits}\n"));
     }
-    follow(&api, &text(&answer, "/operation")).await?;
+    let ended = follow(&api, &text(&answer, "/operation")).await?;
     match text(&answer, "/branch").as_str() {
-        "" => print(&format!("{instance} has {to}\n")),
-        branch => proposed(&api, &instance, branch).await,
+        "" => args.output.tell(&ended, &[instance.to_string()], &format!("{instance} has {to}\n")),
+        branch => proposed(&api, &instance, branch, args.output).await,
     }
 }
 
 /// What to do with a change that was made.
-async fn proposed(api: &Api, instance: &Ref, branch: &str) -> Result<()> {
+async fn proposed(api: &Api, instance: &Ref, branch: &str, output: Output) -> Result<()> {
+    let names = [instance.to_string()];
     let Ok(change) = api.get(&format!("{}/change", instance_path(instance)), &[]).await else {
-        return print("Nothing differs: it has the new version.\n");
+        return output.tell(&json!({"instance": instance}), &names, "Nothing differs: it has the new version.\n");
     };
     let conflicts = conflicts(&change, "/proposal/files");
     let short = format!("{}/{}", instance.namespace(), instance.name());
@@ -129,7 +134,7 @@ async fn proposed(api: &Api, instance: &Ref, branch: &str) -> Result<()> {
     out.push_str(&format!(
         "See it:          loggia upgrade {short} --patch\nOr give it up:   loggia upgrade {short} --close\n"
     ));
-    print(&out)
+    output.tell(&change, &names, &out)
 }
 
 fn conflicts(value: &Value, at: &str) -> Vec<String> {
@@ -146,13 +151,14 @@ async fn waiting(api: &Api, instance: &Ref, args: &UpgradeArgs) -> Result<()> {
     let change = api.get(&format!("{path}/change"), &[]).await?;
     let version = text(&change, "/version");
     if args.close {
-        api.post(&format!("{path}:close-change"), &json!({})).await?;
-        return print(&format!("The change to {version} is given up; {instance} stays as it is\n"));
+        let answer = api.post(&format!("{path}:close-change"), &json!({})).await?;
+        let line = format!("The change to {version} is given up; {instance} stays as it is\n");
+        return args.output.tell(&answer, &[instance.to_string()], &line);
     }
     confirm(&format!("Merge the change to {version} into {}?", text(&change, "/proposal/into")), args.yes)?;
     let seen = json!({"commit": change["proposal"]["commit"], "base": change["proposal"]["base"]});
-    api.post(&format!("{path}:merge-change"), &seen).await?;
-    print(&format!("{instance} has {version}\n"))
+    let answer = api.post(&format!("{path}:merge-change"), &seen).await?;
+    args.output.tell(&answer, &[instance.to_string()], &format!("{instance} has {version}\n"))
 }
 
 /// What would happen, in lines.

@@ -17,4 +17,5 @@ mod platform;
 mod replicas;
 mod story;
 mod support;
+mod told;
 mod traces;

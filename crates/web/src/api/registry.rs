@@ -3,9 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, change_requests, endings, environments, events, forms, instances, logins, me, observe, openapi, operations,
-    orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs,
-    write,
+    adopt, endings, environments, events, forms, instances, logins, me, observe, openapi, operations, orders, records,
+    releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -31,7 +30,6 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
-        change_requests::routes(),
         environments::routes(),
     ];
     groups.into_iter().flatten().collect()
@@ -94,16 +92,21 @@ fn reading() -> Vec<Route> {
     };
     let history = |path, id| {
         get(path, id, Action::Read, by!(records::history))
-            .does("Tells what happened to one thing, newest first.")
+            .does("Tells what happened to one thing, newest first; also when it has gone.")
             .takes([BEFORE, limit(500)])
             .gives::<records::History>(200, "Its revisions.")
             .gives_as(308, "It has another name now: see Location.", "application/json", schema::any_object)
     };
+    let of_uid = get("/api/v1/history/{uid}", "getHistoryOfIdentity", Action::Read, by!(records::history_of))
+        .does("Tells what happened to the thing with an identity, newest first; also when it has gone.")
+        .takes([BEFORE, limit(500)])
+        .gives::<records::History>(200, "Its revisions.");
     vec![
         one("/api/v1/records/{kind}/{namespace}/{name}", "getRecord"),
         one("/api/v1/{plural}/{namespace}/{name}", "getByPlural"),
         history("/api/v1/records/{kind}/{namespace}/{name}/history", "getRecordHistory"),
         history("/api/v1/{plural}/{namespace}/{name}/history", "getHistoryByPlural"),
+        of_uid,
         get("/api/v1/{plural}", "list", Action::Read, by!(records::list))
             .does("Lists the things of one kind that you may see.")
             .takes([

@@ -1,6 +1,7 @@
 //! Upgrades: what they would do, and doing them.
 
 use super::call::{Call, json, outcome};
+use super::change_requests;
 use super::orders::Ordered;
 use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Route};
@@ -16,10 +17,10 @@ use serde::{Deserialize, Serialize};
 const ONE: &str = "/api/v1/instances/{namespace}/{name}/upgrade";
 const DO: &str = "/api/v1/instances/{namespace}/{name}:upgrade";
 
-/// The routes.
+/// The routes, with those of changes that wait.
 pub fn routes() -> Vec<Route> {
     let to = Param::query("to", Form::Text(200, None), "To this version, range or channel; the newest when absent.");
-    vec![
+    let own = vec![
         Route::new(Method::GET, ONE, "previewUpgrade", Access::May(Action::Read), |call| Box::pin(preview(call)))
             .does("Tells what an upgrade would do: inputs, price, risk, way back, and why it cannot be done now.")
             .takes([to, Param::query("back", Form::Flag, "Back to the version before.")])
@@ -34,9 +35,10 @@ pub fn routes() -> Vec<Route> {
             Box::pin(list(call))
         })
         .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
-        .takes([Param::query("team", Form::Text(200, None), "Which team.")])
+        .takes([Param::query("team", Form::Text(200, None), "Which team; all that you may see when absent.")])
         .gives::<Upgrades>(200, "By name."),
-    ]
+    ];
+    own.into_iter().chain(change_requests::routes()).collect()
 }
 
 /// What would happen.
@@ -93,7 +95,7 @@ async fn upgrade(call: Call) -> Handled {
 
 async fn list(call: Call) -> Handled {
     let Some(team) = call.given.text("team") else {
-        return Err(Error::invalid("order.team", "team", "It is not said which team", "Give ?team=booking.").into());
+        return json(&Upgrades { items: call.app().upgrades(&call.caller)? });
     };
     let team = Ref::parse(team, Some("group"), "default")
         .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Give ?team=booking."))?;

@@ -5,14 +5,13 @@ use super::clone::{self, CloneLogin};
 use super::environment::{self, Asked};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{change_request, entity, offer, operation, team};
+use super::{change_request, entity, offer, operation, team, upgrade};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
 use loggia_app::Error;
 use loggia_app::change_request::WAITS;
 use loggia_app::history::Past;
-use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
 use loggia_app::writing::subject_of;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Step, Verdict};
@@ -168,7 +167,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         ),
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
-        newer_version: newer(visit, &spec, release.as_ref()),
+        newer_version: upgrade::newer(visit, &spec, release.as_ref()),
         asked: environment::asked(visit, &status),
         change: change_request::waiting(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
@@ -279,17 +278,6 @@ fn said(visit: &Visit, name: &str, value: &Value) -> Option<Fact> {
         Some(named) => Fact::link(label, title_of(visit, &named), entity::href(&named)),
         None => Fact::new(label, text),
     })
-}
-
-/// A version that is newer than the one that it has.
-fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) -> String {
-    let newest = release_for(&visit.graph, visit.audience(), &spec.offering, None).ok();
-    let newest = newest.and_then(|record| record.spec::<ReleaseSpec>().ok());
-    let version = |spec: &ReleaseSpec| loggia_model::version::Version::parse(&spec.version);
-    match (newest, release) {
-        (Some(newest), Some(release)) if version(&newest) > version(release) => newest.version,
-        _ => String::new(),
-    }
 }
 
 fn may(

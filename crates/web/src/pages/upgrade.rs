@@ -14,12 +14,14 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
+use loggia_app::offering::release_for;
 use loggia_app::policy::Action;
 use loggia_app::upgrade::{Upgrade, UpgradePreview};
 use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::contract::Weight;
-use loggia_model::kinds::release::Rollback;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::{ReleaseSpec, Rollback};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -45,6 +47,17 @@ struct UpgradePage {
     way: Vec<String>,
     /// The change that its team would get to merge; none where it goes another way.
     change: Option<Shown>,
+}
+
+/// A version that is newer than the one that it has.
+pub fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) -> String {
+    let newest = release_for(&visit.graph, visit.audience(), &spec.offering, None).ok();
+    let newest = newest.and_then(|record| record.spec::<ReleaseSpec>().ok());
+    let version = |spec: &ReleaseSpec| loggia_model::version::Version::parse(&spec.version);
+    match (newest, release) {
+        (Some(newest), Some(release)) if version(&newest) > version(release) => newest.version,
+        _ => String::new(),
+    }
 }
 
 fn wish(team: &str, name: &str, form: &Form, confirmed: bool) -> Upgrade {
