@@ -84,7 +84,7 @@ pub mod unmatched;
 mod unseen;
 pub mod upgrade;
 mod upgrade_end;
-mod upgrade_move;
+pub mod upgrade_move;
 pub mod upgrade_path;
 pub mod upgrade_preview;
 pub mod usage;

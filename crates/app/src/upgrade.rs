@@ -293,7 +293,7 @@ impl Upgrade {
         };
         let (plan, inputs) = (going.spec.plan.clone(), going.spec.inputs.clone());
         let earlier = Wish { release: status.applied.clone(), plan, inputs };
-        Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept() }
+        Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept(), back: self.back }
     }
 
     fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -304,7 +304,10 @@ impl Upgrade {
         work.payload = json!({"before": status.phase, "confirmed": self.confirmed, "move": moving});
         // Who names a version outside what was accepted accepts it.
         spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
-        status.earlier = Some(Earlier { release: status.applied.clone(), inputs: std::mem::take(&mut spec.inputs) });
+        let inputs_before = std::mem::take(&mut spec.inputs);
+        if !self.back {
+            status.earlier = Some(Earlier { release: status.applied.clone(), inputs: inputs_before });
+        }
         status.operation = Some(id);
         status.phase = Phase::Progressing;
         spec.target = Some(name.clone());

@@ -9,7 +9,7 @@ use crate::operation::{Ending, driver_of};
 use crate::order::start;
 use crate::upgrade_move::{self, Move};
 use loggia_graph::Graph;
-use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
+use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, Verb};
 use loggia_model::version::{Range, Version};
@@ -113,8 +113,16 @@ fn fell_back(
 ) -> Result<Option<&'static str>> {
     let mut spec: InstanceSpec = record.spec()?;
     let wanted = spec.target.clone().unwrap_or_default();
-    let earlier = status.earlier.take().filter(|earlier| earlier.release == status.applied && wanted != status.applied);
-    let Some(earlier) = earlier.filter(|_| operation.verb == Verb::Apply) else { return Ok(None) };
+    let before =
+        |moving: &Move| Earlier { release: moving.earlier.release.clone(), inputs: moving.earlier.inputs.clone() };
+    let earlier = moving.map(before).or_else(|| status.earlier.clone());
+    let is_move = |earlier: &Earlier| earlier.release == status.applied && wanted != status.applied;
+    let Some(earlier) = earlier.filter(|earlier| operation.verb == Verb::Apply && is_move(earlier)) else {
+        return Ok(None);
+    };
+    if !moving.is_some_and(|moving| moving.back) {
+        status.earlier = None;
+    }
     let did = |name: &str| operation.steps.iter().any(|step| step.name == name);
     let beside = moving.is_some_and(Move::is_beside);
     let (touched, anew) = (did("apply") && !beside, did("destroy"));

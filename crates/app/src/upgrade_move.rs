@@ -38,6 +38,9 @@ pub(crate) struct Move {
     pub(crate) earlier: Wish,
     /// How many days that is kept.
     pub(crate) keep_days: u32,
+    /// Whether it leads back to the version before.
+    #[serde(default)]
+    pub(crate) back: bool,
 }
 
 impl Move {
@@ -103,7 +106,7 @@ fn retire(
     let (operation, mut work) = start(id, record.uid, &record.reference, Verb::Retire, &driver, ctx);
     let wish = Wish { release: kept.release.clone(), plan: spec.plan, inputs: kept.inputs.clone() };
     let strategy = Strategy::SideBySide;
-    let moving = Move { strategy, generation: kept.generation, earlier: wish.clone(), keep_days: 0 };
+    let moving = Move { strategy, generation: kept.generation, earlier: wish.clone(), keep_days: 0, back: false };
     work.payload = json!({"before": status.phase, "confirmed": true, "wish": wish, "move": moving});
     changes.operations.push(operation);
     changes.work.push(work);

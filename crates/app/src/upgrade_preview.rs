@@ -65,7 +65,9 @@ pub struct UpgradePreview {
 fn risk(strategy: Strategy, rollback: Rollback) -> String {
     let way = match strategy {
         Strategy::InPlace => "It is changed where it is",
-        Strategy::SideBySide => "A new one is made beside it",
+        Strategy::SideBySide => {
+            "A new one is made beside it, its addresses are those of the new one then, and this one is kept for a while"
+        }
         Strategy::Rebuild => "It is destroyed and made again, with everything that is in it",
         Strategy::ChangeRequest => "Its team gets a change to merge",
         Strategy::ByHand => "People do it",

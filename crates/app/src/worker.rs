@@ -215,7 +215,10 @@ impl<'a> Run<'a> {
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
             Verb::Import => self.import(driver, request, hold).await,
             Verb::Propose => self.propose(driver, request).await,
-            Verb::Destroy => self.take_away(driver, request).await.map(|()| Ending::Gone),
+            Verb::Destroy => {
+                self.take_kept(driver, request).await?;
+                self.take_away(driver, request).await.map(|()| Ending::Gone)
+            }
             Verb::Retire => self.take_away(driver, request).await.map(|()| Ending::Retired),
         }
     }

@@ -3,6 +3,8 @@
 use super::{DESTROY, Run};
 use crate::driver::{Driver, Failure, Presence, Request};
 use crate::request;
+use crate::take_over::Wish;
+use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::release::Strategy;
 use std::sync::Arc;
 
@@ -20,6 +22,18 @@ impl Run<'_> {
                 Err(Failure::backend("Nobody can tell yet whether it is gone.", "It is looked for again by itself."))
             }
         }
+    }
+
+    /// What is kept of an earlier version goes with all the rest.
+    pub(super) async fn take_kept(&mut self, driver: &dyn Driver, request: &Request) -> Result<(), Failure> {
+        let app = &self.worker.app;
+        let status = app.graph().by_uid(self.operation.instance).and_then(|record| record.typed_status().ok());
+        let Some(kept) = status.and_then(|status: InstanceStatus| status.kept) else { return Ok(()) };
+        let (operation, generation) = (&self.operation, Some(kept.generation));
+        let wish = Some(Wish { release: kept.release, plan: None, inputs: kept.inputs });
+        let built = request::build_generation(app, operation, request.confirmed, wish, Some(driver), generation).await;
+        let kept = built.map_err(|error| Failure::ours(error.to_string(), "Ask the owner of the offering."))?;
+        self.take_away(driver, &kept.request).await
     }
 
     /// Where a version is made anew, takes the one before away first.

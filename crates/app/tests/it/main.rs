@@ -17,6 +17,7 @@ mod removal;
 mod rules;
 mod signing;
 mod source;
+mod strategies;
 mod sync;
 mod take_over;
 mod upgrade;

@@ -10,11 +10,13 @@ use loggia_app::Error;
 use loggia_app::change_request::Proposal;
 use loggia_app::policy::Action;
 use loggia_app::upgrade::{Upgrade, UpgradePreview};
+use loggia_app::upgrade_move::LetGo;
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const ONE: &str = "/api/v1/instances/{namespace}/{name}/upgrade";
+const LET_GO: &str = "/api/v1/instances/{namespace}/{name}:let-go";
 const DO: &str = "/api/v1/instances/{namespace}/{name}:upgrade";
 
 /// The routes, with those of changes that wait.
@@ -37,6 +39,10 @@ pub fn routes() -> Vec<Route> {
         .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
         .takes([Param::query("team", Form::Text(200, None), "Which team; all that you may see when absent.")])
         .gives::<Upgrades>(200, "By name."),
+        Route::new(Method::POST, LET_GO, "letGoInstance", Access::May(Action::Operate), |call| Box::pin(let_go(call)))
+            .does("Takes away what is kept of an earlier version, before its time: there is no way back then.")
+            .gives::<Ordered>(202, "Follow the operation.")
+            .fails([422]),
     ];
     own.into_iter().chain(change_requests::routes()).collect()
 }
@@ -89,6 +95,12 @@ async fn upgrade(call: Call) -> Handled {
     let UpgradeInput { to, back, confirmed } = call.json()?;
     let wish = Upgrade { instance: call.reference()?, to, back, confirmed };
     let done = call.app().run(&call.caller, wish).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::ACCEPTED, &done, body))
+}
+
+async fn let_go(call: Call) -> Handled {
+    let done = call.app().run(&call.caller, LetGo { instance: call.reference()? }).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::ACCEPTED, &done, body))
 }

@@ -57,8 +57,10 @@ pub struct InstancePage {
     newer_version: String,
     /// What waits until somebody agrees.
     asked: Option<Asked>,
-    /// The version that waits to be merged; empty when none does.
-    change: String,
+    /// The version that people bring.
+    change: Option<change_request::Notice>,
+    /// What is kept of an earlier version, in a sentence; empty when nothing is.
+    kept: String,
     /// Why the version that it has was withdrawn.
     withdrawn: String,
     entity: String,
@@ -169,7 +171,8 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         relations: relations(visit, &record.reference),
         newer_version: upgrade::newer(visit, &spec, release.as_ref()),
         asked: environment::asked(visit, &status),
-        change: change_request::waiting(&status),
+        change: change_request::waiting(visit, &status),
+        kept: upgrade::kept(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
