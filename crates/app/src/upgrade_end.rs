@@ -7,6 +7,7 @@ use crate::driver::Observation;
 use crate::error::Result;
 use crate::operation::{Ending, driver_of};
 use crate::order::start;
+use crate::take_over::Wish;
 use crate::upgrade_move::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
@@ -85,10 +86,10 @@ pub(crate) fn accepts(range: &str, version: &str) -> bool {
 
 /// The event of an operation that made another version of something that already had one.
 fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record) -> Option<&'static str> {
-    status.conditions.retain(|condition| condition.kind != FAILED);
     if before.applied.is_empty() || before.applied == status.applied {
         return None;
     }
+    status.conditions.retain(|condition| condition.kind != FAILED);
     let prefix = format!("{}-", record.parse().spec_text("offering"));
     let number = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
     match version::is_below(&number(&status.applied), &number(&before.applied)) {
@@ -113,16 +114,7 @@ fn fell_back(
 ) -> Result<Option<&'static str>> {
     let mut spec: InstanceSpec = record.spec()?;
     let wanted = spec.target.clone().unwrap_or_default();
-    let before =
-        |moving: &Move| Earlier { release: moving.earlier.release.clone(), inputs: moving.earlier.inputs.clone() };
-    let earlier = moving.map(before).or_else(|| status.earlier.clone());
-    let is_move = |earlier: &Earlier| earlier.release == status.applied && wanted != status.applied;
-    let Some(earlier) = earlier.filter(|earlier| operation.verb == Verb::Apply && is_move(earlier)) else {
-        return Ok(None);
-    };
-    if !moving.is_some_and(|moving| moving.back) {
-        status.earlier = None;
-    }
+    let Some(earlier) = before_it(status, operation, &wanted, moving) else { return Ok(None) };
     let did = |name: &str| operation.steps.iter().any(|step| step.name == name);
     let beside = moving.is_some_and(Move::is_beside);
     let (touched, anew) = (did("apply") && !beside, did("destroy"));
@@ -131,20 +123,8 @@ fn fell_back(
     }
     spec.target = Some(earlier.release.clone());
     spec.inputs.clone_from(&earlier.inputs);
-    status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
-    let message = format!(
-        "Going to {wanted} failed: {} It keeps {}. {}",
-        sentence(&operation.message),
-        earlier.release,
-        operation.mend
-    );
-    let message = message.trim().to_owned();
-    status.conditions.push(Condition {
-        kind: FAILED.to_owned(),
-        status: Verdict::True,
-        reason: if touched { "ApplyFailed" } else { "NotBegun" }.to_owned(),
-        message,
-    });
+    let reason = if touched { "ApplyFailed" } else { "NotBegun" };
+    told(status, operation, (&wanted, &earlier.release), reason);
     if status.operation == Some(operation.id) {
         status.phase = if touched { Phase::Unknown } else { Phase::Ready };
     }
@@ -164,6 +144,36 @@ fn fell_back(
     text.0["spec"] = serde_json::to_value(&spec)?;
     *draft = Draft::new(record.uid, &text, record.source.clone());
     Ok(Some("instance.fell-back"))
+}
+
+/// What it was before the upgrade that an operation was for; none where it was for none.
+fn before_it(
+    status: &mut InstanceStatus,
+    operation: &Operation,
+    wanted: &str,
+    moving: Option<&Move>,
+) -> Option<Earlier> {
+    let before = |moving: &Move| {
+        let Wish { release, inputs, .. } = moving.earlier.clone();
+        Earlier { release, inputs }
+    };
+    let earlier = moving.map(before).or_else(|| status.earlier.clone());
+    let is_move = |earlier: &Earlier| earlier.release == status.applied && wanted != status.applied;
+    let earlier = earlier.filter(|earlier| operation.verb == Verb::Apply && is_move(earlier))?;
+    // What there is a way back to stays so when going back failed.
+    if !moving.is_some_and(|moving| moving.back) {
+        status.earlier = None;
+    }
+    Some(earlier)
+}
+
+/// Says that an upgrade failed, and what to do.
+fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
+    status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
+    let why = sentence(&operation.message);
+    let message = format!("Going to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
+    let (kind, reason, message) = (FAILED.to_owned(), reason.to_owned(), message.trim().to_owned());
+    status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
 }
 
 fn sentence(text: &str) -> String {

@@ -241,7 +241,6 @@ pub struct InstanceStatus {
     pub backend: Option<HeldBackend>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_first(generation: &u32) -> bool {
     *generation == 0
 }
