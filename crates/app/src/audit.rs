@@ -137,17 +137,29 @@ impl App {
             Some(reference) => Some(visible(&graph, &caller.audience, reference)?.uid),
             None => None,
         };
-        let filter = EventFilter { subject, ..query.filter };
-        let found = self.store.events(&filter).await?;
-        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == filter.limit;
-        let next = found.last().filter(|_| full).map(|event| event.position);
-        let mut events = Vec::with_capacity(found.len());
-        for event in found {
-            if self.may_see(&caller.audience, &event).await? {
-                events.push(event);
+        let mut filter = EventFilter { subject, ..query.filter };
+        let wanted = usize::try_from(filter.limit).unwrap_or(0);
+        let mut page = AuditPage::default();
+        // What is hidden takes no place from what is shown, so it is read on until there is enough.
+        loop {
+            let found = self.store.events(&filter).await?;
+            let full = found.len() >= wanted;
+            let last = found.last().map(|event| event.position).filter(|_| full);
+            for event in found {
+                if page.events.len() < wanted && self.may_see(&caller.audience, &event).await? {
+                    page.events.push(event);
+                }
+            }
+            if page.events.len() >= wanted {
+                page.next = page.events.last().map(|event| event.position);
+                return Ok(page);
+            }
+            let Some(last) = last else { return Ok(page) };
+            match filter.after {
+                Some(_) => filter.after = Some(last),
+                None => filter.before = Some(last),
             }
         }
-        Ok(AuditPage { events, next })
     }
 
     /// Whether an event is about something that the audience may see. What is no more is judged by its last text.

@@ -197,7 +197,7 @@ impl Command for Look {
         if self.seen.presence == Presence::Present {
             changes.saw(self.uid, ctx.now, "driver");
         }
-        changes.usage.extend(self.seen.readings.iter().cloned());
+        changes.usage.extend(crate::usage::measured(&self.seen.readings));
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
         observation::looked(&mut status, &self.seen);

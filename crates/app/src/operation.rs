@@ -144,7 +144,7 @@ impl Finish {
             if seen.presence == Presence::Present {
                 changes.saw(record.uid, ctx.now, "driver");
             }
-            changes.usage.extend(seen.readings.iter().cloned());
+            changes.usage.extend(crate::usage::measured(&seen.readings));
         }
         if status != before {
             if status.version != before.version || status.since.is_none() {

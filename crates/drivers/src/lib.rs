@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod catalog;
 pub mod command;
 pub mod contract;
+pub mod exchange;
 mod fetch;
 mod gates;
 pub mod git;

@@ -1,6 +1,7 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
+use crate::folder::{OWN, data_folder};
 use crate::public::Public;
 use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
@@ -15,6 +16,7 @@ use loggia_app::{App, Parts, due, look, worker};
 use loggia_drivers::adopt::EstateReader;
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::CommandOptions;
+use loggia_drivers::exchange::for_provider;
 use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::own::OwnRepositories;
@@ -91,7 +93,7 @@ pub fn target(database_url: Option<&str>, data: &Path) -> Target {
 /// Opens the database and starts the application.
 async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store, Option<File>)> {
     let data = &settings.data;
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    data_folder(data, OWN)?;
     let alone = if settings.database_url.is_none() { Some(alone(data)?) } else { None };
     let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
     let store = store.context("cannot open the database; loggia doctor says more")?;
@@ -156,7 +158,8 @@ impl Server {
         // What is no address was refused above.
         state = state.behind(settings.trusted_proxies.iter().filter_map(|text| text.parse().ok()).collect());
         if let Some(oidc) = settings.oidc.clone() {
-            state = state.with_provider(Provider::new(oidc, &settings.public_url)?);
+            let http = Arc::new(for_provider(&oidc.issuer, &settings.allow_hosts)?);
+            state = state.with_provider(Provider::new(oidc, &settings.public_url, http));
         }
         let (told, ready) = watch::channel(false);
         let (flag, told) = (Arc::clone(&state.ready), Arc::new(told));

@@ -16,6 +16,7 @@ mod idempotency;
 mod logins;
 mod meta;
 mod operations;
+mod private_file;
 mod rows;
 mod secrets;
 mod sessions;

@@ -1,6 +1,7 @@
 //! Opening the database, connections and transactions.
 
 use crate::error::StoreError;
+use crate::private_file;
 use crate::sql::{Conn, sql};
 use crate::watch::Watch;
 use sqlx::migrate::Migrator;
@@ -213,6 +214,7 @@ async fn cause(options: &PgConnectOptions) -> String {
 }
 
 async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
+    private_file::make(path)?;
     let shared = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -220,11 +222,7 @@ async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
         .pragma("mmap_size", "0")
         .disable_statement_logging();
     let pool = || PoolOptions::<Sqlite>::new().acquire_timeout(options.patience).test_before_acquire(false);
-    let mut write = shared
-        .clone()
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+    let mut write = shared.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     if let Some(pages) = options.sqlite_pages {
         write = write.pragma("max_page_count", pages.to_string());
     }

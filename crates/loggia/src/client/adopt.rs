@@ -2,6 +2,7 @@
 
 use super::http::{Access, Api};
 use super::output::{Output, Table, print};
+use super::place::inside;
 use super::yaml;
 use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
 use crate::settings::without_credentials;
@@ -152,7 +153,7 @@ fn propose(folder: &Path, proposed: &[Proposed], frame: &Frame) -> Result<()> {
     }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for file in files(proposed, frame) {
-        let path = folder.join(&file.path);
+        let path = inside(folder, &file.path)?;
         if path.exists() {
             print(&format!("{} is there already and stays as it is\n", path.display()))?;
             continue;

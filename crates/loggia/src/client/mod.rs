@@ -13,6 +13,7 @@ mod http;
 pub mod open;
 pub mod order;
 pub mod output;
+mod place;
 pub mod records;
 pub mod release;
 pub mod secrets;

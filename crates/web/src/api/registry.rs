@@ -394,6 +394,6 @@ fn platform() -> Vec<Route> {
         )
         .does("Sets a secret that environments name by secretRef, or where it may be used.")
         .body::<secrets::SecretInput>()
-        .gives::<secrets::SecretName>(200, "It is set."),
+        .gives::<secrets::SecretView>(200, "It is set."),
     ]
 }

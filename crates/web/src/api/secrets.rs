@@ -5,6 +5,7 @@ use super::route::Handled;
 use axum::http::StatusCode;
 use loggia_app::allowed::Allowed;
 use loggia_app::driver::Secret;
+use loggia_app::platform_secret::Grant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub struct SecretInput {
     pub value: Option<String>,
     /// Where it may be used, in place of what was allowed before. A new secret may be used nowhere.
     pub allowed: Option<Allowed>,
+    /// Where it may be used beside that.
+    pub allow: Option<Allowed>,
 }
 
 /// The secrets that there are.
@@ -35,18 +38,12 @@ pub struct SecretView {
     pub allowed: Allowed,
 }
 
-/// The name of a secret that was set.
-#[derive(Serialize, JsonSchema)]
-pub struct SecretName {
-    /// What `secretRef` names.
-    pub name: String,
-}
-
 /// Sets a secret, or where it may be used.
 pub async fn put(call: Call) -> Handled {
     let input: SecretInput = call.json()?;
     let (name, value) = (call.segment("name"), input.value.map(Secret::new));
-    let done = call.app().set_platform_secret(&call.caller, name, value, input.allowed).await?;
+    let grant = Grant { only: input.allowed, more: input.allow };
+    let done = call.app().set_platform_secret(&call.caller, name, value, grant).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))
 }
