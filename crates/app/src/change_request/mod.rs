@@ -130,7 +130,7 @@ pub(crate) fn ask(
     let (operation, mut work) = start(id, record.uid, &record.reference, Verb::Propose, &driver, ctx);
     let wish = Wish { release: change.release.clone(), plan: spec.plan.clone(), inputs: change.inputs.clone() };
     work.payload = json!({"before": status.phase, "wish": wish});
-    let data = json!({"operation": id, "from": status.applied, "release": change.release, "branch": change.branch});
+    let data = json!({"operation": id, "from": status.applied, "to": change.release, "branch": change.branch});
     let answer = json!({"instance": record.reference, "uid": record.uid, "operation": id, "branch": change.branch});
     status.operation = Some(id);
     status.change = Some(change);

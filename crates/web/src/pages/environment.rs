@@ -4,7 +4,7 @@ use super::form::Form;
 use super::instance::href as instance_href;
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
-use super::{entity, offer, team};
+use super::{entity, team};
 use crate::design::Fact;
 use crate::shell::{Link, Shell};
 use crate::state::WebState;
@@ -21,7 +21,7 @@ use loggia_app::offering::offerings;
 use loggia_app::policy::{Action, Subject};
 use loggia_app::rules::{Answer as Told, Question};
 use loggia_model::instance::{Approval, InstanceStatus};
-use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
 use loggia_model::rule::{Act, Aspect};
 use loggia_model::{Record, Ref};
 
@@ -148,12 +148,16 @@ fn facts(visit: &Visit, record: &Record, spec: &EnvironmentSpec) -> Vec<Fact> {
     }
     match &spec.offerings {
         None => facts.push(Fact::new("What may run here", "everything that is offered")),
-        Some(names) => facts.extend(names.iter().map(|name| Fact::link("May run here", name, offer::href(name)))),
+        Some(names) => facts.push(Fact::new("What may run here", names.join(", "))),
     }
-    facts.extend(spec.backends.iter().map(|(name, backend)| {
-        let text = if *name == backend.driver { name.clone() } else { format!("{name}, by {}", backend.driver) };
-        Fact::new("Backend", text)
-    }));
+    let backend = |(name, backend): (&String, &Backend)| match *name == backend.driver {
+        true => name.clone(),
+        false => format!("{name}, by {}", backend.driver),
+    };
+    let backends: Vec<String> = spec.backends.iter().map(backend).collect();
+    if !backends.is_empty() {
+        facts.push(Fact::new("What it is made with", backends.join("; ")));
+    }
     facts
 }
 

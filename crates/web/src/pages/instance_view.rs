@@ -255,7 +255,8 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
             [words::capital(&plan.name), limits, price].into_iter().filter(|p| !p.is_empty()).collect();
         facts.push(Fact::new("Plan", parts.join(" · ")));
     }
-    facts.push(Fact::new("Environment", title_of(visit, &Ref::new("environment", "default", &spec.environment))));
+    let environment = title_of(visit, &Ref::new("environment", "default", &spec.environment));
+    facts.push(Fact::link("Environment", environment, environment::href(&spec.environment)));
     if let Some(team) = spec.team_ref() {
         facts.push(Fact::link("Team", title_of(visit, &team), team::href(&team)));
     }
