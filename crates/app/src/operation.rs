@@ -26,7 +26,7 @@ use loggia_model::kinds::release::{Contract, ReleaseSpec};
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// How an operation ended, as a worker found it.
 pub(crate) enum Ending {

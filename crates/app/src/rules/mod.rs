@@ -124,7 +124,7 @@ impl Rules {
     pub fn may_get(&self, graph: &Graph, wanted: &Wanted, now: Micros) -> Result<Option<Needed>> {
         if let Some(placed) = self.first(wanted, Aspect::May).filter(|placed| placed.rule.may == Some(false)) {
             let message = format!("{} is not given out in {} to this team.", wanted.offering, wanted.environment);
-            return Err(says_no("rule.may", message, placed, "Choose another environment."));
+            return Err(says_no("rule.may", &message, placed, "Choose another environment."));
         }
         self.not_frozen(wanted, Act::Order, now)?;
         if let Some(placed) = self.first(wanted, Aspect::Quota) {
@@ -148,7 +148,7 @@ impl Rules {
         let mut freezes = placed.rule.freezes.iter().flatten();
         let Some(freeze) = freezes.find(|freeze| freeze.holds(act, now)) else { return Ok(()) };
         let message = format!("Nothing changes in {} until {}.", wanted.environment, words::time(freeze.until));
-        Err(says_no("rule.frozen", message, placed, "Try again after that."))
+        Err(says_no("rule.frozen", &message, placed, "Try again after that."))
     }
 
     fn in_window(&self, wanted: &Wanted, now: Micros) -> Result<()> {
@@ -160,7 +160,7 @@ impl Rules {
         let next = windows.iter().filter_map(|window| window.opens(now)).min();
         let next = next.map_or_else(|| "another time".to_owned(), words::time);
         let message = format!("Upgrades in {} are made in certain hours; the next begin {next}.", wanted.environment);
-        Err(says_no("rule.window", message, placed, "Try again then."))
+        Err(says_no("rule.window", &message, placed, "Try again then."))
     }
 
     fn needs(&self, wanted: &Wanted, act: Act) -> Option<Needed> {
@@ -201,7 +201,7 @@ impl Needed {
     }
 }
 
-fn says_no(rule: &str, message: String, placed: &Placed, mend: &str) -> Error {
+fn says_no(rule: &str, message: &str, placed: &Placed, mend: &str) -> Error {
     let message = format!("{message} So says the rule {}.{}", placed.words(), placed.because());
     Error::refused(rule, message, mend)
 }

@@ -82,7 +82,7 @@ pub(super) fn passes(graph: &Graph, wanted: &Wanted, placed: &Placed) -> Result<
     let whom = wanted.team.name();
     if let Some(count) = quota.count.filter(|count| held.count >= *count) {
         let message = format!("{whom} has {} of {count} that it may have here.", held.count);
-        return Err(says_no("rule.quota", message, placed, "Destroy one that is not needed, or ask for more."));
+        return Err(says_no("rule.quota", &message, placed, "Destroy one that is not needed, or ask for more."));
     }
     let Some(monthly) = &quota.monthly else { return Ok(()) };
     let limit = monthly.micros().unwrap_or_default();
@@ -97,7 +97,7 @@ pub(super) fn passes(graph: &Graph, wanted: &Wanted, placed: &Placed) -> Result<
         monthly.currency,
         money(more)
     );
-    Err(says_no("rule.quota", message, placed, "Choose a smaller plan, destroy what is not needed, or ask for more."))
+    Err(says_no("rule.quota", &message, placed, "Choose a smaller plan, destroy what is not needed, or ask for more."))
 }
 
 /// An amount with two digits behind the point.
