@@ -36,7 +36,11 @@ pub(crate) fn concluded(
             Ok(None)
         }
         (Verb::Observe, Ending::Seen(seen)) => seen_done(record, status, draft, seen),
-        (_, Ending::Ready(_)) => {
+        (_, Ending::Ready(seen)) => {
+            if before.applied != status.applied {
+                // What was said of the earlier version, and is not said of this one, does not hold any more.
+                status.conditions.retain(|known| seen.conditions.iter().any(|said| said.kind == known.kind));
+            }
             if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
                 upgrade_move::switched(changes, record, status, moving, ctx.now);
             }

@@ -73,15 +73,15 @@ fn limit(quota: &Quota, held: Option<&Held>) -> String {
     let mut parts = Vec::new();
     if let Some(count) = quota.count {
         parts.push(match held {
-            Some(held) => format!("{count} at most; there are {}", held.count),
+            Some(held) => format!("{count} at most, and has {}", held.count),
             None => format!("{count} at most"),
         });
     }
     if let Some(monthly) = &quota.monthly {
-        let has = held.map(|held| format!("; it is {}", money(held.monthly))).unwrap_or_default();
+        let has = held.map(|held| format!(", and pays {}", money(held.monthly))).unwrap_or_default();
         parts.push(format!("{} {} a month at most{has}", monthly.amount, monthly.currency));
     }
-    if parts.is_empty() { usual(Aspect::Quota) } else { format!("A team may have {}.", parts.join(", and ")) }
+    if parts.is_empty() { usual(Aspect::Quota) } else { format!("A team may have {}.", parts.join("; ")) }
 }
 
 fn acts(acts: &[Act]) -> String {
