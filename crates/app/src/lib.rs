@@ -90,6 +90,7 @@ pub mod upgrade_move;
 pub mod upgrade_path;
 pub mod upgrade_preview;
 pub mod usage;
+pub mod versions;
 pub mod visibility;
 mod waiting;
 pub mod who_runs;

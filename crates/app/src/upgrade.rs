@@ -8,7 +8,7 @@ use crate::conversion::Conversion;
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
-use crate::offering::release_for;
+use crate::offering::{preview, release_for};
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
@@ -18,7 +18,7 @@ use crate::shelf::Shelf;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
 use crate::upgrade_move::Move;
-use crate::upgrade_path::way;
+use crate::upgrade_path::{is_above, up_to_date, way};
 pub use crate::upgrade_preview::UpgradePreview;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
@@ -75,7 +75,7 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        match self.may(graph, &going, ctx.now)? {
+        match self.may(graph, &ctx.caller.audience, &going, ctx.now)? {
             Some(needed) => self.ask_first(&record, going, &needed, ctx),
             None => self.begin(graph, &record, going, ctx.uid(), ctx),
         }
@@ -101,7 +101,10 @@ impl Upgrade {
                 is_above(&from, &release)?;
                 way(&shelf, &from, &release)?
             }
-            None => newest(&shelf, &spec, &from)?,
+            None => match preview(graph, audience, &spec).filter(|release| is_above(&from, release).is_ok()) {
+                Some(release) => way(&shelf, &from, &release)?,
+                None => newest(&shelf, &spec, &from)?,
+            },
         };
         let Some(to) = way.first().cloned() else { return Err(up_to_date(&from)) };
         if self.to.is_some() && way.len() > 1 {
@@ -117,12 +120,12 @@ impl Upgrade {
     }
 
     /// Passes when it may and can begin now; gives who has to agree first. The way back is open to the end.
-    pub(crate) fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<Option<Needed>> {
+    pub(crate) fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<Option<Needed>> {
         self.ready(graph, going)?;
         let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(None) };
         let offering = going.spec.offering.as_str();
         let release = format!("{offering}-{}", going.to.version);
-        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)?;
+        may_move(graph, &Wanted { audience, team: &team, offering, release: &release, plan: None }, now)?;
         let Some(wanted) = rules::Wanted::of(graph, &going.spec) else { return Ok(None) };
         Rules::of(graph, &wanted.environment).may_upgrade(&wanted, now)
     }
@@ -154,14 +157,14 @@ impl Upgrade {
     ) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
         let going = Going { status, ..going };
-        self.may(graph, &going, ctx.now)?;
+        self.may(graph, &Audience::All, &going, ctx.now)?;
         self.begin(graph, record, going, id, ctx)
     }
 
     /// What a rule brings without being asked for.
     pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
-        self.may(graph, &going, ctx.now)?;
+        self.may(graph, &Audience::All, &going, ctx.now)?;
         self.begin(graph, record, going, ctx.uid(), ctx)
     }
 
@@ -350,17 +353,4 @@ fn newest(shelf: &Shelf<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<
         }
     }
     Err(why.unwrap_or_else(|| up_to_date(from)))
-}
-
-fn up_to_date(from: &ReleaseSpec) -> Error {
-    let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
-    Error::refused("upgrade.newest", message, "Nothing needs to be done.")
-}
-
-fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
-    if Version::parse(&from.version).zip(Version::parse(&to.version)).is_some_and(|(one, other)| one < other) {
-        return Ok(());
-    }
-    let message = format!("It has {}, and {} is not above it.", from.version, to.version);
-    Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
 }

@@ -109,7 +109,7 @@ impl App {
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
-                match wish.may(&graph, &going, self.now()) {
+                match wish.may(&graph, &caller.audience, &going, self.now()) {
                     Ok(needed) => preview.approval = needed.as_ref().map(Needed::words),
                     Err(error) => preview.blocked = Some(words(&error)),
                 }

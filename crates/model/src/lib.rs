@@ -28,6 +28,7 @@ pub mod relation;
 pub mod rule;
 pub mod scope;
 pub mod shape;
+pub mod support;
 pub mod time;
 pub mod uid;
 pub mod usage;

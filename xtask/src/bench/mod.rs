@@ -4,6 +4,7 @@ mod latency;
 mod orders;
 mod pages;
 mod serving;
+mod versions;
 mod visible;
 mod whole;
 mod wrk;
@@ -35,6 +36,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("large", serving::large),
     ("source", whole::source),
     ("orders", orders::measure),
+    ("versions", versions::measure),
     ("demo", whole::demo),
     ("pages", pages::measure),
     ("build", whole::build),

@@ -6,6 +6,8 @@
 mod adopt;
 mod due;
 mod ending;
+mod ending_days;
+mod ending_parts;
 mod estate;
 mod folders;
 mod gone;
@@ -24,6 +26,7 @@ mod sync;
 mod take_over;
 mod upgrade;
 mod usage;
+mod version_table;
 mod versions;
 mod worker;
 mod writing;

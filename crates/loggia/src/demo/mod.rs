@@ -1,6 +1,7 @@
 //! `loggia demo`: the example platform with today's state, by one command and nothing before it.
 
 mod database;
+mod endings;
 mod estate;
 pub mod files;
 pub mod seed;

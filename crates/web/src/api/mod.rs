@@ -34,6 +34,7 @@ mod stream;
 mod tokens;
 mod upgrades;
 mod usage;
+mod versions;
 mod view;
 mod who_runs;
 mod write;
