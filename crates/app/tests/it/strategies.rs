@@ -50,10 +50,12 @@ async fn settled(world: &World, name: &str) {
     for _ in 0..1_000 {
         let uid = world.app.graph().get(&named(name)).unwrap().uid;
         let all = world.app.operations_of(uid, 20).await.unwrap();
-        if state(&world.app, name).1.phase == Phase::Ready && all.iter().all(|operation| operation.state.is_end()) {
+        let ended = all.iter().all(|operation| operation.state.is_end());
+        // What is committed is seen a moment later.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        if ended && state(&world.app, name).1.phase == Phase::Ready {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("{name} never settled: {:?}", state(&world.app, name).1);
 }
