@@ -166,6 +166,16 @@ impl Changes {
         Changes { answer, ..Changes::default() }
     }
 
+    /// Adds what another decision of the same command writes; its answer is left out.
+    pub(crate) fn append(&mut self, other: Changes) {
+        let Changes { entries, operations, work, due, past, .. } = other;
+        self.entries.extend(entries);
+        self.operations.extend(operations);
+        self.work.extend(work);
+        self.due.extend(due);
+        self.past.extend(past);
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

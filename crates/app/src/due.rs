@@ -7,11 +7,14 @@
 //! a clock is set back. What reaches the outside is written as work, under a key made from the key of the deadline.
 
 use crate::App;
+use crate::approval;
+use crate::automatic;
 use crate::caller::Caller;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
+use crate::upgrade_move;
 use loggia_graph::Graph;
 use loggia_model::Micros;
 use loggia_model::time::SECOND;
@@ -42,7 +45,13 @@ pub type Handlers = BTreeMap<&'static str, Handler>;
 
 /// The handlers of this version.
 pub fn handlers() -> Handlers {
-    Handlers::from([(HOUSEKEEPING, tidy as Handler), (ending::KIND, ending::sweep as Handler)])
+    Handlers::from([
+        (HOUSEKEEPING, tidy as Handler),
+        (ending::KIND, ending::sweep as Handler),
+        (approval::KIND, approval::lapse as Handler),
+        (automatic::KIND, automatic::sweep as Handler),
+        (upgrade_move::KIND, upgrade_move::over as Handler),
+    ])
 }
 
 /// Fires deadlines until `stop` turns true.
@@ -163,7 +172,7 @@ impl Command for Arrange {
     }
 
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        vec![Need::Due(HOUSEKEEPING.to_owned()), Need::Due(ending::KEY.to_owned())]
+        [HOUSEKEEPING, ending::KEY, automatic::KIND].map(|key| Need::Due(key.to_owned())).to_vec()
     }
 
     fn decide(&self, _: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -173,6 +182,9 @@ impl Command for Arrange {
         }
         if facts.due.get(ending::KEY).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
             changes.due.push(ending::next(ctx.now, ctx.now));
+        }
+        if facts.due.get(automatic::KIND).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
+            changes.due.push(automatic::next(ctx.now));
         }
         Ok(changes)
     }

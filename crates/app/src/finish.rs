@@ -9,6 +9,7 @@ use crate::instance_place;
 use crate::observation;
 use crate::take_over::Taken;
 use crate::upgrade_end;
+use crate::upgrade_move::Move;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -27,6 +28,8 @@ pub(crate) enum Ending {
     Taken(Box<Taken>),
     /// Its absence was observed after destroying it.
     Gone,
+    /// The absence of what was kept of an earlier version was observed.
+    Retired,
     /// It failed, and trying again does not help.
     Failed,
     /// It failed before anything outside was touched: the instance is what it was.
@@ -44,7 +47,7 @@ impl Ending {
         match self {
             Ending::Ready(seen) | Ending::Seen(seen) => Some(seen),
             Ending::Taken(taken) => Some(&taken.seen),
-            Ending::Gone | Ending::Failed | Ending::Kept(_) => None,
+            Ending::Gone | Ending::Retired | Ending::Failed | Ending::Kept(_) => None,
         }
     }
 }
@@ -56,6 +59,8 @@ pub(crate) struct Finish {
     pub(crate) ending: Ending,
     pub(crate) applied: Applied,
     pub(crate) secrets: Vec<(String, Secret)>,
+    /// How it was moved to another version.
+    pub(crate) moving: Option<Move>,
 }
 
 /// What the driver was told to make.
@@ -129,7 +134,8 @@ impl Finish {
         let event = self.end(&mut status, operation);
         let mut draft = Draft::of(record);
         let ended = (&self.ending, &before, &mut status, &mut draft);
-        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx))?.unwrap_or(event);
+        let moving = self.moving.as_ref();
+        let event = upgrade_end::concluded(changes, graph, ended, (record, operation, ctx), moving)?.unwrap_or(event);
         self.seal(changes, record.uid, &mut status, ctx)?;
         // What another driver carries was made before this server looked after it: nothing of it is given out.
         let taken = match &self.ending {
@@ -208,6 +214,7 @@ impl Finish {
             // What becomes of it is worked out from its text, too.
             Ending::Taken(_) => "instance.taken-over",
             Ending::Gone => "instance.gone",
+            Ending::Retired => "instance.kept-gone",
         }
     }
 
@@ -240,6 +247,7 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
         Verb::Propose => "Propose",
+        Verb::Retire => "Retire",
     }
 }
 

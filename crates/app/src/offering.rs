@@ -7,7 +7,7 @@ use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::{Drift, OfferingSpec};
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Problem, Publication, Record, Ref, RelationType, ReleaseStatus};
+use loggia_model::{Micros, Problem, Publication, Record, Ref, RelationType, ReleaseStatus};
 use std::sync::Arc;
 
 /// The releases of an offering that the audience may see, newest first.
@@ -31,6 +31,11 @@ pub fn publication(release: &Record) -> Publication {
 /// What was decided about a release.
 pub fn release_status(release: &Record) -> ReleaseStatus {
     release.typed_status().unwrap_or_default()
+}
+
+/// When a release was published; what was written before that was kept counts from its first day here.
+pub(crate) fn published_at(release: &Record) -> Micros {
+    release_status(release).since.unwrap_or(release.created_at)
 }
 
 /// Why a release was withdrawn; none for one that was not.

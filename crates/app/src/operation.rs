@@ -39,6 +39,7 @@ impl Command for Operate {
             Verb::Destroy => "instance.destroy",
             Verb::Import => "instance.import",
             Verb::Propose => "instance.propose",
+            Verb::Retire => "instance.retire",
         }
     }
 

@@ -1,23 +1,26 @@
 //! Ordering: one command behind the form, the API and the command line.
 
 use crate::App;
+use crate::approval;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::offering;
+use crate::order_place::{check_name, environment};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
+use crate::rules::{self, Needed, Rules};
 use crate::schema;
 use crate::secret_input::{self, Named};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
-use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, State, Verb};
+use loggia_model::rule::Act;
 use loggia_model::usage::UsageReading;
 use loggia_model::version::Range;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid};
@@ -82,6 +85,8 @@ struct Found {
     driver: String,
     plan: Option<FrozenPlan>,
     mandated: bool,
+    /// Who has to agree first.
+    needed: Option<Needed>,
 }
 
 impl App {
@@ -142,8 +147,9 @@ impl Command for Order {
             return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
         }
         if input.dry_run {
+            let waits = found.needed.as_ref().map(Needed::words);
             return Ok(Changes::answer(json!({"instance": reference, "release": found.release.reference.name(),
-                "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true})));
+                "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true, "waits": waits})));
         }
         self.changes(&document, &found, &secrets, ctx)
     }
@@ -171,15 +177,21 @@ impl Order {
         let release = effects::open_release(graph, audience, release, wish, ctx.now);
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
-        let environment = environment(graph, audience, input, &driver)?;
+        let (environment, purpose) = environment(graph, audience, input, &driver)?;
         let offered: OfferingSpec = offering.spec()?;
         let plan = offering::frozen_plan(&offered, input.plan.as_deref())?;
+        let mut needed = None;
         if self.past.is_none() {
-            let (offering, release) = (offering.reference.name(), release.reference.name());
-            let plan = plan.as_ref().map(|plan| plan.name.as_str());
-            effects::may_get(graph, &Wanted { audience, team: &team, offering, release, plan }, ctx.now)?;
+            let (name, release) = (offering.reference.name(), release.reference.name());
+            let size = plan.as_ref().map(|plan| plan.name.as_str());
+            effects::may_get(graph, &Wanted { audience, team: &team, offering: name, release, plan: size }, ctx.now)?;
+            let (offering, plan) = (name.to_owned(), plan.clone());
+            let environment = environment.clone();
+            let wanted = rules::Wanted { team: team.clone(), offering, plan, environment, purpose };
+            needed = Rules::of(graph, &wanted.environment).may_get(graph, &wanted, ctx.now)?;
         }
         Ok(Found {
+            needed,
             team,
             release,
             environment,
@@ -194,15 +206,23 @@ impl Order {
     fn changes(&self, document: &Document, found: &Found, secrets: &Named, ctx: &Ctx<'_>) -> Result<Changes> {
         let (uid, id) = (ctx.uid(), ctx.uid());
         let reference = document.reference();
-        let status = InstanceStatus { phase: Phase::Pending, operation: Some(id), ..self.known() };
-        let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id}));
+        let approval = found.needed.as_ref().map(|needed| approval::asked(Act::Order, needed, id, ctx));
+        let waits = approval.as_ref().map(approval::waits);
+        let status =
+            InstanceStatus { phase: Phase::Pending, operation: Some(id), approval: approval.clone(), ..self.known() };
+        let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id, "waits": waits}));
         secret_input::seal(&mut changes, uid, secrets, ctx)?;
         let draft = Draft::new(uid, document, Source::server()).with_status(&serde_json::to_value(&status)?);
         let data = json!({"offering": self.input.offering, "release": found.release.reference.name(), "operation": id});
         changes.put("instance.ordered", draft, data);
         let (operation, work) = start(id, uid, &reference, Verb::Apply, (&found.environment, &found.driver), ctx);
-        changes.operations.push(operation);
-        changes.work.push(work);
+        match &approval {
+            Some(approval) => approval::hold(&mut changes, approval, uid, operation),
+            None => {
+                changes.operations.push(operation);
+                changes.work.push(work);
+            }
+        }
         changes.usage.push(self.reading(found, &reference, id, ctx));
         if let Some(past) = &self.past {
             changes.saw(uid, past.since.min(ctx.now), &past.driver);
@@ -334,39 +354,4 @@ pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &Instanc
         "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
         "spec": serde_json::to_value(spec)?,
     })))
-}
-
-fn check_name(name: &str) -> Result<()> {
-    let fits = (1..=40).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && name.as_bytes()[0].is_ascii_lowercase()
-        && !name.ends_with('-');
-    if fits {
-        return Ok(());
-    }
-    let mend = "Use lower-case letters, digits and hyphens, at most 40, beginning with a letter.";
-    Err(Error::invalid("order.name", "name", format!("{name:?} is not a name"), mend))
-}
-
-/// The environment, when the offering may run there and there is a backend for it.
-fn environment(graph: &Graph, audience: &Audience, input: &OrderInput, driver: &str) -> Result<String> {
-    let missing = |_| {
-        let message = format!("There is no environment {:?}", input.environment);
-        Error::invalid("order.environment", "environment", message, "See them: loggia get environments.")
-    };
-    let record = visible(graph, audience, &Ref::new("environment", "default", &input.environment)).map_err(missing)?;
-    let spec: EnvironmentSpec = record.spec()?;
-    let name = record.reference.name().to_owned();
-    if !spec.allows(&input.offering) {
-        let message = format!("{} is not offered in {name}", input.offering);
-        return Err(Error::invalid("order.environment", "environment", message, "Choose another environment."));
-    }
-    if offering::backend(&spec, driver).is_none() {
-        return Err(Error::refused(
-            "environment.backend-missing",
-            format!("{name} has no backend for {driver}."),
-            "Choose another environment, or ask its owner to add one.",
-        ));
-    }
-    Ok(name)
 }

@@ -19,6 +19,8 @@ pub enum Action {
     Order,
     /// Destroy, retry or change an instance of a team.
     Operate,
+    /// Agree to what a rule lets happen only then.
+    Approve,
     /// Confirm that an observed thing is the team's.
     Enrol,
     /// See the secrets of an instance. Each reading is an event.
@@ -68,13 +70,14 @@ pub enum Role {
 
 impl Action {
     /// Every action, for tables.
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 18] = [
         Action::Read,
         Action::Apply,
         Action::Delete,
         Action::Register,
         Action::Order,
         Action::Operate,
+        Action::Approve,
         Action::Enrol,
         Action::Reveal,
         Action::BreakGlass,
@@ -94,6 +97,7 @@ impl Action {
             Action::Read => "read",
             Action::Apply | Action::Delete | Action::Register => "write",
             Action::Order | Action::Operate | Action::Enrol => "order",
+            Action::Approve => "approve",
             Action::Reveal | Action::BreakGlass => "reveal",
             Action::Observe => "observe",
             Action::Report => "usage",
@@ -139,11 +143,14 @@ pub fn allows(role: Role, action: Action) -> bool {
                 | A::GitRead
                 | A::GitWrite
         ),
-        Role::Owner => matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Observe | A::GitRead),
-        // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers.
+        Role::Owner => {
+            matches!(action, A::Read | A::OwnTokens | A::Apply | A::Delete | A::Approve | A::Observe | A::GitRead)
+        }
+        // Not the secrets of a team, and not its repositories: the product team owns the platform, not its customers. Nor
+        // does it agree in the name of a group that a rule names.
         Role::ProductTeam => !matches!(
             action,
-            A::Reveal | A::BreakGlass | A::Administer | A::GitWrite | A::Order | A::Operate | A::Enrol
+            A::Reveal | A::BreakGlass | A::Administer | A::GitWrite | A::Order | A::Operate | A::Approve | A::Enrol
         ),
         // Secrets are the team's: an administrator breaks the glass, and the team reads why.
         Role::Administrator => action != A::Reveal,
@@ -301,6 +308,7 @@ Delete: Owner ProductTeam Administrator Service
 Register: ProductTeam Administrator Service
 Order: Member Administrator Service BoundService
 Operate: Member Administrator Service BoundService
+Approve: Owner Administrator Service
 Enrol: Member Administrator Service BoundService
 Reveal: Member BoundService
 BreakGlass: Administrator

@@ -31,6 +31,11 @@ pub(crate) struct Prepared {
     pub(crate) hold: Option<HeldBackend>,
 }
 
+/// The name under which a driver keeps one of the things that were made for an instance.
+pub(crate) fn key(uid: Uid, generation: u32) -> String {
+    if generation == 0 { uid.to_string() } else { format!("{uid}-{generation}") }
+}
+
 /// Prepares an operation for its driver; none when this server has it not.
 pub(crate) async fn build(
     app: &App,
@@ -38,6 +43,18 @@ pub(crate) async fn build(
     confirmed: bool,
     wish: Option<Wish>,
     driver: Option<&dyn Driver>,
+) -> Result<Prepared> {
+    build_generation(app, operation, confirmed, wish, driver, None).await
+}
+
+/// The same for another one of the things that were made for the instance.
+pub(crate) async fn build_generation(
+    app: &App,
+    operation: &Operation,
+    confirmed: bool,
+    wish: Option<Wish>,
+    driver: Option<&dyn Driver>,
+    generation: Option<u32>,
 ) -> Result<Prepared> {
     let graph = app.graph();
     let record = graph.by_uid(operation.instance).cloned();
@@ -52,12 +69,18 @@ pub(crate) async fn build(
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
-    let (secret_inputs, secret_outputs) = secrets(app, record.uid).await?;
+    let (secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    let mut outputs = status.outputs;
+    if generation.is_some_and(|generation| generation != status.generation) {
+        // What is known is of another one.
+        secret_outputs.clear();
+        outputs.clear();
+    }
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
     let (settings, plain) = (&recipe.recipe.settings, driver.map(Driver::plain_settings).unwrap_or_default());
     let wish = Borrower { environment: &spec.environment, backend, recipe: Some(settings), plain };
     let request = Request {
-        key: record.uid.to_string(),
+        key: key(record.uid, generation.unwrap_or(status.generation)),
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
         team: record.reference.namespace().to_owned(),
@@ -71,7 +94,7 @@ pub(crate) async fn build(
         recipe: told(recipe.recipe.settings),
         inputs: spec.inputs,
         secret_inputs,
-        outputs: status.outputs,
+        outputs,
         secret_outputs,
         state: Some(app.state_access(record.uid)),
         public_url: app.settings.public_url.clone(),

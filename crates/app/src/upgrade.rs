@@ -1,11 +1,9 @@
 //! One upgrade: what it would change, doing it, and going back.
 
-use crate::App;
-use crate::caller::Caller;
-use crate::change_request::{Proposal, ask, branch, none_waits};
+use crate::approval;
+use crate::change_request::{ask, branch, none_waits};
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
@@ -17,21 +15,22 @@ use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
+use crate::rules::{self, Needed, Rules};
 use crate::secret_input;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
-use crate::upgrade_path::{Hop, hops, is_above, up_to_date, way};
+use crate::upgrade_move::Move;
+use crate::upgrade_path::{is_above, up_to_date, way};
+pub use crate::upgrade_preview::UpgradePreview;
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
-use loggia_model::contract::{Change, compare};
 use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
-use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::operation::Verb;
+use loggia_model::rule::Act;
 use loggia_model::version::{Range, Version};
-use loggia_model::{Micros, Record, Ref};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use loggia_model::{Micros, Record, Ref, Uid};
 use serde_json::{Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
@@ -47,37 +46,6 @@ pub struct Upgrade {
     pub confirmed: bool,
 }
 
-/// What an upgrade would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UpgradePreview {
-    /// The instance.
-    pub instance: Ref,
-    /// The version that it has.
-    pub from: String,
-    /// The version that it would get; none when there is nothing to go to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The whole way, hop by hop, when it is not done in one.
-    pub way: Vec<Hop>,
-    /// What changes in inputs and outputs, the heaviest first.
-    pub changes: Vec<Change>,
-    /// What becomes of what was filled in.
-    pub inputs: Vec<Difference>,
-    /// The plan, which stays as it was ordered, and its price with it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<FrozenPlan>,
-    /// How it is done.
-    pub strategy: Strategy,
-    /// Whether there is a way back.
-    pub rollback: Rollback,
-    /// What may go wrong, in one sentence.
-    pub risk: String,
-    /// Why it cannot be done now; absent when it can.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocked: Option<String>,
-}
-
 impl Command for Upgrade {
     fn name(&self) -> &'static str {
         if self.back { "instance.rollback" } else { "instance.upgrade" }
@@ -87,17 +55,16 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        self.may(graph, &ctx.caller.audience, &going, ctx.now)?;
-        match going.how(self.back).strategy {
-            Strategy::ChangeRequest => self.request(graph, &record, going, ctx),
-            _ => self.changes(graph, &record, going, ctx),
+        match self.may(graph, &ctx.caller.audience, &going, ctx.now)? {
+            Some(needed) => self.ask_first(&record, going, &needed, ctx),
+            None => self.begin(graph, &record, going, ctx.uid(), ctx),
         }
     }
 }
 
 impl Upgrade {
     /// Where it goes.
-    fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
+    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
         let spec: InstanceSpec = record.spec()?;
         let status: InstanceStatus = record.typed_status()?;
         let from = release_spec(graph, &status.applied).ok_or_else(|| {
@@ -132,17 +99,72 @@ impl Upgrade {
         Ok(Going::new(spec, status, (from, to), inputs, way))
     }
 
-    /// Passes when it may and can begin now. The way back is open to the end.
-    fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<()> {
+    /// Passes when it may and can begin now; gives who has to agree first. The way back is open to the end.
+    pub(crate) fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<Option<Needed>> {
         self.ready(graph, going)?;
-        let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(()) };
+        let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(None) };
         let offering = going.spec.offering.as_str();
         let release = format!("{offering}-{}", going.to.version);
-        may_move(graph, &Wanted { audience, team: &team, offering, release: &release, plan: None }, now)
+        may_move(graph, &Wanted { audience, team: &team, offering, release: &release, plan: None }, now)?;
+        let Some(wanted) = rules::Wanted::of(graph, &going.spec) else { return Ok(None) };
+        Rules::of(graph, &wanted.environment).may_upgrade(&wanted, now)
+    }
+
+    /// Waits until somebody agrees.
+    fn ask_first(&self, record: &Record, going: Going, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
+        let (id, mut status) = (ctx.uid(), going.status);
+        let mut asked = approval::asked(Act::Upgrade, needed, id, ctx);
+        asked.to = Some(going.to.version.clone());
+        let place = (&*going.spec.environment, &*going.to.recipe.driver);
+        let (operation, _) = start(id, record.uid, &self.instance, Verb::Apply, place, ctx);
+        let waits = approval::waits(&asked);
+        let answer = json!({"instance": self.instance, "uid": record.uid, "operation": id, "waits": waits});
+        let mut changes = Changes::answer(answer);
+        status.approval = Some(asked.clone());
+        let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
+        changes.put("instance.approval-asked", draft, json!({"operation": id, "to": asked.to, "rule": asked.rule}));
+        approval::hold(&mut changes, &asked, record.uid, operation);
+        Ok(changes)
+    }
+
+    /// What somebody agreed to, under the operation that waited for it. All the rest is asked again: times have changed.
+    pub(crate) fn approved(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        status: InstanceStatus,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
+        let going = self.going(graph, &Audience::All, record)?;
+        let going = Going { status, ..going };
+        self.may(graph, &Audience::All, &going, ctx.now)?;
+        self.begin(graph, record, going, id, ctx)
+    }
+
+    /// What a rule brings without being asked for.
+    pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
+        let going = self.going(graph, &Audience::All, record)?;
+        self.may(graph, &Audience::All, &going, ctx.now)?;
+        self.begin(graph, record, going, ctx.uid(), ctx)
+    }
+
+    /// The versions that the next hop leads from and to.
+    pub(crate) fn hop(&self, graph: &Graph, record: &Record) -> Option<(ReleaseSpec, ReleaseSpec)> {
+        let going = self.going(graph, &Audience::All, record).ok()?;
+        Some((going.from, going.to))
+    }
+
+    fn begin(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        match going.how(self.back).strategy {
+            Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
+            Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
+            _ => self.changes(graph, record, going, id, ctx),
+        }
     }
 
     /// Passes when it can begin now.
-    fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
+    pub(crate) fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
         let Going { spec, status, to, .. } = going;
         if spec.step != Step::Managed {
             return Err(Error::refused(
@@ -156,8 +178,25 @@ impl Upgrade {
             return Err(Error::refused("upgrade.busy", "It is not ready now.", mend));
         }
         none_waits(status)?;
+        if let Some(approval) = &status.approval {
+            let mend = "Wait until that is decided.";
+            return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
+        }
         let how = going.how(self.back);
-        by_driver(how.strategy, &to.version)?;
+        if let Some(kept) = status.kept.as_ref().filter(|_| !self.back) {
+            let day = kept.until.datetime().format("%-d %B %Y");
+            let message = format!("{} is kept as the way back until {day}.", kept.release);
+            return Err(Error::refused(
+                "upgrade.kept",
+                message,
+                "Wait until then, or let it go: loggia upgrade --let-go.",
+            ));
+        }
+        if how.strategy == Strategy::Rebuild && !self.confirmed {
+            let mend = "Confirm that it may be lost, and send it again (in the API: \"confirmed\": true).";
+            let message = format!("The way to {} destroys what is in it and makes it anew.", to.version);
+            return Err(Error::refused("instance.unconfirmed", message, mend));
+        }
         if driver_of(graph, spec, status)? != to.recipe.driver && status.driver.is_empty() {
             return Err(Error::refused(
                 "upgrade.driver",
@@ -181,7 +220,7 @@ impl Upgrade {
     }
 
     /// Has its driver make a change for its team to merge; until that was seen it is what it was.
-    fn request(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn request(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
@@ -189,26 +228,76 @@ impl Upgrade {
             branch: branch(&going.to.offering, &going.to.version),
             by: ctx.caller.name(),
             since: ctx.now,
+            expects: String::new(),
             made: false,
             back: self.back,
         };
-        let mut changes = ask(graph, record, (&going.spec, going.status), change, ctx)?;
+        let mut changes = ask(graph, record, (&going.spec, going.status), change, id, ctx)?;
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
         Ok(changes)
     }
 
-    fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
-        let name = going.release();
+    /// Leaves it to people, and looks whether they have done it.
+    fn hand_over(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        let runs = going.to.upstream.as_ref().map(|upstream| upstream.version.clone());
+        let change = ChangeRequest {
+            release: going.release(),
+            version: going.to.version.clone(),
+            inputs: going.inputs,
+            branch: String::new(),
+            expects: runs.unwrap_or_else(|| going.to.version.clone()),
+            by: ctx.caller.name(),
+            since: ctx.now,
+            made: true,
+            back: self.back,
+        };
+        let steps = going.to.upgrade.clone().unwrap_or_default().steps;
+        let driver = driver_of(graph, &going.spec, &going.status)?;
+        let (operation, work) =
+            start(id, record.uid, &self.instance, Verb::Observe, (&going.spec.environment, &driver), ctx);
+        let data = json!({"operation": id, "release": change.release, "expects": change.expects});
+        let status = InstanceStatus { change: Some(change), ..going.status };
+        let answer = json!({"instance": self.instance, "uid": record.uid, "operation": id, "steps": steps});
+        let mut changes = Changes::answer(answer);
+        let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
+        changes.put("instance.handed-over", draft, data);
+        secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        changes.operations.push(operation);
+        changes.work.push(work);
+        Ok(changes)
+    }
+
+    /// How it is moved: which of the things made for it is the one in use then, and what it was before.
+    fn moves(&self, going: &Going) -> Move {
+        let how = going.how(self.back);
+        let status = &going.status;
+        let beside = how.strategy == Strategy::SideBySide;
+        // Back to what is kept, as long as it is; else to one more.
+        let kept = status.kept.as_ref().filter(|kept| self.back && kept.release == going.release());
+        let generation = match (beside, kept) {
+            (false, _) => status.generation,
+            (true, Some(kept)) => kept.generation,
+            (true, None) => status.kept.as_ref().map_or(0, |kept| kept.generation).max(status.generation) + 1,
+        };
+        let (plan, inputs) = (going.spec.plan.clone(), going.spec.inputs.clone());
+        let earlier = Wish { release: status.applied.clone(), plan, inputs };
+        Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept(), back: self.back }
+    }
+
+    fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        let (name, moving) = (going.release(), self.moves(&going));
         let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
         secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
-        let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) =
             start(id, record.uid, &self.instance, Verb::Apply, (&spec.environment, &driver), ctx);
-        work.payload = json!({"before": status.phase});
+        work.payload = json!({"before": status.phase, "confirmed": self.confirmed, "move": moving});
         // Who names a version outside what was accepted accepts it.
         spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
-        status.earlier = Some(Earlier { release: status.applied.clone(), inputs: std::mem::take(&mut spec.inputs) });
+        let inputs_before = std::mem::take(&mut spec.inputs);
+        if !self.back {
+            status.earlier = Some(Earlier { release: status.applied.clone(), inputs: inputs_before });
+        }
         status.operation = Some(id);
         status.phase = Phase::Progressing;
         spec.target = Some(name.clone());
@@ -252,125 +341,4 @@ fn newest(versions: &OfferingVersions<'_>, spec: &InstanceSpec, from: &ReleaseSp
         }
     }
     Err(why.unwrap_or_else(|| up_to_date(from)))
-}
-
-/// Passes for what a driver does by itself.
-fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
-    let (message, mend) = match strategy {
-        Strategy::InPlace | Strategy::ChangeRequest => return Ok(()),
-        Strategy::SideBySide => {
-            ("goes by a new one beside this one", "Get a new one, move over, then destroy this one.")
-        }
-        Strategy::Rebuild => ("has to be made anew", "Destroy it and get a new one."),
-        Strategy::ByHand => ("goes by hand", "Follow the notes of the version, or ask its owner."),
-    };
-    Err(Error::refused("upgrade.strategy", format!("The way to {version} {message}."), mend))
-}
-
-fn risk(strategy: Strategy, rollback: Rollback) -> String {
-    let way = match strategy {
-        Strategy::InPlace => "It is changed where it is",
-        Strategy::SideBySide => "A new one is made beside it",
-        Strategy::Rebuild => "It is destroyed and made again, with everything that is in it",
-        Strategy::ChangeRequest => "Its team gets a change to merge",
-        Strategy::ByHand => "People do it",
-    };
-    let back = match rollback {
-        Rollback::Supported => "there is a way back",
-        Rollback::LosesData => "going back loses what was written since",
-        Rollback::ForwardOnly => "there is no way back",
-    };
-    format!("{way}; {back}.")
-}
-
-impl App {
-    /// What an upgrade would do; asks nobody, and changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for what the caller does not see.
-    pub fn upgrade_preview(&self, caller: &Caller, wish: &Upgrade) -> Result<UpgradePreview> {
-        let graph = self.graph();
-        let record = visible(&graph, &caller.audience, &wish.instance)?;
-        let status: InstanceStatus = record.typed_status()?;
-        let spec: InstanceSpec = record.spec()?;
-        let from = release_spec(&graph, &status.applied);
-        let mut preview = UpgradePreview {
-            instance: wish.instance.clone(),
-            from: from.map_or(status.version, |release| release.version),
-            to: None,
-            way: Vec::new(),
-            changes: Vec::new(),
-            inputs: Vec::new(),
-            plan: spec.plan,
-            strategy: Strategy::default(),
-            rollback: Rollback::default(),
-            risk: String::new(),
-            blocked: None,
-        };
-        match wish.going(&graph, &caller.audience, &record) {
-            Ok(going) => {
-                preview.blocked =
-                    wish.may(&graph, &caller.audience, &going, self.now()).err().map(|error| words(&error));
-                fill(&mut preview, going, wish.back);
-            }
-            Err(error) => preview.blocked = Some(words(&error)),
-        }
-        Ok(preview)
-    }
-
-    /// The change that an upgrade would bring to its team; none for an upgrade that goes another way, or nowhere.
-    ///
-    /// # Errors
-    /// As [`App::upgrade_preview`]; [`Error::Refused`] when its driver cannot work it out.
-    pub async fn upgrade_proposal(&self, caller: &Caller, wish: &Upgrade) -> Result<Option<Proposal>> {
-        let graph = self.graph();
-        let record = visible(&graph, &caller.audience, &wish.instance)?;
-        let Ok(going) = wish.going(&graph, &caller.audience, &record) else { return Ok(None) };
-        if going.how(wish.back).strategy != Strategy::ChangeRequest || wish.ready(&graph, &going).is_err() {
-            return Ok(None);
-        }
-        let wish = Wish { release: going.release(), plan: going.spec.plan.clone(), inputs: going.inputs };
-        self.proposal(caller, &record.reference, wish).await.map(Some)
-    }
-
-    /// The ways of everything that a team has to its newest versions.
-    ///
-    /// # Errors
-    /// As [`App::upgrade_preview`].
-    pub fn upgrades_of_team(&self, caller: &Caller, team: &Ref) -> Result<Vec<UpgradePreview>> {
-        self.ways(caller, self.runs_of_team(caller, team))
-    }
-
-    /// The ways of everything that the caller may see to its newest versions.
-    ///
-    /// # Errors
-    /// As [`App::upgrade_preview`].
-    pub fn upgrades(&self, caller: &Caller) -> Result<Vec<UpgradePreview>> {
-        self.ways(caller, self.runs(caller))
-    }
-
-    fn ways(&self, caller: &Caller, mut rows: Vec<crate::who_runs::WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
-        let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
-        rows.retain(|row| !row.release.is_empty());
-        rows.sort_by(|one, other| one.instance.cmp(&other.instance));
-        rows.into_iter().map(|row| self.upgrade_preview(caller, &wish(row.instance))).collect()
-    }
-}
-
-fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
-    let how = going.how(back);
-    preview.way = hops(&going.from, &going.way);
-    preview.changes = compare(&going.from.contract, &going.to.contract);
-    preview.inputs = differences(&Value::Object(going.spec.inputs), &Value::Object(going.inputs));
-    (preview.strategy, preview.rollback) = (how.strategy, how.rollback);
-    preview.risk = risk(how.strategy, how.rollback);
-    preview.to = Some(going.to.version);
-}
-
-/// What a refusal says, with what to do.
-fn words(error: &Error) -> String {
-    match error {
-        Error::Invalid(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
 }

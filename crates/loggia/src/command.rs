@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
-    take_over, upgrade, versions,
+    access, adopt, apply, ending, environment, estate, export, open, order, output, records, release, run as ask,
+    secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -68,6 +68,10 @@ pub enum Command {
     New(order::NewArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
+    /// Tells what holds in an environment, which rule says so, and why that one
+    Why(environment::WhyArgs),
+    /// Agrees to what waits for it, or says no; lists what waits
+    Approve(environment::ApproveArgs),
     /// Shows a secret of an instance to its team; each look is noted
     Reveal(order::RevealArgs),
     /// Publishes a release: everybody can get it, and it never changes
@@ -185,6 +189,8 @@ fn client(command: Command) -> Result<()> {
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Why(args) => ask(environment::why(args)),
+        Command::Approve(args) => ask(environment::approve(args)),
         Command::Reveal(args) => ask(order::reveal(args)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),

@@ -1,5 +1,6 @@
 //! What is running: the parts of an instance that drivers, workers and pages share.
 
+use crate::rule::Act;
 use crate::{Micros, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,24 @@ pub struct Earlier {
     pub inputs: Map<String, Value>,
 }
 
-/// A version that waits as a change for its team to merge. Until that was seen the instance is what it was.
+/// What an instance was before a version that was made beside it. It is kept for a while as the way back, and taken away
+/// then.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Which of the things that were made for the instance.
+    pub generation: u32,
+    /// Name of its release.
+    pub release: String,
+    /// What was filled in.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Until when it is kept.
+    pub until: Micros,
+}
+
+/// A version that people bring: as a change for its team to merge, or by hand. Until that was seen the instance is what
+/// it was.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeRequest {
@@ -96,8 +114,11 @@ pub struct ChangeRequest {
     /// What is filled in then.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
-    /// The branch on which it waits.
+    /// The branch on which it waits; empty for what goes by hand.
     pub branch: String,
+    /// What a look sees once it is done: that version, or one below it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub expects: String,
     /// Who asked for it.
     pub by: String,
     /// Since when.
@@ -108,6 +129,53 @@ pub struct ChangeRequest {
     /// Whether it leads back to the version before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub back: bool,
+}
+
+/// Something that waits until somebody else agrees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// What was asked for.
+    pub act: Act,
+    /// The rule that asks for it, in words.
+    pub rule: String,
+    /// Why there is that rule.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// The group, one of whose members agrees.
+    pub by: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Micros,
+    /// When it lapses.
+    pub until: Micros,
+    /// The operation that waits.
+    pub operation: Uid,
+    /// The version of an upgrade; the newest one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A decision about something that waited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Agreed {
+    /// What was asked for.
+    pub act: Act,
+    /// Yes or no.
+    pub agreed: bool,
+    /// Who decided; the clock, when nobody did in time.
+    pub by: String,
+    /// When.
+    pub at: Micros,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// Who asked.
+    pub asked_by: String,
 }
 
 /// The status of an instance: everything that the server knows and nobody types.
@@ -146,9 +214,21 @@ pub struct InstanceStatus {
     /// What it was before its last upgrade, or is while one is under way; what there is a way back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
-    /// The version that waits for its team to merge it.
+    /// The version that waits for people to bring it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeRequest>,
+    /// How often something was made beside what there was: which of the things made for it is the one in use.
+    #[serde(skip_serializing_if = "is_first")]
+    pub generation: u32,
+    /// What it was before that, as long as it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Kept>,
+    /// What waits until somebody agrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// What was decided about it, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreed>,
     /// How it was enrolled, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,
@@ -162,6 +242,18 @@ pub struct InstanceStatus {
     /// The backend that it was made on; none before a driver began to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<HeldBackend>,
+}
+
+fn is_first(generation: &u32) -> bool {
+    *generation == 0
+}
+
+impl ChangeRequest {
+    /// Whether a version that was seen is the one that it brings.
+    pub fn is_done_at(&self, seen: &str) -> bool {
+        let expects = if self.expects.is_empty() { &self.version } else { &self.expects };
+        seen == expects || seen.strip_prefix(expects.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 /// Which backend holds an instance: only there can it be looked for and taken away.

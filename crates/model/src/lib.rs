@@ -25,6 +25,7 @@ pub mod publication;
 pub mod record;
 pub mod reference;
 pub mod relation;
+pub mod rule;
 pub mod scope;
 pub mod shape;
 pub mod support;

@@ -20,6 +20,8 @@ pub enum Verb {
     Import,
     /// Bring its team a change to merge.
     Propose,
+    /// Take away what was kept of an earlier version.
+    Retire,
 }
 
 /// Where an operation is. `Succeeded`, `Failed` and `Cancelled` are the ends; each operation reaches one of them once.
@@ -150,7 +152,7 @@ macro_rules! words {
 }
 
 words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy",
-    Verb::Import => "import", Verb::Propose => "propose" });
+    Verb::Import => "import", Verb::Propose => "propose", Verb::Retire => "retire" });
 words!(State {
     State::Queued => "queued",
     State::Running => "running",

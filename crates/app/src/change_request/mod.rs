@@ -10,7 +10,7 @@ pub(crate) use settle::{failed, proposed, settle};
 use crate::App;
 use crate::caller::Caller;
 use crate::changes::{Changes, Draft};
-use crate::command::Ctx;
+use crate::command::{Command, Ctx, Facts};
 use crate::driver::{Driver, Failure, Request, RunLog};
 use crate::edit::author;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ use loggia_graph::Graph;
 use loggia_model::instance::{ChangeRequest, InstanceStatus};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::Verb;
-use loggia_model::{Record, Ref};
+use loggia_model::{Record, Ref, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -123,15 +123,15 @@ pub(crate) fn ask(
     record: &Record,
     (spec, mut status): (&InstanceSpec, InstanceStatus),
     change: ChangeRequest,
+    id: Uid,
     ctx: &Ctx<'_>,
 ) -> Result<Changes> {
-    let id = ctx.uid();
     let driver = driver_of(graph, spec, &status)?;
     let (operation, mut work) =
         start(id, record.uid, &record.reference, Verb::Propose, (&spec.environment, &driver), ctx);
     let wish = Wish { release: change.release.clone(), plan: spec.plan.clone(), inputs: change.inputs.clone() };
     work.payload = json!({"before": status.phase, "wish": wish});
-    let data = json!({"operation": id, "from": status.applied, "release": change.release, "branch": change.branch});
+    let data = json!({"operation": id, "from": status.applied, "to": change.release, "branch": change.branch});
     let answer = json!({"instance": record.reference, "uid": record.uid, "operation": id, "branch": change.branch});
     status.operation = Some(id);
     status.change = Some(change);
@@ -224,6 +224,10 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] when none waits.
     pub async fn close_change(&self, caller: &Caller, instance: &Ref) -> Result<InstanceStatus> {
+        if self.is_by_hand(caller, instance)? {
+            let given = self.run(caller, GiveUp { instance: instance.clone() }).await?;
+            return Ok(serde_json::from_value(given.answer)?);
+        }
         let about = self.mine(caller, instance).await?;
         about.merges()?.close(&about.request).await.map_err(refusal)?;
         self.see(&about).await
@@ -236,6 +240,11 @@ impl App {
     pub async fn change_patch(&self, caller: &Caller, instance: &Ref) -> Result<Vec<u8>> {
         let about = self.about(caller, instance, None, READ).await?;
         about.merges()?.patch(&about.request).await.map_err(refusal)
+    }
+
+    fn is_by_hand(&self, caller: &Caller, instance: &Ref) -> Result<bool> {
+        let status: InstanceStatus = visible(&self.graph(), &caller.audience, instance)?.typed_status()?;
+        Ok(status.change.is_some_and(|change| change.branch.is_empty()))
     }
 
     /// The same for whoever may write to what the change is about.
@@ -269,6 +278,29 @@ impl App {
                 tracing::debug!(%uid, %error, "what was pushed could not be looked at");
             }
         });
+    }
+}
+
+/// Gives up what people were to do by hand.
+struct GiveUp {
+    instance: Ref,
+}
+
+impl Command for GiveUp {
+    fn name(&self) -> &'static str {
+        "instance.give-up"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let record = visible(graph, &ctx.caller.audience, &self.instance)?;
+        ctx.require(Action::Operate, &subject_of(&record.parse()))?;
+        let mut status: InstanceStatus = record.typed_status()?;
+        let change = status.change.take().filter(|change| change.branch.is_empty()).ok_or_else(none)?;
+        let text = serde_json::to_value(&status)?;
+        let draft = Draft::of(&record).with_status(&text);
+        let mut changes = Changes::answer(text);
+        changes.put("instance.change-closed", draft, json!({"release": change.release}));
+        Ok(changes)
     }
 }
 

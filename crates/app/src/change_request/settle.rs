@@ -24,7 +24,7 @@ pub(crate) fn settle(
     if seen.presence != Presence::Present {
         return Ok(None);
     }
-    if seen.version == change.version {
+    if change.is_done_at(&seen.version) {
         return merged(record, status, change).map(Some);
     }
     let closed = |condition: &Condition| condition.kind == WAITS && condition.reason == CLOSED;

@@ -33,7 +33,8 @@ impl Run<'_> {
         self.save().await.map_err(|failure| Error::Unavailable(failure.message))?;
         let app = &self.worker.app;
         let failed = ending.is_failure();
-        let finish = Finish { operation: self.operation.clone(), fence: self.fence, ending, applied, secrets };
+        let (operation, fence, moving) = (self.operation.clone(), self.fence, self.moving.clone());
+        let finish = Finish { operation, fence, ending, applied, secrets, moving };
         match app.run(&app.system("worker"), finish).await {
             Ok(_) => {
                 trace::ended(&self.operation, failed, app.now());
@@ -70,7 +71,9 @@ impl Run<'_> {
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
         match self.before.filter(resting) {
             // Nothing was done, whatever went wrong.
-            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose) => Ending::Kept(before),
+            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose | Verb::Retire) => {
+                Ending::Kept(before)
+            }
             Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
             _ => Ending::Failed,
         }

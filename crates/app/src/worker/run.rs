@@ -8,10 +8,12 @@ use crate::finish::{Applied, Ending};
 use crate::request::{self, Prepared};
 use crate::run_log::Lines;
 use crate::take_over::Wish;
+use crate::upgrade_move::Move;
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_store::Claimed;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) before: Option<Phase>,
     /// As what the instance is to be taken over.
     pub(super) wish: Option<Wish>,
+    /// How it is moved to another version.
+    pub(super) moving: Option<Move>,
     pub(super) lines: Arc<Lines>,
     /// How long a call may take, where the recipe or the backend say so.
     pub(super) timeout: Option<Duration>,
@@ -45,16 +49,18 @@ impl<'a> Run<'a> {
         operation.steps.truncate(1);
         operation.mend.clear();
         operation.next_at = None;
-        let confirmed = claimed.payload.get("confirmed").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        let before = claimed.payload.get("before").and_then(|phase| Phase::deserialize(phase).ok());
-        let wish = claimed.payload.get("wish").and_then(|wish| Wish::deserialize(wish).ok());
+        let payload = &claimed.payload;
+        let confirmed = part(payload, "confirmed").unwrap_or(false);
+        let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
-        let mut run = Run { worker, operation, fence, attempt, before, wish, lines, timeout: None };
+        let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines, timeout: None };
         if attempt > ATTEMPTS {
             return run.end(Err(worn_out(&last)), Applied::default()).await;
         }
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
-        let prepared = request::build(&worker.app, &run.operation, confirmed, run.wish.clone(), driver).await;
+        let (wish, generation) = (run.wish.clone(), run.moving.as_ref().map(|moving: &Move| moving.generation));
+        let prepared =
+            request::build_generation(&worker.app, &run.operation, confirmed, wish, driver, generation).await;
         match prepared {
             Ok(Prepared { request, release, hold }) => {
                 run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
@@ -88,6 +94,7 @@ impl<'a> Run<'a> {
             Verb::Apply => {
                 self.plan(driver, request).await?;
                 self.hold(hold).await?;
+                self.make_room(driver).await?;
                 let log = Arc::clone(&self.lines);
                 let applied =
                     self.step((Call::Apply, driver), driver.apply(request, &*log), |_| "Done.".into()).await?;
@@ -103,20 +110,10 @@ impl<'a> Run<'a> {
             Verb::Import => self.import(driver, request, hold).await,
             Verb::Propose => self.propose(driver, request).await,
             Verb::Destroy => {
-                let log = Arc::clone(&self.lines);
-                self.step((Call::Destroy, driver), driver.destroy(request, &*log), |()| "Done.".into()).await?;
-                let seen = self.observe(driver, request).await?;
-                match seen.presence {
-                    Presence::Absent => Ok(Ending::Gone),
-                    Presence::Present => {
-                        Err(Failure::backend("It was destroyed but is still there.", "It is tried again by itself."))
-                    }
-                    Presence::Unknown => Err(Failure::backend(
-                        "Nobody can tell yet whether it is gone.",
-                        "It is looked for again by itself.",
-                    )),
-                }
+                self.take_kept(driver, request).await?;
+                self.take_away(driver, request).await.map(|()| Ending::Gone)
             }
+            Verb::Retire => self.take_away(driver, request).await.map(|()| Ending::Retired),
         }
     }
 
@@ -157,6 +154,11 @@ impl<'a> Run<'a> {
         let hold = Hold { work: self.operation.id, fence: self.fence, instance: self.operation.instance, backend };
         app.run(&app.system("worker"), hold).await.map(drop).map_err(|error| super::step::lost(&error))
     }
+}
+
+/// A part of what was written with the work; none where it is not there.
+fn part<T: DeserializeOwned>(payload: &Value, name: &str) -> Option<T> {
+    payload.get(name).and_then(|part| T::deserialize(part).ok())
 }
 
 fn merge(seen: &mut Observation, applied: Observation) {

@@ -199,6 +199,10 @@ pub struct InMemory {
     pub host: Mutex<String>,
     /// Whether it cannot work.
     pub down: Mutex<bool>,
+    /// The step at which it fails next, once and for good.
+    pub trip: Mutex<Option<String>>,
+    /// The version that a look says, whatever is asked about.
+    pub says: Mutex<Option<String>>,
     /// The key of a resource that takes for ever to look at.
     pub slow: Mutex<String>,
     /// Whether what is there is not as it was made, when that is told at all; `apply` makes it right.
@@ -214,6 +218,15 @@ impl InMemory {
         Some(Condition { kind, status, reason, message })
     }
 
+    fn step(&self, name: &str) -> Result<(), Failure> {
+        let mut trip = self.trip.lock().unwrap();
+        if trip.as_deref() != Some(name) {
+            return Ok(());
+        }
+        *trip = None;
+        Err(Failure::ours(format!("It tripped at {name}."), "Mend that."))
+    }
+
     fn look(&self, request: &Request) -> Observation {
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         let mut outputs = Map::new();
@@ -226,7 +239,10 @@ impl InMemory {
         }
         Observation {
             presence: if there { Presence::Present } else { Presence::Absent },
-            version: if there { request.version.clone() } else { String::new() },
+            version: match (there, self.says.lock().unwrap().clone()) {
+                (false, _) => String::new(),
+                (true, said) => said.unwrap_or_else(|| request.version.clone()),
+            },
             conditions: self.drift().filter(|_| there).into_iter().collect(),
             outputs,
             secret_outputs: Vec::new(),
@@ -261,6 +277,7 @@ impl Driver for InMemory {
     }
 
     async fn probe(&self, _: &Backend) -> Result<(), Failure> {
+        self.step("probe")?;
         match *self.down.lock().unwrap() {
             true => Err(Failure::ours("It is switched off.", "Switch it on.")),
             false => Ok(()),
@@ -272,6 +289,7 @@ impl Driver for InMemory {
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
+        self.step("plan")?;
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         Ok(Plan { changes: if there { Vec::new() } else { vec!["make it".into()] } })
     }
@@ -288,6 +306,7 @@ impl Driver for InMemory {
         }
         let password = format!("password-of-{}", request.key);
         self.resources.lock().unwrap().entry(request.key.clone()).or_insert(password.clone());
+        self.step("apply")?;
         let mut seen = self.look(request);
         if seen.outputs.contains_key("url") {
             let url = format!("memory://me:{password}@{}", self.host.lock().unwrap());
@@ -304,6 +323,7 @@ impl Driver for InMemory {
         if *self.slow.lock().unwrap() == request.key {
             std::future::pending::<()>().await;
         }
+        self.step("observe")?;
         Ok(self.look(request))
     }
 
@@ -315,6 +335,7 @@ impl Driver for InMemory {
     }
 
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
+        self.step("destroy")?;
         if !*self.sticky.lock().unwrap() {
             self.resources.lock().unwrap().remove(&request.key);
         }

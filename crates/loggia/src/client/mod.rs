@@ -5,6 +5,7 @@ pub mod adopt;
 pub mod apply;
 pub mod credentials;
 pub mod ending;
+pub mod environment;
 pub mod estate;
 pub mod export;
 mod follow;

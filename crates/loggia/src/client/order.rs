@@ -99,6 +99,10 @@ pub async fn new(args: NewArgs) -> Result<()> {
         return args.output.print(&answer, &[instance], &table);
     }
     eprintln!("{instance}");
+    let waits = text(&answer, "/waits");
+    if !waits.is_empty() {
+        return args.output.tell(&answer, &[instance], &format!("{waits}\n"));
+    }
     follow(&api, &operation).await?;
     show(&api, &instance, args.output).await
 }

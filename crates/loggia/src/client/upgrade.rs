@@ -37,6 +37,9 @@ pub struct UpgradeArgs {
     /// Writes the change that waits as a patch for git am.
     #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge", "close"])]
     patch: bool,
+    /// Takes away what is kept of the earlier version; there is no way back then.
+    #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge", "close", "patch"])]
+    let_go: bool,
     /// Does not ask.
     #[arg(long)]
     yes: bool,
@@ -80,6 +83,12 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     if args.merge || args.close || args.patch {
         return waiting(&api, &instance, &args).await;
     }
+    if args.let_go {
+        confirm(&format!("Take away what is kept of {instance}? There is no way back then."), args.yes)?;
+        let answer = api.post(&format!("{}:let-go", instance_path(&instance)), &json!({})).await?;
+        let ended = follow(&api, &text(&answer, "/operation")).await?;
+        return args.output.tell(&ended, &[instance.to_string()], "What was kept is gone\n");
+    }
     let mut query = vec![("back", args.back.to_string())];
     query.extend(args.to.clone().map(|to| ("to", to)));
     let preview = api.get(&format!("{}/upgrade", instance_path(&instance)), &query).await?;
@@ -101,14 +110,30 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     confirm(&format!("Bring {instance} from {} to {to}?", text(&preview, "/from")), args.yes)?;
     let body = match args.back {
         true => json!({"back": true, "confirmed": true}),
-        false => json!({"to": to}),
+        // Whoever said yes knows what the way to it costs.
+        false => json!({"to": to, "confirmed": text(&preview, "/strategy") == "rebuild"}),
     };
     let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
+    let waits = text(&answer, "/waits");
+    if !waits.is_empty() {
+        return args.output.tell(&answer, &[instance.to_string()], &format!("{waits}\n"));
+    }
     let ended = follow(&api, &text(&answer, "/operation")).await?;
+    if text(&preview, "/strategy") == "by-hand" {
+        return args.output.tell(&answer, &[instance.to_string()], &by_hand(&answer, &to));
+    }
     match text(&answer, "/branch").as_str() {
         "" => args.output.tell(&ended, &[instance.to_string()], &format!("{instance} has {to}\n")),
         branch => proposed(&api, &instance, branch, args.output).await,
     }
+}
+
+/// What people do.
+fn by_hand(answer: &Value, to: &str) -> String {
+    let steps = answer["steps"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let mut out = format!("Bring it to {to} by hand; it counts once a look sees it.\n");
+    steps.enumerate().for_each(|(at, step)| out.push_str(&format!("  {}. {step}\n", at + 1)));
+    out + "Or give it up: loggia upgrade INSTANCE --close\n"
 }
 
 /// What to do with a change that was made.
@@ -144,13 +169,15 @@ async fn waiting(api: &Api, instance: &Ref, args: &UpgradeArgs) -> Result<()> {
     if args.patch {
         return print(&api.text(&format!("{path}/change/patch")).await?);
     }
-    let change = api.get(&format!("{path}/change"), &[]).await?;
-    let version = text(&change, "/version");
     if args.close {
+        let before = api.get(&format!("{path}/upgrade"), &[]).await?;
+        let version = text(&before, "/from");
         let answer = api.post(&format!("{path}:close-change"), &json!({})).await?;
-        let line = format!("The change to {version} is given up; {instance} stays as it is\n");
+        let line = format!("The change is given up; {instance} stays at {version}\n");
         return args.output.tell(&answer, &[instance.to_string()], &line);
     }
+    let change = api.get(&format!("{path}/change"), &[]).await?;
+    let version = text(&change, "/version");
     confirm(&format!("Merge the change to {version} into {}?", text(&change, "/proposal/into")), args.yes)?;
     let seen = json!({"commit": change["proposal"]["commit"], "base": change["proposal"]["base"]});
     let answer = api.post(&format!("{path}:merge-change"), &seen).await?;
@@ -175,7 +202,13 @@ fn shown(preview: &Value) -> String {
         let both = if file["conflict"] == true { " (both sides changed it)" } else { "" };
         out.push_str(&format!("  file {}{both}\n", text(&file, "/path")));
     }
-    for (name, at) in [("plan", "/plan/name"), ("risk", "/risk"), ("not now", "/blocked")] {
+    for (name, at) in [
+        ("plan", "/plan/name"),
+        ("risk", "/risk"),
+        ("agreement", "/approval"),
+        ("by itself", "/automatic"),
+        ("not now", "/blocked"),
+    ] {
         let said = text(preview, at);
         if !said.is_empty() {
             out.push_str(&format!("  {name}: {said}\n"));

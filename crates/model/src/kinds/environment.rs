@@ -3,6 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::rule::{self, Rule};
 use crate::{Document, Kind, Problem, RelationType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct EnvironmentSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3650))]
     pub unknown_after_days: Option<u32>,
+    /// What holds here, beside the rules of the product.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
 }
 
 /// What an environment is for.
@@ -55,6 +59,18 @@ pub enum Purpose {
     Production,
     /// A look at one change.
     Preview,
+}
+
+impl Purpose {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::Development => "development",
+            Purpose::Test => "test",
+            Purpose::Production => "production",
+            Purpose::Preview => "preview",
+        }
+    }
 }
 
 /// What a driver works with in an environment.
@@ -124,6 +140,7 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         let message = "an instance is named by its name, a dot and its environment";
         out.push(Problem::new("environment.name", "metadata.name", message, mend));
     }
+    rule::check(&spec.rules, true, out);
     if spec.promotes_to.as_deref().is_some_and(|next| next.eq_ignore_ascii_case(document.name())) {
         let mend = "Name the environment that comes after this one.";
         out.push(Problem::new(

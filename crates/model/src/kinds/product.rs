@@ -3,6 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::rule::{self, Rule};
 use crate::support::Fixes;
 use crate::{Day, Document, EndingRule, Kind, Problem, Ref, RelationType};
 use schemars::JsonSchema;
@@ -40,6 +41,9 @@ pub struct ProductSpec {
     /// Own rules of how much notice an ending gives, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ending_rules: BTreeMap<String, EndingRule>,
+    /// What holds in all environments, or in those of a type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// Within how many days what is wrong is mended, by how bad it is and how a version is looked after; two days for
     /// the worst in an active version, and so on, when absent.
     #[serde(default, skip_serializing_if = "Fixes::is_empty")]
@@ -105,6 +109,7 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<ProductSpec>(document, &SCHEMA, out) else { return };
+    rule::check(&spec.rules, false, out);
     for (at, name) in spec.administrators.iter().enumerate() {
         let kind = Ref::parse(name, Some("User"), document.namespace()).map(|name| name.kind().to_owned());
         if !matches!(kind.as_deref(), Ok("user" | "group")) {

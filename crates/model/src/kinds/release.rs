@@ -95,9 +95,21 @@ pub struct Upgrade {
     /// Whether there is a way back; forward only when absent.
     #[serde(default)]
     pub rollback: Rollback,
+    /// How many days the earlier one is kept where a new one is made beside it; 7 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 365))]
+    pub keep_days: Option<u32>,
+    /// What people do, step by step, where it goes by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
 }
 
 impl Upgrade {
+    /// How many days the earlier one is kept.
+    pub fn days_kept(&self) -> u32 {
+        self.keep_days.unwrap_or(7)
+    }
+
     /// Whether there is a way from a version.
     pub fn starts_at(&self, version: &Version) -> bool {
         let range = self.from.as_deref().map(Range::parse);

@@ -8,6 +8,7 @@ mod change_requests;
 mod cloudevents;
 mod dispatch;
 mod endings;
+mod environments;
 mod events;
 mod fault;
 mod forms;

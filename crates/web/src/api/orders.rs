@@ -21,6 +21,9 @@ pub struct Ordered {
     pub uid: Uid,
     /// The operation that makes it.
     pub operation: Uid,
+    /// What it waits for, when somebody has to agree first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
 /// What an order would get.
@@ -39,6 +42,9 @@ pub struct WouldGet {
     pub driver: String,
     /// Always true.
     pub dry_run: bool,
+    /// Who has to agree first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
 }
 
 /// Orders an instance.

@@ -1,6 +1,7 @@
 //! Upgrades: what they would do, and doing them.
 
 use super::call::{Call, json, outcome};
+use super::change_requests;
 use super::orders::Ordered;
 use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Route};
@@ -9,17 +10,19 @@ use loggia_app::Error;
 use loggia_app::change_request::Proposal;
 use loggia_app::policy::Action;
 use loggia_app::upgrade::{Upgrade, UpgradePreview};
+use loggia_app::upgrade_move::LetGo;
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const ONE: &str = "/api/v1/instances/{namespace}/{name}/upgrade";
+const LET_GO: &str = "/api/v1/instances/{namespace}/{name}:let-go";
 const DO: &str = "/api/v1/instances/{namespace}/{name}:upgrade";
 
-/// The routes.
+/// The routes, with those of changes that wait.
 pub fn routes() -> Vec<Route> {
     let to = Param::query("to", Form::Text(200, None), "To this version, range or channel; the newest when absent.");
-    vec![
+    let own = vec![
         Route::new(Method::GET, ONE, "previewUpgrade", Access::May(Action::Read), |call| Box::pin(preview(call)))
             .does("Tells what an upgrade would do: inputs, price, risk, way back, and why it cannot be done now.")
             .takes([to, Param::query("back", Form::Flag, "Back to the version before.")])
@@ -36,7 +39,12 @@ pub fn routes() -> Vec<Route> {
         .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
         .takes([Param::query("team", Form::Text(200, None), "Which team; all that you may see when absent.")])
         .gives::<Upgrades>(200, "By name."),
-    ]
+        Route::new(Method::POST, LET_GO, "letGoInstance", Access::May(Action::Operate), |call| Box::pin(let_go(call)))
+            .does("Takes away what is kept of an earlier version, before its time: there is no way back then.")
+            .gives::<Ordered>(202, "Follow the operation.")
+            .fails([422]),
+    ];
+    own.into_iter().chain(change_requests::routes()).collect()
 }
 
 /// What would happen.
@@ -87,6 +95,12 @@ async fn upgrade(call: Call) -> Handled {
     let UpgradeInput { to, back, confirmed } = call.json()?;
     let wish = Upgrade { instance: call.reference()?, to, back, confirmed };
     let done = call.app().run(&call.caller, wish).await?;
+    let body = done.answer.clone();
+    Ok(outcome(StatusCode::ACCEPTED, &done, body))
+}
+
+async fn let_go(call: Call) -> Handled {
+    let done = call.app().run(&call.caller, LetGo { instance: call.reference()? }).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::ACCEPTED, &done, body))
 }

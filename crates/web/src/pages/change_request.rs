@@ -18,6 +18,7 @@ use loggia_app::policy::Action;
 use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::instance::InstanceStatus;
+use loggia_model::kinds::release::ReleaseSpec;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -61,10 +62,27 @@ fn class(line: &str) -> &'static str {
     }
 }
 
-/// What waits for its team to merge it, once it is made; empty otherwise.
-pub fn waiting(status: &InstanceStatus) -> String {
-    let change = status.change.as_ref().filter(|change| change.made);
-    change.map(|change| format!("Version {} waits on the branch {}", change.version, change.branch)).unwrap_or_default()
+/// What the page of an instance says of a version that people bring.
+pub struct Notice {
+    /// Which, in a sentence.
+    pub text: String,
+    /// Whether it goes by hand, and no branch waits.
+    pub by_hand: bool,
+    /// What people do then.
+    pub steps: Vec<String>,
+}
+
+/// The version that waits for people to bring it, once that is prepared.
+pub fn waiting(visit: &Visit, status: &InstanceStatus) -> Option<Notice> {
+    let change = status.change.as_ref().filter(|change| change.made)?;
+    let by_hand = change.branch.is_empty();
+    let text = match by_hand {
+        false => format!("Version {} waits on the branch {}", change.version, change.branch),
+        true => format!("Version {} is brought by hand; it counts once a look sees {}", change.version, change.expects),
+    };
+    let release = visit.graph.get(&Ref::new("release", "default", &change.release));
+    let spec: Option<ReleaseSpec> = release.and_then(|release| release.spec().ok()).filter(|_| by_hand);
+    Some(Notice { text, by_hand, steps: spec.and_then(|spec| spec.upgrade).unwrap_or_default().steps })
 }
 
 #[derive(Template)]

@@ -3,17 +3,17 @@
 use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
 use super::condition::{ConditionLine, asks, condition};
+use super::environment::{self, Asked};
 use super::instance_outputs::{Output, connect, outputs};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{change_request, entity, offer, operation, team};
+use super::{change_request, entity, offer, operation, team, upgrade};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
 use loggia_app::Error;
 use loggia_app::change_request::WAITS;
 use loggia_app::history::Past;
-use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
 use loggia_app::writing::subject_of;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
@@ -59,8 +59,12 @@ pub struct InstancePage {
     relations: Vec<(String, Vec<Link>)>,
     may: May,
     newer_version: String,
-    /// The version that waits to be merged; empty when none does.
-    change: String,
+    /// What waits until somebody agrees.
+    asked: Option<Asked>,
+    /// The version that people bring.
+    change: Option<change_request::Notice>,
+    /// What is kept of an earlier version, in a sentence; empty when nothing is.
+    kept: String,
     /// Why the version that it has was withdrawn.
     withdrawn: String,
     entity: String,
@@ -148,8 +152,10 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         outputs: outputs(&status, release.as_ref(), shown, visit.app().may_reveal(&visit.caller, record).ok()),
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
-        newer_version: newer(visit, &spec, release.as_ref()),
-        change: change_request::waiting(&status),
+        newer_version: upgrade::newer(visit, &spec, release.as_ref()),
+        asked: environment::asked(visit, &status),
+        change: change_request::waiting(visit, &status),
+        kept: upgrade::kept(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
@@ -232,7 +238,8 @@ fn facts(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus, release: O
             [words::capital(&plan.name), limits, price].into_iter().filter(|p| !p.is_empty()).collect();
         facts.push(Fact::new("Plan", parts.join(" · ")));
     }
-    facts.push(Fact::new("Environment", title_of(visit, &Ref::new("environment", "default", &spec.environment))));
+    let environment = title_of(visit, &Ref::new("environment", "default", &spec.environment));
+    facts.push(Fact::link("Environment", environment, environment::href(&spec.environment)));
     if let Some(team) = spec.team_ref() {
         facts.push(Fact::link("Team", title_of(visit, &team), team::href(&team)));
     }
@@ -258,17 +265,6 @@ fn said(visit: &Visit, name: &str, value: &Value) -> Option<Fact> {
         Some(named) => Fact::link(label, title_of(visit, &named), entity::href(&named)),
         None => Fact::new(label, text),
     })
-}
-
-/// A version that is newer than the one that it has.
-fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) -> String {
-    let newest = release_for(&visit.graph, visit.audience(), &spec.offering, None).ok();
-    let newest = newest.and_then(|record| record.spec::<ReleaseSpec>().ok());
-    let version = |spec: &ReleaseSpec| loggia_model::version::Version::parse(&spec.version);
-    match (newest, release) {
-        (Some(newest), Some(release)) if version(&newest) > version(release) => newest.version,
-        _ => String::new(),
-    }
 }
 
 fn may(

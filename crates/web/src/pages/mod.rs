@@ -13,6 +13,7 @@ pub mod ending;
 mod ending_acts;
 mod ending_form;
 pub mod entity;
+pub mod environment;
 pub mod error;
 pub mod files;
 pub mod form;
@@ -56,6 +57,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(ending_acts::routes())
         .merge(ending_form::routes())
         .merge(entity::routes())
+        .merge(environment::routes())
         .merge(files::routes())
         .merge(get::routes())
         .merge(help::routes())

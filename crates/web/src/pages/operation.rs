@@ -108,7 +108,7 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
     let names: &[&str] = match operation.verb {
         Verb::Apply => &["probe", "plan", "apply", "observe"],
         Verb::Observe => &["probe", "observe"],
-        Verb::Destroy => &["probe", "destroy", "observe"],
+        Verb::Destroy | Verb::Retire => &["probe", "destroy", "observe"],
         Verb::Import => &["probe", "import", "observe"],
         Verb::Propose => &["probe", "propose", "observe"],
     };
@@ -192,6 +192,9 @@ pub fn sentence(operation: &Operation) -> &'static str {
         (Verb::Import, State::Succeeded) => "It is managed: taking it over changed nothing.",
         (Verb::Import, State::Failed) => "It was not taken over, and is as it was.",
         (Verb::Import, _) => "We compare what runs with its version.",
+        (Verb::Retire, State::Succeeded) => "What was kept of the earlier version is gone.",
+        (Verb::Retire, State::Failed) => "What was kept of the earlier version could not be taken away.",
+        (Verb::Retire, _) => "What was kept of the earlier version is being taken away.",
         (Verb::Propose, State::Succeeded) => "The change is made.",
         (Verb::Propose, State::Failed) => "The change could not be made; nothing was touched.",
         (Verb::Propose, _) => "The change is being made. You may leave this page.",

@@ -92,6 +92,9 @@ fn previewed(answer: &serde_json::Value, known: &Known) -> Vec<Fact> {
     }
     let plan = known.plans.iter().find(|plan| plan.name == text("/plan/name"));
     facts.push(Fact::new("Price", words::price(plan.and_then(|plan| plan.price.as_ref()))));
+    if !text("/waits").is_empty() {
+        facts.push(Fact::new("Who agrees", text("/waits")));
+    }
     for (name, value) in answer.pointer("/inputs").and_then(|v| v.as_object()).into_iter().flatten() {
         let text = words::plain(value);
         if !text.is_empty() {

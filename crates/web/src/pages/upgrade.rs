@@ -13,17 +13,23 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect};
-use axum::routing::get;
+use axum::routing::{get, post};
+use loggia_app::offering::release_for;
 use loggia_app::policy::Action;
 use loggia_app::upgrade::{Upgrade, UpgradePreview};
+use loggia_app::upgrade_move::LetGo;
 use loggia_app::writing::subject_of;
 use loggia_model::Ref;
 use loggia_model::contract::Weight;
-use loggia_model::kinds::release::Rollback;
+use loggia_model::instance::InstanceStatus;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new().route("/instances/{team}/{name}/upgrade", get(ask).post(run))
+    Router::new()
+        .route("/instances/{team}/{name}/upgrade", get(ask).post(run))
+        .route("/instances/{team}/{name}/let-go", post(let_go))
 }
 
 #[derive(Template)]
@@ -43,8 +49,35 @@ struct UpgradePage {
     changes: Vec<(&'static str, String)>,
     inputs: Vec<(String, String, String)>,
     way: Vec<String>,
+    /// What people do where it goes by hand.
+    steps: Vec<String>,
     /// The change that its team would get to merge; none where it goes another way.
     change: Option<Shown>,
+}
+
+/// What is kept of an earlier version, in a sentence; empty when nothing is.
+pub fn kept(status: &InstanceStatus) -> String {
+    let kept = status.kept.as_ref();
+    kept.map(|kept| format!("{} runs beside it until {}.", kept.release, words::day(kept.until))).unwrap_or_default()
+}
+
+async fn let_go(visit: Visit, Path((team, name)): Path<(String, String)>) -> Answer {
+    visit.signed_in()?;
+    let instance = Ref::new("instance", &team, &name);
+    let to = href(&instance);
+    visit.app().run(&visit.caller, LetGo { instance }).await?;
+    Ok(Redirect::to(&to).into_response())
+}
+
+/// A version that is newer than the one that it has.
+pub fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) -> String {
+    let newest = release_for(&visit.graph, visit.audience(), &spec.offering, None).ok();
+    let newest = newest.and_then(|record| record.spec::<ReleaseSpec>().ok());
+    let version = |spec: &ReleaseSpec| loggia_model::version::Version::parse(&spec.version);
+    match (newest, release) {
+        (Some(newest), Some(release)) if version(&newest) > version(release) => newest.version,
+        _ => String::new(),
+    }
 }
 
 fn wish(team: &str, name: &str, form: &Form, confirmed: bool) -> Upgrade {
@@ -94,7 +127,8 @@ fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
         inputs: preview.inputs.iter().map(|d| (d.path.clone(), text(&d.before), text(&d.after))).collect(),
         change: None,
         way: if preview.way.len() > 1 { preview.way.iter().map(hop).collect() } else { Vec::new() },
-        loses: wish.back && preview.rollback == Rollback::LosesData,
+        loses: (wish.back && preview.rollback == Rollback::LosesData) || preview.strategy == Strategy::Rebuild,
+        steps: preview.steps.clone(),
         blocked: preview.blocked.unwrap_or_default(),
         back: wish.back,
         href: to_page,
@@ -110,6 +144,12 @@ fn facts(preview: &UpgradePreview) -> Vec<Fact> {
             "Plan and price",
             format!("{}, {price}; they stay as they are", words::capital(&plan.name)),
         ));
+    }
+    if let Some(approval) = &preview.approval {
+        facts.push(Fact::new("Who agrees", approval));
+    }
+    if let Some(automatic) = &preview.automatic {
+        facts.push(Fact::new("By itself", automatic));
     }
     if !preview.risk.is_empty() {
         facts.push(Fact::new("Risk", &preview.risk));

@@ -206,6 +206,8 @@ impl Visit {
             "exempted" => ("ok", "They may differ until then."),
             "cancelled" => ("ok", "It is given up; nothing goes away."),
             "taken" => ("ok", "It is taken away. Whether nothing is left is looked for by itself."),
+            "approved" => ("ok", "You agreed, and it goes on."),
+            "declined" => ("ok", "You said no; who asked reads why."),
             "merged" => ("ok", "It is merged, and has the new version."),
             "closed" => ("ok", "The change is given up; it stays as it is."),
             "branched" => ("ok", "Your change waits on a branch of its own, to be taken into the repository."),

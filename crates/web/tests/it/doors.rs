@@ -67,6 +67,7 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         path if path.starts_with("/get/") && name == "orders" => "postgres",
         path if path.starts_with("/api/eol/") && name == "orders" => "postgres",
         path if path.starts_with("/teams/") && name == "orders" => "booking",
+        path if path.starts_with("/environments/") && name == "orders" => "dev",
         path if path.starts_with("/endings/") && name == "orders" => "postgres-end",
         path if path.contains("/instances/") => instance,
         _ => name,

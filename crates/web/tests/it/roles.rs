@@ -25,6 +25,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
     let name = if route.path.contains("instances") { "main.dev" } else { "orders" };
     let name = if release { "postgres-1.0.0" } else { name };
     let name = if route.path.contains("/endings/") { "postgres-end" } else { name };
+    let name = if route.path.contains("/environments/") { "dev" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -67,6 +68,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
         "cancelEnding" => json!({"reason": " "}),
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
+        "approveInstance" => json!({"agree": true}),
         "mergeChange" => json!({"commit": "0", "base": "0"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
@@ -146,7 +148,7 @@ async fn the_table_of_routes_and_roles_is_the_committed_one() {
 }
 
 /// What nobody is let do here, because there is nothing to do it to: only that others are refused is seen.
-const NOTHING_THERE: [&str; 18] = [
+const NOTHING_THERE: [&str; 20] = [
     "dismissUnmatched",
     "confirmSource",
     "dropSource",
@@ -165,6 +167,8 @@ const NOTHING_THERE: [&str; 18] = [
     "getChangePatch",
     "mergeChange",
     "closeChange",
+    "letGoInstance",
+    "approveInstance",
 ];
 
 /// A row says something only when one role is let in, and another is not.
