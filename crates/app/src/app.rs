@@ -75,6 +75,8 @@ pub struct App {
     pub(crate) sightings: ArcSwap<Sightings>,
     /// The drivers of this server, once its workers have started.
     pub(crate) drivers: OnceLock<Arc<Drivers>>,
+    /// The items of campaigns, as they were read at a revision of each.
+    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, crate::campaign::Kept>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
@@ -130,6 +132,7 @@ impl App {
             offered: Notify::new(),
             progress: broadcast::channel(1024).0,
             drivers: OnceLock::new(),
+            campaign_items: ArcSwap::default(),
             probed: ArcSwap::default(),
             callers: CallerCache::default(),
             commits: AtomicU64::new(0),

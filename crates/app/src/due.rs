@@ -8,6 +8,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::campaign;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
@@ -42,7 +43,11 @@ pub type Handlers = BTreeMap<&'static str, Handler>;
 
 /// The handlers of this version.
 pub fn handlers() -> Handlers {
-    Handlers::from([(HOUSEKEEPING, tidy as Handler), (ending::KIND, ending::sweep as Handler)])
+    Handlers::from([
+        (HOUSEKEEPING, tidy as Handler),
+        (ending::KIND, ending::sweep as Handler),
+        (campaign::KIND, campaign::sweep as Handler),
+    ])
 }
 
 /// Fires deadlines until `stop` turns true.
@@ -115,6 +120,9 @@ impl Command for Fire {
         let mut needs = vec![Need::Due(self.due.key.clone())];
         if self.due.kind == ending::KIND {
             needs.extend(ending::needs(graph));
+        }
+        if let Some(subject) = self.due.subject.filter(|_| self.due.kind == campaign::KIND) {
+            needs.extend(campaign::needs(graph, subject));
         }
         needs
     }

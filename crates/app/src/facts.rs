@@ -56,6 +56,11 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     *known = found;
                 }
             }
+            Need::Items(record) => {
+                let written = batch.items.iter().filter(|item| item.record == *record).cloned();
+                let all = tx.items_of(*record).await?.into_iter().chain(written);
+                facts.items.insert(*record, all.map(|item| (item.about, item)).collect());
+            }
             Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) => {}
         }
     }

@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, ending, estate, export, open, order, output, records, release, run as ask, secrets,
-    take_over, upgrade,
+    access, adopt, apply, campaign, checks, ending, estate, export, open, order, output, records, release, run as ask,
+    secrets, take_over, upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -74,6 +74,11 @@ pub enum Command {
     Publish(release::PublishArgs),
     /// Withdraws a release: nobody gets it any more, and where it runs it stays
     Yank(release::YankArgs),
+    /// Upgrade campaigns: who is hit by one, starting it, and how far it is
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// Standards: how everything stands, and what to do
+    Checks(checks::ChecksArgs),
     /// What goes away: planning it, telling people, and seeing whom it concerns
     #[command(subcommand)]
     Ending(ending::EndingCommand),
@@ -184,6 +189,8 @@ fn client(command: Command) -> Result<()> {
         Command::Reveal(args) => ask(order::reveal(args)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),
+        Command::Campaign(command) => ask(campaign::campaign(command)),
+        Command::Checks(args) => ask(checks::checks(args)),
         Command::Ending(command) => ask(ending::ending(command)),
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Observe(args) => ask(estate::observe(args)),

@@ -3,6 +3,8 @@
 pub mod access;
 pub mod adopt;
 pub mod apply;
+pub mod campaign;
+pub mod checks;
 pub mod credentials;
 pub mod ending;
 pub mod estate;

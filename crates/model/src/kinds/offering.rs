@@ -65,6 +65,29 @@ pub struct OfferingSpec {
     /// How settled it is; ga when absent.
     #[serde(default)]
     pub stage: Stage,
+    /// Checks that have to pass.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub checks: Gates,
+}
+
+/// Names of checks that have to pass, by what for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Gates {
+    /// Before a release of it is published; checks of releases.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
+    /// Before it is launched; checks of offerings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launch: Vec<String>,
+}
+
+impl Gates {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.release.is_empty() && self.launch.is_empty()
+    }
 }
 
 /// How settled an offering is.

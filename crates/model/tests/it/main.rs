@@ -1,5 +1,6 @@
 //! Tests of the model through its public interface.
 
+mod campaigns;
 mod contract_laws;
 mod contracts;
 mod corpus;

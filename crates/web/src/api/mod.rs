@@ -4,6 +4,8 @@
 mod address;
 mod adopt;
 mod call;
+mod campaigns;
+mod checks;
 mod cloudevents;
 mod dispatch;
 mod endings;

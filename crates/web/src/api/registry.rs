@@ -3,8 +3,8 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, endings, events, forms, instances, logins, me, observe, openapi, operations, orders, records, releases,
-    schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
+    adopt, campaigns, checks, endings, events, forms, instances, logins, me, observe, openapi, operations, orders,
+    records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -26,6 +26,8 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         own(),
         platform(),
         releases::routes(),
+        campaigns::routes(),
+        checks::routes(),
         endings::routes(),
         adopt::routes(),
         instances::routes(),

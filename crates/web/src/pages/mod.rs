@@ -2,8 +2,11 @@
 
 pub mod asset;
 pub mod brand;
+pub mod campaign;
 pub mod changes;
+pub mod check;
 mod clone;
+mod curve;
 pub mod design;
 pub mod docs;
 pub mod edit;
@@ -42,6 +45,8 @@ use axum::middleware::from_fn_with_state;
 pub fn routes(state: &WebState) -> Router<WebState> {
     Router::new()
         .merge(brand::routes())
+        .merge(campaign::routes())
+        .merge(check::routes())
         .merge(design::routes())
         .merge(docs::routes())
         .merge(edit::routes())

@@ -24,6 +24,10 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
     let name = if route.path.contains("instances") { "main.dev" } else { "orders" };
     let name = if release { "postgres-1.0.0" } else { name };
     let name = if route.path.contains("/endings/") { "postgres-end" } else { name };
+    // The check of the second one is not there, so that nothing of it begins.
+    let campaign = if route.path.contains(':') { "postgres-3" } else { "postgres-2" };
+    let name = if route.path.contains("/campaigns/") { campaign } else { name };
+    let name = if route.path.contains("/checks/") { "postgres-owned" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -63,6 +67,11 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
         // What would be refused to whoever may, so that nothing ends.
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
+        "planCampaign" => json!({"purpose": "x", "offering": "postgres", "to": ">=2"}),
+        "rollBackCampaign" => json!({"wave": "test", "reason": "x"}),
+        "exemptFromCampaign" | "exemptFromCheck" => json!({"team": "booking", "until": "2001-01-01", "reason": "x"}),
+        "snoozeInCampaign" => json!({"instance": "booking/main.dev", "until": "2001-01-01", "reason": "x"}),
+        "startCampaign" | "pauseCampaign" | "resumeCampaign" | "endCampaign" => json!({}),
         "cancelEnding" => json!({"reason": " "}),
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
         "yankRelease" => json!({"reason": "It loses data."}),

@@ -1,0 +1,384 @@
+//! Campaigns as people and programs see them: how far each is, who is where, and what is mine to do.
+
+use super::plan::{What, todo};
+use super::scope::{Member, Scope};
+use super::target::Targets;
+use super::{Found, all, items};
+use crate::App;
+use crate::caller::Caller;
+use crate::checks::running_version;
+use crate::error::{Error, Result};
+use crate::record::visible;
+use crate::who_runs::team_is_told;
+use loggia_graph::Graph;
+use loggia_model::campaign::{
+    CampaignState, Counts, EndedAs, Forecast, Halt, Item, ItemState, Point, ScopeChange, Snooze, forecast,
+};
+use loggia_model::ending::{Deed, Exemption};
+use loggia_model::instance::Step;
+use loggia_model::{Day, Micros, Record, Ref, Uid};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many rows a view gives at most; the rest is counted.
+const ROWS: usize = 500;
+
+/// One campaign in a line.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CampaignLine {
+    /// Its name.
+    pub campaign: Ref,
+    /// Its title.
+    pub title: String,
+    /// Why.
+    pub purpose: String,
+    /// The offering.
+    pub offering: String,
+    /// The versions that are wanted.
+    pub to: String,
+    /// Where it stands.
+    pub state: CampaignState,
+    /// How it ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ended_as: Option<EndedAs>,
+    /// Whether its deadline is over and it is not.
+    pub overdue: bool,
+    /// The day by which it shall be over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deadline: Option<Day>,
+    /// The wave that is open.
+    pub wave: String,
+    /// How many stand where.
+    pub counts: Counts,
+    /// When it is over if it goes on like this.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forecast: Option<Forecast>,
+}
+
+/// One campaign with all that is known of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CampaignView {
+    /// The line.
+    #[serde(flatten)]
+    pub line: CampaignLine,
+    /// Its waves, in order.
+    pub waves: Vec<WaveView>,
+    /// Who is where, as far as the caller may see it; what needs somebody first.
+    pub items: Vec<ItemRow>,
+    /// How many more there are that are not listed, or that the caller may not see.
+    pub more: usize,
+    /// How many stood on the list when it was frozen.
+    pub frozen: usize,
+    /// What came and left since.
+    pub scope: Vec<ScopeChange>,
+    /// The burn-down, a point for each day.
+    pub days: Vec<Point>,
+    /// Why it stopped itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub halt: Option<HaltView>,
+    /// What the next wave waits for.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub waits: String,
+    /// Who started it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub started: Option<Deed>,
+    /// What was decided last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decided: Option<Deed>,
+    /// Who may differ, until when.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// Why a campaign stopped itself, with the lines that say more.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HaltView {
+    /// What is known.
+    #[serde(flatten)]
+    pub halt: Halt,
+    /// The last lines of the run, each with its number.
+    pub lines: Vec<(i64, String)>,
+}
+
+/// One wave.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct WaveView {
+    /// Its name.
+    pub name: String,
+    /// Whether it is open.
+    pub open: bool,
+    /// How many of it stand where.
+    pub counts: Counts,
+}
+
+/// One instance of a campaign.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemRow {
+    /// The instance.
+    pub instance: Ref,
+    /// Its team.
+    pub team: Ref,
+    /// Title of the team.
+    pub team_title: String,
+    /// Where; empty when it is gone.
+    pub environment: String,
+    /// How firmly it is held.
+    pub step: Step,
+    /// Its wave.
+    pub wave: String,
+    /// The version when it came on the list.
+    pub before: String,
+    /// The version now.
+    pub version: String,
+    /// Where it stands.
+    pub state: ItemState,
+    /// Since when.
+    pub since: Micros,
+    /// Whether it came after the list was frozen.
+    pub delta: bool,
+    /// What has to happen.
+    pub what: What,
+    /// The same in words; empty when nothing has to.
+    pub todo: String,
+    /// Why it failed, or cannot be begun.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub message: String,
+    /// The newest operation of the campaign on it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<Uid>,
+    /// Until when its owner wants to be left alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub snooze: Option<Snooze>,
+}
+
+/// What a campaign wants of some teams.
+#[derive(Clone, Debug)]
+pub struct Mine {
+    /// The campaign.
+    pub line: CampaignLine,
+    /// Their instances that are not over.
+    pub open: Vec<ItemRow>,
+    /// How many of theirs there are in all.
+    pub total: usize,
+}
+
+/// The items of a campaign at one of its revisions.
+pub(crate) type Kept = (i64, Arc<BTreeMap<Uid, Item>>);
+
+impl App {
+    /// Every campaign that the caller may see: what is under way first, what is over last.
+    pub fn campaigns(&self, caller: &Caller) -> Vec<CampaignLine> {
+        let graph = self.graph();
+        let mut lines: Vec<CampaignLine> =
+            all(&graph, &caller.audience).iter().map(|found| line(found, self.now())).collect();
+        let rank = |line: &CampaignLine| match line.state {
+            CampaignState::Halted => 0,
+            CampaignState::Running | CampaignState::Paused => 1,
+            CampaignState::Scheduled => 2,
+            CampaignState::Draft => 3,
+            CampaignState::Ended => 4,
+        };
+        lines.sort_by(|a, b| (rank(a), a.deadline, &a.campaign).cmp(&(rank(b), b.deadline, &b.campaign)));
+        lines
+    }
+
+    /// How far a campaign is, day by day, and when it will be over: worked out from its status alone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], the same whether it does not exist or may not be seen.
+    pub fn burn_down(&self, caller: &Caller, name: &Ref) -> Result<(CampaignLine, Vec<Point>)> {
+        let found = self.found(caller, name)?;
+        Ok((line(&found, self.now()), found.status.days))
+    }
+
+    /// One campaign with all that is known of it.
+    ///
+    /// # Errors
+    /// As [`App::burn_down`]; [`Error::Unavailable`] when the database does not answer.
+    pub async fn campaign(&self, caller: &Caller, name: &Ref) -> Result<CampaignView> {
+        let found = self.found(caller, name)?;
+        let kept = self.campaign_items(&found.record).await?;
+        let graph = self.graph();
+        let rows = self.rows(&graph, caller, &found, &kept, |_| true);
+        let more = kept.len().saturating_sub(rows.len());
+        let halt = match found.status.halt.clone() {
+            Some(halt) => Some(self.halted(halt).await?),
+            None => None,
+        };
+        Ok(CampaignView {
+            waves: waves(&found, &kept),
+            items: rows,
+            more,
+            frozen: found.status.frozen,
+            scope: found.status.scope.clone(),
+            days: found.status.days.clone(),
+            halt,
+            waits: found.status.waits.clone(),
+            started: found.status.started.clone(),
+            decided: found.status.decided.clone(),
+            exemptions: found.status.exemptions.clone(),
+            line: line(&found, self.now()),
+        })
+    }
+
+    /// What campaigns that are under way want of some teams.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn campaigns_of(&self, caller: &Caller, teams: &[Ref]) -> Result<Vec<Mine>> {
+        let graph = self.graph();
+        let mut mine = Vec::new();
+        for found in all(&graph, &caller.audience).into_iter().filter(|found| found.status.state.is_live()) {
+            let kept = self.campaign_items(&found.record).await?;
+            let theirs = |item: &Item| {
+                item.state != ItemState::NotApplicable && teams.iter().any(|team| team.as_str() == item.team)
+            };
+            let rows = self.rows(&graph, caller, &found, &kept, theirs);
+            let total = rows.len();
+            let open: Vec<ItemRow> =
+                rows.into_iter().filter(|row| !matches!(row.state, ItemState::Done | ItemState::Exempt)).collect();
+            if total > 0 {
+                mine.push(Mine { line: line(&found, self.now()), open, total });
+            }
+        }
+        Ok(mine)
+    }
+
+    fn found(&self, caller: &Caller, name: &Ref) -> Result<Found> {
+        let record = visible(&self.graph(), &caller.audience, name)?;
+        Found::read(&record).ok_or_else(|| Error::Internal(format!("{name} does not fit its type")))
+    }
+
+    /// The items of a campaign. They change only with its record, so a revision is read once.
+    async fn campaign_items(&self, record: &Record) -> Result<Arc<BTreeMap<Uid, Item>>> {
+        let known = self.campaign_items.load().get(&record.uid).cloned();
+        if let Some((_, kept)) = known.filter(|(revision, _)| *revision == record.revision) {
+            return Ok(kept);
+        }
+        let kept = Arc::new(items(&self.store.items_of(record.uid).await?));
+        self.campaign_items.rcu(|old| old.update(record.uid, (record.revision, Arc::clone(&kept))));
+        Ok(kept)
+    }
+
+    /// The last lines of the run that was one too many.
+    async fn halted(&self, halt: Halt) -> Result<HaltView> {
+        let mut lines = Vec::new();
+        if let Some(operation) = halt.operation {
+            let all = self.log_lines(operation, 0).await?;
+            lines = all.iter().rev().take(3).map(|line| (line.seq, line.text.clone())).collect();
+            lines.reverse();
+        }
+        Ok(HaltView { halt, lines })
+    }
+
+    /// Items as rows: what needs somebody first. What the caller may not see is left out.
+    fn rows(
+        &self,
+        graph: &Graph,
+        caller: &Caller,
+        found: &Found,
+        kept: &BTreeMap<Uid, Item>,
+        wanted: impl Fn(&Item) -> bool,
+    ) -> Vec<ItemRow> {
+        let rank = |item: &Item| match item.state {
+            ItemState::Failed => 0,
+            ItemState::Regressed => 1,
+            ItemState::Changing => 2,
+            ItemState::Notified => 3,
+            ItemState::Pending => 4,
+            ItemState::Exempt => 5,
+            ItemState::Done => 6,
+            ItemState::NotApplicable => 7,
+        };
+        let mut chosen: Vec<(&Uid, &Item)> = kept.iter().filter(|(_, item)| wanted(item)).collect();
+        chosen.sort_by_key(|(_, item)| (rank(item), item.wave, &item.team, &item.instance));
+        let readings = super::scope::Readings::new();
+        let scope = Scope::read(graph, self.now(), &found.spec, &readings).ok();
+        let shown: Vec<(&Item, Option<Member>)> = chosen
+            .into_iter()
+            .filter_map(|(uid, item)| Some((item, self.shown(graph, caller, *uid, item)?)))
+            .take(ROWS)
+            .collect();
+        let members: Vec<&Member> = shown.iter().filter_map(|(_, member)| member.as_ref()).collect();
+        let targets = scope.as_ref().map(|scope| Targets::of(scope, &members));
+        shown.iter().filter_map(|(item, member)| row(graph, found, item, member.as_ref(), targets.as_ref())).collect()
+    }
+
+    /// The instance of an item as the caller may see it; none inside when it is gone, none at all when they may not.
+    fn shown(&self, graph: &Graph, caller: &Caller, uid: Uid, item: &Item) -> Option<Option<Member>> {
+        let team: Ref = item.team.parse().ok()?;
+        if !team_is_told(graph, &caller.audience, &team) {
+            return None;
+        }
+        let Some(record) = graph.by_uid(uid) else { return Some(None) };
+        graph.visible(&caller.audience, record).then_some(())?;
+        Some(Some(Member { record: record.clone(), spec: record.spec().ok()?, status: record.typed_status().ok()? }))
+    }
+}
+
+fn row(
+    graph: &Graph,
+    found: &Found,
+    item: &Item,
+    member: Option<&Member>,
+    targets: Option<&Targets>,
+) -> Option<ItemRow> {
+    let team: Ref = item.team.parse().ok()?;
+    let over = matches!(item.state, ItemState::Done | ItemState::NotApplicable);
+    let step = member.map(|member| member.spec.step).unwrap_or_default();
+    let way = member.zip(targets).and_then(|(member, targets)| targets.way(member).ok());
+    let known_by = member.map_or("", |member| member.status.known_by.as_str());
+    let (what, words) = todo(step, way, &found.spec.to, known_by);
+    Some(ItemRow {
+        instance: item.instance.parse().ok()?,
+        team_title: graph.get(&team).map_or_else(|| team.name().to_owned(), |group| group.parse().title().to_owned()),
+        team,
+        environment: member.map(|member| member.spec.environment.clone()).unwrap_or_default(),
+        step,
+        wave: found.spec.wave_name(item.wave),
+        before: item.before.clone(),
+        version: member.and_then(|member| running_version(&member.record)).unwrap_or_default(),
+        state: item.state,
+        since: item.since,
+        delta: item.delta,
+        what: if over { What::Nothing } else { what },
+        todo: if over { String::new() } else { words },
+        message: item.message.clone(),
+        operation: item.operation,
+        snooze: item.snooze.clone(),
+    })
+}
+
+fn waves(found: &Found, kept: &BTreeMap<Uid, Item>) -> Vec<WaveView> {
+    let last = kept.values().map(|item| item.wave).max().unwrap_or_default();
+    let count = found.spec.waves().len().max(last + 1);
+    let live = found.status.state != CampaignState::Draft && found.status.state != CampaignState::Scheduled;
+    let one = |wave: usize| WaveView {
+        name: found.spec.wave_name(wave),
+        open: live && wave <= found.status.wave,
+        counts: Counts::of(kept.values().filter(|item| item.wave == wave)),
+    };
+    (0..count).map(one).collect()
+}
+
+fn line(found: &Found, now: Micros) -> CampaignLine {
+    let (spec, status) = (&found.spec, &found.status);
+    CampaignLine {
+        campaign: found.record.reference.clone(),
+        title: found.record.parse().title().to_owned(),
+        purpose: spec.purpose.clone(),
+        offering: spec.offering.clone(),
+        to: spec.to.clone(),
+        state: status.state,
+        ended_as: status.ended_as,
+        overdue: status.is_overdue(spec, now),
+        deadline: spec.deadline,
+        wave: if status.state.is_live() { spec.wave_name(status.wave) } else { String::new() },
+        counts: status.counts,
+        forecast: forecast(&status.days).filter(|_| status.state.is_live()),
+    }
+}
