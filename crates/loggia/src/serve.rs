@@ -6,6 +6,7 @@ use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
 use loggia_app::adopt::Adoptions;
 use loggia_app::catalog::Catalogs;
+use loggia_app::checks::probe;
 use loggia_app::clock::{Ids, SystemClock, SystemIds};
 use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
@@ -13,8 +14,9 @@ use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
 use loggia_app::{App, Parts, due, look, worker};
 use loggia_drivers::adopt::EstateReader;
+use loggia_drivers::ask::Asker;
 use loggia_drivers::catalog::CatalogReader;
-use loggia_drivers::command::CommandOptions;
+use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::own::OwnRepositories;
@@ -135,6 +137,7 @@ impl Server {
         let drivers = Arc::new(drivers(&settings)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
         look::start(&app, &drivers, &stopping);
+        probe::start(&app, asker(&settings)?, &stopping);
         due::start(&app, due::handlers(), &stopping);
         let reader = SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone());
         let reader = Arc::new(reader.delivering(settings.edits.clone()));
@@ -203,12 +206,23 @@ impl Server {
     }
 }
 
-fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
+/// What the operator decided about programs.
+fn programs(settings: &ServeSettings) -> CommandOptions {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
-    let command = CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox };
-    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command });
+    CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox }
+}
+
+fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
+    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command: programs(settings) });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
+}
+
+/// Asks things themselves, for checks: with the same guard as everything that goes out, and the operator's programs.
+fn asker(settings: &ServeSettings) -> Result<Arc<Asker>> {
+    let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
+    let programs = CommandDriver::new(programs(settings));
+    Ok(Arc::new(Asker::new(Arc::new(GuardedClient::new(guard)?), programs)))
 }
 
 /// Reads addresses: those of the server's own repositories, and others as far as the guard lets it.

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the release binary measured, each figure beside its limit and its peer.
 
+mod campaigns;
 mod latency;
 mod orders;
 mod pages;
@@ -35,6 +36,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("large", serving::large),
     ("source", whole::source),
     ("orders", orders::measure),
+    ("campaigns", campaigns::measure),
     ("demo", whole::demo),
     ("pages", pages::measure),
     ("build", whole::build),

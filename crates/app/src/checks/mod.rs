@@ -5,6 +5,7 @@
 
 mod decide;
 mod engine;
+pub mod probe;
 
 mod view;
 
@@ -33,7 +34,7 @@ pub(crate) fn named(graph: &Graph, name: &str) -> Result<Arc<Record>> {
 }
 
 /// What items of a check hold, by thing.
-pub(crate) fn readings<'a>(items: impl IntoIterator<Item = &'a Item>) -> BTreeMap<Uid, Reading> {
+pub fn readings<'a>(items: impl IntoIterator<Item = &'a Item>) -> BTreeMap<Uid, Reading> {
     let one = |item: &Item| Some((item.about, serde_json::from_value(item.data.clone()).ok()?));
     items.into_iter().filter_map(one).collect()
 }

@@ -4,12 +4,15 @@ use crate::campaign::admin;
 use crate::estate::{platform, seen};
 use crate::harness::{World, on_each};
 use crate::versions::{apply, release, usual};
+use async_trait::async_trait;
+use loggia_app::checks::probe::{self, Answer, Ask};
 use loggia_app::checks::{Exempt, verdict};
 use loggia_app::estate::Observe;
 use loggia_app::{Error, Result};
 use loggia_model::check::Outcome;
 use loggia_model::{Day, Ref};
 use serde_json::{Value, json};
+use std::sync::Mutex;
 
 fn check(name: &str, more: Value) -> Value {
     let mut spec = json!({"of": "Instance", "why": "It is old.", "mend": "Upgrade {name} in {environment} from {version}.",
@@ -92,6 +95,64 @@ fn who_is_excused_fails_again_on_the_day() {
         assert_eq!(says(&world, "old", thing).0, Outcome::Exempt);
         world.clock.advance(5 * 86_400);
         assert_eq!(says(&world, "old", thing).0, Outcome::Fails, "a day that has come ends it");
+    });
+}
+
+/// Answers as it is told, and keeps what it was asked.
+#[derive(Default)]
+struct Told {
+    answer: Mutex<Option<Answer>>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Ask for Told {
+    async fn http(&self, url: &str) -> Answer {
+        self.asked.lock().unwrap().push(url.to_owned());
+        self.answer.lock().unwrap().clone().unwrap()
+    }
+
+    async fn program(&self, name: &str, thing: &Value) -> Answer {
+        self.http(&format!("{name} {}", thing["name"].as_str().unwrap_or_default())).await
+    }
+}
+
+#[test]
+fn a_probe_is_asked_on_its_cadence_and_silence_is_unknown() {
+    on_each("a_probe_is_asked", |world| async move {
+        platform(&world).await;
+        world.app.run(&world.person("ann"), Observe { seen: vec![seen("postgres", "13", "a")] }).await.unwrap();
+        let probe = json!({"program": "look", "everyMinutes": 10});
+        apply(&world, check("up", json!({"probe": probe}))).await.unwrap();
+        let outputs = json!({"probe": {"http": "https://{host}/health"}});
+        apply(&world, check("open", outputs)).await.unwrap();
+        let told = Told::default();
+        let answers = [(Some(true), Outcome::Passes), (Some(false), Outcome::Fails), (None, Outcome::Unknown)];
+        for (passed, wanted) in answers {
+            *told.answer.lock().unwrap() = Some(Answer { passed, said: "It said so.".into() });
+            world.clock.advance(601);
+            for _ in 0..3 {
+                probe::round(&world.app, &told).await.unwrap();
+            }
+            let said = world.app.check_view(&admin(), &named("up"), None).await.unwrap();
+            assert_eq!(said.things[0].verdict.outcome, wanted, "{passed:?}");
+        }
+        let asked = told.asked.lock().unwrap().clone();
+        assert_eq!(
+            asked,
+            vec!["look instance:booking/a.dev"; 3],
+            "once in ten minutes, and nothing without its address"
+        );
+        let said = world.app.check_view(&admin(), &named("open"), None).await.unwrap();
+        assert_eq!(said.things[0].verdict.outcome, Outcome::Unknown);
+        assert!(said.things[0].verdict.why.contains("It says no host"), "{}", said.things[0].verdict.why);
+        // An answer of long ago is no answer, also for a server that starts anew.
+        *told.answer.lock().unwrap() = Some(Answer { passed: Some(true), said: String::new() });
+        world.clock.advance(601);
+        probe::round(&world.app, &told).await.unwrap();
+        world.clock.advance(31 * 60);
+        let said = world.restarted().await.check_view(&admin(), &named("up"), None).await.unwrap();
+        assert_eq!(said.things[0].verdict.outcome, Outcome::Unknown);
     });
 }
 

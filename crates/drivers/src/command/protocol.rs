@@ -12,6 +12,7 @@ pub(super) enum Verb {
     Apply,
     Observe,
     Destroy,
+    Check,
 }
 
 impl Verb {
@@ -22,6 +23,7 @@ impl Verb {
             Verb::Apply => "apply",
             Verb::Observe => "observe",
             Verb::Destroy => "destroy",
+            Verb::Check => "check",
         }
     }
 }
