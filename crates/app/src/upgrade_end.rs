@@ -22,17 +22,21 @@ pub(crate) fn concluded(
     about: (&Record, &Operation, &Ctx<'_>),
 ) -> Result<Option<&'static str>> {
     match ending {
-        Ending::Ready(_) => Ok(arrived(before, status, about.0)),
+        Ending::Ready(seen) => Ok(arrived(before, status, about.0, &seen.version)),
         Ending::Failed => fell_back(changes, graph, draft, status, about),
         _ => Ok(None),
     }
 }
 
 /// The event of an operation that made another version of something that already had one.
-fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record) -> Option<&'static str> {
+fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record, seen: &str) -> Option<&'static str> {
     status.conditions.retain(|condition| condition.kind != FAILED);
     if before.applied.is_empty() || before.applied == status.applied {
         return None;
+    }
+    if !status.driver.is_empty() && !seen.is_empty() {
+        // What another driver carries keeps the version that was reported, until that driver brings it to another.
+        seen.clone_into(&mut status.version);
     }
     let prefix = format!("{}-", record.parse().spec_text("offering"));
     let number = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();

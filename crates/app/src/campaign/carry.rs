@@ -44,7 +44,7 @@ pub(super) fn carry_out(
     let ctx = &ctx.by(&campaign_itself);
     for act in acts {
         match act {
-            Act::Tell(team, count) => tell(found, &team, count, changes),
+            Act::Tell(team, count) => tell(scope.graph, found, &team, count, changes),
             Act::Upgrade(uid) | Act::Back(uid) => {
                 let back = matches!(act, Act::Back(_));
                 let Some(member) = members.get(&uid) else { continue };
@@ -107,10 +107,12 @@ fn is_for_good(error: &Error) -> bool {
     }
 }
 
-/// Tells a team, in the history of the team.
-fn tell(found: &Found, team: &str, count: usize, changes: &mut Changes) {
-    let data = json!({"team": team, "instances": count, "deadline": found.spec.deadline});
-    changes.note("campaign.told", Some((found.record.uid, found.record.reference.clone())), data);
+/// Tells a team, in its own history.
+fn tell(graph: &Graph, found: &Found, team: &str, count: usize, changes: &mut Changes) {
+    let data = json!({"campaign": found.record.reference, "instances": count, "deadline": found.spec.deadline});
+    if let Some(group) = graph.get_text(team) {
+        changes.note("campaign.told", Some((group.uid, group.reference.clone())), data);
+    }
 }
 
 /// Writes what a step made of a campaign: its status, the items that changed, and the history.

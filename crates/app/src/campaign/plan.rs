@@ -186,7 +186,7 @@ pub fn plan(
         let way = targets.way(member);
         let row = row(member, way, &conversions, &spec.to);
         price.add(member);
-        if row.what == What::Upgrade && way.is_ok_and(|way| goes_beside(way)) {
+        if row.what == What::Upgrade && way.is_ok_and(goes_beside) {
             beside.add(member);
         }
         waves.entry(scope.look(member).wave).or_default().push(row);

@@ -156,12 +156,12 @@ impl<'a> Scope<'a> {
     pub(crate) fn gate(&self, items: &BTreeMap<Uid, Item>, wave: usize) -> Gate {
         let Some(check) = &self.gate else { return Gate::Open };
         let mut waits = None;
-        for (uid, item) in items.iter().filter(|(_, item)| item.wave <= wave && item.state == ItemState::Done) {
+        for (uid, _) in items.iter().filter(|(_, item)| item.wave <= wave && item.state == ItemState::Done) {
             let Some(record) = self.graph.by_uid(*uid) else { continue };
             let verdict = check.verdict(record);
             match verdict.outcome {
-                Outcome::Fails => return Gate::Shut(item.instance.clone(), verdict.why),
-                Outcome::Unknown => waits = waits.or(Some(format!("{}: {}", record.reference.name(), verdict.why))),
+                Outcome::Fails => return Gate::Shut(*uid, verdict.why),
+                Outcome::Unknown => waits = waits.or(Some(format!("The gate cannot tell yet: {}", verdict.why))),
                 _ => {}
             }
         }

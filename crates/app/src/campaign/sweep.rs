@@ -78,7 +78,9 @@ pub(crate) fn sweep(due: &Due, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> R
     carry::carry_out(&mut after, &scope, &found, ctx, &mut changes);
     carry::keep(graph, (&found, &items), &after, None, ctx, &mut changes)?;
     if after.status.state != CampaignState::Ended {
-        let round = if after.status.counts.changing > 0 { ROUNDS.0 } else { ROUNDS.1 };
+        // What moved may have opened the way for more.
+        let moves = after.status.counts.changing > 0 || after.status != found.status;
+        let round = if moves { ROUNDS.0 } else { ROUNDS.1 };
         let round = round.max(i64::try_from(after.items.len() / ITEMS).unwrap_or_default());
         changes.due.push(next(found.record.uid, ctx.now, round));
     }

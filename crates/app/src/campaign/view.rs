@@ -95,10 +95,20 @@ pub struct CampaignView {
 
 /// Why a campaign stopped itself, with the lines that say more.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct HaltView {
-    /// What is known.
-    #[serde(flatten)]
-    pub halt: Halt,
+    /// When.
+    pub at: Micros,
+    /// The wave.
+    pub wave: usize,
+    /// The instance; absent when the caller may not see it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<Ref>,
+    /// What was said.
+    pub message: String,
+    /// Its operation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operation: Option<Uid>,
     /// The last lines of the run, each with its number.
     pub lines: Vec<(i64, String)>,
 }
@@ -206,7 +216,7 @@ impl App {
         let rows = self.rows(&graph, caller, &found, &kept, |_| true);
         let more = kept.len().saturating_sub(rows.len());
         let halt = match found.status.halt.clone() {
-            Some(halt) => Some(self.halted(halt).await?),
+            Some(halt) => Some(self.halted(&graph, caller, &kept, halt).await?),
             None => None,
         };
         Ok(CampaignView {
@@ -264,15 +274,22 @@ impl App {
         Ok(kept)
     }
 
-    /// The last lines of the run that was one too many.
-    async fn halted(&self, halt: Halt) -> Result<HaltView> {
+    /// Why it stopped, with the last lines of the run that was one too many, as far as the caller may see it.
+    async fn halted(&self, graph: &Graph, caller: &Caller, kept: &BTreeMap<Uid, Item>, halt: Halt) -> Result<HaltView> {
+        let item = kept.get(&halt.item).filter(|item| self.shown(graph, caller, halt.item, item).is_some());
+        let Some(item) = item else {
+            let message = "Something failed that you may not see.".to_owned();
+            let (at, wave) = (halt.at, halt.wave);
+            return Ok(HaltView { at, wave, instance: None, message, operation: None, lines: Vec::new() });
+        };
         let mut lines = Vec::new();
         if let Some(operation) = halt.operation {
             let all = self.log_lines(operation, 0).await?;
             lines = all.iter().rev().take(3).map(|line| (line.seq, line.text.clone())).collect();
             lines.reverse();
         }
-        Ok(HaltView { halt, lines })
+        let (instance, message) = (item.instance.parse().ok(), item.message.clone());
+        Ok(HaltView { at: halt.at, wave: halt.wave, instance, message, operation: halt.operation, lines })
     }
 
     /// Items as rows: what needs somebody first. What the caller may not see is left out.
@@ -328,7 +345,7 @@ fn row(
     targets: Option<&Targets>,
 ) -> Option<ItemRow> {
     let team: Ref = item.team.parse().ok()?;
-    let over = matches!(item.state, ItemState::Done | ItemState::NotApplicable);
+    let over = matches!(item.state, ItemState::Done | ItemState::Exempt | ItemState::NotApplicable);
     let step = member.map(|member| member.spec.step).unwrap_or_default();
     let way = member.zip(targets).and_then(|(member, targets)| targets.way(member).ok());
     let known_by = member.map_or("", |member| member.status.known_by.as_str());

@@ -26,11 +26,11 @@ fn name() -> Ref {
     Ref::new("campaign", "default", "db-2")
 }
 
-fn own(kind: &str, name: &str, spec: Value) -> Value {
+fn own(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
-fn spec(more: Value) -> Value {
+fn spec(more: &Value) -> Value {
     let mut spec = json!({"purpose": "The first one ends.", "offering": "db", "to": ">=2", "owner": "core",
         "parallelism": 2, "endsAsStandard": true});
     spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -43,7 +43,7 @@ async fn world_of_four(world: &World, driver: &Arc<InMemory>) {
     due::arrange(&world.app).await.unwrap();
     let prod = json!({"product": "fairway", "type": "production", "owner": "core",
         "backends": {"memory": {"driver": "memory"}}});
-    apply(world, own("Environment", "prod", prod)).await.unwrap();
+    apply(world, own("Environment", "prod", &prod)).await.unwrap();
     let small = json!({"upgrade": {"strategy": "in-place", "rollback": "supported"}});
     apply(world, release("1.2.0", usual(), "", small)).await.unwrap();
     world.work(driver);
@@ -68,7 +68,8 @@ async fn world_of_four(world: &World, driver: &Arc<InMemory>) {
     let ready = |app: &loggia_app::App| {
         let all = app.graph();
         let runs = all.of_kind(&loggia_graph::Audience::All, "instance");
-        runs.filter(|r| r.typed_status::<InstanceStatus>().unwrap().phase == Phase::Ready).count() >= 3
+        let ours = runs.filter(|r| r.reference.namespace() == "booking");
+        ours.filter(|r| r.typed_status::<InstanceStatus>().unwrap().phase == Phase::Ready).count() == 3
     };
     world.until("all ready", ready).await;
 }
@@ -98,7 +99,8 @@ async fn view(world: &World) -> CampaignView {
 async fn settle(world: &World) -> CampaignView {
     let mut before = None;
     for _ in 0..40 {
-        world.clock.advance(30);
+        // Less than a lease, so that nobody takes over what another is at.
+        world.clock.advance(20);
         due::fire(&world.app, &due::handlers()).await.unwrap();
         let idle = |app: &loggia_app::App| {
             let graph = app.graph();
@@ -134,6 +136,14 @@ async fn kinds(world: &World) -> Vec<String> {
     events.into_iter().map(|event| event.kind.replace("dev.loggia.", "").replace(".v1", "")).collect()
 }
 
+/// How often a team was told, in its own history.
+async fn told(world: &World, team: &str) -> usize {
+    let subject = world.app.graph().get(&Ref::new("group", "default", team)).map(|record| record.uid);
+    let types = vec!["dev.loggia.campaign.told.v1".to_owned()];
+    let filter = EventFilter { subject, types, after: Some(0), limit: 500, ..EventFilter::default() };
+    world.store.events(&filter).await.unwrap().len()
+}
+
 async fn planned(world: &World, caller: &Caller) -> CampaignPlan {
     world.app.campaign_plan(caller, PlanWish::Kept(name())).await.unwrap()
 }
@@ -143,8 +153,7 @@ fn a_plan_says_who_is_hit_and_what_breaks_and_nothing_happens() {
     on_each("a_plan_says_who_is_hit", |world| async move {
         let driver = Arc::new(InMemory::default());
         world_of_four(&world, &driver).await;
-        apply(&world, own("Campaign", "db-2", spec(json!({})))).await.unwrap();
-        let position = world.app.graph().position();
+        apply(&world, own("Campaign", "db-2", &spec(&json!({})))).await.unwrap();
         let plan = planned(&world, &admin()).await;
         assert_eq!((plan.meant, plan.there, plan.hit, plan.managed, plan.teams, plan.stuck), (4, 0, 4, 3, 2, 0));
         let waves: Vec<(&str, usize)> = plan.waves.iter().map(|wave| (wave.name.as_str(), wave.rows.len())).collect();
@@ -158,7 +167,7 @@ fn a_plan_says_who_is_hit_and_what_breaks_and_nothing_happens() {
         let seen = plan.waves[0].rows.iter().find(|row| row.instance.name() == "old.dev").unwrap();
         assert_eq!((seen.what, seen.version.as_str()), (What::Owners, "1.0.0"));
         // Something that nobody can fill in breaks, and is named before anybody starts.
-        let thought = |to: &str| PlanWish::Thought(Box::new(serde_json::from_value(spec(json!({"to": to}))).unwrap()));
+        let thought = |to: &str| PlanWish::Thought(Box::new(serde_json::from_value(spec(&json!({"to": to}))).unwrap()));
         let wanted = json!({"tier": {"enum": ["s", "m"]}, "region": {"type": "string"}});
         let mut third = release("3.0.0", wanted, "draft", json!({"upgrade": {"strategy": "in-place"}}));
         third["spec"]["contract"]["inputs"]["required"] = json!(["region"]);
@@ -176,10 +185,7 @@ fn a_plan_says_who_is_hit_and_what_breaks_and_nothing_happens() {
         let plan = world.app.campaign_plan(&admin(), thought(">=9")).await.unwrap();
         assert!(plan.waves[0].rows[0].stuck.contains("No version above"), "{:?}", plan.waves[0].rows[0]);
         assert!(world.app.campaign_plan(&admin(), thought("newest")).await.is_err());
-        let graph = world.app.graph();
-        let written: Vec<String> = kinds(&world).await;
-        assert_eq!(written, ["campaign.applied"], "nothing happened by planning");
-        assert!(graph.position() - position <= 2, "only the release was written");
+        assert_eq!(kinds(&world).await, ["campaign.applied"], "nothing happened by planning");
         world.stop.send_replace(true);
     });
 }
@@ -189,7 +195,7 @@ fn a_campaign_halts_by_itself_resumes_waits_for_owners_and_ends_as_a_standard() 
     on_each("a_campaign_halts_by_itself", |world| async move {
         let driver = Arc::new(InMemory::default());
         world_of_four(&world, &driver).await;
-        apply(&world, own("Campaign", "db-2", spec(json!({})))).await.unwrap();
+        apply(&world, own("Campaign", "db-2", &spec(&json!({})))).await.unwrap();
         let (ann, bob) = (world.person("ann"), world.person("bob"));
         let refused = decide(&world, &ann, Verb::Start { past: None }).await;
         assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
@@ -199,8 +205,11 @@ fn a_campaign_halts_by_itself_resumes_waits_for_owners_and_ends_as_a_standard() 
         let halted = settle(&world).await;
         assert_eq!((halted.line.state, halted.line.counts.failed, halted.frozen), (CampaignState::Halted, 1, 4));
         let halt = halted.halt.unwrap();
-        assert!(halt.halt.instance.starts_with("instance:booking/") && halt.halt.message.contains("disk is too small"));
-        assert!(halt.halt.operation.is_some(), "its lines say more");
+        assert!(
+            halt.instance.is_some_and(|name| name.namespace() == "booking")
+                && halt.message.contains("disk is too small")
+        );
+        assert!(halt.operation.is_some(), "its lines say more");
         assert!(halted.line.wave == "development" && halted.line.counts.done <= 1);
         // The class of its work: people come first.
         decide(&world, &admin(), Verb::Resume { reason: "Made it larger".into() }).await.unwrap();
@@ -211,6 +220,7 @@ fn a_campaign_halts_by_itself_resumes_waits_for_owners_and_ends_as_a_standard() 
         let three: InstanceStatus =
             world.app.graph().get_text("instance:booking/three.prod").unwrap().typed_status().unwrap();
         assert_eq!(three.applied, "db-2.0.0", "over two hops");
+        assert_eq!((told(&world, "tracking").await, told(&world, "booking").await), (1, 0), "whom it concerns, once");
         // The same from its owner's side.
         let mine = world.app.campaigns_of(&bob, &[Ref::new("group", "default", "tracking")]).await.unwrap();
         assert_eq!((mine.len(), mine[0].open.len(), mine[0].open[0].state), (1, 1, ItemState::Notified));
@@ -251,8 +261,7 @@ fn a_campaign_halts_by_itself_resumes_waits_for_owners_and_ends_as_a_standard() 
         let lines = world.app.checks(&ann, None, false).await.unwrap();
         assert_eq!((lines.len(), lines[0].check.name(), lines[0].standing.passes), (1, "db-2", 4));
         let history = kinds(&world).await;
-        for kind in ["started", "began", "halted", "resumed", "wave-opened", "told", "snoozed", "exempted", "completed"]
-        {
+        for kind in ["started", "began", "halted", "resumed", "wave-opened", "snoozed", "exempted", "completed"] {
             assert!(history.iter().any(|one| *one == format!("campaign.{kind}")), "{kind}: {history:?}");
         }
         world.stop.send_replace(true);
@@ -265,7 +274,7 @@ fn a_wave_is_taken_back_and_a_late_comer_is_a_recorded_change() {
         let driver = Arc::new(InMemory::default());
         world_of_four(&world, &driver).await;
         let waves = json!({"waves": [{"name": "booking", "teams": ["booking"], "environments": ["dev"]}]});
-        apply(&world, own("Campaign", "db-2", spec(waves))).await.unwrap();
+        apply(&world, own("Campaign", "db-2", &spec(&waves))).await.unwrap();
         decide(&world, &admin(), Verb::Start { past: None }).await.unwrap();
         let all = settle(&world).await;
         assert_eq!((all.line.counts.done, all.line.wave.as_str()), (3, "the rest"));
@@ -290,7 +299,8 @@ fn a_wave_is_taken_back_and_a_late_comer_is_a_recorded_change() {
         world.app.order(&world.person("ann"), input).await.unwrap();
         let grown = settle(&world).await;
         assert_eq!((grown.frozen, grown.line.counts.total, grown.scope.len()), (4, 5, 1));
-        assert_eq!(grown.scope[0].added, ["instance:booking/late.dev"]);
+        assert_eq!((grown.scope[0].added, grown.scope[0].gone), (1, 0));
+        assert!(grown.items.iter().any(|row| row.delta && row.instance.name() == "late.dev"));
         assert_eq!(rule(decide(&world, &admin(), Verb::End { reason: " ".into() }).await), "campaign.reason");
         decide(&world, &admin(), Verb::End { reason: "Other plans".into() }).await.unwrap();
         let ended = view(&world).await;

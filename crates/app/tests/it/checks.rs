@@ -14,7 +14,7 @@ use loggia_model::{Day, Ref};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
-fn check(name: &str, more: Value) -> Value {
+fn check(name: &str, more: &Value) -> Value {
     let mut spec = json!({"of": "Instance", "why": "It is old.", "mend": "Upgrade {name} in {environment} from {version}.",
         "standing": true});
     spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -52,7 +52,7 @@ fn each_question_passes_fails_or_is_unknown_and_never_passes_by_silence() {
             ("both", json!({"version": ">=15", "phase": ["failed"]}), ["fails"; 3]),
         ];
         for (name, query, wanted) in cases {
-            apply(&world, check(name, json!({"query": query}))).await.unwrap();
+            apply(&world, check(name, &json!({"query": query}))).await.unwrap();
             for (thing, wanted) in ["a", "b", "c"].iter().zip(wanted) {
                 let (outcome, why) = says(&world, name, &format!("instance:booking/{thing}.dev"));
                 assert_eq!(outcome.word(), wanted, "{name} of {thing}: {why}");
@@ -73,7 +73,7 @@ fn who_is_excused_fails_again_on_the_day() {
         platform(&world).await;
         let ann = world.person("ann");
         world.app.run(&ann, Observe { seen: vec![seen("postgres", "13", "a")] }).await.unwrap();
-        apply(&world, check("old", json!({"query": {"version": ">=15"}, "graceDays": 10}))).await.unwrap();
+        apply(&world, check("old", &json!({"query": {"version": ">=15"}, "graceDays": 10}))).await.unwrap();
         let thing = "instance:booking/a.dev";
         assert_eq!(says(&world, "old", thing).0, Outcome::Grace, "the check is new");
         world.clock.advance(11 * 86_400);
@@ -123,9 +123,9 @@ fn a_probe_is_asked_on_its_cadence_and_silence_is_unknown() {
         platform(&world).await;
         world.app.run(&world.person("ann"), Observe { seen: vec![seen("postgres", "13", "a")] }).await.unwrap();
         let probe = json!({"program": "look", "everyMinutes": 10});
-        apply(&world, check("up", json!({"probe": probe}))).await.unwrap();
+        apply(&world, check("up", &json!({"probe": probe}))).await.unwrap();
         let outputs = json!({"probe": {"http": "https://{host}/health"}});
-        apply(&world, check("open", outputs)).await.unwrap();
+        apply(&world, check("open", &outputs)).await.unwrap();
         let told = Told::default();
         let answers = [(Some(true), Outcome::Passes), (Some(false), Outcome::Fails), (None, Outcome::Unknown)];
         for (passed, wanted) in answers {
@@ -176,7 +176,7 @@ fn a_release_whose_checks_do_not_pass_is_not_published() {
         let next = |more: Value| release("1.2.0", usual(), "", more);
         assert_eq!(rule(apply(&world, next(json!({}))).await).0, "check.missing");
         let noted = json!({"of": "Release", "query": {"fits": ["spec.notes"]}, "mend": "Write notes for {name}."});
-        apply(&world, check("noted", noted)).await.unwrap();
+        apply(&world, check("noted", &noted)).await.unwrap();
         let (said, message) = rule(apply(&world, next(json!({}))).await);
         assert_eq!(said, "release.checks");
         assert!(message.contains("1 of its checks") && message.contains("Write notes for db-1.2.0."), "{message}");
@@ -185,7 +185,7 @@ fn a_release_whose_checks_do_not_pass_is_not_published() {
         apply(&world, draft(json!({}))).await.unwrap();
         apply(&world, next(json!({"notes": "Faster."}))).await.unwrap();
         // What is not of its kind has nothing to say about a release.
-        apply(&world, check("old", json!({"query": {"version": ">=15"}}))).await.unwrap();
+        apply(&world, check("old", &json!({"query": {"version": ">=15"}}))).await.unwrap();
         gates(&world, &["noted", "old"]).await;
         apply(&world, release("1.3.0", usual(), "", json!({"notes": "Faster still."}))).await.unwrap();
     });

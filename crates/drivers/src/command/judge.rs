@@ -33,14 +33,15 @@ impl CommandDriver {
         let said = String::from_utf8_lossy(&finished.stdout).lines().next().unwrap_or_default().trim().to_owned();
         match finished.ended {
             Ended::Exited(0) => Ok((true, said)),
+            // A sandbox tells a signal as 128 and its number.
+            Ended::Exited(128..) | Ended::Signalled(_) | Ended::TooMuchOutput => {
+                Err(Failure::ours(format!("{program} was ended from outside."), "look at what it does"))
+            }
             Ended::Exited(code) if said.is_empty() => Ok((false, format!("{program} ended with {code}."))),
             Ended::Exited(_) => Ok((false, said)),
             Ended::TimedOut => {
                 let message = format!("{program} did not end in {} seconds.", timeout.as_secs());
                 Err(Failure::ours(message, "make it faster"))
-            }
-            Ended::Signalled(_) | Ended::TooMuchOutput => {
-                Err(Failure::ours(format!("{program} was ended from outside."), "look at what it does"))
             }
         }
     }

@@ -98,6 +98,15 @@ pub struct Snooze {
     pub at: Micros,
 }
 
+/// When its team was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// When last.
+    pub last: Micros,
+    /// How often.
+    pub times: u32,
+}
+
 /// One instance of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -141,6 +150,9 @@ pub struct Item {
     /// What was said last: why it failed, or cannot be begun.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// When its team was told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Until when its owner wants to be left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snooze: Option<Snooze>,
@@ -165,6 +177,7 @@ impl Item {
             back: false,
             again: None,
             message: String::new(),
+            told: None,
             snooze: None,
         }
     }

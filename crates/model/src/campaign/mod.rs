@@ -8,14 +8,13 @@ pub mod steps;
 mod tick;
 
 pub use curve::{Forecast, Point, forecast, points};
-pub use item::{Item, ItemState, Move, Snooze};
+pub use item::{Item, ItemState, Move, Snooze, Told};
 
 use crate::ending::{Deed, Exemption};
 use crate::kinds::CampaignSpec;
 use crate::{Micros, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// How much risk a team takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -101,7 +100,7 @@ pub enum EndedAs {
     Cancelled,
 }
 
-/// Why a campaign stopped itself.
+/// Why a campaign stopped itself. The item says what was said: not everybody who sees the campaign sees each instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Halt {
@@ -109,36 +108,22 @@ pub struct Halt {
     pub at: Micros,
     /// The wave.
     pub wave: usize,
-    /// The instance that was one too many; empty when the gate failed.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub instance: String,
-    /// Its operation; the lines of its run say more.
+    /// The instance that was one too many, or that is not well.
+    pub item: Uid,
+    /// Its operation; the lines of its run say more. None when the gate shut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Uid>,
-    /// What was said.
-    pub message: String,
 }
 
 /// That something came into a campaign, or left it, after its list was frozen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ScopeChange {
     /// When.
     pub at: Micros,
-    /// What came.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub added: Vec<String>,
-    /// What left.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gone: Vec<String>,
-}
-
-/// When a team was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Told {
-    /// When last.
-    pub last: Micros,
-    /// How often.
-    pub times: u32,
+    /// How many came.
+    pub added: usize,
+    /// How many left.
+    pub gone: usize,
 }
 
 /// How many items stand where.
@@ -224,9 +209,6 @@ pub struct CampaignStatus {
     /// Who may differ, until when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exemptions: Vec<Exemption>,
-    /// Which teams were told, and how often.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub told: BTreeMap<String, Told>,
     /// Statements of the server about the text.
     #[serde(flatten)]
     pub more: serde_json::Map<String, serde_json::Value>,

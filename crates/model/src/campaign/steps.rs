@@ -51,8 +51,8 @@ pub enum Gate {
     Open,
     /// Nobody can tell yet; why.
     Waits(String),
-    /// What was moved is not well; the instance, and why.
-    Shut(String, String),
+    /// What was moved is not well; which, and why.
+    Shut(Uid, String),
 }
 
 /// Something to be done.

@@ -60,18 +60,18 @@ impl Campaign {
 
     /// What came and what left since.
     fn rescope(&mut self, looks: &BTreeMap<Uid, Look>, now: Micros) {
-        let mut change = ScopeChange { at: now, added: Vec::new(), gone: Vec::new() };
+        let mut change = ScopeChange { at: now, added: 0, gone: 0 };
         for (uid, look) in looks {
             match self.items.get_mut(uid) {
                 None if look.outcome != Outcome::Passes => {
                     let mut item = Item::new(&look.instance, &look.team, look.wave, now);
                     (item.managed, item.before, item.delta) = (look.managed, look.version.clone(), true);
                     self.items.insert(*uid, item);
-                    change.added.push(look.instance.clone());
+                    change.added += 1;
                 }
                 Some(item) if item.state == ItemState::NotApplicable => {
                     item.go(ItemState::Pending, now);
-                    change.added.push(look.instance.clone());
+                    change.added += 1;
                 }
                 _ => {}
             }
@@ -79,10 +79,10 @@ impl Campaign {
         for (uid, item) in &mut self.items {
             if !looks.contains_key(uid) && item.go(ItemState::NotApplicable, now) {
                 item.back = false;
-                change.gone.push(item.instance.clone());
+                change.gone += 1;
             }
         }
-        if !(change.added.is_empty() && change.gone.is_empty()) {
+        if change.added + change.gone > 0 {
             self.status.scope.push(change);
             self.notes.push(Note::Scope);
         }
@@ -101,8 +101,7 @@ impl Campaign {
             if item.state == ItemState::Failed && before != ItemState::Failed {
                 self.status.failures += 1;
                 if self.status.failures > self.spec.failure_budget {
-                    let (instance, operation) = (item.instance.clone(), item.operation);
-                    halt = Some(Halt { at: now, wave: item.wave, instance, operation, message: item.message.clone() });
+                    halt = Some(Halt { at: now, wave: item.wave, item: uid, operation: item.operation });
                 }
             }
         }
@@ -160,9 +159,11 @@ impl Campaign {
         match gate {
             Gate::Open => return true,
             Gate::Waits(why) => self.status.waits.clone_from(why),
-            Gate::Shut(instance, why) => {
-                let (instance, message) = (instance.clone(), why.clone());
-                self.halt(Halt { at: now, wave, instance, operation: None, message });
+            Gate::Shut(uid, why) => {
+                if let Some(item) = self.items.get_mut(uid) {
+                    item.message.clone_from(why);
+                }
+                self.halt(Halt { at: now, wave, item: *uid, operation: None });
             }
         }
         false
@@ -194,24 +195,25 @@ impl Campaign {
     /// Tells the teams that have something to do: each as often as the budget of notices allows.
     fn tell(&mut self, now: Micros) {
         let wave = self.status.wave;
-        let mut teams: BTreeMap<String, usize> = BTreeMap::new();
+        let mut teams: BTreeMap<String, (usize, Option<Told>)> = BTreeMap::new();
         for item in self.items.values_mut().filter(|item| item.wave <= wave && !item.is_snoozed(now)) {
             if !item.managed && matches!(item.state, ItemState::Pending | ItemState::Regressed) {
                 item.go(ItemState::Notified, now);
             }
             if item.state == ItemState::Notified {
-                *teams.entry(item.team.clone()).or_default() += 1;
+                let (count, told) = teams.entry(item.team.clone()).or_default();
+                *count += 1;
+                *told = (*told).into_iter().chain(item.told).max_by_key(|told| (told.times, told.last));
             }
         }
-        let every = i64::from(self.spec.reminders.every_days) * DAY;
-        for (team, count) in teams {
-            let told = self.status.told.entry(team.clone()).or_insert(Told { last: Micros(i64::MIN / 2), times: 0 });
-            if told.times < self.spec.reminders.most && now.0 >= told.last.0 + every {
-                *told = Told { last: now, times: told.times + 1 };
-                self.acts.push(Act::Tell(team, count));
+        let (every, most) = (i64::from(self.spec.reminders.every_days) * DAY, self.spec.reminders.most);
+        teams.retain(|_, (_, told)| told.map_or(most > 0, |told| told.times < most && now.0 >= told.last.0 + every));
+        for item in self.items.values_mut().filter(|item| item.state == ItemState::Notified) {
+            if let Some((_, told)) = teams.get(&item.team) {
+                item.told = Some(Told { last: now, times: told.map_or(0, |told| told.times) + 1 });
             }
         }
-        self.status.told.retain(|_, told| told.times > 0);
+        self.acts.extend(teams.into_iter().map(|(team, (count, _))| Act::Tell(team, count)));
     }
 
     /// It is over by itself when everything passes.

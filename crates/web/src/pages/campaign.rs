@@ -140,6 +140,7 @@ struct CampaignPage {
 struct Halted {
     title: String,
     href: String,
+    message: String,
     operation: String,
     lines: Vec<String>,
 }
@@ -248,7 +249,7 @@ fn facts(visit: &Visit, view: &CampaignView) -> Vec<Fact> {
         facts.push(Fact::new("On the list at the start", view.frozen.to_string()));
     }
     let (came, left): (usize, usize) =
-        view.scope.iter().fold((0, 0), |(came, left), one| (came + one.added.len(), left + one.gone.len()));
+        view.scope.iter().fold((0, 0), |(came, left), one| (came + one.added, left + one.gone));
     if came + left > 0 {
         facts.push(Fact::new("Since then", format!("{came} came, {left} left")));
     }
@@ -265,11 +266,12 @@ fn facts(visit: &Visit, view: &CampaignView) -> Vec<Fact> {
 
 fn halted(view: &CampaignView) -> Option<Halted> {
     let halt = view.halt.as_ref()?;
-    let name: Option<Ref> = halt.halt.instance.parse().ok();
+    let name = halt.instance.as_ref();
     Some(Halted {
-        title: name.as_ref().map(|name| format!("{} of {}", name.name(), name.namespace())).unwrap_or_default(),
-        href: name.as_ref().map(instance::href).unwrap_or_default(),
-        operation: halt.halt.operation.map(|id| format!("/operations/{id}")).unwrap_or_default(),
+        title: name.map(|name| format!("{} of {}", name.name(), name.namespace())).unwrap_or_default(),
+        href: name.map(instance::href).unwrap_or_default(),
+        message: halt.message.clone(),
+        operation: halt.operation.map(|id| format!("/operations/{id}")).unwrap_or_default(),
         lines: halt.lines.iter().map(|(number, text)| format!("{number}  {text}")).collect(),
     })
 }
