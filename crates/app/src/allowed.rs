@@ -44,6 +44,22 @@ pub(crate) struct Borrower<'a> {
 const PROGRAMS: &str = "command";
 
 impl Allowed {
+    /// With what another one allows too, each name once.
+    pub(crate) fn with(self, more: &Allowed) -> Allowed {
+        let merged = |mut all: Vec<String>, more: &[String]| {
+            all.extend_from_slice(more);
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        Allowed {
+            environments: merged(self.environments, &more.environments),
+            drivers: merged(self.drivers, &more.drivers),
+            hosts: merged(self.hosts, &more.hosts),
+            settings: merged(self.settings, &more.settings),
+        }
+    }
+
     /// Why a backend of an environment does not get the secret `name`, and who can change that; none when it does.
     pub(crate) fn refusal(&self, name: &str, wish: &Borrower<'_>) -> Option<Failure> {
         let environment = wish.environment;

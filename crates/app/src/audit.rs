@@ -3,7 +3,7 @@
 use crate::App;
 use crate::caller::Caller;
 use crate::diff::{Difference, differences};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use loggia_graph::Audience;
@@ -66,10 +66,10 @@ pub struct AuditPage {
 }
 
 impl App {
-    /// The revisions of something that the caller may see, newest first.
+    /// The revisions of something that the caller may see, newest first; also of what has gone, by its last name.
     ///
     /// # Errors
-    /// [`crate::Error::NotFound`], the same whether it does not exist or may not be seen.
+    /// [`crate::Error::NotFound`], the same whether it never existed or may not be seen.
     pub async fn revisions(
         &self,
         caller: &Caller,
@@ -77,7 +77,34 @@ impl App {
         before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Revision>> {
-        let uid = visible(&self.graph(), &caller.audience, reference)?.uid;
+        let uid = match visible(&self.graph(), &caller.audience, reference) {
+            Ok(record) => record.uid,
+            Err(missing) => {
+                let last = self.last_of(reference).await?.filter(|last| self.graph().visible(&caller.audience, last));
+                last.ok_or(missing)?.uid
+            }
+        };
+        self.revisions_of_seen(uid, before, limit).await
+    }
+
+    /// The revisions of what has an identity, there or gone, newest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotFound`], the same whether it never existed or may not be seen.
+    pub async fn revisions_of(
+        &self,
+        caller: &Caller,
+        uid: Uid,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Revision>> {
+        match self.may_see_ever(&caller.audience, uid).await? {
+            Some(true) => self.revisions_of_seen(uid, before, limit).await,
+            _ => Err(Error::NotFound(format!("There is nothing with the identity {uid}, or you may not see it."))),
+        }
+    }
+
+    async fn revisions_of_seen(&self, uid: Uid, before: Option<i64>, limit: i64) -> Result<Vec<Revision>> {
         // One more than asked for: the oldest is only there to compare with.
         let rows = self.store.history(uid, before, limit + 1).await?;
         let actors = self.actors(uid, &rows).await?;
@@ -110,17 +137,29 @@ impl App {
             Some(reference) => Some(visible(&graph, &caller.audience, reference)?.uid),
             None => None,
         };
-        let filter = EventFilter { subject, ..query.filter };
-        let found = self.store.events(&filter).await?;
-        let full = i64::try_from(found.len()).unwrap_or(i64::MAX) == filter.limit;
-        let next = found.last().filter(|_| full).map(|event| event.position);
-        let mut events = Vec::with_capacity(found.len());
-        for event in found {
-            if self.may_see(&caller.audience, &event).await? {
-                events.push(event);
+        let mut filter = EventFilter { subject, ..query.filter };
+        let wanted = usize::try_from(filter.limit).unwrap_or(0);
+        let mut page = AuditPage::default();
+        // What is hidden takes no place from what is shown, so it is read on until there is enough.
+        loop {
+            let found = self.store.events(&filter).await?;
+            let full = found.len() >= wanted;
+            let last = found.last().map(|event| event.position).filter(|_| full);
+            for event in found {
+                if page.events.len() < wanted && self.may_see(&caller.audience, &event).await? {
+                    page.events.push(event);
+                }
+            }
+            if page.events.len() >= wanted {
+                page.next = page.events.last().map(|event| event.position);
+                return Ok(page);
+            }
+            let Some(last) = last else { return Ok(page) };
+            match filter.after {
+                Some(_) => filter.after = Some(last),
+                None => filter.before = Some(last),
             }
         }
-        Ok(AuditPage { events, next })
     }
 
     /// Whether an event is about something that the audience may see. What is no more is judged by its last text.

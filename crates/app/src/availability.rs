@@ -95,7 +95,7 @@ impl App {
         };
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(())) => String::new(),
-            Ok(Err(failure)) => format!("{} {}", failure.message, failure.mend).trim().to_owned(),
+            Ok(Err(failure)) => loggia_model::problem::sentences(&failure.message, &failure.mend),
             Err(_) => format!("The backend in {environment} does not answer. It is asked again by itself."),
         }
     }

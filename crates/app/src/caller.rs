@@ -3,7 +3,7 @@
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Actor, Record, Ref, RelationType, Scope};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// The way in that a call came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,9 @@ pub enum Limits {
     Only(BTreeSet<String>),
 }
 
+/// The namespace of the company, shared by all callers.
+static COMPANY: LazyLock<Arc<str>> = LazyLock::new(|| "default".into());
+
 /// Who is asking, for whom, through which door, and what they may see.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -85,38 +88,35 @@ pub struct Caller {
 
 impl Caller {
     /// Somebody who is not signed in: sees nothing.
-    pub fn nobody(door: Door, request_id: &str) -> Caller {
+    pub fn nobody(door: Door, request_id: impl Into<Arc<str>>) -> Caller {
+        Caller::with(Principal::Nobody, Audience::Scopes(Arc::default()), door, request_id.into())
+    }
+
+    fn with(principal: Principal, audience: Audience, door: Door, request_id: Arc<str>) -> Caller {
         Caller {
-            principal: Principal::Nobody,
+            principal,
             on_behalf_of: None,
-            organisation: "default".into(),
+            organisation: Arc::clone(&COMPANY),
             teams: Vec::new(),
             product_team: false,
             administrator: false,
             limits: Limits::None,
-            audience: Audience::Scopes(Arc::default()),
+            audience,
             door,
-            request_id: request_id.into(),
+            request_id,
         }
     }
 
     /// A part of this server; it may do and see everything.
     pub fn system(name: &'static str, door: Door) -> Caller {
-        Caller {
-            principal: Principal::System(name),
-            administrator: true,
-            audience: Audience::All,
-            ..Caller::nobody(door, name)
-        }
+        Caller { administrator: true, ..Caller::with(Principal::System(name), Audience::All, door, name.into()) }
     }
 
     /// A program with full rights: the bootstrap token.
-    pub fn administrator(name: &str, door: Door, request_id: &str) -> Caller {
+    pub fn administrator(name: &str, door: Door, request_id: impl Into<Arc<str>>) -> Caller {
         Caller {
-            principal: Principal::Service(name.to_owned()),
             administrator: true,
-            audience: Audience::All,
-            ..Caller::nobody(door, request_id)
+            ..Caller::with(Principal::Service(name.to_owned()), Audience::All, door, request_id.into())
         }
     }
 

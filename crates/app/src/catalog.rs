@@ -146,7 +146,7 @@ impl Catalogs {
             Ok(None) if confirmed.is_none() => return self.kept(&catalog.url, None).await,
             Ok(None) => News::default().unchanged(&known),
             Err(failure) => {
-                let text = format!("{} {}", failure.message, failure.mend);
+                let text = loggia_model::problem::sentences(&failure.message, &failure.mend);
                 self.kept(&catalog.url, Some(&text)).await?;
                 return Err(Error::Unavailable(text));
             }

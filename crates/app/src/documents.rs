@@ -3,10 +3,9 @@
 //! Each document goes all the way in one go, so that only its canonical text is held and never all parsed documents of
 //! a source at once.
 
-use crate::files;
+use crate::folders::{Claim, claims};
 use crate::placeholders::{Unfilled, fill};
 use crate::prepare::{Place, Prepared, prepare_from};
-use crate::read::beside;
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -37,8 +36,8 @@ pub(crate) struct Found {
     pub(crate) text: usize,
     /// Its number in the file, from 0.
     pub(crate) index: usize,
-    /// Folders that belong to it, whose files are no documents themselves.
-    pub(crate) folders: Vec<String>,
+    /// Folders that it names, whose files are no documents themselves.
+    pub(crate) claims: Vec<Claim>,
     pub(crate) outcome: Outcome,
 }
 
@@ -88,25 +87,25 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
         }
         Part::Markdown => (0, Ok(markdown(text.text)?)),
     };
-    let found = |folders, outcome| Some(Found { text: at, index, folders, outcome });
+    let found = |claims, outcome| Some(Found { text: at, index, claims, outcome });
     let mut document = match document {
         Ok(value) => Document(value),
         Err(problem) => return found(Vec::new(), Outcome::Unreadable(Box::new(problem))),
     };
-    let folders = folders(&document, text.path);
+    let claims = claims(&document, text.path);
     if !is_ours(&document.0) {
-        return found(folders, Outcome::Nothing);
+        return found(claims, Outcome::Nothing);
     }
     let unfilled = fill(&mut document.0, |target| (around.target)(text.path, target));
     if !unfilled.is_empty() {
-        return found(folders, Outcome::Wrong(unfilled.into_iter().map(Unfilled::problem).collect()));
+        return found(claims, Outcome::Wrong(unfilled.into_iter().map(Unfilled::problem).collect()));
     }
     let place = (around.place)(text.path);
     let outcome = match prepare_from(document.0, &format!("{}#{index}", text.path), place.as_ref()) {
         Ok(prepared) => Outcome::Right(Box::new((around.share)(prepared))),
         Err(problems) => Outcome::Wrong(problems),
     };
-    found(folders, outcome)
+    found(claims, outcome)
 }
 
 /// The document in the head of a Markdown file; the text below it is its notes. A head that describes no record, or
@@ -136,21 +135,4 @@ pub(crate) fn is_ours(value: &Value) -> bool {
     let group = text("apiVersion").split('/').next().unwrap_or_default();
     let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
     ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
-}
-
-/// Folders whose files belong to a record and are no documents themselves: templates and docs.
-fn folders(document: &Document, path: &str) -> Vec<String> {
-    let names = match document.kind() {
-        "Release" | "Offering" => files::wanted(document),
-        "Template" => skeletons(document),
-        _ => return Vec::new(),
-    };
-    names.iter().filter_map(|name| beside(path, name)).map(|folder| folder + "/").collect()
-}
-
-/// Folders that a Backstage template fetches from beside itself.
-fn skeletons(document: &Document) -> Vec<String> {
-    let steps = document.spec().and_then(|spec| spec.get("steps")).and_then(Value::as_array);
-    let urls = steps.into_iter().flatten().filter_map(|step| step.pointer("/input/url")?.as_str());
-    urls.filter(|url| url.starts_with("./")).map(str::to_owned).collect()
 }

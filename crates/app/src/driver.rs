@@ -4,6 +4,7 @@
 //! knows no records; it is told all that it needs. Every effect carries [`Request::key`], and a driver looks before it
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
+use crate::change_request::Merges;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
@@ -267,6 +268,11 @@ pub trait Driver: Send + Sync {
     /// Whether `destroy` loses data for good, so that the customer has to confirm it beforehand. Asks nobody.
     fn loses_data(&self, _recipe: &Map<String, Value>, _config: &Map<String, Value>) -> bool {
         false
+    }
+
+    /// How it brings a newer version to what a team changes itself; none where no team does.
+    fn merges(&self) -> Option<&dyn Merges> {
+        None
     }
 
     /// Takes the resource away. Done without an error when it is already gone. A failure of [`Whose::Yours`] says that

@@ -235,11 +235,16 @@ fn chunk(text: &str, index: usize) -> Option<(usize, usize)> {
 }
 
 /// Name and address for the commit.
-fn author(app: &App, caller: &Caller) -> (String, String) {
+pub(crate) fn author(app: &App, caller: &Caller) -> (String, String) {
     let graph = app.graph();
     let document = caller.user().and_then(|user| graph.get(user)).map(|record| record.parse());
-    let name = document.as_ref().map_or_else(|| caller.name(), |document| document.title().to_owned());
-    let email = document.as_ref().and_then(|d| d.spec()?.pointer("/profile/email")?.as_str().map(str::to_owned));
+    let profile = |field: &str| {
+        let found = document.as_ref()?.spec()?.pointer(&format!("/profile/{field}"))?.as_str()?.trim();
+        Some(found.to_owned()).filter(|text| !text.is_empty())
+    };
+    let title = || document.as_ref().map(|document| document.title().to_owned());
+    let name = profile("displayName").or_else(title).unwrap_or_else(|| caller.name());
+    let email = profile("email");
     (name, email.unwrap_or_else(|| "nobody@localhost".to_owned()))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::command::{Facts, Need};
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::{Batch, Gone, StoreError, UsageFilter, WriteTx};
+use loggia_store::{Batch, Gone, SecretRow, StoreError, UsageFilter, WriteTx};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +21,7 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
     }
     facts.past = past(tx, needs, batch).await?;
     facts.gone = gone(tx, needs, batch).await?;
+    facts.secrets = secrets(tx, needs, batch).await?;
     for need in needs {
         match need {
             Need::Held { work, subject, fence } => {
@@ -61,7 +62,7 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                 let all = tx.items_of(*record).await?.into_iter().chain(written);
                 facts.items.insert(*record, all.map(|item| (item.about, item)).collect());
             }
-            Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) => {}
+            Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) | Need::Secret { .. } => {}
         }
     }
     Ok(facts)
@@ -79,6 +80,25 @@ async fn past(tx: &mut WriteTx, needs: &[Need], batch: &Batch) -> Result<HashMap
     // What the batch will write is newer, and its last text comes last.
     let written = batch.puts.iter().filter(|put| names.contains(&put.reference)).cloned();
     Ok(kept.chain(written).map(|record| (record.reference.clone(), record)).collect())
+}
+
+/// The sealed secrets that are asked for.
+async fn secrets(
+    tx: &mut WriteTx,
+    needs: &[Need],
+    batch: &Batch,
+) -> Result<HashMap<(Uid, String), SecretRow>, StoreError> {
+    let mut found = HashMap::new();
+    for need in needs {
+        let Need::Secret { uid, field } = need else { continue };
+        let written = batch.secrets.iter().rev().find(|row| row.uid == *uid && row.field == *field).cloned();
+        let row = match written {
+            Some(row) => Some(row),
+            None => tx.secret(*uid, field).await?,
+        };
+        found.extend(row.map(|row| ((*uid, field.clone()), row)));
+    }
+    Ok(found)
 }
 
 /// Until when what had one of the names was there. A removal that was reported says when that was.

@@ -35,17 +35,30 @@ pub fn of(record: &Record) -> Vec<FileEntry> {
 /// The kinds whose documents may name files beside them.
 pub(crate) const HOLDERS: [&str; 3] = ["Release", "Offering", "Product"];
 
+/// The field of a release that names the folder of its golden path.
+pub(crate) const RECIPE: &str = "spec.recipe.template";
+
 /// The folder or file that a document names beside its own file: `spec.recipe.template` of a release, `spec.docs`
 /// and the annotation `loggia.dev/logo` of an offering, `spec.brand.logo` of a product.
 pub fn wanted(document: &loggia_model::Document) -> Vec<String> {
-    let at = |pointer: &str| document.0.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    named(document).into_iter().map(|(_, name)| name).collect()
+}
+
+/// The same, each with the field that names it as a dotted path.
+pub(crate) fn named(document: &loggia_model::Document) -> Vec<(&'static str, String)> {
+    let logo = "metadata.annotations.loggia.dev/logo";
+    let at = |field: &'static str| {
+        let pointer = format!("/{}", field.replace('.', "/"));
+        let name = document.0.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
+        (field, name.to_owned())
+    };
     let names = match document.kind() {
-        "Release" => vec![at("/spec/recipe/template")],
-        "Offering" => vec![at("/spec/docs"), Some(document.annotation("loggia.dev/logo").to_owned())],
-        "Product" => vec![at("/spec/brand/logo")],
+        "Release" => vec![at(RECIPE)],
+        "Offering" => vec![at("spec.docs"), (logo, document.annotation("loggia.dev/logo").to_owned())],
+        "Product" => vec![at("spec.brand.logo")],
         _ => Vec::new(),
     };
-    names.into_iter().flatten().filter(|name| !name.is_empty()).collect()
+    names.into_iter().filter(|(_, name)| !name.is_empty()).collect()
 }
 
 impl App {

@@ -4,6 +4,7 @@
 //! off. Several servers may look at the same instance; what they see is the same, and readings count once.
 
 use crate::App;
+use crate::change_request;
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::driver::{Driver, Failure, Observation, Presence, RunLog};
@@ -117,7 +118,8 @@ async fn lane(app: Arc<App>, drivers: Arc<Drivers>, name: String, due: Vec<Uid>)
     stream::iter(due).for_each_concurrent(SIDE_BY_SIDE, one).await;
 }
 
-async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
+/// Looks at one instance now, and takes in what is seen.
+pub(crate) async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()> {
     let operation = question(app, uid, name);
     let request = request::build(app, &operation, false, None, Some(driver)).await?.request;
     if let Err(failure) = request.backend.complete() {
@@ -128,7 +130,7 @@ async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<()
 }
 
 /// The frame that a request is built from; it is kept nowhere.
-fn question(app: &App, uid: Uid, driver: &str) -> Operation {
+pub(crate) fn question(app: &App, uid: Uid, driver: &str) -> Operation {
     Operation {
         id: uid,
         instance: uid,
@@ -168,7 +170,7 @@ impl Command for Blind {
         let Some(record) = graph.by_uid(self.uid) else { return Ok(changes) };
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        observation::unseen(&mut status, format!("{} {}", self.failure.message, self.failure.mend));
+        observation::unseen(&mut status, loggia_model::problem::sentences(&self.failure.message, &self.failure.mend));
         if status != before {
             let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
             changes.put("instance.blind", draft, serde_json::Value::Null);
@@ -195,13 +197,14 @@ impl Command for Look {
         if self.seen.presence == Presence::Present {
             changes.saw(self.uid, ctx.now, "driver");
         }
-        changes.usage.extend(self.seen.readings.iter().cloned());
+        changes.usage.extend(crate::usage::measured(&self.seen.readings));
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
         observation::looked(&mut status, &self.seen);
+        let settled = change_request::settle(record, &mut status, &self.seen)?;
         if status != before {
-            let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
-            changes.put("instance.observed", draft, serde_json::Value::Null);
+            let (draft, event) = settled.unwrap_or_else(|| (Draft::of(record), "instance.observed"));
+            changes.put(event, draft.with_status(&serde_json::to_value(&status)?), serde_json::Value::Null);
         }
         Ok(changes)
     }

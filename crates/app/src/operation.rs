@@ -138,7 +138,7 @@ impl Finish {
             if seen.presence == Presence::Present {
                 changes.saw(record.uid, ctx.now, "driver");
             }
-            changes.usage.extend(seen.readings.iter().cloned());
+            changes.usage.extend(crate::usage::measured(&seen.readings));
         }
         if status != before {
             if status.version != before.version || status.since.is_none() {
@@ -203,7 +203,7 @@ impl Finish {
 }
 
 fn failed(operation: &Operation) -> Condition {
-    let message = format!("{} {}", operation.message, operation.mend).trim().to_owned();
+    let message = loggia_model::problem::sentences(&operation.message, &operation.mend);
     Condition {
         kind: "Failed".into(),
         status: Verdict::True,
@@ -218,6 +218,7 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Observe => "Observe",
         Verb::Destroy => "Destroy",
         Verb::Import => "Import",
+        Verb::Propose => "Propose",
     }
 }
 
@@ -238,6 +239,7 @@ impl Command for Operate {
             Verb::Observe => "instance.look",
             Verb::Destroy => "instance.destroy",
             Verb::Import => "instance.import",
+            Verb::Propose => "instance.propose",
         }
     }
 

@@ -9,6 +9,7 @@ use crate::location::{self, NoteReading, Registered, TakeOver};
 use crate::placeholders;
 use crate::prepare::{Place, Prepared, prepare_from};
 use crate::sync::{SyncReport, SyncSource};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use loggia_graph::Audience;
 use loggia_model::canonical::hex;
 use loggia_model::{Document, Uid, yaml};
@@ -17,12 +18,21 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
+use tokio::time::MissedTickBehavior;
 
 /// How long a place that was read is left alone.
 const INTERVAL: Duration = Duration::from_secs(100);
 /// How often it is looked which places are due.
 const TICK: Duration = Duration::from_secs(5);
+/// How many places are read at once. Those of teams' own repositories have turns of their own: they lie on this server's
+/// disk, and no host elsewhere holds them up.
+const AT_ONCE: usize = 32;
+const OWN_AT_ONCE: usize = 4;
+/// Longest time for one place with all its files.
+const BUDGET: Duration = Duration::from_secs(60);
+/// How long those that are being read may take to end, when the server stops.
+const GRACE: Duration = Duration::from_secs(1);
 /// Most files of one place.
 const MOST_FILES: usize = 1_000;
 
@@ -58,19 +68,36 @@ pub struct Gathered {
 /// What is known of a place that was read: when, as what, and the digest of what it held.
 type Known = (Instant, Registered, String);
 
+/// What is known of all places.
+#[derive(Default)]
+struct State {
+    /// When each was read last, and what.
+    read: HashMap<Uid, Known>,
+    /// Those to be read anew, also when they are being read right now.
+    again: HashSet<Uid>,
+}
+
 /// The registered places of this server.
 pub struct Places {
     app: Arc<App>,
     fetch: Arc<dyn Fetch>,
-    /// When each was read last, and what.
-    read: Mutex<HashMap<Uid, Known>>,
+    state: Mutex<State>,
     wake: Notify,
+    turns: Semaphore,
+    own_turns: Semaphore,
+    budget: Duration,
 }
 
 impl Places {
     /// For an application, with a way to read addresses.
     pub fn new(app: Arc<App>, fetch: Arc<dyn Fetch>) -> Places {
-        Places { app, fetch, read: Mutex::default(), wake: Notify::new() }
+        let (turns, own_turns) = (Semaphore::new(AT_ONCE), Semaphore::new(OWN_AT_ONCE));
+        Places { app, fetch, state: Mutex::default(), wake: Notify::new(), turns, own_turns, budget: BUDGET }
+    }
+
+    /// With another longest time for one place.
+    pub fn within(self, budget: Duration) -> Places {
+        Places { budget, ..self }
     }
 
     /// Reads addresses.
@@ -80,47 +107,82 @@ impl Places {
 
     /// Reads a place now, whether or not its time has come.
     pub async fn read_again(&self, id: Uid) {
-        self.read.lock().await.remove(&id);
+        let mut state = self.state.lock().await;
+        state.read.remove(&id);
+        state.again.insert(id);
+        drop(state);
         self.wake.notify_one();
     }
 
-    /// Reads places again and again until `stop` turns true. They are read by themselves: a host that does not answer
-    /// holds no repository up.
+    /// Reads places again and again until `stop` turns true. They are read by themselves and side by side: a host that
+    /// does not answer holds up no repository and no other place.
     pub async fn follow(&self, mut stop: watch::Receiver<bool>) {
+        let (mut reading, mut busy) = (FuturesUnordered::new(), HashSet::new());
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !*stop.borrow() {
-            self.round().await;
             tokio::select! {
-                () = tokio::time::sleep(TICK) => {}
+                _ = tick.tick() => {}
                 () = self.wake.notified() => {}
-                _ = stop.changed() => return,
+                Some(id) = reading.next() => {
+                    busy.remove(&id);
+                    continue;
+                }
+                _ = stop.changed() => break,
             }
+            for (place, known) in self.due(&busy).await {
+                busy.insert(place.id);
+                reading.push(self.turn(place, known));
+            }
+        }
+        // What is cut off here is read anew at the next start.
+        if tokio::time::timeout(GRACE, reading.count()).await.is_err() {
+            tracing::info!("the server stops while places are being read");
         }
     }
 
-    /// Reads every place whose time has come.
-    async fn round(&self) {
-        for place in location::registered(&self.app.graph(), &Audience::All) {
-            let known = self.read.lock().await.get(&place.id).cloned();
-            let rested = known.as_ref().is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
-            let moved = known.as_ref().is_some_and(|(_, as_what, _)| *as_what != place);
-            if !(rested || moved) {
-                continue;
-            }
+    /// Every place whose time has come, and that is not being read, with the digest of what it held.
+    async fn due(&self, busy: &HashSet<Uid>) -> Vec<(Registered, Option<String>)> {
+        let state = self.state.lock().await;
+        let one = |place: Registered| {
+            let known = state.read.get(&place.id);
+            let rested = known.is_none_or(|(at, ..)| at.elapsed() >= INTERVAL);
+            let moved = known.is_some_and(|(_, as_what, _)| *as_what != place);
             // The same text means something else at a place that is trusted by now.
-            match self.take_over(&place, known.filter(|_| !moved).map(|(.., digest)| digest)).await {
-                Ok(digest) => {
-                    let now = (Instant::now(), place.clone(), digest);
-                    self.read.lock().await.insert(place.id, now);
-                }
-                Err(error) => tracing::warn!(target = %place.target, %error, "a place could not be taken over"),
+            let digest = known.filter(|_| !moved).map(|(.., digest)| digest.clone());
+            ((rested || moved) && !busy.contains(&place.id)).then_some((place, digest))
+        };
+        location::registered(&self.app.graph(), &Audience::All).into_iter().filter_map(one).collect()
+    }
+
+    /// Reads a place when it is its turn.
+    async fn turn(&self, place: Registered, known: Option<String>) -> Uid {
+        let id = place.id;
+        let turns = if self.fetch.is_own(&place.target) { &self.own_turns } else { &self.turns };
+        let Ok(_turn) = turns.acquire().await else { return id };
+        self.state.lock().await.again.remove(&id);
+        let done = self.take_over(&place, known).await;
+        let mut state = self.state.lock().await;
+        match done {
+            Ok(digest) if !state.again.contains(&id) => {
+                state.read.insert(id, (Instant::now(), place, digest));
             }
+            // Somebody asked for it meanwhile.
+            Ok(_) => self.wake.notify_one(),
+            Err(error) => tracing::warn!(target = %place.target, %error, "a place could not be taken over"),
         }
+        id
     }
 
     /// Reads a place and takes over what changed; gives the digest of what was read.
     async fn take_over(&self, place: &Registered, known: Option<String>) -> Result<String> {
         let caller = Caller::system("sync", Door::Sync);
-        let gathered = match self.gather(&place.kind, &place.target, place.trusted).await {
+        let gathering = self.gather(&place.kind, &place.target, place.trusted);
+        let gathered = tokio::time::timeout(self.budget, gathering).await.unwrap_or_else(|_| {
+            let message = format!("Unable to read url, it took longer than {} seconds", self.budget.as_secs());
+            Err(Failure::backend(message, "It is tried again by itself."))
+        });
+        let gathered = match gathered {
             Ok(gathered) => gathered,
             Err(failure) => {
                 // What gives rights does not wait until the place can be read again.

@@ -5,7 +5,7 @@ use crate::App;
 use crate::allowed::{Allowed, Borrower};
 use crate::caller::Caller;
 use crate::changes::Changes;
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::driver::{Failure, Secret};
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
@@ -13,6 +13,7 @@ use crate::secret::SecretBox;
 use crate::writer::Outcome;
 use loggia_graph::Graph;
 use loggia_model::Uid;
+use loggia_store::SecretRow;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ struct SetSecret {
     name: String,
     /// None keeps what it is.
     secret: Option<Secret>,
-    allowed: Allowed,
+    grant: Grant,
     sealer: SecretBox,
 }
 
@@ -36,27 +37,66 @@ impl Command for SetSecret {
         "secret.set"
     }
 
-    fn decide(&self, _: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
+        [PLATFORM, ALLOWED].map(|uid| Need::Secret { uid, field: self.name.clone() }).to_vec()
+    }
+
+    fn decide(&self, _: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         ctx.require(Action::Administer, &Subject::default())?;
-        let edge = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric());
-        let fits = (1..=63).contains(&self.name.len())
-            && edge(self.name.bytes().next())
-            && edge(self.name.bytes().last())
-            && self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if !fits {
-            let mend =
-                "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter or digit at both ends.";
-            return Err(Error::invalid("secret.name", "name", format!("{:?} is not a name", self.name), mend));
+        let name = &self.name;
+        fits(name)?;
+        let known = |uid: Uid| facts.secrets.get(&(uid, name.clone()));
+        if self.secret.is_none() && known(PLATFORM).is_none() {
+            return Err(Error::NotFound(format!("There is no secret {name}. Set it first: loggia secret set {name}")));
         }
-        let mut changes = Changes::answer(json!({"name": self.name}));
+        // What was allowed is read here, under the writer's lock, so that nothing that was revoked comes back.
+        let before = match &self.grant.only {
+            Some(allowed) => allowed.clone(),
+            None => known(ALLOWED).map(|row| opened(&self.sealer, row)).transpose()?.unwrap_or_default(),
+        };
+        let allowed = self.grant.more.iter().fold(before, Allowed::with);
+        let mut changes = Changes::answer(json!({"name": name, "allowed": allowed}));
         if let Some(secret) = &self.secret {
-            changes.secrets.push(self.sealer.seal(ctx.now, PLATFORM, &self.name, secret)?);
+            changes.secrets.push(self.sealer.seal(ctx.now, PLATFORM, name, secret)?);
         }
-        let allowed = Secret::new(serde_json::to_string(&self.allowed)?);
-        changes.secrets.push(self.sealer.seal(ctx.now, ALLOWED, &self.name, &allowed)?);
+        let sealed = Secret::new(serde_json::to_string(&allowed)?);
+        changes.secrets.push(self.sealer.seal(ctx.now, ALLOWED, name, &sealed)?);
         let event = if self.secret.is_some() { "secret.set" } else { "secret.allowed" };
-        changes.note(event, None, json!({"name": self.name, "allowed": self.allowed}));
+        changes.note(event, None, json!({"name": name, "allowed": allowed}));
         Ok(changes)
+    }
+}
+
+fn fits(name: &str) -> Result<()> {
+    let edge = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric());
+    let fits = (1..=63).contains(&name.len())
+        && edge(name.bytes().next())
+        && edge(name.bytes().last())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if fits {
+        return Ok(());
+    }
+    let mend = "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter or digit at both ends.";
+    Err(Error::invalid("secret.name", "name", format!("{name:?} is not a name"), mend))
+}
+
+/// What is allowed; it is sealed as a secret and is none.
+fn opened(sealer: &SecretBox, row: &SecretRow) -> Result<Allowed> {
+    Ok(serde_json::from_str(sealer.open(row)?.reveal())?)
+}
+
+/// Where a secret may be used from now on; with nothing given it stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    /// In place of what was allowed before.
+    pub only: Option<Allowed>,
+    /// On top of that.
+    pub more: Option<Allowed>,
+}
+
+impl From<Option<Allowed>> for Grant {
+    fn from(only: Option<Allowed>) -> Grant {
+        Grant { only, more: None }
     }
 }
 
@@ -81,17 +121,11 @@ impl App {
         caller: &Caller,
         name: &str,
         secret: Option<Secret>,
-        allowed: Option<Allowed>,
+        grant: impl Into<Grant>,
     ) -> Result<Outcome> {
         self.require(caller, Action::Administer, &Subject::default())?;
-        if secret.is_none() && self.store.secret(PLATFORM, name).await?.is_none() {
-            return Err(Error::NotFound(format!("There is no secret {name}. Set it first: loggia secret set {name}")));
-        }
-        let allowed = match allowed {
-            Some(allowed) => allowed,
-            None => self.allowed(name).await?,
-        };
-        self.run(caller, SetSecret { name: name.to_owned(), secret, allowed, sealer: self.secrets.clone() }).await
+        self.run(caller, SetSecret { name: name.to_owned(), secret, grant: grant.into(), sealer: self.secrets.clone() })
+            .await
     }
 
     /// The platform's secrets: their names and where they may be used.
@@ -108,9 +142,8 @@ impl App {
     }
 
     async fn allowed(&self, name: &str) -> Result<Allowed> {
-        let Some(row) = self.store.secret(ALLOWED, name).await? else { return Ok(Allowed::default()) };
-        // It is sealed as a secret and is none.
-        Ok(serde_json::from_str(self.secrets.open(&row)?.reveal())?)
+        let row = self.store.secret(ALLOWED, name).await?;
+        Ok(row.map(|row| opened(&self.secrets, &row)).transpose()?.unwrap_or_default())
     }
 }
 

@@ -189,7 +189,10 @@ pub fn admit(caller: &Caller, action: Action) -> Result<()> {
 }
 
 fn missing_scope(action: Action) -> Error {
-    Error::Forbidden(format!("This token may not do that. It needs the scope \"{}\".", action.scope()))
+    Error::Forbidden(format!(
+        "This token may not do that. It needs the scope \"{}\"; make another token.",
+        action.scope()
+    ))
 }
 
 /// The roles of a caller, seen from a subject.
@@ -235,7 +238,7 @@ pub fn require(policy: &dyn Policy, caller: &Caller, action: Action, subject: &S
 fn who_may(action: Action, subject: &Subject) -> String {
     let group = subject.team.as_ref().or(subject.owner.as_ref());
     match (action, group) {
-        (Action::Administer, _) => "Only an administrator may do that.".to_owned(),
+        (Action::Administer, _) => "Only an administrator may do that. Ask one, or sign in as one.".to_owned(),
         (Action::OwnTokens, _) => "Only people have sessions and tokens of their own. Sign in as a person.".to_owned(),
         (Action::Audit | Action::Sync | Action::Register | Action::Report, _) => {
             "Only the product team may do that. Ask them, or use a service token.".to_owned()

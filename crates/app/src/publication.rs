@@ -17,7 +17,9 @@ use crate::shelf::Shelf;
 use crate::writing::may_write;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Document, Micros, PUBLICATION_REASON, Publication, Record, Ref, ReleaseStatus, version};
+use loggia_model::{
+    Document, Micros, PUBLICATION, PUBLICATION_REASON, Problem, Publication, Record, Ref, ReleaseStatus, version,
+};
 use serde_json::{Value, json};
 
 /// What a decision about releases stands on.
@@ -177,6 +179,22 @@ pub(crate) fn unchanged(before: &Record, prepared: &Prepared) -> Result<()> {
         format!("{} was published and cannot change.", before.reference.name()),
         "Publish a new version with the change.",
     ))
+}
+
+/// What is told when a text says that a published release is withdrawn: the text alone withdraws nothing.
+pub(crate) fn only_said(before: Option<&Record>, prepared: &Prepared) -> Option<Problem> {
+    // Few texts say anything about it, and parsing the others again would be felt.
+    if prepared.kind != "Release" || !prepared.text.contains(PUBLICATION) {
+        return None;
+    }
+    let published = before.is_some_and(|before| publication(before) == Publication::Published);
+    let said = published && Publication::wanted(&prepared.document()) == Publication::Yanked;
+    let name = prepared.reference.name();
+    said.then(|| {
+        let message = format!("The text says that {name} is withdrawn, and it is published still");
+        let path = format!("metadata.annotations.{PUBLICATION}");
+        Problem::new("release.yank", path, message, format!("Withdraw it: loggia yank {name} --reason TEXT"))
+    })
 }
 
 /// Publishes a release, proposes it as a candidate, or withdraws it.

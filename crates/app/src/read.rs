@@ -3,14 +3,15 @@
 //! Used alike by `loggia check`, by repository synchronisation and by `apply`, so that what passes the one passes the
 //! others.
 
-use crate::documents::{self, Outcome, Surroundings, Text, is_ours};
+use crate::documents::{self, Found, Outcome, Surroundings, Text, is_ours};
 use crate::files::{self, FileEntry, LARGEST};
+use crate::folders;
 use crate::placeholders::Contents;
 use crate::prepare::{self, Prepared};
 use loggia_graph::Graph;
 use loggia_model::canonical::hex;
 use loggia_model::placeholder::placeholders;
-use loggia_model::{Problem, yaml};
+use loggia_model::{Problem, file_of, yaml};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub struct Outside {
     pub contents: Option<Contents>,
     /// What is known already; documents that are the same share their texts with it.
     pub known: Option<Arc<Graph>>,
+    /// As what records name the source: what it brought before is no part of a folder that is named now.
+    pub source: String,
 }
 
 /// Reads the documents of a source, without looking anywhere else.
@@ -77,19 +80,13 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
         None => prepared,
     };
     let found = documents::read_all(&texts, &Surroundings { target: &target, place: &from, share: &share });
-    let folders: BTreeSet<&str> = found.iter().flat_map(|one| one.folders.iter().map(String::as_str)).collect();
-    let skipped: Vec<bool> =
-        texts.iter().map(|text| folders.iter().any(|folder| text.path.starts_with(folder))).collect();
-    drop(folders);
-    for one in found.into_iter().filter(|one| !skipped[one.text]) {
-        let text = &texts[one.text];
-        match one.outcome {
-            Outcome::Nothing => {}
-            Outcome::Right(prepared) => reading.prepared.push(*prepared),
-            Outcome::Unreadable(problem) => reading.wrong(text.path, *problem),
-            Outcome::Wrong(problems) => reading.locate(text, one.index, problems),
-        }
-    }
+    let is_live = |prepared: &Prepared| {
+        let record = outside.known.as_deref().and_then(|known| known.get(&prepared.reference));
+        record.is_some_and(|record| {
+            *record.source.origin == *outside.source && file_of(&record.source.path) == file_of(&prepared.path)
+        })
+    };
+    reading.sort_out(&texts, found, &is_live);
     reading.attach(source);
     reading
 }
@@ -181,6 +178,29 @@ impl Reading {
         problem.column = problem.column.or(Some(1));
         self.broken.insert(path.to_owned());
         self.problems.push(problem);
+    }
+
+    /// Keeps what is right and tells what is wrong, but for what lies in the folders of documents.
+    fn sort_out(&mut self, texts: &[Text<'_>], found: Vec<Found>, is_live: &dyn Fn(&Prepared) -> bool) {
+        let judged = folders::judge(texts, &found, is_live);
+        let mut amiss: HashMap<usize, Vec<Problem>> = HashMap::new();
+        for (at, problem) in judged.problems {
+            amiss.entry(at).or_default().push(problem);
+        }
+        for (at, one) in found.into_iter().enumerate().filter(|(_, one)| !judged.taken[one.text]) {
+            let text = &texts[one.text];
+            let outcome = match (amiss.remove(&at), one.outcome) {
+                (Some(problems), Outcome::Right(_)) => Outcome::Wrong(problems),
+                (Some(problems), Outcome::Wrong(others)) => Outcome::Wrong([others, problems].concat()),
+                (_, outcome) => outcome,
+            };
+            match outcome {
+                Outcome::Nothing => {}
+                Outcome::Right(prepared) => self.prepared.push(*prepared),
+                Outcome::Unreadable(problem) => self.wrong(text.path, *problem),
+                Outcome::Wrong(problems) => self.locate(text, one.index, problems),
+            }
+        }
     }
 
     /// Gives the problems of one document their places.

@@ -11,7 +11,7 @@ use crate::files;
 use crate::location::not_registered;
 use crate::offering::releases;
 use crate::prepare::Prepared;
-use crate::publication::{self, Publishing};
+use crate::publication::{self, Publishing, only_said};
 use crate::writing::{may_create, may_write};
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Document, Kind, Micros, Problem, Record, Ref, ReleaseStatus, Source, Uid, canonical};
@@ -47,7 +47,11 @@ impl Command for Apply {
             let what = self.decide_one(&mut changes, (&seen, facts), before.as_deref(), prepared, ctx)?;
             let old = before.as_deref().map_or(Value::Null, |before| before.parse().0);
             let diff = if what == "unchanged" { Vec::new() } else { differences(&old, &prepared.document().0) };
-            answers.push(json!({"ref": prepared.reference, "result": what, "etag": prepared.etag, "diff": diff}));
+            let mut answer = json!({"ref": prepared.reference, "result": what, "etag": prepared.etag, "diff": diff});
+            if let Some(warning) = only_said(before.as_deref(), prepared) {
+                answer["warnings"] = json!([warning]);
+            }
+            answers.push(answer);
             if let Some(change) = changes.entries.last().and_then(|entry| entry.as_graph_change(ctx.now)) {
                 seen.apply(&[change]);
             }

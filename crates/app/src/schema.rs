@@ -1,7 +1,7 @@
 //! Checks inputs against the JSON Schema of a contract.
 
 use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as ErrorKind;
+use jsonschema::error::{TypeKind, ValidationErrorKind as ErrorKind};
 use jsonschema::paths::Location;
 use loggia_model::Problem;
 use serde_json::{Map, Value};
@@ -54,6 +54,10 @@ fn problems(error: &ValidationError<'_>, at: &str) -> Vec<Problem> {
         return vec![problem(error, at)];
     };
     let here = error.instance_path();
+    if let Some(choices) = choices(context, here) {
+        let message = format!("{} is not known here", plain(error.instance()));
+        return vec![Problem::new("contract.enum", path_of(error, at), message, one_of(&choices))];
+    }
     let typed = |form: &&Vec<ValidationError<'_>>| !form.iter().any(|error| misshapen(error, here));
     let mut forms: Vec<_> = context.iter().filter(typed).collect();
     if forms.is_empty() {
@@ -64,6 +68,52 @@ fn problems(error: &ValidationError<'_>, at: &str) -> Vec<Problem> {
         Some(form) => form.iter().flat_map(|error| problems(error, at)).collect(),
         None => vec![unnamed(&forms, at).unwrap_or_else(|| problem(error, at))],
     }
+}
+
+/// What a value may be, when the forms are values and types and nothing else; none when they are more.
+fn choices(forms: &[Vec<ValidationError<'_>>], here: &Location) -> Option<Vec<String>> {
+    let (mut all, mut named) = (Vec::new(), false);
+    for form in forms {
+        let [error] = form.as_slice() else { return None };
+        if error.instance_path() != here {
+            return None;
+        }
+        match error.kind() {
+            ErrorKind::Type { kind } => all.push(types(kind)),
+            _ => {
+                all.extend(values(error)?);
+                named = true;
+            }
+        }
+    }
+    named.then_some(all)
+}
+
+/// The values that a keyword allows; none for a keyword that names no values.
+fn values(error: &ValidationError<'_>) -> Option<Vec<String>> {
+    match error.kind() {
+        ErrorKind::Enum { options } => Some(options.as_array()?.iter().map(written).collect()),
+        ErrorKind::Constant { expected_value } => Some(vec![written(expected_value)]),
+        _ => None,
+    }
+}
+
+/// Types in the words of the contract.
+fn types(kind: &TypeKind) -> String {
+    let all: Vec<String> = match kind {
+        TypeKind::Single(one) => vec![one.to_string()],
+        TypeKind::Multiple(many) => many.iter().map(|one| one.to_string()).collect(),
+    };
+    all.iter().map(|one| format!("any {one}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as people write it.
+fn written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn one_of(choices: &[String]) -> String {
+    format!("Write one of: {}.", choices.join(", "))
 }
 
 /// Whether an error is that the value is of another type: of another form altogether.
@@ -89,11 +139,10 @@ fn constant<'a>(form: &'a [ValidationError<'static>]) -> Option<(&'a ValidationE
 /// The constant of none of the forms.
 fn unnamed(forms: &[&Vec<ValidationError<'static>>], at: &str) -> Option<Problem> {
     let (error, _) = constant(forms.first()?)?;
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut known: Vec<String> = forms.iter().filter_map(|form| Some(text(constant(form)?.1))).collect();
+    let mut known: Vec<String> = forms.iter().filter_map(|form| Some(written(constant(form)?.1))).collect();
     known.dedup();
     let message = format!("{} is not known here", plain(error.instance()));
-    Some(Problem::new("contract.const", path_of(error, at), message, format!("Write one of: {}.", known.join(", "))))
+    Some(Problem::new("contract.const", path_of(error, at), message, one_of(&known)))
 }
 
 fn plain(value: &Value) -> String {
@@ -112,6 +161,11 @@ fn problem(error: &ValidationError<'_>, at: &str) -> Problem {
         let name = property.as_str().unwrap_or_default();
         let message = format!("{name} is missing");
         return Problem::new("contract.required", join(&path, name), message, "Fill it in.");
+    }
+    if let Some(known) = values(error) {
+        let mend = if let [only] = known.as_slice() { format!("Write {only}.") } else { one_of(&known) };
+        let message = format!("{} is not known here", plain(error.instance()));
+        return Problem::new(&format!("contract.{keyword}"), path, message, mend);
     }
     // Of what is large, only what is wrong with it is told.
     let message = match error.instance().is_object() || error.instance().is_array() {
@@ -180,6 +234,24 @@ mod tests {
         let cat = json!({"kind": "Cat", "fur": "grey"});
         let many = said(json!([cat, cat, cat]));
         assert!(many.len() == 1 && !many[0].contains("grey"), "{many:?}");
+    }
+
+    #[test]
+    fn names_every_value_that_is_allowed() {
+        let many: Vec<String> = (0..20).map(|at| format!("v{at}")).collect();
+        let of = |schema: Value| check(&json!({"properties": {"size": schema}}), &json!({"size": "x"}), "inputs");
+        for (schema, mend) in [
+            (json!({"enum": ["s", "m", 3]}), "Write one of: s, m, 3.".to_owned()),
+            (json!({"enum": many}), format!("Write one of: {}.", many.join(", "))),
+            (json!({"const": "s"}), "Write s.".to_owned()),
+            (json!({"oneOf": [{"const": "s"}, {"const": "m"}]}), "Write one of: s, m.".to_owned()),
+            (json!({"oneOf": [{"enum": ["s", "m"]}, {"enum": ["l"]}]}), "Write one of: s, m, l.".to_owned()),
+            (json!({"anyOf": [{"type": "integer"}, {"const": "auto"}]}), "Write one of: any integer, auto.".to_owned()),
+        ] {
+            let [problem] = of(schema.clone()).try_into().unwrap();
+            assert_eq!((problem.path.as_str(), problem.mend), ("inputs.size", mend), "{schema}");
+            assert_eq!(problem.message, "\"x\" is not known here");
+        }
     }
 
     #[test]

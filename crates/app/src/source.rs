@@ -272,7 +272,7 @@ impl Sources {
         failure: Failure,
     ) -> Result<SyncReport> {
         let mut state = state_of(before.as_ref());
-        state.failure = format!("{} {}", failure.message, failure.mend);
+        state.failure = loggia_model::problem::sentences(&failure.message, &failure.mend);
         let row = SourceRow {
             id: id.to_owned(),
             kind: "repository".into(),
@@ -289,7 +289,7 @@ impl Sources {
     async fn take_over(&self, id: &str, tree: &Tree, by: Option<&Caller>) -> Result<(SyncReport, usize)> {
         let contents = self.contents(tree).await;
         let known = crate::standing::standing(&self.app.graph(), id);
-        let mut reading = self.read_tree(tree, known.as_deref(), contents);
+        let mut reading = self.read_tree(id, tree, known.as_deref(), contents);
         for (hash, (media, bytes)) in &reading.blobs {
             if self.app.store.blob(hash).await?.is_none() {
                 self.app.store.put_blob(media, bytes).await?;
@@ -331,7 +331,7 @@ impl Sources {
         contents
     }
 
-    fn read_tree(&self, tree: &Tree, known: Option<&Record>, contents: Contents) -> Reading {
+    fn read_tree(&self, id: &str, tree: &Tree, known: Option<&Record>, contents: Contents) -> Reading {
         let origin = crate::standing::target_of(tree, known).map(|(kind, target)| format!("{kind}:{target}"));
         // The parts of a single file lie beside it.
         let folder = match tree.single {
@@ -339,7 +339,8 @@ impl Sources {
             false => tree.place.as_str(),
         };
         let place = |path: &str| Some(format!("{folder}{path}"));
-        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents), known: Some(self.app.graph()) })
+        let known = Some(self.app.graph());
+        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents), known, source: id.to_owned() })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
-use crate::publication::{self, Publishing};
+use crate::publication::{self, Publishing, only_said};
 use crate::record::{changed_draft, missing_references, new_draft};
 use crate::removal::{SOURCE_GONE, has_condition, let_go, owned, without_condition};
 use crate::twice::chosen;
@@ -133,6 +133,7 @@ impl Command for SyncSource {
         }
         state.remove(self, before);
         state.references(&self.prepared);
+        state.only_said(&self.prepared);
         let Deciding { mut changes, report, .. } = state;
         if !changes.entries.is_empty() {
             let data = json!({"origin": &*self.origin, "commit": self.commit, "created": report.created,
@@ -330,6 +331,15 @@ impl Deciding<'_> {
         };
         let problems = missing_references(prepared, self.graph, is_there);
         self.report.problems.extend(problems);
+    }
+
+    /// What texts say and do not do.
+    fn only_said(&mut self, prepared: &[Prepared]) {
+        for one in prepared {
+            if let Some(found) = only_said(self.graph.get(&one.reference).map(AsRef::as_ref), one) {
+                self.problem(&found.rule, &found.path, one, found.message, &found.mend);
+            }
+        }
     }
 
     fn problem(&mut self, rule: &str, path: &str, at: &Prepared, message: String, mend: &str) {

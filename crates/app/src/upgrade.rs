@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::caller::Caller;
+use crate::change_request::{Proposal, ask, branch, none_waits};
 use crate::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::conversion::Conversion;
@@ -15,13 +16,15 @@ use crate::order::start;
 use crate::policy::Action;
 use crate::record::visible;
 use crate::shelf::Shelf;
+use crate::take_over::Wish;
+use crate::upgrade_end::accepts;
 use crate::upgrade_path::{Hop, hops, way};
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
-use loggia_model::instance::{Earlier, InstanceStatus, Phase, Step};
+use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
-use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
+use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy, Upgrade as UpgradeRule};
 use loggia_model::operation::Verb;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref};
@@ -84,6 +87,17 @@ struct Going {
     way: Vec<ReleaseSpec>,
 }
 
+impl Going {
+    /// How it is done; the way back is that of the version that it has.
+    fn how(&self, back: bool) -> UpgradeRule {
+        if back { &self.from } else { &self.to }.upgrade.clone().unwrap_or_default()
+    }
+
+    fn release(&self) -> String {
+        format!("{}-{}", self.to.offering, self.to.version)
+    }
+}
+
 impl Command for Upgrade {
     fn name(&self) -> &'static str {
         if self.back { "instance.rollback" } else { "instance.upgrade" }
@@ -94,7 +108,10 @@ impl Command for Upgrade {
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
         self.may(graph, &going, ctx.now)?;
-        self.changes(graph, &record, going, ctx)
+        match going.how(self.back).strategy {
+            Strategy::ChangeRequest => self.request(graph, &record, going, ctx),
+            _ => self.changes(graph, &record, going, ctx),
+        }
     }
 }
 
@@ -155,8 +172,8 @@ impl Upgrade {
             let mend = "Wait until it is ready; what failed is tried again first.";
             return Err(Error::refused("upgrade.busy", "It is not ready now.", mend));
         }
-        let release = if self.back { &going.from } else { to };
-        let how = release.upgrade.clone().unwrap_or_default();
+        none_waits(status)?;
+        let how = going.how(self.back);
         by_driver(how.strategy, &to.version)?;
         if driver_of(graph, spec, status)? != to.recipe.driver && status.driver.is_empty() {
             return Err(Error::refused(
@@ -180,16 +197,30 @@ impl Upgrade {
         }
     }
 
+    /// Has its driver make a change for its team to merge; until that was seen it is what it was.
+    fn request(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+        let change = ChangeRequest {
+            release: going.release(),
+            version: going.to.version.clone(),
+            inputs: going.inputs,
+            branch: branch(&going.to.offering, &going.to.version),
+            by: ctx.caller.name(),
+            since: ctx.now,
+            made: false,
+            back: self.back,
+        };
+        ask(graph, record, (&going.spec, going.status), change, ctx)
+    }
+
     fn changes(&self, graph: &Graph, record: &Record, going: Going, ctx: &Ctx<'_>) -> Result<Changes> {
+        let name = going.release();
         let Going { mut spec, mut status, from, to, inputs, .. } = going;
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, &driver, ctx);
         work.payload = json!({"before": status.phase});
-        let name = format!("{}-{}", to.offering, to.version);
-        let accepts = |range: &String| Range::parse(range).ok().zip(Version::parse(&to.version));
         // Who names a version outside what was accepted accepts it.
-        spec.constraint = spec.constraint.filter(|range| accepts(range).is_some_and(|(r, v)| r.contains(&v)));
+        spec.constraint = spec.constraint.filter(|range| accepts(range, &to.version));
         status.earlier = Some(Earlier { release: status.applied.clone(), inputs: std::mem::take(&mut spec.inputs) });
         status.operation = Some(id);
         status.phase = Phase::Progressing;
@@ -251,12 +282,11 @@ fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
 /// Passes for what a driver does by itself.
 fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
     let (message, mend) = match strategy {
-        Strategy::InPlace => return Ok(()),
+        Strategy::InPlace | Strategy::ChangeRequest => return Ok(()),
         Strategy::SideBySide => {
             ("goes by a new one beside this one", "Get a new one, move over, then destroy this one.")
         }
         Strategy::Rebuild => ("has to be made anew", "Destroy it and get a new one."),
-        Strategy::ChangeRequest => ("goes by a change in its repository", "Bring the change into its repository."),
         Strategy::ByHand => ("goes by hand", "Follow the notes of the version, or ask its owner."),
     };
     Err(Error::refused("upgrade.strategy", format!("The way to {version} {message}."), mend))
@@ -312,13 +342,39 @@ impl App {
         Ok(preview)
     }
 
+    /// The change that an upgrade would bring to its team; none for an upgrade that goes another way, or nowhere.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`]; [`Error::Refused`] when its driver cannot work it out.
+    pub async fn upgrade_proposal(&self, caller: &Caller, wish: &Upgrade) -> Result<Option<Proposal>> {
+        let graph = self.graph();
+        let record = visible(&graph, &caller.audience, &wish.instance)?;
+        let Ok(going) = wish.going(&graph, &caller.audience, &record) else { return Ok(None) };
+        if going.how(wish.back).strategy != Strategy::ChangeRequest || wish.ready(&graph, &going).is_err() {
+            return Ok(None);
+        }
+        let wish = Wish { release: going.release(), plan: going.spec.plan.clone(), inputs: going.inputs };
+        self.proposal(caller, &record.reference, wish).await.map(Some)
+    }
+
     /// The ways of everything that a team has to its newest versions.
     ///
     /// # Errors
     /// As [`App::upgrade_preview`].
     pub fn upgrades_of_team(&self, caller: &Caller, team: &Ref) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs_of_team(caller, team))
+    }
+
+    /// The ways of everything that the caller may see to its newest versions.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`].
+    pub fn upgrades(&self, caller: &Caller) -> Result<Vec<UpgradePreview>> {
+        self.ways(caller, self.runs(caller))
+    }
+
+    fn ways(&self, caller: &Caller, mut rows: Vec<crate::who_runs::WhoRunsRow>) -> Result<Vec<UpgradePreview>> {
         let wish = |instance| Upgrade { instance, to: None, back: false, confirmed: false };
-        let mut rows = self.runs_of_team(caller, team);
         rows.retain(|row| !row.release.is_empty());
         rows.sort_by(|one, other| one.instance.cmp(&other.instance));
         rows.into_iter().map(|row| self.upgrade_preview(caller, &wish(row.instance))).collect()
@@ -326,7 +382,7 @@ impl App {
 }
 
 fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
-    let how = if back { &going.from } else { &going.to }.upgrade.clone().unwrap_or_default();
+    let how = going.how(back);
     preview.way = hops(&going.from, &going.way);
     preview.changes = compare(&going.from.contract, &going.to.contract);
     preview.inputs = differences(&Value::Object(going.spec.inputs), &Value::Object(going.inputs));

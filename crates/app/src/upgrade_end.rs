@@ -1,5 +1,6 @@
 //! What the end of an operation means for an upgrade: the instance is what it was meant to be, or stays what it was.
 
+use crate::change_request;
 use crate::changes::{Changes, Draft};
 use crate::command::Ctx;
 use crate::error::Result;
@@ -9,10 +10,11 @@ use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, Verb};
+use loggia_model::version::{Range, Version};
 use loggia_model::{Record, version};
 
 /// The statement that the last upgrade failed.
-const FAILED: &str = "UpgradeFailed";
+pub(crate) const FAILED: &str = "UpgradeFailed";
 
 /// The event, where an upgrade ended with the operation.
 pub(crate) fn concluded(
@@ -21,11 +23,38 @@ pub(crate) fn concluded(
     (ending, before, status, draft): (&Ending, &InstanceStatus, &mut InstanceStatus, &mut Draft),
     about: (&Record, &Operation, &Ctx<'_>),
 ) -> Result<Option<&'static str>> {
+    if about.1.verb == Verb::Propose {
+        return offered(ending, status, draft, about);
+    }
     match ending {
         Ending::Ready(seen) => Ok(arrived(before, status, about.0, &seen.version)),
         Ending::Failed => fell_back(changes, graph, draft, status, about),
         _ => Ok(None),
     }
+}
+
+/// The event of an operation that made a change to merge, or could not.
+fn offered(
+    ending: &Ending,
+    status: &mut InstanceStatus,
+    draft: &mut Draft,
+    (record, operation, _): (&Record, &Operation, &Ctx<'_>),
+) -> Result<Option<&'static str>> {
+    let Ending::Seen(seen) = ending else { return Ok(Some(change_request::failed(status, operation))) };
+    let event = change_request::proposed(status);
+    // Where nothing differs it is the new version already.
+    Ok(Some(match change_request::settle(record, status, seen)? {
+        Some((settled, event)) => {
+            *draft = settled;
+            event
+        }
+        None => event,
+    }))
+}
+
+/// Whether a range of versions takes a version.
+pub(crate) fn accepts(range: &str, version: &str) -> bool {
+    Range::parse(range).ok().zip(Version::parse(version)).is_some_and(|(range, version)| range.contains(&version))
 }
 
 /// The event of an operation that made another version of something that already had one.

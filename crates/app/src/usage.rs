@@ -1,16 +1,19 @@
 //! The usage ledger: taking readings in, and telling who uses what.
 
+mod check;
+
 use crate::App;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::policy::{Action, Subject};
 use crate::record::visible;
 use crate::who_runs;
+pub(crate) use check::measured;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::{UsageReading, Use};
-use loggia_model::{Micros, Problem, Ref};
+use loggia_model::{Micros, Ref};
 pub use loggia_store::UsageFilter;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,6 +22,8 @@ use std::sync::Arc;
 
 /// How many readings one call may bring.
 pub const MOST: usize = 10_000;
+/// How many readings are read at once.
+const PAGE: i64 = 500;
 
 impl App {
     /// Takes readings in. A reading that was taken in before (same source and id) changes nothing. Answers how many
@@ -40,7 +45,7 @@ impl App {
                 reading.source = caller.name();
             }
             normalise(&graph, reading, now);
-            check(at, reading, &mut problems);
+            check::check(at, reading, caller, &mut problems);
         }
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
@@ -88,15 +93,26 @@ impl App {
         self.require(caller, Action::Read, &Subject::default())?;
         let graph = self.graph();
         let offering = visible(&graph, &caller.audience, &Ref::new("offering", "default", offering))?;
-        let mut seen = self.seen(caller);
-        let mut shown = Vec::new();
-        for mut row in self.store.usage_rows(offering.reference.name(), from, until, limit).await? {
-            let instance = row.instance.as_deref().unwrap_or_default();
-            if seen.both(&row.offering, instance).await? && seen.team(row.team.as_deref().unwrap_or_default()) {
-                let release = row.release.take().filter(|release| seen.release(release));
-                shown.push(UsageReading { release, ..row });
+        let (name, mut seen, mut shown) = (offering.reference.name(), self.seen(caller), Vec::new());
+        let wanted = usize::try_from(limit).unwrap_or(0);
+        let mut after = None;
+        // What is hidden takes no place from what is shown, so it is read on until there is enough.
+        while shown.len() < wanted {
+            let rows = self.store.usage_rows(name, (from, until), after.as_ref(), PAGE).await?;
+            let more = rows.len() == usize::try_from(PAGE).unwrap_or(0);
+            after = rows.last().map(|row| (row.time, row.source.clone(), row.id.clone()));
+            for mut row in rows {
+                let instance = row.instance.as_deref().unwrap_or_default();
+                if seen.both(&row.offering, instance).await? && seen.team(row.team.as_deref().unwrap_or_default()) {
+                    let release = row.release.take().filter(|release| seen.release(release));
+                    shown.push(UsageReading { release, ..row });
+                }
+            }
+            if !more {
+                break;
             }
         }
+        shown.truncate(wanted);
         Ok(shown)
     }
 
@@ -235,33 +251,5 @@ impl Seen<'_> {
         }
         let last = self.app.last_of(&name).await?;
         Ok(last.is_none_or(|record| self.graph.visible(self.audience, &record)))
-    }
-}
-
-fn check(at: usize, reading: &UsageReading, problems: &mut Vec<Problem>) {
-    let mut wrong = |field: &str, message: &str, mend: &str| {
-        problems.push(Problem::new("usage.reading", format!("{at}.{field}"), message, mend));
-    };
-    if reading.id.is_empty() {
-        wrong("id", "The id is missing", "Give each reading an id of its own, so that it is counted once.");
-    }
-    if reading.offering.is_empty() {
-        wrong("offering", "The offering is missing", "Name what was used.");
-    }
-    if reading.channel.is_empty() {
-        wrong("channel", "The channel is missing", "Say how it was used, such as request.");
-    }
-    if reading.team.is_none() && reading.principal.is_none() {
-        wrong("team", "Neither team nor person is given", "Name the team or the person that used it.");
-    }
-    let group = |team: &str| Ref::parse(team, None, "default").is_ok_and(|team| team.kind() == "group");
-    if reading.team.as_deref().is_some_and(|team| !group(team)) {
-        wrong("team", "This is not the name of a team", "Give it as booking or group:default/booking.");
-    }
-    if reading.count < 0 {
-        wrong("count", "The count is negative", "Give 0 or more.");
-    }
-    if !matches!(reading.outcome.as_str(), "ok" | "error") {
-        wrong("outcome", "The outcome is neither ok nor error", "Give one of them.");
     }
 }

@@ -92,6 +92,6 @@ impl Sources {
             return Ok(None);
         }
         let tree = self.reader.read(location, None).await;
-        tree.map_err(|failure| Error::Unavailable(format!("{} {}", failure.message, failure.mend)))
+        tree.map_err(|failure| Error::Unavailable(loggia_model::problem::sentences(&failure.message, &failure.mend)))
     }
 }

@@ -113,12 +113,20 @@ impl App {
 
     /// What a team runs, by environment.
     pub fn runs_of_team(&self, caller: &Caller, team: &Ref) -> Vec<WhoRunsRow> {
-        let graph = self.graph();
-        let query = Query {
-            predicate: Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", team.as_str())),
-            ..Query::default()
-        };
-        let audience = &caller.audience;
+        self.runs_where(
+            caller,
+            Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", team.as_str())),
+        )
+    }
+
+    /// Everything that runs and that the caller may see.
+    pub fn runs(&self, caller: &Caller) -> Vec<WhoRunsRow> {
+        self.runs_where(caller, Predicate::equals("kind", "instance"))
+    }
+
+    fn runs_where(&self, caller: &Caller, predicate: Predicate) -> Vec<WhoRunsRow> {
+        let (graph, audience) = (self.graph(), &caller.audience);
+        let query = Query { predicate, ..Query::default() };
         graph.query(audience, &query).records.iter().filter_map(|record| self.row(&graph, audience, record)).collect()
     }
 

@@ -5,6 +5,7 @@
 //! look before they make, so beginning again is safe.
 
 mod import;
+mod propose;
 
 use crate::App;
 use crate::backend::Hold;
@@ -204,6 +205,7 @@ impl<'a> Run<'a> {
             }
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
             Verb::Import => self.import(driver, request, hold).await,
+            Verb::Propose => self.propose(driver, request).await,
             Verb::Destroy => {
                 let log = Arc::clone(&self.lines);
                 self.step(DESTROY, driver.destroy(request, &*log), |()| "Done.".into()).await?;
@@ -340,7 +342,7 @@ impl<'a> Run<'a> {
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);
         match self.before.filter(resting) {
             // Nothing was done, whatever went wrong.
-            Some(before) if self.operation.verb == Verb::Import => Ending::Kept(before),
+            Some(before) if matches!(self.operation.verb, Verb::Import | Verb::Propose) => Ending::Kept(before),
             Some(before) if self.operation.verb == Verb::Destroy && !touched => Ending::Kept(before),
             _ => Ending::Failed,
         }

@@ -4,7 +4,7 @@
 use loggia_app::driver::Secret;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Request, Response, Url};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,10 +108,29 @@ impl GuardedClient {
     /// When the address may not be asked, or the answer does not come or is too large.
     pub async fn get(&self, get: &Get) -> Result<Fetched, FetchError> {
         let asking = tokio::time::timeout(self.options.timeout, self.follow(get)).await;
-        asking.unwrap_or_else(|_| {
-            let seconds = self.options.timeout.as_secs();
-            Err(FetchError::Unreachable(shown(&get.url), format!("no answer within {seconds} seconds")))
-        })
+        asking.unwrap_or_else(|_| Err(self.late(&get.url)))
+    }
+
+    /// Sends a request as it is. A redirect is an answer like any other.
+    ///
+    /// # Errors
+    /// As [`GuardedClient::get`].
+    pub async fn send_as_is(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, FetchError> {
+        let request = Request::try_from(request).map_err(|_| FetchError::Refused("what was asked".to_owned()))?;
+        let url = request.url().clone();
+        self.check(&url)?;
+        let asking = async {
+            let response = self.client.execute(request).await.map_err(|error| unreachable(&url, error))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let mut answer = http::Response::new(self.content(&url, response).await?);
+            (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+            Ok(answer)
+        };
+        tokio::time::timeout(self.options.timeout, asking).await.unwrap_or_else(|_| Err(self.late(url.as_str())))
+    }
+
+    fn late(&self, url: &str) -> FetchError {
+        FetchError::Unreachable(shown(url), format!("no answer within {} seconds", self.options.timeout.as_secs()))
     }
 
     async fn follow(&self, get: &Get) -> Result<Fetched, FetchError> {
@@ -158,13 +177,20 @@ impl GuardedClient {
         request.send().await.map_err(|error| unreachable(url, error))
     }
 
-    async fn read(&self, url: &Url, mut response: Response) -> Result<Fetched, FetchError> {
+    async fn read(&self, url: &Url, response: Response) -> Result<Fetched, FetchError> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = self.content(url, response).await?;
+        let (etag, content_type) = (header(&headers, &ETAG), header(&headers, &CONTENT_TYPE));
+        Ok(Fetched { status, etag, content_type, url: url.to_string(), bytes })
+    }
+
+    /// The content, up to the limit.
+    async fn content(&self, url: &Url, mut response: Response) -> Result<Vec<u8>, FetchError> {
         let limit = self.options.limit;
         let too_large = || FetchError::TooLarge(shown(url.as_str()), limit);
         if response.content_length().is_some_and(|length| length > u64::try_from(limit).unwrap_or(u64::MAX)) {
             return Err(too_large());
         }
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(url, error))? {
             if bytes.len() + chunk.len() > limit {
@@ -172,8 +198,7 @@ impl GuardedClient {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let (etag, content_type) = (header(&headers, &ETAG), header(&headers, &CONTENT_TYPE));
-        Ok(Fetched { status, etag, content_type, url: url.to_string(), bytes })
+        Ok(bytes)
     }
 }
 

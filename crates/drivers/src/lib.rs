@@ -5,6 +5,7 @@ pub mod ask;
 pub mod catalog;
 pub mod command;
 pub mod contract;
+pub mod exchange;
 mod fetch;
 mod gates;
 pub mod git;

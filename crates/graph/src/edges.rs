@@ -144,6 +144,11 @@ impl Graph {
         });
     }
 
+    /// Whether anything states a relation of this type.
+    pub fn has_relation(&self, relation: RelationType) -> bool {
+        !self.ends.stating(relation).is_empty()
+    }
+
     /// The nodes that `number` leads to by a relation, not in order of names.
     pub(crate) fn neighbours(&self, audience: &Audience, number: u32, relation: RelationType) -> RoaringBitmap {
         let mut found = RoaringBitmap::new();

@@ -9,8 +9,9 @@ use crate::posting::Posting;
 use imbl::{HashMap, OrdMap, Vector};
 use loggia_model::{Record, Ref, Scope, Uid};
 use roaring::RoaringBitmap;
+use smallvec::SmallVec;
 use std::cmp::Ordering;
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 /// A name, the record that has it now, and the relations that touch it.
@@ -150,8 +151,22 @@ impl Nodes {
         let low = if backwards { 0 } else { from.map_or(0, |from| self.base_place(from, false)) };
         let high = if backwards { from.map_or(self.base, |from| self.base_place(from, true)) } else { self.base };
         let base = set.range(low..high.max(low));
-        let delta = self.delta.range::<_, str>(bounds);
-        InOrder { nodes: self, set, base, delta, waiting: (None, None), backwards }
+        let late = self.late(set, bounds);
+        InOrder { nodes: self, set, base, late, waiting: (None, None), backwards }
+    }
+
+    /// The members of a set that came late, in order of names. When they are few they are put in order here, because a
+    /// walk over everything that came late costs most where it finds least.
+    fn late<'a>(&'a self, set: &RoaringBitmap, bounds: (Bound<&str>, Bound<&str>)) -> Late<'a> {
+        let count = set.range_cardinality(self.base..);
+        // A page stops early, so that many are better walked to even when putting them in order would be quicker in all.
+        if count.saturating_mul(count) > 16 * self.delta.len() as u64 {
+            return Late::Walk(self.delta.range::<_, str>(bounds));
+        }
+        let within = |number: &u32| RangeBounds::<str>::contains(&bounds, self.name(*number));
+        let mut few: SmallVec<[u32; 8]> = set.range(self.base..).filter(within).collect();
+        few.sort_unstable_by(|one, other| self.name(*one).cmp(self.name(*other)));
+        Late::Few(few.into_iter())
     }
 
     /// The first number of the base whose name is greater than `name` (or not less, with `inclusive`).
@@ -212,13 +227,21 @@ impl Nodes {
     }
 }
 
+/// What came after the last renumbering, in order of names.
+enum Late<'a> {
+    /// Everything; what is not of the set is passed over.
+    Walk(imbl::ordmap::RangedIter<'a, Ref, u32, imbl::shared_ptr::DefaultSharedPtr>),
+    /// The members of the set.
+    Few(smallvec::IntoIter<[u32; 8]>),
+}
+
 /// Numbers in order of their names.
 pub(crate) struct InOrder<'a> {
     nodes: &'a Nodes,
     set: &'a RoaringBitmap,
     base: roaring::bitmap::Iter<'a>,
-    delta: imbl::ordmap::RangedIter<'a, Ref, u32, imbl::shared_ptr::DefaultSharedPtr>,
-    /// The next of the base and the next of the delta, when they were looked at already.
+    late: Late<'a>,
+    /// The next of the base and the next of what came late, when they were looked at already.
     waiting: (Option<u32>, Option<u32>),
     backwards: bool,
 }
@@ -228,12 +251,17 @@ impl InOrder<'_> {
         self.waiting.0.take().or_else(|| if self.backwards { self.base.next_back() } else { self.base.next() })
     }
 
-    fn next_of_delta(&mut self) -> Option<u32> {
+    fn next_of_late(&mut self) -> Option<u32> {
         if let Some(number) = self.waiting.1.take() {
             return Some(number);
         }
+        let all = match &mut self.late {
+            Late::Few(few) if self.backwards => return few.next_back(),
+            Late::Few(few) => return few.next(),
+            Late::Walk(all) => all,
+        };
         loop {
-            let (_, number) = if self.backwards { self.delta.next_back() } else { self.delta.next() }?;
+            let (_, number) = if self.backwards { all.next_back() } else { all.next() }?;
             if self.set.contains(*number) {
                 return Some(*number);
             }
@@ -245,7 +273,7 @@ impl Iterator for InOrder<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        match (self.next_of_base(), self.next_of_delta()) {
+        match (self.next_of_base(), self.next_of_late()) {
             (Some(base), Some(delta)) => {
                 let order = self.nodes.compare(base, delta);
                 if (order == Ordering::Less) != self.backwards {

@@ -2,9 +2,10 @@
 
 use crate::client::output::print;
 use crate::exit::{PROBLEM, UNAVAILABLE, failure};
+use crate::folder::{OWN, data_folder};
 use crate::serve::{known_key, target};
 use crate::settings::{ServeArgs, ServeSettings};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use loggia_store::{Store, StoreError, Target};
 use std::path::{Path, PathBuf};
@@ -71,16 +72,8 @@ pub async fn backup(args: BackupArgs) -> Result<()> {
     let copied = store.backup(&args.file).await;
     store.close().await;
     let copied = copied.map_err(|error| failure(PROBLEM, format!("no backup was made: {error}.")))?;
-    private(&args.file)?;
     let (file, rows) = (args.file.display(), copied.rows);
     print(&format!("{file}: {rows} rows, up to change {}\n{}", copied.position, beside(&settings.data)))
-}
-
-/// What people read in a backup is theirs only.
-fn private(file: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
-    Ok(())
 }
 
 /// What belongs to a server and is not in its database.
@@ -100,7 +93,7 @@ fn beside(data: &Path) -> String {
 pub async fn restore(args: BackupArgs) -> Result<()> {
     let settings = args.data.resolve()?;
     let data = &settings.data;
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    data_folder(data, OWN)?;
     let target = target(settings.database_url.as_deref(), data);
     let store = Store::open(&target).await.map_err(|error| unavailable(&error))?;
     let copied = store.restore(&args.file).await;

@@ -34,7 +34,8 @@ enum Form {
 /// # Errors
 /// When there is a problem, after all were told.
 pub fn run(args: &CheckArgs) -> Result<()> {
-    let files = read_folder(&args.path).map_err(|why| failure(USAGE, format!("{} {}", why.message, why.mend)))?;
+    let files = read_folder(&args.path)
+        .map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))?;
     let report = check(&files);
     if args.output == Form::Json {
         print(&format!("{:#}\n", serde_json::to_value(&report)?))?;

@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, campaign, checks, ending, estate, export, open, order, output, records, release, run as ask,
-    secrets, take_over, upgrade,
+    access, adopt, apply, campaign, campaign_args, checks, ending, estate, export, open, order, output, records,
+    release, run as ask, secrets, take_over, upgrade,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -57,7 +57,7 @@ pub enum Command {
     /// Lists things of a kind, or shows one
     Get(records::GetArgs),
     /// Shows one thing with its state and what it is related to
-    Describe(records::OneArgs),
+    Describe(records::DescribeArgs),
     /// Takes something away; an instance is destroyed
     Delete(order::DeleteArgs),
     /// Tells what happened to one thing
@@ -76,7 +76,7 @@ pub enum Command {
     Yank(release::YankArgs),
     /// Upgrade campaigns: who is hit by one, starting it, and how far it is
     #[command(subcommand)]
-    Campaign(campaign::CampaignCommand),
+    Campaign(campaign_args::CampaignCommand),
     /// Standards: how everything stands, and what to do
     Checks(checks::ChecksArgs),
     /// What goes away: planning it, telling people, and seeing whom it concerns
@@ -261,6 +261,46 @@ mod tests {
         clap_complete::generate(clap_complete::Shell::Bash, &mut super::shown(), "loggia", &mut out);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("who-runs") && !text.contains("bench"));
+    }
+
+    /// Commands whose answer has one form only, and why.
+    const PLAIN: &[(&str, &str)] = &[
+        ("demo", "runs"),
+        ("serve", "runs"),
+        ("export", "writes a folder"),
+        ("reveal", "prints the secret as it is"),
+        ("open", "opens a page"),
+        ("login", "is for people at a terminal"),
+        ("user set-password", "is for people at a terminal"),
+        ("backup", "writes a file"),
+        ("restore", "writes a database"),
+        ("config check", "prints what is wrong, or nothing wrong"),
+        ("completion", "prints a program"),
+        ("bench-empty", "runs"),
+    ];
+
+    fn leaves(command: &clap::Command, path: &str, out: &mut Vec<(String, bool)>) {
+        let mut below = command.get_subcommands().filter(|below| below.get_name() != "help").peekable();
+        let answers = command.get_arguments().any(|arg| arg.get_id() == "output");
+        if below.peek().is_none() || answers {
+            out.push((path.trim_start().to_owned(), answers));
+        }
+        for command in below {
+            leaves(command, &format!("{path} {}", command.get_name()), out);
+        }
+    }
+
+    #[test]
+    fn every_command_that_prints_a_result_takes_its_form() {
+        let mut all = Vec::new();
+        leaves(&Cli::command(), "", &mut all);
+        let mut without: Vec<&str> =
+            all.iter().filter(|(path, answers)| !answers && !path.is_empty()).map(|(path, _)| path.as_str()).collect();
+        let mut plain: Vec<&str> = PLAIN.iter().map(|(path, _)| *path).collect();
+
+        without.sort_unstable();
+        plain.sort_unstable();
+        assert_eq!(without, plain);
     }
 
     /// What every command says about itself. A change here is a change of what people rely on.

@@ -4,6 +4,7 @@ use crate::backup;
 use crate::client::output::{Output, Table};
 use crate::demo::seed;
 use crate::exit::told;
+use crate::folder::open_files;
 use crate::serve::{known_key, missing_key, target};
 use crate::settings::{ServeArgs, ServeSettings, problems, warnings};
 use anyhow::Result;
@@ -77,6 +78,7 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
         }
         Err(verdict) => all.push(verdict),
     }
+    all.extend(rights(&settings.data));
     all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
     show(&all, args.output)?;
     if all.iter().any(|one| one.state == "bad") { Err(told()) } else { Ok(()) }
@@ -235,6 +237,13 @@ fn data(settings: &ServeSettings) -> Verdict {
         }
         Ok(_) => ok("data folder", folder.display().to_string()),
     }
+}
+
+/// What others on this machine could read.
+fn rights(data: &Path) -> Option<Verdict> {
+    let open: Vec<String> = open_files(data).iter().map(|path| path.display().to_string()).collect();
+    let mend = format!("chmod 600 {}", open.join(" "));
+    (!open.is_empty()).then(|| note("rights", format!("others on this machine may read the data. Close it: {mend}")))
 }
 
 fn now() -> Duration {

@@ -1,15 +1,17 @@
 //! `loggia driver check`: the contract that every driver keeps, tried on a real backend.
 
-use crate::client::output::print;
+use crate::client::output::{Output, print};
 use crate::exit::{USAGE, failure, told};
+use crate::serve::DRIVER_STATE;
 use crate::settings::switch;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use loggia_app::driver::{Backend, Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::{Contract, Hand, Outcome, Report};
+use loggia_drivers::contract::{Check, Contract, Hand, Outcome, Report};
+use loggia_model::problem::sentences;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The secret input of the sample.
 const SECRET_INPUT: &str = "contract-secret-6f1d0c5be2";
@@ -30,6 +32,9 @@ pub struct CheckArgs {
     /// Folder of driver programs.
     #[arg(long, value_name = "DIR", env = "LOGGIA_DRIVERS")]
     drivers: PathBuf,
+    /// Folder of data; the program keeps its own below it.
+    #[arg(long, value_name = "DIR", env = "LOGGIA_DATA", default_value = ".loggia")]
+    data: PathBuf,
     /// One input of the sample; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     input: Vec<String>,
@@ -57,6 +62,9 @@ pub struct CheckArgs {
     /// How often calls are cut off at a random point.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     rounds: usize,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
 }
 
 /// `loggia driver`
@@ -70,21 +78,44 @@ pub async fn run(command: DriverCommand) -> Result<()> {
         return Err(failure(USAGE, format!("there is no program {} in {folder}.", args.name)));
     }
     let (network, require_sandbox) = (args.drivers_network, args.require_sandbox);
-    let options = CommandOptions { programs: Some(args.drivers.clone()), state: None, network, require_sandbox };
+    let kept = state(&args);
+    let options =
+        CommandOptions { programs: Some(args.drivers.clone()), state: Some(kept.clone()), network, require_sandbox };
     let driver = CommandDriver::new(options);
     let sample = sample(&args)?;
     if let Err(why) = driver.probe(&sample.backend).await {
-        print(&format!("it is not available here: {} {}\n", why.message, why.mend))?;
+        let answer = json!({"driver": args.name, "available": false, "message": why.message, "mend": why.mend});
+        let line = format!("it is not available here: {}\n", sentences(&why.message, &why.mend));
+        args.output.tell(&answer, std::slice::from_ref(&args.name), &line)?;
         return Err(told());
     }
-    let lose = args.lose.clone().map(|command| losing(command, state(&args.drivers, &args.name)));
+    let lose = args.lose.clone().map(|command| losing(command, kept.join(&args.name)));
     let unreachable = unreachable(&args, &sample)?.map(|request| (&driver as &dyn Driver, request));
     let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, rounds: args.rounds };
-    print(&format!("driver {}\n", args.name))?;
-    // Making and cutting off takes a while; whoever waits sees how far it is.
-    let report = contract.run_telling(&|check| drop(print(&format!("{check}\n")))).await;
-    print(&summary(&report))?;
+    let report = match args.output {
+        Output::Table => {
+            print(&format!("driver {}\n", args.name))?;
+            // Making and cutting off takes a while; whoever waits sees how far it is.
+            contract.run_telling(&|check| drop(print(&format!("{check}\n")))).await
+        }
+        _ => contract.run().await,
+    };
+    args.output.tell(&answer(&args.name, &report), std::slice::from_ref(&args.name), &summary(&report))?;
     if report.passed() { Ok(()) } else { Err(told()) }
+}
+
+/// The report for programs.
+fn answer(name: &str, report: &Report) -> Value {
+    let check = |check: &Check| {
+        let (outcome, why) = match &check.outcome {
+            Outcome::Ok => ("ok", None),
+            Outcome::Failed(why) => ("failed", Some(why)),
+            Outcome::Skipped(why) => ("skipped", Some(why)),
+        };
+        json!({"name": check.name, "outcome": outcome, "why": why, "millis": u64::try_from(check.millis).ok()})
+    };
+    let checks: Vec<Value> = report.checks.iter().map(check).collect();
+    json!({"driver": name, "available": true, "passed": report.passed(), "checks": checks})
 }
 
 /// How many checks ended how, and what was left out.
@@ -99,10 +130,10 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// The folder that a program keeps between calls.
-fn state(programs: &Path, name: &str) -> PathBuf {
-    let folder = programs.canonicalize().unwrap_or_else(|_| programs.to_owned());
-    folder.parent().unwrap_or(&folder).join("driver-state").join(name)
+/// The folder in which programs keep what they need between calls.
+fn state(args: &CheckArgs) -> PathBuf {
+    let data = args.data.canonicalize().unwrap_or_else(|_| args.data.clone());
+    data.join(DRIVER_STATE)
 }
 
 /// Runs the command that takes the sample away.

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod driver;
 mod exit;
+mod folder;
 mod logs;
 mod printed;
 mod public;

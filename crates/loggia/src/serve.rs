@@ -1,6 +1,7 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
+use crate::folder::{OWN, data_folder};
 use crate::public::Public;
 use crate::settings::{ServeArgs, ServeSettings};
 use anyhow::{Context, Result, bail};
@@ -17,6 +18,7 @@ use loggia_drivers::adopt::EstateReader;
 use loggia_drivers::ask::Asker;
 use loggia_drivers::catalog::CatalogReader;
 use loggia_drivers::command::{CommandDriver, CommandOptions};
+use loggia_drivers::exchange::for_provider;
 use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::own::OwnRepositories;
@@ -26,7 +28,7 @@ use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use loggia_web::auth::provider::Provider;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,6 +36,8 @@ use tokio::sync::watch;
 
 /// How many operations run at once in one server.
 const WORKERS: usize = 8;
+/// Folder below the data in which driver programs keep what they need between calls.
+pub const DRIVER_STATE: &str = "driver-state";
 /// How long the server waits for what it has in hand when it is told to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long open requests may go on then; streams of events would go on for ever.
@@ -91,7 +95,7 @@ pub fn target(database_url: Option<&str>, data: &Path) -> Target {
 /// Opens the database and starts the application.
 async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store, Option<File>)> {
     let data = &settings.data;
-    std::fs::create_dir_all(data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    data_folder(data, OWN)?;
     let alone = if settings.database_url.is_none() { Some(alone(data)?) } else { None };
     let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
     let store = store.context("cannot open the database; loggia doctor says more")?;
@@ -157,7 +161,8 @@ impl Server {
         // What is no address was refused above.
         state = state.behind(settings.trusted_proxies.iter().filter_map(|text| text.parse().ok()).collect());
         if let Some(oidc) = settings.oidc.clone() {
-            state = state.with_provider(Provider::new(oidc, &settings.public_url)?);
+            let http = Arc::new(for_provider(&oidc.issuer, &settings.allow_hosts)?);
+            state = state.with_provider(Provider::new(oidc, &settings.public_url, http));
         }
         let (told, ready) = watch::channel(false);
         let (flag, told) = (Arc::clone(&state.ready), Arc::new(told));
@@ -206,14 +211,30 @@ impl Server {
     }
 }
 
+/// Where driver programs keep their own: below the data. It lay beside the programs once, and what lies there is
+/// brought along, because a program without it finds nothing of what it made.
+fn driver_state(settings: &ServeSettings) -> Result<PathBuf> {
+    let state = settings.data.join(DRIVER_STATE);
+    let programs = settings.drivers.as_ref().and_then(|folder| folder.canonicalize().ok());
+    let before = programs.as_deref().and_then(Path::parent).map(|folder| folder.join(DRIVER_STATE));
+    if let Some(before) = before.filter(|before| before.is_dir() && !state.exists()) {
+        let (from, to) = (before.display(), state.display());
+        let mend = format!("Move it: mv {from} {to}");
+        std::fs::rename(&before, &state).with_context(|| format!("cannot take over {from}. {mend}"))?;
+        tracing::info!(%from, %to, "what driver programs keep lies with the data now");
+    }
+    Ok(state)
+}
+
 /// What the operator decided about programs.
-fn programs(settings: &ServeSettings) -> CommandOptions {
+fn programs(settings: &ServeSettings) -> Result<CommandOptions> {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
-    CommandOptions { programs: settings.drivers.clone(), state: None, network, require_sandbox }
+    let state = Some(driver_state(settings)?);
+    Ok(CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox })
 }
 
 fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
-    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command: programs(settings) });
+    let all = Drivers::new(DriverOptions { data: settings.data.clone(), command: programs(settings)? });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }
@@ -221,7 +242,7 @@ fn drivers(settings: &ServeSettings) -> Result<worker::Drivers> {
 /// Asks things themselves, for checks: with the same guard as everything that goes out, and the operator's programs.
 fn asker(settings: &ServeSettings) -> Result<Arc<Asker>> {
     let guard = GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() };
-    let programs = CommandDriver::new(programs(settings));
+    let programs = CommandDriver::new(programs(settings)?);
     Ok(Arc::new(Asker::new(Arc::new(GuardedClient::new(guard)?), programs)))
 }
 

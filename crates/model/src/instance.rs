@@ -85,6 +85,31 @@ pub struct Earlier {
     pub inputs: Map<String, Value>,
 }
 
+/// A version that waits as a change for its team to merge. Until that was seen the instance is what it was.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRequest {
+    /// Name of the release that it brings.
+    pub release: String,
+    /// Its version.
+    pub version: String,
+    /// What is filled in then.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// The branch on which it waits.
+    pub branch: String,
+    /// Who asked for it.
+    pub by: String,
+    /// Since when.
+    pub since: Micros,
+    /// Whether its driver has made it: before that, a look says nothing about it.
+    #[serde(default)]
+    pub made: bool,
+    /// Whether it leads back to the version before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
+}
+
 /// The status of an instance: everything that the server knows and nobody types.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -121,6 +146,9 @@ pub struct InstanceStatus {
     /// What it was before its last upgrade, or is while one is under way; what there is a way back to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
+    /// The version that waits for its team to merge it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeRequest>,
     /// How it was enrolled, while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,

@@ -18,6 +18,8 @@ pub enum Verb {
     Destroy,
     /// Take over what is there already, when nothing would change.
     Import,
+    /// Bring its team a change to merge.
+    Propose,
 }
 
 /// Where an operation is. `Succeeded`, `Failed` and `Cancelled` are the ends; each operation reaches one of them once.
@@ -113,7 +115,7 @@ macro_rules! words {
 }
 
 words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy",
-    Verb::Import => "import" });
+    Verb::Import => "import", Verb::Propose => "propose" });
 words!(State {
     State::Queued => "queued",
     State::Running => "running",

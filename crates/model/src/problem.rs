@@ -75,6 +75,52 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.message, self.mend)
+        f.write_str(&sentences(&self.message, &self.mend))
+    }
+}
+
+/// What is wrong and what to do in one line: as sentences, each with its full stop.
+pub fn sentences(message: &str, mend: &str) -> String {
+    let sentence = |text: &str| match text.trim().chars().last() {
+        None => String::new(),
+        Some('.' | '!' | '?' | ':' | '…') => text.trim().to_owned(),
+        // A full stop would become a part of what people copy.
+        Some(_) if mend_is_command(text) => text.trim().to_owned(),
+        Some(_) => format!("{}.", text.trim()),
+    };
+    format!("{} {}", sentence(message), capital(&sentence(mend))).trim().to_owned()
+}
+
+/// Whether a text ends with a command to be copied: `… it: loggia secret allow pg --environment dev`.
+fn mend_is_command(text: &str) -> bool {
+    text.rsplit_once(": ").is_some_and(|(_, end)| end.starts_with("loggia "))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    // A command is written as it is typed.
+    match chars.next().filter(|_| !text.starts_with("loggia ")) {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_and_what_to_do_are_sentences() {
+        for (message, mend, told) in [
+            ("it is full", "ask the operator", "it is full. Ask the operator."),
+            ("It is full.", "Ask the operator.", "It is full. Ask the operator."),
+            ("It is full", "", "It is full."),
+            ("", "Wait.", "Wait."),
+            ("It may not", "Allow it: loggia secret allow pg", "It may not. Allow it: loggia secret allow pg"),
+            ("It is off", "loggia doctor says more", "It is off. loggia doctor says more."),
+        ] {
+            assert_eq!(sentences(message, mend), told);
+            assert_eq!(Refusal::new("r", message, mend).to_string(), told);
+        }
     }
 }

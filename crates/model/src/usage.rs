@@ -4,6 +4,12 @@ use crate::Micros;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The highest count of one reading.
+pub const MOST_COUNT: i64 = 1_000_000_000;
+/// The highest count of one day of one user of one thing; what is beyond is not counted. It is far below what the sum
+/// of all days that a ledger can hold needs to leave the numbers of a database.
+pub const MOST_A_DAY: i64 = 1_000_000_000_000;
+
 /// One reading of use. Kept once per `(source, id)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("anyOf" = [
@@ -43,9 +49,9 @@ pub struct UsageReading {
     /// How it was used: `connection`, `push`, `request`, `order`, …
     #[schemars(length(min = 1))]
     pub channel: String,
-    /// How often, at least 0.
+    /// How often, at least 0 and at most [`MOST_COUNT`].
     #[serde(default = "one")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub count: i64,
     /// Whether it worked: `ok` or `error`.
     #[serde(default = "ok")]
@@ -88,7 +94,7 @@ pub struct Use {
 impl Use {
     /// How often in all.
     pub fn total(&self) -> i64 {
-        self.by_choice + self.mandated
+        self.by_choice.saturating_add(self.mandated)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Copying a whole store: into a SQLite file, and out of one. The file is the same whichever database it came from.
 
 use crate::error::StoreError;
+use crate::private_file;
 use crate::rows::Rows;
 use crate::sql::{Cells, Conn, Row, Sql, Value, sql};
 use crate::store::{Options, Store, Target, Tx};
@@ -23,7 +24,7 @@ impl Store {
     /// Copies everything, as of one moment, into a new SQLite file.
     ///
     /// # Errors
-    /// [`StoreError::Other`] when the file exists or cannot be written; [`StoreError::Unavailable`] when the database
+    /// [`StoreError::Other`] when the file exists or cannot be written (its owner alone may read it); [`StoreError::Unavailable`] when the database
     /// is away or the disk is full. A file that is not complete is taken away again.
     pub async fn backup(&self, path: &Path) -> Result<Copied, StoreError> {
         if path.exists() {
@@ -38,6 +39,8 @@ impl Store {
 
     async fn copy_into(&self, path: &Path) -> Result<Copied, StoreError> {
         let target = path.to_str().ok_or_else(|| StoreError::Other("the path is not text".to_owned()))?;
+        // Everything is in it, so it is its owner's from the first byte on.
+        private_file::make(path)?;
         if self.copy_file(target).await? {
             let copy = Store::open(&Target::Sqlite(path.to_owned())).await?;
             let outcome = count(&copy).await;
@@ -59,7 +62,14 @@ impl Store {
     pub async fn restore(&self, path: &Path) -> Result<Copied, StoreError> {
         let near = path.with_extension("restoring");
         let problem = |error: std::io::Error| StoreError::Other(format!("{}: {error}", path.display()));
-        std::fs::copy(path, &near).map_err(problem)?;
+        private_file::make(&near)?;
+        let copied = std::fs::File::open(path).and_then(|mut from| {
+            std::io::copy(&mut from, &mut std::fs::OpenOptions::new().write(true).truncate(true).open(&near)?)
+        });
+        if let Err(error) = copied {
+            remove(&near);
+            return Err(problem(error));
+        }
         let outcome = self.fill_from(&near).await;
         remove(&near);
         outcome

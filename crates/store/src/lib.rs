@@ -17,6 +17,7 @@ mod items;
 mod logins;
 mod meta;
 mod operations;
+mod private_file;
 mod rows;
 mod secrets;
 mod sessions;

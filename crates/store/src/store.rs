@@ -1,6 +1,7 @@
 //! Opening the database, connections and transactions.
 
 use crate::error::StoreError;
+use crate::private_file;
 use crate::sql::{Conn, sql};
 use crate::watch::Watch;
 use sqlx::migrate::Migrator;
@@ -18,6 +19,9 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// Key of the PostgreSQL advisory lock under which the log is written: "loggia" as a number.
 const WRITER_LOCK: i64 = 0x6c6f_6767_6961;
 
+/// How long finding out why no connection can be made may take.
+const PROBE: Duration = Duration::from_secs(1);
+
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -25,6 +29,22 @@ pub enum Target {
     Sqlite(PathBuf),
     /// The address of a PostgreSQL database, `postgres://…`.
     Postgres(String),
+}
+
+impl Target {
+    /// Where it is, for whoever operates the server: never with a password.
+    pub fn place(&self) -> String {
+        let address = match self {
+            Target::Sqlite(path) => return path.display().to_string(),
+            Target::Postgres(address) => address,
+        };
+        let Ok(options) = PgConnectOptions::from_str(address) else { return "PostgreSQL".to_owned() };
+        let database = options.get_database().unwrap_or(options.get_username());
+        match options.get_socket() {
+            Some(socket) => format!("PostgreSQL at {}, database {database}", socket.display()),
+            None => format!("PostgreSQL at {}:{}, database {database}", options.get_host(), options.get_port()),
+        }
+    }
 }
 
 /// Limits that an operator may set.
@@ -75,10 +95,14 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_with(target: &Target, options: &Options) -> Result<Store, StoreError> {
-        let db = match target {
-            Target::Sqlite(path) => open_sqlite(path, options).await?,
-            Target::Postgres(address) => open_postgres(address, options).await?,
+        let opened = match target {
+            Target::Sqlite(path) => open_sqlite(path, options).await,
+            Target::Postgres(address) => open_postgres(address, options).await,
         };
+        let db = opened.map_err(|error| match error {
+            StoreError::Unavailable(cause) => StoreError::Unavailable(format!("{}: {cause}", target.place())),
+            other => other,
+        })?;
         Ok(Store { db })
     }
 
@@ -132,7 +156,7 @@ impl Store {
     pub(crate) async fn reader(&self) -> Result<Lease, StoreError> {
         Ok(match &self.db {
             Db::Sqlite { readers, .. } => Lease::Sqlite(readers.acquire().await?),
-            Db::Postgres(pool) => Lease::Postgres(pool.acquire().await?),
+            Db::Postgres(pool) => acquired(pool).await?,
         })
     }
 
@@ -141,7 +165,7 @@ impl Store {
         let (lease, begin) = match &self.db {
             // The lock is taken at once: a transaction that begins with a read cannot always become a writer later.
             Db::Sqlite { writer, .. } => (Lease::Sqlite(writer.acquire().await?), "begin immediate"),
-            Db::Postgres(pool) => (Lease::Postgres(pool.acquire().await?), "begin"),
+            Db::Postgres(pool) => (acquired(pool).await?, "begin"),
         };
         let mut tx = Tx { lease: Some(lease) };
         tx.conn()?.run(sql(begin)).await?;
@@ -167,7 +191,30 @@ impl Store {
     }
 }
 
+/// A connection of the pool. That the pool waited for too long says nothing; why no connection was made does.
+async fn acquired(pool: &PgPool) -> Result<Lease, StoreError> {
+    match pool.acquire().await {
+        Ok(conn) => Ok(Lease::Postgres(conn)),
+        Err(sqlx::Error::PoolTimedOut) => Err(StoreError::Unavailable(cause(&pool.connect_options()).await)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why no connection can be made, found out by making one.
+async fn cause(options: &PgConnectOptions) -> String {
+    match tokio::time::timeout(PROBE, options.connect()).await {
+        Ok(Ok(conn)) => {
+            // It is of no use but to have been made.
+            drop(conn);
+            "all connections are in use".to_owned()
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it does not answer".to_owned(),
+    }
+}
+
 async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
+    private_file::make(path)?;
     let shared = SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
@@ -175,11 +222,7 @@ async fn open_sqlite(path: &Path, options: &Options) -> Result<Db, StoreError> {
         .pragma("mmap_size", "0")
         .disable_statement_logging();
     let pool = || PoolOptions::<Sqlite>::new().acquire_timeout(options.patience).test_before_acquire(false);
-    let mut write = shared
-        .clone()
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full);
+    let mut write = shared.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     if let Some(pages) = options.sqlite_pages {
         write = write.pragma("max_page_count", pages.to_string());
     }
@@ -200,8 +243,12 @@ async fn open_postgres(address: &str, options: &Options) -> Result<Db, StoreErro
     let pool = PoolOptions::<Postgres>::new()
         .max_connections(options.connections)
         .acquire_timeout(options.patience)
-        .connect_with(connect)
-        .await?;
+        .connect_with(connect.clone())
+        .await;
+    let pool = match pool {
+        Err(sqlx::Error::PoolTimedOut) => return Err(StoreError::Unavailable(cause(&connect).await)),
+        other => other?,
+    };
     migrate(&POSTGRES, &pool).await?;
     Ok(Db::Postgres(pool))
 }

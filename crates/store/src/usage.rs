@@ -5,7 +5,7 @@ use crate::rows::Rows;
 use crate::sql::{Cells, Conn, FromRow, Sql, sql};
 use crate::store::{reads, writes};
 use loggia_model::Micros;
-use loggia_model::usage::{UsageReading, Use};
+use loggia_model::usage::{MOST_A_DAY, UsageReading, Use};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Which use is wanted. Everything that is set must hold.
@@ -172,8 +172,9 @@ async fn roll_up<'a>(conn: &mut Conn<'_>, readings: impl Iterator<Item = &'a Usa
         let (day, channel) = (reading.time.day(), reading.channel.as_str());
         let key = (reading.offering.as_str(), day, team, principal, release, instance, channel, reading.mandated);
         let sum = days.entry(key).or_insert((0, 0, reading.time, reading.time));
-        sum.0 += reading.count;
-        sum.1 += if reading.outcome == "ok" { 0 } else { reading.count };
+        let count = reading.count.clamp(0, MOST_A_DAY);
+        sum.0 = MOST_A_DAY.min(sum.0 + count);
+        sum.1 = MOST_A_DAY.min(sum.1 + if reading.outcome == "ok" { 0 } else { count });
         sum.2 = reading.time.min(sum.2);
         sum.3 = reading.time.max(sum.3);
     }
@@ -208,13 +209,26 @@ async fn roll_up<'a>(conn: &mut Conn<'_>, readings: impl Iterator<Item = &'a Usa
             last.into(),
         ]);
     }
-    let suffix = "on conflict (offering, day, team, principal, release, instance, channel, mandated) do update set
-        count = usage_daily.count + excluded.count, errors = usage_daily.errors + excluded.errors,
-        first_time = case when excluded.first_time < usage_daily.first_time then excluded.first_time
+    // What was written before may be anything; no number may make the writing of another reading fail.
+    let added = |column: &str| {
+        let (kept, new) = (within(&format!("usage_daily.{column}")), format!("excluded.{column}"));
+        format!("{column} = case when {kept} > {MOST_A_DAY} - {new} then {MOST_A_DAY} else {kept} + {new} end")
+    };
+    let suffix = format!(
+        "on conflict (offering, day, team, principal, release, instance, channel, mandated) do update set
+        {}, {}, first_time = case when excluded.first_time < usage_daily.first_time then excluded.first_time
             else usage_daily.first_time end,
         last_time = case when excluded.last_time > usage_daily.last_time then excluded.last_time
-            else usage_daily.last_time end";
-    rows.write(conn, suffix).await.map(drop)
+            else usage_daily.last_time end",
+        added("count"),
+        added("errors")
+    );
+    rows.write(conn, &suffix).await.map(drop)
+}
+
+/// A number of a day, held to what a day may have.
+fn within(column: &str) -> String {
+    format!("(case when {column} > {MOST_A_DAY} then {MOST_A_DAY} when {column} < 0 then 0 else {column} end)")
 }
 
 fn restrict(statement: &mut Sql, filter: &UsageFilter) {
@@ -236,10 +250,13 @@ async fn usage_daily(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<Da
 }
 
 async fn uses(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<Use>, StoreError> {
-    let mut statement = sql("select offering, release, team, principal, instance, min(first_time), max(last_time),
-         cast(sum(case when mandated = 0 then count else 0 end) as bigint),
-         cast(sum(case when mandated = 0 then 0 else count end) as bigint), cast(sum(errors) as bigint)
-         from usage_daily where 1 = 1");
+    let (count, errors) = (within("count"), within("errors"));
+    let mut statement = sql("select offering, release, team, principal, instance, min(first_time), max(last_time),");
+    statement.push(&format!(
+        " cast(sum(case when mandated = 0 then {count} else 0 end) as bigint),
+         cast(sum(case when mandated = 0 then 0 else {count} end) as bigint), cast(sum({errors}) as bigint)
+         from usage_daily where 1 = 1"
+    ));
     restrict(&mut statement, filter);
     statement.push(
         " group by offering, release, team, principal, instance
@@ -251,15 +268,26 @@ async fn uses(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<Use>, Sto
 async fn usage_rows(
     conn: &mut Conn<'_>,
     offering: &str,
-    from: Micros,
-    until: Micros,
+    (from, until): (Micros, Micros),
+    after: Option<&(Micros, String, String)>,
     limit: i64,
 ) -> Result<Vec<UsageReading>, StoreError> {
-    let statement =
+    let mut statement =
         sql("select source, id, time, team, principal, offering, release, feature, instance, channel, count,
-         outcome, mandated from usage where offering = $1 and time >= $2 and time < $3
-         order by time desc, source, id limit $4");
-    conn.list(statement.bind(offering).bind(from).bind(until).bind(limit)).await
+         outcome, mandated from usage");
+    statement.push_bind(" where offering = ", offering);
+    statement.push_bind(" and time >= ", from);
+    statement.push_bind(" and time < ", until);
+    if let Some((time, source, id)) = after {
+        statement.push_bind(" and (time < ", *time);
+        statement.push_bind(" or time = ", *time);
+        statement.push_bind(" and (source > ", source.as_str());
+        statement.push_bind(" or source = ", source.as_str());
+        statement.push_bind(" and id > ", id.as_str());
+        statement.push("))");
+    }
+    statement.push_bind(" order by time desc, source, id limit ", limit);
+    conn.list(statement).await
 }
 
 async fn ingest_usage(conn: &mut Conn<'_>, readings: &[UsageReading]) -> Result<i64, StoreError> {
@@ -271,8 +299,14 @@ reads! {
     fn usage_daily(filter: &UsageFilter) -> Vec<DailyUsage>;
     /// Who uses what, since when, until when, by choice or because of a rule.
     fn uses(filter: &UsageFilter) -> Vec<Use>;
-    /// The readings behind the numbers, the newest first: `from` included, `until` not.
-    fn usage_rows(offering: &str, from: Micros, until: Micros, limit: i64) -> Vec<UsageReading>;
+    /// The readings behind the numbers between two times (the first included, the second not), the newest first; those
+    /// that follow a reading (time, source, id) when one is given.
+    fn usage_rows(
+        offering: &str,
+        between: (Micros, Micros),
+        after: Option<&(Micros, String, String)>,
+        limit: i64
+    ) -> Vec<UsageReading>;
 }
 
 writes! {

@@ -1,12 +1,12 @@
 //! Where a request came from: the other end of the connection, or whom a trusted proxy says it speaks for.
 
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Header in which each proxy adds whom it speaks for.
-const FORWARDED: &str = "x-forwarded-for";
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of a request, once found.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,12 @@ impl Network {
 
 /// Finds the address of a request: from the nearest end on, the first that is no trusted proxy. What stands before it
 /// anybody may have written.
-pub fn find(extensions: &Extensions, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+pub fn find(peer: Option<SocketAddr>, headers: &HeaderMap, proxies: &[Network]) -> IpAddr {
     // Requests of tests come from nowhere.
-    let mut address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let mut address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    if proxies.is_empty() {
+        return address;
+    }
     let said = headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok());
     let said: Vec<&str> = said.flat_map(|text| text.split(',')).collect();
     for next in said.into_iter().rev() {
@@ -62,6 +64,11 @@ pub fn find(extensions: &Extensions, headers: &HeaderMap, proxies: &[Network]) -
         address = next;
     }
     address
+}
+
+/// The other end of the connection of a request.
+pub fn peer(extensions: &Extensions) -> Option<SocketAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer)
 }
 
 /// An address, with or without a port.
@@ -76,11 +83,10 @@ mod tests {
     use super::*;
 
     fn found(peer: &str, said: &str, proxies: &[&str]) -> String {
-        let mut extensions = Extensions::new();
-        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 9)));
-        let headers = HeaderMap::from_iter([(FORWARDED.parse().unwrap(), said.parse().unwrap())]);
+        let peer = SocketAddr::new(peer.parse().unwrap(), 9);
+        let headers = HeaderMap::from_iter([(FORWARDED, said.parse().unwrap())]);
         let proxies: Vec<Network> = proxies.iter().map(|text| text.parse().unwrap()).collect();
-        find(&extensions, &headers, &proxies).to_string()
+        find(Some(peer), &headers, &proxies).to_string()
     }
 
     #[test]

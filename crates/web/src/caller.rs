@@ -8,17 +8,18 @@ use crate::error::{Reply, door_of};
 use crate::state::WebState;
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
 use loggia_app::{App, Caller, Door, Error};
 use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// Name of the cookie that holds the session.
 pub const COOKIE: &str = "loggia_session";
 /// Name of the header that finds the log lines of a request.
-pub const REQUEST_ID: &str = "x-request-id";
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The caller of a request, as an argument of a handler.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub struct RequestId(pub Arc<str>);
 impl RequestId {
     /// The id that the caller brought along when it has only harmless characters, else a new one.
     pub fn of(app: &App, headers: &HeaderMap) -> RequestId {
-        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let harmless = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         match (8..=64).contains(&given.len()) && given.chars().all(harmless) {
             true => RequestId(given.into()),
@@ -49,20 +50,31 @@ impl RequestId {
     }
 }
 
-/// Finds the caller and puts it where handlers take it from; refuses what is not closed to nobody.
+/// Who asks, and from where.
+pub struct Known {
+    /// The caller.
+    pub caller: Caller,
+    /// The address.
+    pub address: Address,
+}
+
+/// Finds the caller; refuses what is not closed to nobody.
 ///
 /// # Errors
 /// The answer to a request whose caller cannot be found, in the form that its door speaks.
-pub async fn identify(state: &WebState, request: &mut Request) -> Result<(), Box<Response>> {
+pub async fn identify(
+    state: &WebState,
+    // Alone with it: a body may go to another thread, but not be looked at from two.
+    request: &mut Request,
+    id: &RequestId,
+    peer: Option<SocketAddr>,
+) -> Result<Known, Box<Response>> {
     let door = door_of(request.uri().path());
-    let id = request.extensions().get::<RequestId>().cloned().map_or_else(Arc::default, |id| id.0);
-    let address = Address(address::find(request.extensions(), request.headers(), &state.proxies));
-    request.extensions_mut().insert(address);
-    let found = caller(state, request.headers(), door, &id).await;
+    let address = Address(address::find(peer, request.headers(), &state.proxies));
+    let found = caller(state, request.headers(), door, &id.0).await;
     let admitted = found.and_then(|caller| same_origin(request, &caller).map(|()| caller));
     let caller = admitted.map_err(|error| Box::new(Reply(error).into_response_for(door, request)))?;
-    request.extensions_mut().insert(caller);
-    Ok(())
+    Ok(Known { caller, address })
 }
 
 /// The bearer token of a request. `None` without one; a Basic header is not for us.
@@ -81,7 +93,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     })
 }
 
-async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &str) -> Result<Caller, Error> {
+async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &Arc<str>) -> Result<Caller, Error> {
     if let Some(token) = bearer(headers) {
         return by_token(state, token, door, id).await;
     }
@@ -90,18 +102,18 @@ async fn caller(state: &WebState, headers: &HeaderMap, door: Door, id: &str) -> 
     {
         return Ok(caller);
     }
-    Ok(Caller::nobody(door, id))
+    Ok(Caller::nobody(door, Arc::clone(id)))
 }
 
 /// The caller behind a bearer token.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] for a token that is not valid: it must not read as nobody.
-pub async fn by_token(state: &WebState, token: &str, door: Door, id: &str) -> Result<Caller, Error> {
+pub async fn by_token(state: &WebState, token: &str, door: Door, id: &Arc<str>) -> Result<Caller, Error> {
     if let Some(admin) = &state.admin_token
         && bool::from(Sha256::digest(token).as_slice().ct_eq(admin.as_slice()))
     {
-        return Ok(Caller::administrator("administrator", door, id));
+        return Ok(Caller::administrator("administrator", door, Arc::clone(id)));
     }
     // Most of a request never comes here, so it shall not carry the state of this.
     let found = Box::pin(state.app.token_caller(token, door, id)).await?;

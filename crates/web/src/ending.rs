@@ -26,10 +26,11 @@ pub struct About {
 
 impl About {
     /// Of a request; none while nothing goes away.
-    pub fn of(state: &WebState, request: &Request) -> Option<About> {
-        let graph = state.app.graph();
-        graph.of_kind(&loggia_graph::Audience::All, "ending").next()?;
-        let caller = request.extensions().get::<Caller>()?.clone();
+    pub fn of(state: &WebState, request: &Request, caller: &Caller) -> Option<About> {
+        if !loggia_app::ending::any(&state.app.graph()) {
+            return None;
+        }
+        let caller = caller.clone();
         let name = name_of(request.uri().path());
         Some(About { state: state.clone(), caller, name })
     }

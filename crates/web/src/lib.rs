@@ -21,16 +21,19 @@ pub mod shell;
 pub mod specimen;
 pub mod state;
 
-use axum::extract::Request;
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use axum::{Router, ServiceExt};
+use axum::serve::IncomingStream;
 use backstage::Catalog;
 use futures_util::future::Either;
 use operating::gate::{Gate, Gated};
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::net::TcpListener;
 use tower::{Layer, Service};
 
 pub use state::WebState;
@@ -40,6 +43,8 @@ pub use state::WebState;
 pub struct Doors {
     routes: Router,
     catalog: Gated<Catalog>,
+    /// The other end of the connection.
+    peer: Option<SocketAddr>,
 }
 
 impl Doors {
@@ -56,7 +61,7 @@ impl Doors {
         let streams = Router::new().merge(api::routes()).merge(git::routes()).layer(Gate::closed(&state));
         let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
         let catalog = Gate::closed(&state).patient().named("/api/catalog").layer(Catalog(state.clone()));
-        Doors { routes: Router::new().merge(open).merge(streams).merge(doors).with_state(state), catalog }
+        Doors { routes: Router::new().merge(open).merge(streams).merge(doors).with_state(state), catalog, peer: None }
     }
 
     /// The routes of the router, which does not have those of the catalog.
@@ -74,11 +79,31 @@ impl Service<Request> for Doors {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        match Catalog::has(request.uri().path()) {
-            true => Either::Left(self.catalog.call(request)),
-            false => Either::Right(self.routes.call(request)),
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        if Catalog::has(request.uri().path()) {
+            return Either::Left(self.catalog.answer(request, self.peer));
         }
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
+        Either::Right(self.routes.call(request))
+    }
+}
+
+/// Gives each connection its doors, which know where it comes from.
+struct Connections(Doors);
+
+impl Service<IncomingStream<'_, TcpListener>> for Connections {
+    type Response = Doors;
+    type Error = Infallible;
+    type Future = Ready<Result<Doors, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, stream: IncomingStream<'_, TcpListener>) -> Self::Future {
+        ready(Ok(Doors { peer: Some(*stream.remote_addr()), ..self.0.clone() }))
     }
 }
 
@@ -87,7 +112,7 @@ impl Service<Request> for Doors {
 /// # Errors
 /// When the listener fails.
 pub async fn run(
-    listener: tokio::net::TcpListener,
+    listener: TcpListener,
     state: WebState,
     ended: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
@@ -97,15 +122,14 @@ pub async fn run(
         // Streams that would never end by themselves.
         stopping.send_replace(true);
     };
-    let service = Doors::new(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(ended).await
+    axum::serve(listener, Connections(Doors::new(state))).with_graceful_shutdown(ended).await
 }
 
 /// Serves one empty answer and nothing else: what a request costs without Loggia, as a measure.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve_empty(listener: tokio::net::TcpListener) -> std::io::Result<()> {
+pub async fn serve_empty(listener: TcpListener) -> std::io::Result<()> {
     let router = Router::new().route("/", axum::routing::get(|| async {}));
     axum::serve(listener, router).await
 }

@@ -130,7 +130,7 @@ impl Adoptions {
         let Estate { things, problems } = match self.source.read(place).await {
             Ok(estate) => estate,
             Err(failure) => {
-                let text = format!("{} {}", failure.message, failure.mend);
+                let text = loggia_model::problem::sentences(&failure.message, &failure.mend);
                 let id = origin(place);
                 let state = state_of(self.app.store.source(&id).await?.as_ref());
                 self.save(place, None, &SourceState { failure: text.clone(), ..state }).await?;

@@ -6,6 +6,7 @@
 
 mod carry;
 mod decide;
+mod lines;
 mod plan;
 mod scope;
 mod sweep;
@@ -13,10 +14,10 @@ mod target;
 mod view;
 
 pub use decide::{Decide, Verb};
+pub use lines::{CampaignLine, CampaignView, HaltView, ItemRow, Mine, WaveView};
 pub use plan::{CampaignPlan, PlanRow, PlanWish, Sum, WavePlan, What, plan};
 pub(crate) use sweep::{KIND, needs, sweep};
 pub(crate) use view::Kept;
-pub use view::{CampaignLine, CampaignView, ItemRow, Mine, WaveView};
 
 use loggia_graph::{Audience, Graph};
 use loggia_model::campaign::{CampaignStatus, Item};

@@ -186,7 +186,7 @@ pub fn plan(
         let way = targets.way(member);
         let row = row(member, way, &conversions, &spec.to);
         price.add(member);
-        if row.what == What::Upgrade && way.is_ok_and(goes_beside) {
+        if way.is_ok_and(goes_beside) {
             beside.add(member);
         }
         waves.entry(scope.look(member).wave).or_default().push(row);
@@ -254,8 +254,11 @@ pub(crate) fn todo(step: Step, way: Option<&Way>, to: &str, known_by: &str) -> (
     let hops = if way.stops.len() > 1 { format!(" in {} steps", way.stops.len()) } else { String::new() };
     match way.hops.first().map(|hop| hop.strategy).unwrap_or_default() {
         Strategy::InPlace => (What::Upgrade, format!("Loggia brings it to {goal}{hops}, where it is.")),
-        Strategy::SideBySide => (What::Upgrade, format!("Loggia makes {goal} beside it, and access moves over.")),
-        Strategy::Rebuild => (What::Upgrade, format!("Loggia makes it anew with {goal}; what is in it goes.")),
+        Strategy::SideBySide => (
+            What::Owners,
+            format!("Get {goal} beside it, move over, and destroy this one. It is done when it is gone."),
+        ),
+        Strategy::Rebuild => (What::Owners, format!("Destroy it and get {goal}; what is in it goes.")),
         Strategy::ChangeRequest => (What::ChangeRequest, format!("Merge the change to {goal} in your repository.")),
         Strategy::ByHand => (What::Owners, format!("Bring it to {goal} by hand; the notes of the version say how.")),
     }

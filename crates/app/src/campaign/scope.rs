@@ -175,6 +175,9 @@ fn work(member: &Member) -> Work {
     if matches!(member.status.phase, Phase::Pending | Phase::Progressing | Phase::Deleting) {
         return Work::Running;
     }
+    if member.status.change.is_some() {
+        return Work::Waits;
+    }
     let failed = member.status.conditions.iter().find(|condition| condition.kind == FAILED);
     failed.map_or(Work::Over, |condition| Work::Failed(operation, condition.message.clone()))
 }

@@ -84,7 +84,7 @@ fn callers(found: &Found, uses: &[Use], since: Micros) -> Vec<LeftUse> {
         who: if row.team.is_empty() { row.principal.clone() } else { row.team.clone() },
         instance: row.instance.clone(),
         last: row.last_seen,
-        worked: row.by_choice + row.mandated - row.errors,
+        worked: row.total().saturating_sub(row.errors),
         refused: row.errors,
     };
     uses.iter().filter(about).map(one).collect()

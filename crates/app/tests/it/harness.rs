@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use loggia_app::clock::{Clock, FixedClock};
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_app::policy::RoleTable;
-use loggia_app::read::{SourceFile, read};
+use loggia_app::read::{Outside, SourceFile, read_from};
 use loggia_app::secret::SecretBox;
 use loggia_app::settings::Settings;
 use loggia_app::sync::{SyncReport, SyncSource};
@@ -105,7 +105,8 @@ impl World {
 
     pub async fn sync_confirmed(&self, origin: &str, files: &[(&str, &str)], confirmed: bool) -> SyncReport {
         let files: Vec<SourceFile> = files.iter().map(|(path, text)| file(path, text)).collect();
-        let mut reading = read(&files, &|path| Some(format!("file:/{path}")));
+        let known = Outside { known: Some(self.app.graph()), source: origin.to_owned(), ..Outside::default() };
+        let mut reading = read_from(&files, &|path| Some(format!("file:/{path}")), &known);
         let command = SyncSource {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),

@@ -246,3 +246,52 @@ fn what_a_place_may_not_change_is_told() {
         assert!(!said.contains("already"), "{said}");
     });
 }
+
+/// A host whose files come after hours, when they are slow, and at once when they are not.
+struct Slow;
+
+#[async_trait]
+impl Fetch for Slow {
+    async fn fetch(&self, url: &str) -> Result<Arc<[u8]>, Failure> {
+        if url.contains("slow") {
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        }
+        let name = url.rsplit('/').next().unwrap_or_default().trim_end_matches(".yaml");
+        Ok(COMPONENT.replace("name: a", &format!("name: {name}")).into_bytes().into())
+    }
+}
+
+/// Slow places cost only themselves: others are read beside them, also those that are registered later, and each slow
+/// one says why it is not there.
+#[test]
+fn a_slow_place_holds_no_other_up() {
+    on_each("a_slow_place_holds_no_other_up", |world| async move {
+        world.sync("repository:test", &[("all.yaml", COMPANY)]).await;
+        let at = |name: &str| format!("https://code.example/{name}.yaml");
+        let mut slow = Vec::new();
+        for number in 0..5 {
+            slow.push(add(&world, &admin(), &at(&format!("slow-{number}"))).await);
+        }
+        add(&world, &admin(), &at("fast")).await;
+        let run = |places: Arc<Places>| {
+            let (stop, stopping) = tokio::sync::watch::channel(false);
+            (stop, tokio::spawn(async move { places.follow(stopping).await }))
+        };
+        let places = Arc::new(Places::new(Arc::clone(&world.app), Arc::new(Slow)));
+        let (stop, following) = run(Arc::clone(&places));
+        world.until("the fast one is there", |app| is_there(app, "component:default/fast")).await;
+        let later = add(&world, &admin(), &at("later")).await;
+        places.read_again(later).await;
+        world.until("the later one is there", |app| is_there(app, "component:default/later")).await;
+        stop.send_replace(true);
+        following.await.unwrap();
+        let places = Places::new(Arc::clone(&world.app), Arc::new(Slow)).within(Duration::from_millis(100));
+        let (stop, following) = run(Arc::new(places));
+        let told = |app: &App| {
+            slow.iter().all(|id| app.graph().by_uid(*id).unwrap().parse_status().to_string().contains("took longer"))
+        };
+        world.until("the slow ones say why", told).await;
+        stop.send_replace(true);
+        following.await.unwrap();
+    });
+}

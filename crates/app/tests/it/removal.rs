@@ -16,7 +16,9 @@ use loggia_model::operation::{State, Verb};
 use loggia_model::{Ref, Uid};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 const ORIGIN: &str = "repository:main";
 
@@ -173,6 +175,49 @@ fn a_file_that_does_not_answer_takes_nothing_along() {
         places.read_again(id).await;
         world.until("let go", |_| uid(&world, "component:default/b").is_none()).await;
         assert_eq!(uid(&world, "component:default/a"), before.0);
+        world.stop.send_replace(true);
+    });
+}
+
+/// A host whose first answer is long on its way.
+#[derive(Default)]
+struct Slow {
+    host: Host,
+    asked: Notify,
+    answer: Notify,
+    first: AtomicBool,
+}
+
+#[async_trait]
+impl Fetch for Slow {
+    async fn fetch(&self, url: &str) -> Result<Arc<[u8]>, Failure> {
+        let page = self.host.fetch(url).await;
+        if !self.first.swap(true, Ordering::AcqRel) {
+            self.asked.notify_one();
+            self.answer.notified().await;
+        }
+        page
+    }
+}
+
+/// Whoever asks for a reading while one is under way means what is there now, not what was there before.
+#[test]
+fn a_place_that_is_asked_for_while_it_is_read_is_read_again() {
+    on_each("a_place_that_is_asked_for_while_it_is_read_is_read_again", |world| async move {
+        let slow = Arc::new(Slow::default());
+        let target = "https://code.example/all.yaml".to_owned();
+        slow.host.0.lock().unwrap().insert(target.clone(), component("before", ""));
+        let register = Register { id: None, kind: "url".into(), target: target.clone(), known_is_fine: false };
+        let id: Uid = serde_json::from_value(world.app.run(&admin(), register).await.unwrap().answer).unwrap();
+        let places = Arc::new(Places::new(Arc::clone(&world.app), Arc::clone(&slow) as Arc<dyn Fetch>));
+        let (following, until) = (Arc::clone(&places), world.stop.subscribe());
+        tokio::spawn(async move { following.follow(until).await });
+        slow.asked.notified().await;
+        slow.host.0.lock().unwrap().insert(target, component("after", ""));
+        places.read_again(id).await;
+        slow.answer.notify_one();
+        world.until("what is there now", |_| uid(&world, "component:default/after").is_some()).await;
+        world.until("without what was there", |_| uid(&world, "component:default/before").is_none()).await;
         world.stop.send_replace(true);
     });
 }

@@ -6,7 +6,7 @@ use loggia_app::order::OrderInput;
 use loggia_app::usage::{UnknownName, UsageFilter};
 use loggia_app::{Caller, Door};
 use loggia_model::Micros;
-use loggia_model::usage::UsageReading;
+use loggia_model::usage::{MOST_A_DAY, MOST_COUNT, UsageReading};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -93,5 +93,60 @@ fn what_readings_name_and_nobody_knows_is_told() {
         assert_eq!(teams, [("", "group:default/bookings"), ("group:default/booking", "")]);
         let wrong = world.app.report_usage(&admin, vec![reading("4", json!({"team": "user:default/ann"}))]).await;
         assert!(wrong.unwrap_err().to_string().contains("not the name of a team"));
+    });
+}
+
+/// Everything that could make the writing of another reading fail, or pass for one of Loggia's own, is refused by name.
+#[test]
+fn readings_that_could_break_others_are_refused() {
+    on_each("readings_that_could_break_others_are_refused", |world| async move {
+        platform(&world).await;
+        let admin = Caller::administrator("test", Door::Api, "r1");
+        let long = "x".repeat(301);
+        let mut wrong: Vec<(&str, serde_json::Value)> = vec![
+            ("count", json!({"count": i64::MAX})),
+            ("count", json!({"count": MOST_COUNT + 1})),
+            ("count", json!({"count": -1})),
+            ("channel", json!({"channel": "order"})),
+            ("channel", json!({"channel": "fetch"})),
+        ];
+        for source in ["loggia", "Loggia", " git", "postgres", "command", "replay"] {
+            wrong.push(("source", json!({"source": source})));
+        }
+        for field in ["id", "source", "principal", "offering", "release", "feature", "instance", "channel"] {
+            for text in ["a\u{0}b", "a\nb", long.as_str()] {
+                wrong.push((field, json!({field: text})));
+            }
+        }
+        for (field, more) in wrong {
+            let mut all = json!({"principal": "service:gateway"});
+            all.as_object_mut().unwrap().append(more.clone().as_object_mut().unwrap());
+            let said = world.app.report_usage(&admin, vec![reading("bad", all)]).await;
+            let Err(loggia_app::Error::Invalid(problems)) = said else { panic!("{more}: {said:?}") };
+            assert!(problems.iter().any(|problem| problem.path == format!("0.{field}")), "{more}: {problems:?}");
+        }
+    });
+}
+
+/// The highest that anybody may report, again and again: figures stay figures, and an order of that name goes through.
+#[test]
+fn no_number_of_readings_breaks_figures_or_orders() {
+    on_each("no_number_of_readings_breaks_figures_or_orders", |world| async move {
+        platform(&world).await;
+        let (ann, admin) = (world.person("ann"), Caller::administrator("test", Door::Api, "r1"));
+        for round in 0..3 {
+            let most = |at: usize| {
+                let team = json!({"team": "booking", "instance": "booking/a.dev", "count": MOST_COUNT});
+                reading(&format!("{round}-{at}"), team)
+            };
+            world.app.report_usage(&admin, (0..1_500).map(most).collect()).await.unwrap();
+        }
+        let uses = world.app.uses(&ann, &UsageFilter::default()).await.unwrap();
+        assert_eq!(uses[0].by_choice, MOST_A_DAY, "{uses:?}");
+        let (offering, environment) = ("db".into(), "dev".into());
+        let wish =
+            OrderInput { offering, environment, team: "booking".into(), name: "a".into(), ..OrderInput::default() };
+        world.app.order(&ann, wish).await.unwrap();
+        assert!(world.app.uses(&ann, &UsageFilter::default()).await.unwrap().iter().all(|one| one.by_choice > 0));
     });
 }

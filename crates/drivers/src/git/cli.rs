@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Settings that win over those of any repository. No hooks, no other programs, no surprises from the network.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("core.hooksPath", "/dev/null"),
     ("core.fsmonitor", "false"),
     ("core.quotePath", "false"),
@@ -27,6 +27,8 @@ const SETTINGS: [(&str, &str); 20] = [
     ("receive.denyCurrentBranch", "refuse"),
     ("safe.directory", "*"),
     ("transfer.fsckObjects", "true"),
+    // What a server notes for itself is nobody's to fetch or to send.
+    ("transfer.hideRefs", "refs/loggia"),
 ];
 /// Ways over which a repository may be reached; a folder only when the operator named it.
 const PROTOCOLS: [&str; 3] = ["https", "http", "ssh"];
@@ -147,6 +149,15 @@ impl Git {
 
     /// Runs git and gives its standard output.
     pub(crate) async fn bytes(&self, call: Call) -> Result<Vec<u8>, GitError> {
+        self.outcome(call, false).await.map(|(bytes, _)| bytes)
+    }
+
+    /// Runs git where ending with 1 is an answer too, and gives its standard output with whether it was 0.
+    pub(crate) async fn either(&self, call: Call) -> Result<(Vec<u8>, bool), GitError> {
+        self.outcome(call, true).await
+    }
+
+    async fn outcome(&self, call: Call, either: bool) -> Result<(Vec<u8>, bool), GitError> {
         let env = self.environment(&call.settings, call.local);
         let program = Program {
             path: self.program.clone(),
@@ -166,7 +177,8 @@ impl Git {
         });
         let finished = finished.await.map_err(|error| GitError::Missing(error.to_string()))?;
         match finished.ended {
-            Ended::Exited(0) => Ok(finished.stdout),
+            Ended::Exited(0) => Ok((finished.stdout, true)),
+            Ended::Exited(1) if either => Ok((finished.stdout, false)),
             Ended::Exited(code) if said.is_empty() => Err(GitError::Refused(format!("git ended with code {code}"))),
             Ended::Exited(_) => Err(GitError::Refused(said.join("; "))),
             Ended::TimedOut => Err(GitError::TimedOut(call.timeout.as_secs())),

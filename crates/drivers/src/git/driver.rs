@@ -3,9 +3,10 @@
 use super::cli::{Call, Git};
 use super::import::{NewFile, Signature};
 use super::repository::{self, Mark, PUSHES, failed, unreachable};
-use super::{clone_url, render, scaffolder};
+use super::{change, clone_url, render, scaffolder};
 use crate::gates::Gates;
 use async_trait::async_trait;
+use loggia_app::change_request::Merges;
 use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::Micros;
 use loggia_model::instance::{Condition, Verdict};
@@ -23,11 +24,11 @@ const PUSHES_REPORTED: usize = 200;
 /// Makes, observes and takes away bare repositories below one folder.
 pub struct GitDriver {
     root: PathBuf,
-    gates: Gates,
+    pub(super) gates: Gates,
 }
 
 /// What a look at a repository found.
-enum Found {
+pub(super) enum Found {
     Nothing,
     Ours(Mark),
     Another,
@@ -44,7 +45,7 @@ impl GitDriver {
         &self.root
     }
 
-    async fn look(&self, git: &Git, request: &Request) -> Result<(PathBuf, Found), Failure> {
+    pub(super) async fn look(&self, git: &Git, request: &Request) -> Result<(PathBuf, Found), Failure> {
         let path = repository::path(&self.root, request)?;
         let found = match repository::mark(git, &self.root, &path).await? {
             None => Found::Nothing,
@@ -63,7 +64,7 @@ impl GitDriver {
         let prefix = format!("{}-", request.key);
         let temporary =
             tempfile::Builder::new().prefix(&prefix).tempdir_in(&making).map_err(|error| unreachable(&error))?;
-        let mark = Mark { key: request.key.clone(), version: request.version.clone() };
+        let mark = Mark { key: request.key.clone(), version: request.version.clone(), change: None };
         let made = repository::make(git, temporary.path(), &mark, &author(request), &files).await;
         made.map_err(|error| failed("make", &error))?;
         std::fs::create_dir_all(path.parent().unwrap_or(&self.root)).map_err(|error| unreachable(&error))?;
@@ -95,10 +96,12 @@ impl GitDriver {
             }
             None => (Verdict::False, "NoCommit", format!("Branch {branch} has no commit")),
         };
+        let ready = Condition { kind: "Ready".to_owned(), status, reason: reason.to_owned(), message };
+        let (version, waits) = change::told(git, path, mark).await.map_err(|error| failed("read", &error))?;
         Ok(Observation {
             presence: Presence::Present,
-            version: mark.version.clone(),
-            conditions: vec![Condition { kind: "Ready".to_owned(), status, reason: reason.to_owned(), message }],
+            version,
+            conditions: std::iter::once(ready).chain(waits).collect(),
             outputs,
             secret_outputs: Vec::new(),
             readings: pushes(request, path),
@@ -129,7 +132,7 @@ async fn has_catalog_info(git: &Git, path: &Path) -> bool {
 }
 
 /// Renders on a thread of its own: templates may take a while.
-async fn render(request: &Request, log: &dyn RunLog) -> Result<Vec<NewFile>, Failure> {
+pub(super) async fn render(request: &Request, log: &dyn RunLog) -> Result<Vec<NewFile>, Failure> {
     let request = request.clone();
     let task = tokio::task::spawn_blocking(move || match request.recipe.get("scaffolder").and_then(Value::as_bool) {
         Some(true) => scaffolder::run(&request),
@@ -141,7 +144,7 @@ async fn render(request: &Request, log: &dyn RunLog) -> Result<Vec<NewFile>, Fai
     Ok(files)
 }
 
-fn author(request: &Request) -> Signature {
+pub(super) fn author(request: &Request) -> Signature {
     let name = request.requested_by.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("loggia");
     let host = url::Url::parse(&request.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     Signature { name: name.to_owned(), email: format!("{name}@{}", host.as_deref().unwrap_or("localhost")) }
@@ -185,7 +188,7 @@ fn push(request: &Request, number: usize, line: &str) -> Option<UsageReading> {
     })
 }
 
-fn git() -> Result<Git, Failure> {
+pub(super) fn git() -> Result<Git, Failure> {
     Git::find().map_err(|error| failed("find", &error))
 }
 
@@ -256,6 +259,10 @@ impl Driver for GitDriver {
             // What is there under this name belongs to somebody else: ours is not there.
             (_, Found::Nothing | Found::Another) => Ok(absent()),
         }
+    }
+
+    fn merges(&self) -> Option<&dyn Merges> {
+        Some(self)
     }
 
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The driver `git`: bare repositories of the server, filled from golden paths.
 
 pub mod backend;
+mod change;
 pub mod cli;
 mod door;
 mod driver;
@@ -10,6 +11,7 @@ mod render;
 mod repository;
 mod scaffolder;
 pub mod source;
+mod three_way;
 
 pub use door::GitDoor;
 pub use driver::GitDriver;

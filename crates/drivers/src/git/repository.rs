@@ -16,6 +16,42 @@ pub(super) const PUSHES: &str = "loggia-pushes";
 pub(super) struct Mark {
     pub key: String,
     pub version: String,
+    /// The change that was proposed last, until it was merged from here.
+    pub change: Option<Change>,
+}
+
+/// A change that was proposed, as it is noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Name of the offering and version, with a dash between them.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// The commit that was proposed.
+    pub commit: String,
+}
+
+impl Change {
+    /// What points to its branch.
+    pub(super) fn branch(&self) -> String {
+        format!("refs/heads/{}", self.short())
+    }
+
+    /// The name of its branch.
+    pub(super) fn short(&self) -> String {
+        format!("loggia/{}", self.name)
+    }
+
+    /// What points to the files of its version, as the golden path makes them; the commit before has those of the
+    /// version that it comes from.
+    pub(super) fn template(&self) -> String {
+        format!("refs/loggia/template/{}", self.name)
+    }
+
+    fn parse(text: &str) -> Option<Change> {
+        let mut parts = text.split(' ').map(str::to_owned);
+        Some(Change { name: parts.next()?, version: parts.next()?, commit: parts.next()? })
+    }
 }
 
 /// Whether a team or repository name can be part of a path and of an address.
@@ -58,6 +94,7 @@ pub(super) async fn mark(git: &Git, root: &Path, path: &Path) -> Result<Option<M
         match entry.split_once('\n') {
             Some(("loggia.key", value)) => value.clone_into(&mut mark.key),
             Some(("loggia.version", value)) => value.clone_into(&mut mark.version),
+            Some(("loggia.change", value)) => mark.change = Change::parse(value),
             _ => {}
         }
     }
@@ -88,6 +125,20 @@ pub(super) async fn make(
 /// Notes another version of the release in the settings.
 pub(super) async fn note_version(git: &Git, path: &Path, version: &str) -> Result<(), GitError> {
     git.bytes(Call::new(path, ["config", "--file", "config", "loggia.version", version])).await.map(drop)
+}
+
+/// Notes what was proposed, or that nothing is any more.
+pub(super) async fn note_change(git: &Git, path: &Path, change: Option<&Change>) -> Result<(), GitError> {
+    let set = ["config", "--file", "config"].map(str::to_owned).into_iter();
+    let rest = match change {
+        Some(Change { name, version, commit }) => {
+            vec!["loggia.change".to_owned(), format!("{name} {version} {commit}")]
+        }
+        None => vec!["--unset-all".to_owned(), "loggia.change".to_owned()],
+    };
+    let noted = git.bytes(Call::new(path, set.chain(rest))).await.map(drop);
+    // There is nothing to take away where nothing was noted.
+    if change.is_none() { Ok(()) } else { noted }
 }
 
 /// Adds to the end of a file, in one write.

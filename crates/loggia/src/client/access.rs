@@ -49,7 +49,8 @@ pub async fn login(args: LoginArgs) -> Result<()> {
 /// Reads one line from the terminal or from standard input.
 pub(super) fn ask(question: &str) -> Result<String> {
     let text = line(question)?;
-    if text.is_empty() { Err(failure(USAGE, "nothing was given.")) } else { Ok(text) }
+    let mend = "Type it when you are asked, or send it on standard input: printf %s … | loggia …";
+    if text.is_empty() { Err(failure(USAGE, format!("Nothing was given. {mend}"))) } else { Ok(text) }
 }
 
 /// What is typed in, or the next line of standard input.
@@ -136,6 +137,9 @@ pub struct RevokeArgs {
     /// Identity of the token; loggia token list shows it.
     #[arg(value_name = "ID")]
     id: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -151,7 +155,8 @@ pub async fn token(command: TokenCommand) -> Result<()> {
         TokenCommand::Revoke(args) => {
             let api = args.access.api()?;
             api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", args.id))).await?;
-            print(&format!("{} is revoked\n", args.id))
+            let answer = json!({"id": args.id, "revoked": true});
+            args.output.tell(&answer, std::slice::from_ref(&args.id), &format!("{} is revoked\n", args.id))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::http::{Access, Api};
 use super::output::{Output, Table, print};
+use super::place::inside;
 use super::yaml;
 use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
 use crate::settings::without_credentials;
@@ -101,7 +102,7 @@ async fn read(kind: Kind, from: &str) -> Result<Estate> {
     let (location, own) = without_credentials(from);
     let credentials = own.into_iter().map(|own| (location.clone(), own)).collect();
     let read = EstateReader::new(credentials).read(&Place { kind, location }).await;
-    read.map_err(|why| failure(USAGE, format!("{} {}", why.message, why.mend)))
+    read.map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))
 }
 
 /// Asks the server what it means; a plan needs none.
@@ -152,7 +153,7 @@ fn propose(folder: &Path, proposed: &[Proposed], frame: &Frame) -> Result<()> {
     }
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for file in files(proposed, frame) {
-        let path = folder.join(&file.path);
+        let path = inside(folder, &file.path)?;
         if path.exists() {
             print(&format!("{} is there already and stays as it is\n", path.display()))?;
             continue;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use loggia_app::read::{Reading, read};
 use loggia_drivers::reader::read_folder;
+use loggia_model::problem::sentences;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::Read;
@@ -54,6 +55,9 @@ pub async fn apply(args: ApplyArgs) -> Result<()> {
     for one in &results {
         let would = if args.dry_run && text(one, "/result") != "unchanged" { "would be " } else { "" };
         out.push_str(&format!("{} {would}{}\n", text(one, "/ref"), text(one, "/result")));
+        for warning in one["warnings"].as_array().into_iter().flatten() {
+            out.push_str(&format!("  {}\n", sentences(&text(warning, "/message"), &text(warning, "/mend"))));
+        }
         for change in one["diff"].as_array().into_iter().flatten().filter(|_| args.diff) {
             out.push_str(&difference(change));
         }
@@ -89,7 +93,7 @@ fn documents_of(path: &Path) -> Result<Vec<Value>> {
         std::io::stdin().read_to_string(&mut text)?;
         return parse(&text);
     }
-    let files = read_folder(path).map_err(|why| failure(USAGE, format!("{} {}", why.message, why.mend)))?;
+    let files = read_folder(path).map_err(|why| failure(USAGE, sentences(&why.message, &why.mend)))?;
     let Reading { prepared, problems, .. } = read(&files, &|_| None);
     // Files beside a document (logos, templates) come with a repository only; their absence is not told here.
     let problems: Vec<_> = problems.into_iter().filter(|problem| problem.rule != "file.missing").collect();

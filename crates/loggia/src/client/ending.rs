@@ -59,6 +59,9 @@ pub struct DoArgs {
     /// Its name.
     #[arg(value_name = "NAME")]
     name: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -72,6 +75,9 @@ pub struct UrgentArgs {
     /// Why it is an emergency, when there is too little notice; a second person has to agree.
     #[arg(long, value_name = "TEXT")]
     emergency: Option<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -85,6 +91,9 @@ pub struct ReasonArgs {
     /// Why, in one sentence; whoever was told reads it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -135,6 +144,9 @@ pub struct PlanArgs {
     preset: String,
     #[command(flatten)]
     days: Days,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -150,6 +162,9 @@ pub struct MoveArgs {
     /// Why it is an emergency, for earlier days; a second person has to agree.
     #[arg(long, value_name = "TEXT")]
     emergency: Option<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -172,6 +187,9 @@ pub struct ExemptArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -187,19 +205,21 @@ pub async fn ending(command: EndingCommand) -> Result<()> {
         EndingCommand::Plan(args) => plan(*args).await,
         EndingCommand::Announce(args) => {
             let body = args.emergency.map_or_else(|| json!({}), |why| json!({"emergency": why}));
-            step(&args.access, &args.name, "announce", &body).await
+            step(&args.access, args.output, &args.name, "announce", &body).await
         }
-        EndingCommand::Approve(args) => step(&args.access, &args.name, "approve", &json!({})).await,
+        EndingCommand::Approve(args) => step(&args.access, args.output, &args.name, "approve", &json!({})).await,
         EndingCommand::Move(args) => shift(*args).await,
-        EndingCommand::Cancel(args) => step(&args.access, &args.name, "cancel", &json!({"reason": args.reason})).await,
+        EndingCommand::Cancel(args) => {
+            step(&args.access, args.output, &args.name, "cancel", &json!({"reason": args.reason})).await
+        }
         EndingCommand::Exempt(args) => {
             let mut body = json!({"team": args.team, "until": args.until, "reason": args.reason});
             if let Some(instance) = args.instance {
                 body["instance"] = json!(instance);
             }
-            step(&args.access, &args.name, "exempt", &body).await
+            step(&args.access, args.output, &args.name, "exempt", &body).await
         }
-        EndingCommand::Remove(args) => step(&args.access, &args.name, "remove", &json!({})).await,
+        EndingCommand::Remove(args) => step(&args.access, args.output, &args.name, "remove", &json!({})).await,
     }
 }
 
@@ -211,11 +231,13 @@ fn path(name: &str, rest: &str) -> String {
     format!("/api/v1/endings/default/{}{rest}", plain(name))
 }
 
-async fn step(access: &Access, name: &str, verb: &str, body: &Value) -> Result<()> {
+async fn step(access: &Access, output: Output, name: &str, verb: &str, body: &Value) -> Result<()> {
     let answer = access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
     let waits = answer.get("waits").and_then(Value::as_bool) == Some(true);
     let rest = if waits { "; it waits for a second person: loggia ending approve" } else { "" };
-    print(&format!("{} is {}{rest}\n", plain(&text(&answer, "/ending")), text(&answer, "/state")))
+    let name = text(&answer, "/ending");
+    let line = format!("{} is {}{rest}\n", plain(&name), text(&answer, "/state"));
+    output.tell(&answer, &[name], &line)
 }
 
 async fn list(args: ListArgs) -> Result<()> {
@@ -344,7 +366,13 @@ async fn plan(args: PlanArgs) -> Result<()> {
     let name = plain(&args.name);
     let document = json!({"apiVersion": "loggia.dev/v1", "kind": "Ending", "metadata": {"name": name}, "spec": spec});
     api.json(api.request(Method::PUT, &path(name, "")).json(&document)).await?;
-    show(&api, name, Output::Table).await?;
+    if args.output == Output::Name {
+        return print(&format!("ending:default/{name}\n"));
+    }
+    show(&api, name, args.output).await?;
+    if args.output != Output::Table {
+        return Ok(());
+    }
     print(&format!("\nPlanned; nobody was told yet. Tell people: loggia ending announce {name}\n"))
 }
 
@@ -354,5 +382,5 @@ async fn shift(args: MoveArgs) -> Result<()> {
     if let Some(why) = &args.emergency {
         body["emergency"] = json!(why);
     }
-    step(&args.access, &args.name, "move", &body).await
+    step(&args.access, args.output, &args.name, "move", &body).await
 }

@@ -1,11 +1,12 @@
 //! Who runs what, and reporting it.
 
-use super::http::{Access, Api};
+use super::http::{Access, Api, Part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::{Context, Result};
 use clap::Args;
+use loggia_app::usage::MOST;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -120,6 +121,9 @@ pub struct ObserveArgs {
     /// It was taken away.
     #[arg(long)]
     removed: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -143,11 +147,13 @@ pub async fn observe(args: ObserveArgs) -> Result<()> {
     let answer = args.access.api()?.post("/api/v1/observe", &report).await?;
     let one = answer.pointer("/results/0").cloned().unwrap_or_default();
     let why = text(&one, "/why");
-    let (name, result) = (text(&one, "/instance"), text(&one, "/result"));
-    let name = if name.is_empty() { args.offering.clone() } else { name };
+    let (instance, result) = (text(&one, "/instance"), text(&one, "/result"));
+    let names: Vec<String> = Some(instance.clone()).filter(|name| !name.is_empty()).into_iter().collect();
+    let name = if instance.is_empty() { args.offering.clone() } else { instance };
     let warnings = one.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
     let warnings: String = warnings.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect();
-    print(&format!("{}\n{warnings}", format!("{name} {result} {why}").trim_end()))
+    let line = format!("{}\n{warnings}", format!("{name} {result} {why}").trim_end());
+    args.output.tell(&answer, &names, &line)
 }
 
 /// Arguments of `loggia enrol`.
@@ -159,6 +165,9 @@ pub struct EnrolArgs {
     /// Takes the confirmation back.
     #[arg(long)]
     withdraw: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -172,7 +181,9 @@ pub async fn enrol(args: EnrolArgs) -> Result<()> {
     let verb = if args.withdraw { "withdraw" } else { "enrol" };
     let path = format!("{}:{verb}", instance_path(&instance(&args.what)?));
     let answer = api.json(api.request(Method::POST, &path)).await?;
-    print(&format!("{} is {}\n", text(&answer, "/instance"), text(&answer, "/step")))
+    let instance = text(&answer, "/instance");
+    let line = format!("{instance} is {}\n", text(&answer, "/step"));
+    args.output.tell(&answer, &[instance], &line)
 }
 
 /// Arguments of `loggia usage`.
@@ -181,6 +192,9 @@ pub struct UsageArgs {
     /// File with one reading a line, as JSON; - reads standard input.
     #[arg(long, short, value_name = "FILE")]
     file: PathBuf,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -198,12 +212,14 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
         text_of = read.with_context(|| format!("cannot read {}", args.file.display()))?;
     }
     let api = args.access.api()?;
-    let lines: Vec<&str> = text_of.lines().filter(|line| !line.trim().is_empty()).collect();
+    // Empty lines are sent too, so that the server counts lines as the file does.
+    let lines: Vec<&str> = text_of.lines().collect();
     let (mut received, mut new) = (0, 0);
     let mut unknown: BTreeMap<(String, String), u64> = BTreeMap::new();
-    for some in lines.chunks(loggia_app::usage::MOST) {
+    for (at, some) in lines.chunks(MOST).enumerate() {
+        let part = Part { file: args.file.display().to_string(), before: (at * MOST) as u64 };
         let request = api.request(Method::POST, "/api/v1/usage").header("content-type", "application/x-ndjson");
-        let answer = api.json(request.body(some.join("\n"))).await?;
+        let answer = api.json_of(request.body(some.join("\n")), &part).await?;
         received += answer["received"].as_u64().unwrap_or_default();
         new += answer["new"].as_u64().unwrap_or_default();
         for one in answer["unknown"].as_array().into_iter().flatten() {
@@ -214,8 +230,12 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     let line = |((field, name), count): (&(String, String), &u64)| {
         format!("There is no {field} {name}: {count} readings are kept, and shown when it is there.\n")
     };
-    let unknown: String = unknown.iter().map(line).collect();
-    print(&format!("{received} readings, {new} of them new\n{unknown}"))
+    let told: String = unknown.iter().map(line).collect();
+    let one =
+        |((field, name), count): (&(String, String), &u64)| json!({"field": field, "name": name, "readings": count});
+    let names: Vec<Value> = unknown.iter().map(one).collect();
+    let line = format!("{received} readings, {new} of them new\n{told}");
+    args.output.tell(&json!({"received": received, "new": new, "unknown": names}), &[], &line)
 }
 
 /// A question without arguments.
@@ -247,7 +267,7 @@ pub async fn unmatched(args: UnmatchedArgs) -> Result<()> {
     let api = args.access.api()?;
     if !dismiss.is_empty() {
         let answer = api.post("/api/v1/unmatched:dismiss", &json!({"keys": dismiss})).await?;
-        return print(&format!("{} put aside\n", answer["dismissed"]));
+        return args.output.tell(&answer, &dismiss, &format!("{} put aside\n", answer["dismissed"]));
     }
     let answer = api.get("/api/v1/unmatched", &[]).await?;
     let mut table = Table::new(&["REPORTED AS", "VERSION", "TEAM", "ENVIRONMENT", "LAST SEEN", "WHY"]);
@@ -275,13 +295,14 @@ pub struct SourcesArgs {
 }
 
 /// Says yes to the removals of a source, at the commit at which they were found.
-async fn confirm_removals(api: &Api, sources: &Value, location: &str) -> Result<()> {
+async fn confirm_removals(api: &Api, sources: &Value, location: String, output: Output) -> Result<()> {
     let source = items(sources).find(|one| text(one, "/location") == location);
     let missing = || failure(USAGE, format!("There is no source {location}. See them: loggia sources"));
     let commit = text(source.ok_or_else(missing)?, "/commit");
     let body = json!({"location": location, "commit": commit});
     let answer = api.post("/api/v1/sources:confirm", &body).await?;
-    print(&format!("{} removed\n", text(&answer, "/report/removed")))
+    let line = format!("{} removed\n", text(&answer, "/report/removed"));
+    output.tell(&answer, &[location], &line)
 }
 
 /// `loggia sources`
@@ -293,15 +314,14 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
     if let Some(location) = drop {
         let answer = args.access.api()?.post("/api/v1/sources:drop", &json!({"location": location})).await?;
         let kept = answer.pointer("/report/kept").and_then(Value::as_array).map_or(0, Vec::len);
-        return print(&format!(
-            "{} removed, {kept} kept because something runs on them\n",
-            text(&answer, "/report/removed")
-        ));
+        let removed = text(&answer, "/report/removed");
+        let line = format!("{removed} removed, {kept} kept because something runs on them\n");
+        return args.output.tell(&answer, &[location], &line);
     }
     let api = args.access.api()?;
     let answer = api.get("/api/v1/sources", &[]).await?;
     if let Some(location) = confirm {
-        return confirm_removals(&api, &answer, &location).await;
+        return confirm_removals(&api, &answer, location, args.output).await;
     }
     let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
     let mut problems = String::new();

@@ -2,6 +2,7 @@
 
 use super::http::{Access, Api};
 use super::output::{print, text};
+use super::place::inside;
 use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::{Context, Result};
@@ -184,12 +185,15 @@ async fn fetch(api: &Api, one: &Exported, file: &FileEntry, folder: &Path) -> Re
     let below = || names.iter().find(|name| !name.rsplit('/').next().unwrap_or_default().contains(".svg"));
     let Some(at) = single.or_else(below).and_then(|name| beside(&one.path, name)) else { return Ok(()) };
     let at = if single.is_some() { at } else { format!("{at}/{}", file.path) };
+    // Before anything is asked: a path may lead anywhere on the server, too.
+    inside(folder, &at)?;
+    inside(folder, &file.path)?;
     let reference = one.document.reference();
     let (kind, namespace, name) = (reference.kind(), reference.namespace(), reference.name());
     let path = format!("/files/{kind}/{namespace}/{name}/{}", file.path);
     let response = api.send(api.request(Method::GET, &path)).await?;
     let bytes = response.bytes().await.with_context(|| format!("cannot read {path}"))?;
-    write(&folder.join(at), &bytes, file.executable)
+    write(&inside(folder, &at)?, &bytes, file.executable)
 }
 
 fn write_documents(mut all: Vec<Exported>, folder: &Path) -> Result<()> {
@@ -203,7 +207,7 @@ fn write_documents(mut all: Vec<Exported>, folder: &Path) -> Result<()> {
         file.push_str(&yaml::write(&one.document.0));
     }
     for (path, text) in files {
-        write(&folder.join(path), text.as_bytes(), false)?;
+        write(&inside(folder, &path)?, text.as_bytes(), false)?;
     }
     Ok(())
 }

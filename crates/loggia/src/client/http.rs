@@ -4,6 +4,7 @@ use super::credentials::{Credentials, DEFAULT_URL};
 use crate::exit::{PROBLEM, UNAVAILABLE, USAGE, failure};
 use anyhow::{Context, Result};
 use clap::Args;
+use loggia_model::problem::sentences;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use std::time::Duration;
@@ -24,6 +25,15 @@ pub struct Access {
         help_heading = "Server"
     )]
     pub token: Option<String>,
+}
+
+/// A part of a file that is sent by itself: where the lines that an answer names stand.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// The file, as people name it.
+    pub file: String,
+    /// How many lines of the file stand before it.
+    pub before: u64,
 }
 
 /// A server.
@@ -90,7 +100,19 @@ impl Api {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(self.refused(response).await)
+        Err(self.refused(response, None).await)
+    }
+
+    /// Sends a part of a file and reads the answer as JSON; problems are told at the lines of the file.
+    ///
+    /// # Errors
+    /// As [`Api::send`].
+    pub async fn json_of(&self, request: RequestBuilder, part: &Part) -> Result<Value> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(self.refused(response, Some(part)).await);
+        }
+        response.json().await.map_err(|error| self.unreachable(&error))
     }
 
     /// Sends a request and reads the answer as JSON; null when there is none.
@@ -112,6 +134,15 @@ impl Api {
     /// As [`Api::send`].
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
         self.json(self.request(Method::GET, &with_query(path, query))).await
+    }
+
+    /// Reads a path whose answer is text.
+    ///
+    /// # Errors
+    /// As [`Api::send`].
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let answer = self.send(self.request(Method::GET, path)).await?;
+        answer.text().await.map_err(|error| self.unreachable(&error))
     }
 
     /// Sends a body to a path.
@@ -149,12 +180,12 @@ impl Api {
         failure(UNAVAILABLE, format!("{} cannot be reached: {why}. {mend}", self.url))
     }
 
-    async fn refused(&self, response: Response) -> anyhow::Error {
+    async fn refused(&self, response: Response, part: Option<&Part>) -> anyhow::Error {
         let status = response.status().as_u16();
         let id = response.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         let body: Value = response.json().await.unwrap_or_default();
         let code = if matches!(status, 429 | 502..=504) { UNAVAILABLE } else { PROBLEM };
-        let mut text = words(&body).unwrap_or_else(|| format!("{} answered with status {status}.", self.url));
+        let mut text = words(&body, part).unwrap_or_else(|| format!("{} answered with status {status}.", self.url));
         if status == 401 {
             let mend = "loggia login, or LOGGIA_TOKEN.";
             text = format!("{text} Way in: {mend}");
@@ -167,14 +198,20 @@ impl Api {
 }
 
 /// What the server says about an error: each problem on a line of its own.
-fn words(body: &Value) -> Option<String> {
+fn words(body: &Value, part: Option<&Part>) -> Option<String> {
     let problems = body.get("problems").and_then(Value::as_array).filter(|problems| !problems.is_empty());
     let Some(problems) = problems else { return body.get("detail")?.as_str().map(str::to_owned) };
     let text = |problem: &Value, name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let line = |problem: &Value| {
         let (path, message, mend) = (text(problem, "path"), text(problem, "message"), text(problem, "mend"));
+        let line = problem.get("line").and_then(Value::as_u64).unwrap_or_default();
+        let line = match part {
+            _ if line == 0 => String::new(),
+            Some(part) => format!("{}:{}: ", part.file, part.before + line),
+            None => format!("line {line}: "),
+        };
         let place = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        format!("{place}{}. {mend}", message.trim_end_matches('.')).trim_end().to_owned()
+        format!("{line}{place}{}", sentences(&message, &mend))
     };
     Some(problems.iter().map(line).collect::<Vec<_>>().join("\n        "))
 }
@@ -203,8 +240,12 @@ mod tests {
         let body = json!({"detail": "two", "problems": [
             {"path": "name", "message": "It is taken", "mend": "Choose another."},
             {"path": "", "message": "No.", "mend": ""}]});
-        assert_eq!(words(&body).unwrap(), "name: It is taken. Choose another.\n        No.");
-        assert_eq!(words(&json!({"detail": "only this"})).unwrap(), "only this");
+        assert_eq!(words(&body, None).unwrap(), "name: It is taken. Choose another.\n        No.");
+        assert_eq!(words(&json!({"detail": "only this"}), None).unwrap(), "only this");
+        let body = json!({"problems": [{"path": "id", "line": 3, "message": "It is missing", "mend": "Give one."}]});
+        assert_eq!(words(&body, None).unwrap(), "line 3: id: It is missing. Give one.");
+        let part = Part { file: "use.jsonl".into(), before: 10_000 };
+        assert_eq!(words(&body, Some(&part)).unwrap(), "use.jsonl:10003: id: It is missing. Give one.");
         assert_eq!(with_query("/a", &[("q", "a b&c=ü".into())]), "/a?q=a%20b%26c%3D%C3%BC");
     }
 }

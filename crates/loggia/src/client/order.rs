@@ -71,6 +71,9 @@ pub struct DeleteArgs {
     /// Does not wait until it is gone (instances only).
     #[arg(long)]
     no_wait: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -223,7 +226,9 @@ pub async fn delete(args: DeleteArgs) -> Result<()> {
     let query = if args.dry_run { "?dryRun=true" } else { "" };
     let answer = api.json(api.request(Method::DELETE, &format!("{}{query}", path(&what)))).await?;
     let done = if args.dry_run { "would be taken away" } else { "is gone" };
-    print(&format!("{} {done}\n", text(&answer, "/ref")))
+    let name = text(&answer, "/ref");
+    let line = format!("{name} {done}\n");
+    args.output.tell(&answer, &[name], &line)
 }
 
 async fn destroy(api: &Api, what: &Ref, args: &DeleteArgs) -> Result<()> {
@@ -234,17 +239,20 @@ async fn destroy(api: &Api, what: &Ref, args: &DeleteArgs) -> Result<()> {
         what.namespace(),
         text(&found, "/document/spec/environment")
     );
+    let names = [what.to_string()];
     if args.dry_run {
-        return print(&format!("{what} ({about}) would be destroyed\n"));
+        let line = format!("{what} ({about}) would be destroyed\n");
+        return args.output.tell(&json!({"instance": what, "dryRun": true}), &names, &line);
     }
     confirm(&format!("Destroy {what} ({about}) with its data?"), args.yes)?;
     let answer = api.post(&format!("{}:destroy", instance_path(what)), &json!({"confirmed": true})).await?;
     let operation = text(&answer, "/operation");
     if args.no_wait {
-        return print(&format!("{what} is being destroyed: operation {operation}\n"));
+        let line = format!("{what} is being destroyed: operation {operation}\n");
+        return args.output.tell(&answer, &names, &line);
     }
-    follow(api, &operation).await?;
-    print(&format!("{what} is gone\n"))
+    let ended = follow(api, &operation).await?;
+    args.output.tell(&ended, &names, &format!("{what} is gone\n"))
 }
 
 /// Asks before something is lost or changed; without a terminal only `--yes` says yes.

@@ -57,6 +57,19 @@ impl Output {
         }
     }
 
+    /// Prints what one act did: a line for people, the names, or the answer.
+    ///
+    /// # Errors
+    /// With columns, which one act does not have.
+    pub fn tell(self, answer: &Value, names: &[String], line: &str) -> Result<()> {
+        match self {
+            Output::Table => print(line),
+            Output::Name => print(&names.iter().map(|name| format!("{name}\n")).collect::<String>()),
+            Output::Json | Output::Yaml => self.print_value(answer),
+            Output::Csv => Err(failure(USAGE, "this command prints no columns. Give -o json, -o yaml or -o name.")),
+        }
+    }
+
     /// Prints a value as JSON or YAML.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::Args;
-use loggia_model::{Kind, Ref, kinds};
+use loggia_model::{Kind, Ref, Uid, kinds};
 use serde_json::{Value, json};
 
 /// Arguments of `loggia get`.
@@ -31,12 +31,15 @@ pub struct GetArgs {
     access: Access,
 }
 
-/// A thing that a command is about.
+/// Arguments of `loggia describe`.
 #[derive(Args, Debug)]
-pub struct OneArgs {
+pub struct DescribeArgs {
     /// The thing, such as offering/postgres, instance/booking/orders.production or instance:booking/orders.production.
     #[arg(value_name = "KIND/NAME")]
     pub what: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: Output,
     #[command(flatten)]
     pub access: Access,
 }
@@ -44,11 +47,14 @@ pub struct OneArgs {
 /// Arguments of `loggia history`.
 #[derive(Args, Debug)]
 pub struct HistoryArgs {
-    #[command(flatten)]
-    one: OneArgs,
+    /// The thing, there or gone, such as offering/postgres; or its identity, which no other thing ever has.
+    #[arg(value_name = "KIND/NAME|UID")]
+    what: String,
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// Arguments of `loggia search`.
@@ -175,20 +181,25 @@ fn table_of(kind: &Kind, found: &[Value]) -> Table {
 ///
 /// # Errors
 /// With the words of the server.
-pub async fn describe(args: OneArgs) -> Result<()> {
+pub async fn describe(args: DescribeArgs) -> Result<()> {
     let api = args.access.api()?;
     let found = api.get(&path(&reference(&args.what)?), &[]).await?;
-    let mut out = format!("{}\n\n", text(&found, "/ref"));
-    let kept = match text(&found, "/source/origin").as_str() {
+    args.output.tell(&found, &[text(&found, "/ref")], &described(&found))
+}
+
+/// One thing for people: where it is kept, its text, its state, and what it is related to.
+fn described(found: &Value) -> String {
+    let mut out = format!("{}\n\n", text(found, "/ref"));
+    let kept = match text(found, "/source/origin").as_str() {
         "server" => "on this server".to_owned(),
         origin => {
-            format!("{} {}", origin.split_once(':').map_or(origin, |(_, rest)| rest), text(&found, "/source/path"))
+            format!("{} {}", origin.split_once(':').map_or(origin, |(_, rest)| rest), text(found, "/source/path"))
         }
     };
     for (name, value) in [
         ("kept", kept.trim().to_owned()),
-        ("made", minute(&found, "/createdAt")),
-        ("changed", format!("{} (revision {})", minute(&found, "/updatedAt"), text(&found, "/revision"))),
+        ("made", minute(found, "/createdAt")),
+        ("changed", format!("{} (revision {})", minute(found, "/updatedAt"), text(found, "/revision"))),
     ] {
         out.push_str(&format!("{name:<10}{value}\n"));
     }
@@ -203,7 +214,7 @@ pub async fn describe(args: OneArgs) -> Result<()> {
     if !lines.is_empty() {
         out.push_str(&format!("\nrelated\n{}", lines.concat()));
     }
-    print(&out)
+    out
 }
 
 /// `loggia history`
@@ -211,8 +222,11 @@ pub async fn describe(args: OneArgs) -> Result<()> {
 /// # Errors
 /// With the words of the server.
 pub async fn history(args: HistoryArgs) -> Result<()> {
-    let api = args.one.access.api()?;
-    let answer = api.get(&format!("{}/history", path(&reference(&args.one.what)?)), &[("limit", "500".into())]).await?;
+    let path = match args.what.parse::<Uid>() {
+        Ok(uid) => format!("/api/v1/history/{uid}"),
+        Err(_) => format!("{}/history", path(&reference(&args.what)?)),
+    };
+    let answer = args.access.api()?.get(&path, &[("limit", "500".into())]).await?;
     let mut table = Table::new(&["REVISION", "TIME", "WHAT", "BY", "THROUGH", "CHANGED"]);
     for one in items(&answer) {
         let changes = one.get("changes").and_then(Value::as_array).into_iter().flatten();

@@ -2,9 +2,11 @@
 
 use super::http::Access;
 use super::output::{Output, print, text};
-use crate::exit::told;
+use super::records::reference;
+use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::Ref;
 use serde_json::{Value, json};
 
 /// Arguments of `loggia publish`.
@@ -25,7 +27,7 @@ pub struct PublishArgs {
     /// Why, in one sentence; whoever runs it reads it.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Form of the answer of a dry run.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -41,13 +43,22 @@ pub struct YankArgs {
     /// Why, in one sentence; whoever runs it reads it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
 
-fn path(release: &str, what: &str) -> String {
-    let name = release.rsplit([':', '/']).next().unwrap_or(release);
-    format!("/api/v1/releases/default/{name}{what}")
+/// The path of a release, named with or without its kind.
+fn path(release: &str, what: &str) -> Result<String> {
+    let named =
+        if release.contains([':', '/']) { reference(release)? } else { Ref::new("release", "default", release) };
+    if named.kind() != "release" {
+        let mend = "Name a release, such as postgres-2.2.0; loggia get releases lists them.";
+        return Err(failure(USAGE, format!("{named} is no release. {mend}")));
+    }
+    Ok(format!("/api/v1/releases/{}/{}{what}", named.namespace(), named.name()))
 }
 
 /// `loggia publish`
@@ -57,17 +68,19 @@ fn path(release: &str, what: &str) -> String {
 pub async fn publish(args: PublishArgs) -> Result<()> {
     let api = args.access.api()?;
     if args.dry_run {
-        let answer = api.get(&path(&args.release, "/dry-run"), &[]).await?;
+        let answer = api.get(&path(&args.release, "/dry-run")?, &[]).await?;
         return tried(&answer, args.output);
     }
     let answer = match args.candidate {
-        true => api.post(&path(&args.release, ":candidate"), &json!({})).await?,
+        true => api.post(&path(&args.release, ":candidate")?, &json!({})).await?,
         false => {
             let body = json!({"acceptFailing": args.accept_failing, "reason": args.reason.unwrap_or_default()});
-            api.post(&path(&args.release, ":publish"), &body).await?
+            api.post(&path(&args.release, ":publish")?, &body).await?
         }
     };
-    print(&format!("{} is {}\n", text(&answer, "/release"), text(&answer, "/publication")))
+    let name = text(&answer, "/release");
+    let line = format!("{name} is {}\n", text(&answer, "/publication"));
+    args.output.tell(&answer, &[name], &line)
 }
 
 /// What a dry run found: what changes, and who would not fit.
@@ -111,6 +124,23 @@ fn weight(answer: &Value) -> &'static str {
 /// # Errors
 /// With the words of the server.
 pub async fn yank(args: YankArgs) -> Result<()> {
-    let answer = args.access.api()?.post(&path(&args.release, ":yank"), &json!({"reason": args.reason})).await?;
-    print(&format!("{} is withdrawn: nobody gets it any more. Where it runs it stays.\n", text(&answer, "/release")))
+    let answer = args.access.api()?.post(&path(&args.release, ":yank")?, &json!({"reason": args.reason})).await?;
+    let name = text(&answer, "/release");
+    let line = format!("{name} is withdrawn: nobody gets it any more. Where it runs it stays.\n");
+    args.output.tell(&answer, &[name], &line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn only_releases_are_published() {
+        for named in ["bin-1.0.0", "release/bin-1.0.0", "release:default/bin-1.0.0", "Release:bin-1.0.0"] {
+            assert_eq!(path(named, ":yank").unwrap(), "/api/v1/releases/default/bin-1.0.0:yank", "{named}");
+        }
+        for wrong in ["nonsense/bin-1.0.0", "offering/bin", "component:default/web"] {
+            assert!(path(wrong, "").is_err(), "{wrong}");
+        }
+    }
 }

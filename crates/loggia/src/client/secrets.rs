@@ -2,9 +2,8 @@
 
 use super::access::{ListArgs, ask};
 use super::http::{Access, Api};
-use super::output::{Table, items, print, strings, text};
-use crate::exit::{USAGE, failure};
-use anyhow::Result;
+use super::output::{Output, Table, items, strings, text};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -45,6 +44,9 @@ pub struct SetArgs {
     name: String,
     #[command(flatten)]
     allowed: AllowedArgs,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -60,6 +62,9 @@ pub struct AllowArgs {
     /// Allows what is given and nothing else.
     #[arg(long)]
     only: bool,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -78,23 +83,17 @@ pub async fn secret(command: SecretCommand) -> Result<()> {
 
 async fn set(args: SetArgs) -> Result<()> {
     let api = args.access.api()?;
-    let known = known(&api, &args.name).await?;
     let value = ask(&format!("Secret {} (it is seen as you type): ", args.name))?;
-    let allowed = args.allowed.over(known.as_ref());
-    put(&api, &args.name, &json!({"value": value, "allowed": allowed})).await?;
-    print(&format!("{} is set\n{}", args.name, told(&args.name, &allowed)))
+    let allowed = put(&api, &args.name, &json!({"value": value, "allow": args.allowed.body()})).await?;
+    let line = format!("{} is set\n{}", args.name, told(&args.name, &allowed));
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn allow(args: AllowArgs) -> Result<()> {
-    let api = args.access.api()?;
-    let known = known(&api, &args.name).await?;
-    if known.is_none() {
-        let mend = format!("set it first: loggia secret set {}", args.name);
-        return Err(failure(USAGE, format!("there is no secret {}; {mend}", args.name)));
-    }
-    let allowed = args.allowed.over(known.as_ref().filter(|_| !args.only));
-    put(&api, &args.name, &json!({"allowed": allowed})).await?;
-    print(&told(&args.name, &allowed))
+    let field = if args.only { "allowed" } else { "allow" };
+    let allowed = put(&args.access.api()?, &args.name, &json!({field: args.allowed.body()})).await?;
+    let line = told(&args.name, &allowed);
+    args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
 async fn list(args: ListArgs) -> Result<()> {
@@ -109,14 +108,12 @@ async fn list(args: ListArgs) -> Result<()> {
     args.output.print(&answer, &names, &table)
 }
 
-async fn put(api: &Api, name: &str, body: &Value) -> Result<()> {
-    api.send(api.request(Method::PUT, &format!("/api/v1/secrets/{name}")).json(body)).await.map(drop)
-}
-
-/// Where a secret may be used by now; none when there is no such secret.
-async fn known(api: &Api, name: &str) -> Result<Option<Value>> {
-    let answer = api.get("/api/v1/secrets", &[]).await?;
-    Ok(items(&answer).find(|one| text(one, "/name") == name).and_then(|one| one.get("allowed").cloned()))
+/// Where it may be used from now on. The server adds to what is allowed by then, so that nothing that was revoked
+/// meanwhile comes back.
+async fn put(api: &Api, name: &str, body: &Value) -> Result<Value> {
+    let response = api.send(api.request(Method::PUT, &format!("/api/v1/secrets/{name}")).json(body)).await?;
+    let answer: Value = response.json().await.context("the answer cannot be read")?;
+    Ok(answer.get("allowed").cloned().unwrap_or_default())
 }
 
 /// Says where it may be used, and what to do when that is nowhere.
@@ -132,20 +129,12 @@ fn told(name: &str, allowed: &Value) -> String {
 }
 
 impl AllowedArgs {
-    /// What is given, with what was allowed before.
-    fn over(&self, known: Option<&Value>) -> Value {
-        let merged = |field: &str, given: &[String]| {
-            let mut all = known.map(|known| strings(known, &format!("/{field}"))).unwrap_or_default();
-            all.extend(given.iter().cloned());
-            all.sort_unstable();
-            all.dedup();
-            all
-        };
+    fn body(&self) -> Value {
         json!({
-            "environments": merged("environments", &self.environments),
-            "drivers": merged("drivers", &self.drivers),
-            "hosts": merged("hosts", &self.hosts),
-            "settings": merged("settings", &self.settings),
+            "environments": self.environments,
+            "drivers": self.drivers,
+            "hosts": self.hosts,
+            "settings": self.settings,
         })
     }
 }
@@ -155,18 +144,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_is_allowed_on_top_and_less_by_starting_over() {
-        let given = AllowedArgs {
-            environments: vec!["test".into()],
-            drivers: vec![],
-            hosts: vec!["db".into()],
-            settings: vec![],
-        };
-        let known = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": [], "settings": []});
+    fn it_is_said_where_a_secret_may_be_used() {
         let more = json!({"environments": ["dev", "test"], "drivers": ["postgres"], "hosts": ["db"], "settings": []});
-        assert_eq!(given.over(Some(&known)), more);
-        assert_eq!(given.over(None), json!({"environments": ["test"], "drivers": [], "hosts": ["db"], "settings": []}));
         assert!(told("s", &more).contains("dev, test, by postgres, with db"));
-        assert!(told("s", &given.over(None)).contains("loggia secret allow s"));
+        assert!(told("s", &json!({})).contains("loggia secret allow s"));
     }
 }

@@ -3,7 +3,7 @@
 use super::follow::follow;
 use super::http::Access;
 use super::order::{inputs, instance, instance_path};
-use super::output::{print, text};
+use super::output::{Output, text};
 use anyhow::Result;
 use clap::Args;
 use reqwest::Method;
@@ -24,6 +24,9 @@ pub struct TakeOverArgs {
     /// One input that it has; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     input: Vec<String>,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -42,9 +45,11 @@ pub async fn take_over(args: TakeOverArgs) -> Result<()> {
     }
     let instance = instance(&args.what)?;
     let answer = api.post(&format!("{}:take-over", instance_path(&instance)), &wish).await?;
-    eprintln!("{}", text(&answer, "/instance"));
-    follow(&api, &text(&answer, "/operation")).await?;
-    print(&format!("{} is managed\n", text(&answer, "/instance")))
+    let name = text(&answer, "/instance");
+    eprintln!("{name}");
+    let ended = follow(&api, &text(&answer, "/operation")).await?;
+    let line = format!("{name} is managed\n");
+    args.output.tell(&ended, &[name], &line)
 }
 
 /// Arguments of `loggia orphan`.
@@ -53,6 +58,9 @@ pub struct OrphanArgs {
     /// The instance, such as booking/archive.production.
     #[arg(value_name = "INSTANCE")]
     what: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -65,5 +73,7 @@ pub async fn orphan(args: OrphanArgs) -> Result<()> {
     let api = args.access.api()?;
     let path = format!("{}:orphan", instance_path(&instance(&args.what)?));
     let answer = api.json(api.request(Method::POST, &path)).await?;
-    print(&format!("{} is {} and runs on\n", text(&answer, "/instance"), text(&answer, "/step")))
+    let name = text(&answer, "/instance");
+    let line = format!("{name} is {} and runs on\n", text(&answer, "/step"));
+    args.output.tell(&answer, &[name], &line)
 }

@@ -7,6 +7,7 @@ use super::output::{Output, Table, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use loggia_model::Ref;
 use serde_json::{Value, json};
 
 /// Arguments of `loggia upgrade`.
@@ -27,10 +28,19 @@ pub struct UpgradeArgs {
     /// Tells what would happen; nothing is changed.
     #[arg(long)]
     dry_run: bool,
+    /// Merges the change that waits, as it is now.
+    #[arg(long, conflicts_with_all = ["to", "back", "dry_run"])]
+    merge: bool,
+    /// Gives the change up that waits; the version that there is stays.
+    #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge"])]
+    close: bool,
+    /// Writes the change that waits as a patch for git am.
+    #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge", "close"])]
+    patch: bool,
     /// Does not ask.
     #[arg(long)]
     yes: bool,
-    /// Form of the answer of a dry run.
+    /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
     #[command(flatten)]
@@ -67,13 +77,20 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
     }
     let what = args.what.as_deref().ok_or_else(|| failure(USAGE, "which one? loggia upgrade INSTANCE"))?;
     let (api, instance) = (args.access.api()?, instance(what)?);
+    if args.merge || args.close || args.patch {
+        return waiting(&api, &instance, &args).await;
+    }
     let mut query = vec![("back", args.back.to_string())];
     query.extend(args.to.clone().map(|to| ("to", to)));
     let preview = api.get(&format!("{}/upgrade", instance_path(&instance)), &query).await?;
     if args.dry_run && args.output != Output::Table {
         return args.output.print_value(&preview);
     }
-    print(&shown(&preview))?;
+    match args.output {
+        Output::Table => print(&shown(&preview))?,
+        // The answer is what comes of it; what was looked at before is for people.
+        _ => eprint!("{}", shown(&preview)),
+    }
     if args.dry_run {
         return Ok(());
     }
@@ -87,8 +104,57 @@ pub async fn upgrade(args: UpgradeArgs) -> Result<()> {
         false => json!({"to": to}),
     };
     let answer = api.post(&format!("{}:upgrade", instance_path(&instance)), &body).await?;
-    follow(&api, &text(&answer, "/operation")).await?;
-    print(&format!("{instance} has {to}\n"))
+    let ended = follow(&api, &text(&answer, "/operation")).await?;
+    match text(&answer, "/branch").as_str() {
+        "" => args.output.tell(&ended, &[instance.to_string()], &format!("{instance} has {to}\n")),
+        branch => proposed(&api, &instance, branch, args.output).await,
+    }
+}
+
+/// What to do with a change that was made.
+async fn proposed(api: &Api, instance: &Ref, branch: &str, output: Output) -> Result<()> {
+    let names = [instance.to_string()];
+    let Ok(change) = api.get(&format!("{}/change", instance_path(instance)), &[]).await else {
+        return output.tell(&json!({"instance": instance}), &names, "Nothing differs: it has the new version.\n");
+    };
+    let conflicts = conflicts(&change, "/proposal/files");
+    let short = format!("{}/{}", instance.namespace(), instance.name());
+    let mut out = format!("The change waits on the branch {branch}; nothing is different until it is merged.\n");
+    if conflicts.is_empty() {
+        out.push_str(&format!("Merge it:        loggia upgrade {short} --merge\n"));
+    } else {
+        out.push_str(&format!("Both sides changed {}. Bring them together:\n", conflicts.join(", ")));
+        out.push_str(&format!("                 git fetch && git switch {branch}, then edit, commit and push\n"));
+        out.push_str(&format!("Then merge it:   loggia upgrade {short} --merge\n"));
+    }
+    out.push_str(&format!(
+        "See it:          loggia upgrade {short} --patch\nOr give it up:   loggia upgrade {short} --close\n"
+    ));
+    output.tell(&change, &names, &out)
+}
+
+fn conflicts(value: &Value, at: &str) -> Vec<String> {
+    let files = value.pointer(at).and_then(Value::as_array).cloned().unwrap_or_default();
+    files.iter().filter(|file| file["conflict"] == true).map(|file| text(file, "/path")).collect()
+}
+
+/// Merges, gives up or writes the change that waits.
+async fn waiting(api: &Api, instance: &Ref, args: &UpgradeArgs) -> Result<()> {
+    let path = instance_path(instance);
+    if args.patch {
+        return print(&api.text(&format!("{path}/change/patch")).await?);
+    }
+    let change = api.get(&format!("{path}/change"), &[]).await?;
+    let version = text(&change, "/version");
+    if args.close {
+        let answer = api.post(&format!("{path}:close-change"), &json!({})).await?;
+        let line = format!("The change to {version} is given up; {instance} stays as it is\n");
+        return args.output.tell(&answer, &[instance.to_string()], &line);
+    }
+    confirm(&format!("Merge the change to {version} into {}?", text(&change, "/proposal/into")), args.yes)?;
+    let seen = json!({"commit": change["proposal"]["commit"], "base": change["proposal"]["base"]});
+    let answer = api.post(&format!("{path}:merge-change"), &seen).await?;
+    args.output.tell(&answer, &[instance.to_string()], &format!("{instance} has {version}\n"))
 }
 
 /// What would happen, in lines.
@@ -104,6 +170,10 @@ fn shown(preview: &Value) -> String {
     for change in list("/inputs") {
         let side = |name: &str| change.get(name).map_or_else(|| "nothing".to_owned(), ToString::to_string);
         out.push_str(&format!("  {}: {} becomes {}\n", text(&change, "/path"), side("before"), side("after")));
+    }
+    for file in list("/change/files") {
+        let both = if file["conflict"] == true { " (both sides changed it)" } else { "" };
+        out.push_str(&format!("  file {}{both}\n", text(&file, "/path")));
     }
     for (name, at) in [("plan", "/plan/name"), ("risk", "/risk"), ("not now", "/blocked")] {
         let said = text(preview, at);

@@ -9,6 +9,7 @@ mod usage;
 
 use crate::client::credentials::{self, Credentials};
 use crate::client::output::print;
+use crate::folder::{PASSED_THROUGH, data_folder};
 use crate::serve::{self, Server};
 use crate::settings::{Format, ServeArgs};
 use anyhow::{Context, Result, bail};
@@ -60,7 +61,7 @@ async fn demo(args: DemoArgs) -> Result<()> {
     if args.fresh {
         throw_away(&data)?;
     }
-    std::fs::create_dir_all(&data).with_context(|| format!("cannot make the folder {}", data.display()))?;
+    data_folder(&data, PASSED_THROUGH)?;
     let data = data.canonicalize()?;
     let repository = files::repository(&data).await?;
     let settings = ServeArgs {

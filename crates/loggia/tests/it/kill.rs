@@ -45,10 +45,10 @@ fn operations_survive_kill_9_at_any_point() {
         let names: Vec<(usize, String)> = (0..count).map(|at| (at % 3, format!("k-{at}"))).collect();
         trial.each(&names, order);
         let made = trial.settle(&names);
-        audit(&made, &names, folder.path(), &plan.data);
+        audit(&made, &names, &plan.data);
         trial.each(&names, destroy);
         trial.gone(&names);
-        nothing_left(folder.path(), &plan.data);
+        nothing_left(&plan.data);
         println!("{} operations, {} kills", 2 * count, trial.kills);
         trial.server.take().unwrap().stop();
     });
@@ -146,27 +146,27 @@ fn entries(folder: &Path) -> BTreeSet<String> {
 }
 
 /// What each driver holds: keys for replay and command, names for git.
-fn held(folder: &Path, data: &Path) -> [BTreeSet<String>; 3] {
+fn held(data: &Path) -> [BTreeSet<String>; 3] {
     let replay = entries(&data.join("replay")).iter().map(|name| name.trim_end_matches(".json").to_owned()).collect();
     let git =
         entries(&data.join("repositories/red")).iter().map(|name| name.trim_end_matches(".git").to_owned()).collect();
-    [replay, git, entries(&folder.join("driver-state/bucket"))]
+    [replay, git, entries(&data.join("driver-state/bucket"))]
 }
 
 /// Every instance has exactly one resource, and there is none without an instance.
-fn audit(made: &[Value], names: &[(usize, String)], folder: &Path, data: &Path) {
+fn audit(made: &[Value], names: &[(usize, String)], data: &Path) {
     let key = |offering: usize| {
         let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == OFFERINGS[offering]);
         mine.map(|one| one["uid"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
     };
-    let [replay, git, bucket] = held(folder, data);
+    let [replay, git, bucket] = held(data);
     assert_eq!(replay, key(0));
     assert_eq!(git, names.iter().filter(|(offering, _)| *offering == 1).map(|(_, name)| name.clone()).collect());
     assert_eq!(bucket, key(2));
 }
 
-fn nothing_left(folder: &Path, data: &Path) {
-    for (what, left) in OFFERINGS.iter().zip(held(folder, data)) {
+fn nothing_left(data: &Path) {
+    for (what, left) in OFFERINGS.iter().zip(held(data)) {
         assert!(left.is_empty(), "left of {what}: {left:?}");
     }
 }

@@ -97,7 +97,8 @@ fn a_driver_program_is_tried_in_everything() {
     let drivers = platform::drivers(folder.path());
     let check = |more: &[&str]| {
         let mut command = Command::new(BINARY);
-        command.args(["driver", "check", "bucket", "--rounds", "2", "--drivers"]).arg(&drivers).args(more);
+        command.args(["driver", "check", "bucket", "--rounds", "2", "--drivers"]).arg(&drivers);
+        command.arg("--data").arg(folder.path().join("data")).args(more);
         let done = command.output().unwrap();
         (done.status.success(), text(&done.stdout))
     };
@@ -108,6 +109,24 @@ fn a_driver_program_is_tried_in_everything() {
     {
         assert!(said.contains(tried), "{tried}: {said}");
     }
+    assert!(folder.path().join("data/driver-state/bucket").is_dir(), "what a program keeps lies with the data");
+    let (passed, said) = check(&["-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(passed && report["passed"] == true && report["checks"].as_array().unwrap().len() == 13, "{said}");
     let (passed, said) = check(&["--lose", "true"]);
     assert!(!passed && said.contains("failed   a lost resource"), "nothing was taken away: {said}");
+}
+
+#[test]
+fn what_driver_programs_kept_beside_them_is_brought_to_the_data() {
+    let folder = folder();
+    let root = platform::repository(folder.path());
+    let drivers = platform::drivers(folder.path());
+    let plan = Plan::new(folder.path(), "kept", &Database::Sqlite, &[&root]);
+    write(&drivers.parent().unwrap().join("driver-state"), "bucket/old/file", "kept");
+    let server = plan.with("--drivers", drivers.to_str().unwrap()).ready();
+    assert!(!drivers.parent().unwrap().join("driver-state").exists());
+    let kept = server.plan.data.join("driver-state/bucket/old/file");
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "kept");
+    server.stop();
 }

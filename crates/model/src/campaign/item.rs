@@ -65,7 +65,7 @@ impl ItemState {
             (_, S::Done) => true,
             (S::Done, to) => matches!(to, S::Regressed | S::Changing),
             (_, S::Regressed) => false,
-            (S::Changing, to) => matches!(to, S::Failed | S::Pending),
+            (S::Changing, to) => matches!(to, S::Failed | S::Pending | S::Notified),
             (_, S::Failed) => false,
             (S::Exempt, to) => to == S::Pending,
             (_, S::Exempt) => true,

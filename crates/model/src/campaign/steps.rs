@@ -40,6 +40,8 @@ pub enum Work {
     Over,
     /// It has not ended.
     Running,
+    /// A change waits for its team to merge.
+    Waits,
     /// It was an upgrade and failed; what it said.
     Failed(Uid, String),
 }

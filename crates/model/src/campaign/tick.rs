@@ -288,6 +288,7 @@ fn follow(item: &mut Item, look: &Look, allowed: bool, now: Micros) {
         ItemState::Exempt if !allowed => {
             item.go(ItemState::Pending, now);
         }
+        ItemState::Pending | ItemState::Regressed if look.work == Work::Waits => waits(item, now),
         _ if allowed => {
             item.go(ItemState::Exempt, now);
         }
@@ -307,7 +308,8 @@ fn settle(item: &mut Item, look: &Look, passes: bool, fails: bool, now: Micros) 
                 return;
             }
         }
-        Work::Failed(..) | Work::Over => {}
+        Work::Waits if fails => return waits(item, now),
+        Work::Failed(..) | Work::Over | Work::Waits => {}
     }
     if passes {
         item.back = false;
@@ -321,4 +323,11 @@ fn settle(item: &mut Item, look: &Look, passes: bool, fails: bool, now: Micros) 
             item.go(ItemState::Pending, now);
         }
     }
+}
+
+/// Leaves one to its team, which has a change to merge.
+fn waits(item: &mut Item, now: Micros) {
+    item.back = false;
+    item.message = "A change waits in its repository to be merged.".to_owned();
+    item.go(ItemState::Notified, now);
 }

@@ -127,7 +127,7 @@ pub struct Plan {
     /// What people see; the name when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Limits in the words of the driver.
+    /// Limits in the words of the driver: short names with texts, numbers, switches, or lists of them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub limits: Map<String, Value>,
     /// What it costs.
@@ -238,6 +238,11 @@ impl OfferingSpec {
     }
 }
 
+/// How many limits a plan has at most, and how many values one of them.
+const LIMITS: usize = 32;
+/// How many characters the text of a limit has at most.
+const LIMIT_TEXT: usize = 200;
+
 /// The fields that name other records.
 const LINKS: &[Link] =
     &[link("owner", RelationType::OWNED_BY, "Group"), link("product", RelationType::OFFERING_OF, "Product")];
@@ -293,6 +298,47 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     }
 }
 
+/// Limits reach programs of the operator as they are, so they are few, small and flat.
+fn check_limits(at: usize, limits: &Map<String, Value>, out: &mut Vec<Problem>) {
+    let path = format!("spec.plans.{at}.limits");
+    if limits.len() > LIMITS {
+        let message = format!("{} limits are too many", limits.len());
+        out.push(Problem::new("offering.limits", path, message, format!("Keep at most {LIMITS}.")));
+        return;
+    }
+    for (name, value) in limits {
+        let path = format!("{path}.{name}");
+        if !is_limit_name(name) {
+            let mend = "Use letters, digits, dots, hyphens and underscores, at most 63, with a letter first.";
+            out.push(Problem::new("offering.limits", &*path, "this is no name of a limit", mend));
+        }
+        if !is_limit(value) {
+            let mend = format!(
+                "Write a text of at most {LIMIT_TEXT} characters on one line, a number, true or false, or a list of at \
+                 most {LIMITS} of them."
+            );
+            out.push(Problem::new("offering.limits", path, "a limit cannot have this value", mend));
+        }
+    }
+}
+
+fn is_limit_name(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    first && name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn is_limit(value: &Value) -> bool {
+    let flat = |value: &Value| match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.chars().count() <= LIMIT_TEXT && !text.chars().any(char::is_control),
+        Value::Array(_) | Value::Object(_) => false,
+    };
+    match value {
+        Value::Array(items) => items.len() <= LIMITS && items.iter().all(flat),
+        other => flat(other),
+    }
+}
+
 /// Names of plans are unique, and at most one is the default.
 fn check_plans(plans: &[Plan], out: &mut Vec<Problem>) {
     let mut names = HashSet::new();
@@ -301,6 +347,7 @@ fn check_plans(plans: &[Plan], out: &mut Vec<Problem>) {
         out.push(Problem::new("offering.plan-name", format!("spec.plans.{at}.name"), message, "Rename one of them."));
     }
     for (at, plan) in plans.iter().enumerate() {
+        check_limits(at, &plan.limits, out);
         if plan.price.as_ref().is_some_and(|price| price.unit.is_some() && price.per != Per::Unit) {
             let path = format!("spec.plans.{at}.price.unit");
             let mend = "Write `per: unit`, or leave the unit out.";

@@ -173,6 +173,11 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         let mend = "Write a range such as `1`, `~1.4` or `>=1 <2`.";
         out.push(Problem::new("release.upgrade", "spec.upgrade.from", error.to_string(), mend));
     }
+    if spec.recipe.settings.get("settings").is_some_and(Value::is_object) {
+        let message = "settings of a driver stand beside its name; below `settings` it does not see them";
+        let mend = "Move them up, beside `driver`.";
+        out.push(Problem::new("release.recipe", "spec.recipe.settings", message, mend));
+    }
     if let Some(migration) = &spec.migration {
         migration::check(migration, "spec.migration", out);
     }

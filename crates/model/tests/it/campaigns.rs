@@ -11,10 +11,10 @@ use loggia_model::{Day, Micros, Uid};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-const START: Micros = Micros(20_000 * DAY);
+pub const START: Micros = Micros(20_000 * DAY);
 const HISTORIES: u64 = 10_000;
 
-fn uid(number: u64) -> Uid {
+pub fn uid(number: u64) -> Uid {
     format!("00000000-0000-7000-8000-{number:012x}").parse().expect("there")
 }
 
@@ -24,15 +24,15 @@ fn spec(more: &serde_json::Value) -> CampaignSpec {
     serde_json::from_value(spec).expect("there")
 }
 
-fn fresh(more: &serde_json::Value) -> Campaign {
+pub fn fresh(more: &serde_json::Value) -> Campaign {
     Campaign::new(spec(more), CampaignStatus::default(), BTreeMap::new())
 }
 
-fn by(at: Micros) -> By<'static> {
+pub fn by(at: Micros) -> By<'static> {
     By { who: "user:default/tomasz", at }
 }
 
-fn look(number: u64, wave: usize, managed: bool) -> (Uid, Look) {
+pub fn look(number: u64, wave: usize, managed: bool) -> (Uid, Look) {
     let look = Look {
         instance: format!("instance:red/i{number}.dev"),
         team: format!("group:default/t{}", number % 3),
@@ -121,7 +121,7 @@ impl World {
             0..=2 => (look.outcome, look.work) = (Outcome::Passes, Work::Over),
             3 => look.outcome = *dice.one_of(&[Outcome::Fails, Outcome::Unknown, Outcome::Grace]),
             4 => look.work = operation.map_or(Work::Over, |id| Work::Failed(id, "no space left".into())),
-            5 => look.work = Work::Over,
+            5 => look.work = dice.one_of(&[Work::Over, Work::Waits]).clone(),
             6 if dice.roll(4) == 0 => drop(self.looks.remove(&id)),
             _ => look.managed = dice.roll(3) > 0,
         }
@@ -245,77 +245,6 @@ fn over_generated_histories_the_totals_and_budgets_hold() {
     // Scheduled needs a day to come, which has a test of its own.
     assert_eq!(reached.len(), CampaignState::ALL.len() - 1, "{reached:?}");
     assert!(ways.len() >= 20, "the histories go few ways: {ways:?}");
-}
-
-#[test]
-fn each_decision_is_for_some_states_only() {
-    let (id, one) = look(1, 0, true);
-    let looks = BTreeMap::from([(id, one)]);
-    let day = Day::of(START).plus(3);
-    let exemption = |at| Exemption {
-        team: "group:default/t1".into(),
-        instance: None,
-        until: day,
-        reason: "x".into(),
-        by: "s".into(),
-        at,
-    };
-    let mut table = Vec::new();
-    for state in CampaignState::ALL {
-        let mut campaign = fresh(&json!({})).start(by(START), &looks).expect("there");
-        campaign.status.state = state;
-        let tried = [
-            ("start", campaign.clone().start(by(START), &looks)),
-            ("pause", campaign.clone().pause(by(START), "")),
-            ("resume", campaign.clone().resume(by(START), "")),
-            ("roll back", campaign.clone().roll_back(by(START), 0, "")),
-            ("snooze", campaign.clone().snooze(by(START), id, day, "x")),
-            ("exempt", campaign.clone().exempt(exemption(START))),
-            ("end", campaign.clone().end(by(START), "x")),
-        ];
-        let may: Vec<&str> = tried
-            .iter()
-            // A rollback is refused for another reason here: nothing was moved.
-            .filter(|(_, step)| step.as_ref().err().is_none_or(|refusal| refusal.rule != "campaign.state"))
-            .map(|(word, _)| *word)
-            .collect();
-        table.push(format!("{}: {}", state.word(), may.join(", ")));
-    }
-    assert_eq!(
-        table,
-        [
-            "draft: start, exempt, end",
-            "scheduled: exempt, end",
-            "running: pause, roll back, snooze, exempt, end",
-            "paused: resume, roll back, snooze, exempt, end",
-            "halted: resume, roll back, snooze, exempt, end",
-            "ended: ",
-        ]
-    );
-}
-
-#[test]
-fn an_item_goes_allowed_ways_only() {
-    let rows: Vec<String> = ItemState::ALL
-        .iter()
-        .map(|from| {
-            let to: Vec<&str> = ItemState::ALL.iter().filter(|to| from.leads_to(**to)).map(|to| to.word()).collect();
-            format!("{} -> {}", from.word(), to.join(" "))
-        })
-        .collect();
-    assert_eq!(
-        rows,
-        [
-            "pending -> notified changing done exempt not-applicable",
-            "notified -> changing done exempt not-applicable",
-            "changing -> pending failed done not-applicable",
-            "failed -> pending done exempt not-applicable",
-            "done -> changing regressed not-applicable",
-            "regressed -> notified changing done exempt not-applicable",
-            "exempt -> pending done not-applicable",
-            "not-applicable -> pending",
-        ]
-    );
 }
 
 #[test]

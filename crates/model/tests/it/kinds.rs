@@ -271,3 +271,20 @@ fn typed_specs_read_and_write_the_stored_form() {
     let instance: InstanceSpec = serde_json::from_value(examples::of("Instance").0["spec"].clone()).expect("typed");
     assert_eq!(serde_json::to_value(&instance).expect("JSON"), examples::of("Instance").0["spec"]);
 }
+
+/// What stands below `settings` would never reach the driver: the recipe could not run.
+#[test]
+fn settings_of_a_recipe_stand_beside_its_driver() {
+    let release = |recipe: Value| {
+        Document(json!({"apiVersion": "loggia.dev/v1", "kind": "Release",
+            "metadata": {"name": "cache-1.0.0"}, "spec": {"offering": "cache", "version": "1.0.0",
+            "contract": {"inputs": {"type": "object"}}, "recipe": recipe}}))
+    };
+    let told = |recipe| -> Vec<String> {
+        kind::check(&release(recipe)).into_iter().map(|problem| format!("{} {}", problem.rule, problem.path)).collect()
+    };
+    let beside = json!({"driver": "command", "program": "hello"});
+    let below = json!({"driver": "command", "settings": {"program": "hello"}});
+    assert_eq!(told(beside), Vec::<String>::new());
+    assert_eq!(told(below), ["release.recipe spec.recipe.settings"]);
+}

@@ -121,3 +121,22 @@ async fn what_is_no_backup_is_not_restored() {
     })
     .await;
 }
+
+/// Everything that is known lies in these files: nobody but their owner reads them, from their first byte on.
+#[tokio::test]
+async fn files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    on_sqlite("files_are_their_owners_alone", async |db| {
+        fill(&db.store).await;
+        db.store.backup(&db.dir.path().join("copy.db")).await.unwrap();
+        let mut names = Vec::new();
+        for entry in db.dir.path().read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+            names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+        names.sort();
+        assert!(names.contains(&"loggia.db-wal".to_owned()) && names.contains(&"copy.db".to_owned()), "{names:?}");
+    })
+    .await;
+}

@@ -260,3 +260,24 @@ async fn a_database_that_is_away_is_unavailable_and_comes_back() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_named_with_the_cause_and_without_its_password() {
+    let options = Options { patience: Duration::from_millis(100), ..Options::default() };
+    let open = async |address: &str| {
+        let target = Target::Postgres(address.to_owned());
+        match Store::open_with(&target, &options).await {
+            Err(StoreError::Unavailable(text)) => text,
+            other => panic!("{:?}", other.map(drop)),
+        }
+    };
+    let said = open("postgres://app:hush@127.0.0.1:1/platform").await;
+    assert!(said.starts_with("PostgreSQL at 127.0.0.1:1, database platform: "), "{said}");
+    assert!(said.contains("refused") && !said.contains("hush"), "{said}");
+    let said = open("postgres://app:hush@nowhere.invalid/platform").await;
+    assert!(said.starts_with("PostgreSQL at nowhere.invalid:5432, database platform: "), "{said}");
+    assert!(!said.contains("hush") && !said.contains("timed out while waiting"), "{said}");
+    let nowhere = Target::Sqlite("/nowhere/at/all.db".into());
+    let said = Store::open(&nowhere).await.map(drop).unwrap_err().to_string();
+    assert!(said.contains("/nowhere/at/all.db"), "{said}");
+}

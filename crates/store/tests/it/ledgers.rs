@@ -1,7 +1,7 @@
 use crate::support::{at, on_both, uid};
 use loggia_model::Micros;
 use loggia_model::time::DAY;
-use loggia_model::usage::{UsageReading, Use};
+use loggia_model::usage::{MOST_A_DAY, UsageReading, Use};
 use loggia_store::{Batch, Blob, DailyUsage, Item, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -106,7 +106,7 @@ async fn usage_is_kept_once_and_rolled_up() {
         let usage = vec![reading("7", 0, booking, 10), reading("1", 0, booking, 1)];
         tx.write(&Batch { usage, ..Batch::default() }).await.unwrap();
         tx.commit().await.unwrap();
-        let rows = store.usage_rows("offering:default/postgres", at(-99_999), at(999_999), 100).await.unwrap();
+        let rows = store.usage_rows("offering:default/postgres", (at(-99_999), at(999_999)), None, 100).await.unwrap();
         assert_eq!(rows.len(), 7);
         assert_eq!(rows[0], second[3]);
         let days = store.usage_daily(&UsageFilter::default()).await.unwrap();
@@ -271,6 +271,22 @@ async fn secrets_are_replaced_and_forgotten() {
         assert_eq!(store.secrets_of(uid(12)).await.unwrap(), []);
         assert_eq!(store.delete_secret(uid(11), "outputs.url").await, Ok(true));
         assert_eq!(store.delete_secret(uid(11), "outputs.url").await, Ok(false));
+    })
+    .await;
+}
+
+/// No number makes the writing or the reading of another one fail: a day holds what a day can hold.
+#[tokio::test]
+async fn days_are_full_at_some_point() {
+    on_both("days_are_full", async |db| {
+        let (store, booking) = (&db.store, Some("group:default/booking"));
+        for (round, count) in [i64::MAX, i64::MAX, i64::MIN, 1, i64::MAX].into_iter().enumerate() {
+            let id = |at: usize| format!("{round}-{at}");
+            let failed = UsageReading { outcome: "error".to_owned(), ..reading(&id(1), 0, booking, count) };
+            store.ingest_usage(&[reading(&id(0), 0, booking, count), failed]).await.unwrap();
+            let uses = store.uses(&UsageFilter::default()).await.unwrap();
+            assert_eq!((uses[0].by_choice, uses[0].errors), (MOST_A_DAY, MOST_A_DAY), "{round}");
+        }
     })
     .await;
 }

@@ -43,6 +43,23 @@ pub struct CloudEvent {
     pub data: Value,
 }
 
+impl CloudEvent {
+    /// The envelope of a CDEvent that came without one, as it is sent with `application/json`; none for anything else.
+    pub fn around(event: &Value) -> Option<CloudEvent> {
+        let context = |name: &str| text(event, &format!("/context/{name}")).map(str::to_owned);
+        event.get("subject")?;
+        Some(CloudEvent {
+            specversion: "1.0".into(),
+            id: context("id")?,
+            source: context("source")?,
+            kind: context("type").filter(|kind| kind.starts_with("dev.cdevents."))?,
+            subject: None,
+            time: None,
+            data: event.clone(),
+        })
+    }
+}
+
 /// Whether a request carries an event with its attributes in headers.
 pub fn is_binary(headers: &HeaderMap) -> bool {
     headers.contains_key("ce-specversion")

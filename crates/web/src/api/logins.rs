@@ -7,10 +7,9 @@ use axum::http::StatusCode;
 use loggia_app::Error;
 use loggia_app::driver::Secret;
 use loggia_app::login::{OLD, PasswordWish, digest};
-use loggia_model::Ref;
+use loggia_model::{Problem, Ref};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::time::Instant;
 
 /// A password.
 #[derive(Deserialize, JsonSchema)]
@@ -30,22 +29,20 @@ pub async fn put(call: Call) -> Handled {
     let missing = |_| Error::NotFound(format!("There is no person {:?}.", call.segment("user")));
     let user = Ref::parse(call.segment("user"), Some("user"), "default").map_err(missing)?;
     let input: LoginInput = call.json()?;
-    let (limiter, now, name) = (&call.state.limiter, Instant::now(), user.to_string());
-    if let Some(wait) = limiter.wait(&name, call.address, now) {
+    let attempt = call.state.limiter.begin(&user.to_string(), call.address).await.map_err(|wait| {
         let minutes = wait.as_secs().div_ceil(60);
         let message = format!("Too many wrong tries. Wait {minutes} minutes, then try again.");
-        return Err(Fault::http(StatusCode::TOO_MANY_REQUESTS, message));
-    }
+        Fault::http(StatusCode::TOO_MANY_REQUESTS, message)
+    })?;
     let wish = PasswordWish {
         old: input.old.map(Secret::new),
         new: Secret::new(input.password),
         keep: crate::caller::cookie(&call.headers, crate::caller::COOKIE).map(digest),
     };
     let set = call.app().set_login(&call.caller, &user, wish).await;
-    if let Err(Error::Invalid(problems)) = &set
-        && problems.iter().any(|problem| problem.rule == OLD)
-    {
-        limiter.failed(&name, call.address, now);
+    let wrong = |problem: &Problem| problem.rule == OLD;
+    if !matches!(&set, Err(Error::Invalid(problems)) if problems.iter().any(wrong)) {
+        attempt.untold();
     }
     set?;
     Ok(nothing())

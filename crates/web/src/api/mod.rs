@@ -5,6 +5,7 @@ mod address;
 mod adopt;
 mod call;
 mod campaigns;
+mod change_requests;
 mod checks;
 mod cloudevents;
 mod dispatch;

@@ -43,7 +43,21 @@ pub struct SeenOne {
 
 /// One report, a list of them, or a CDEvent by itself.
 pub fn reports(generator: &mut SchemaGenerator) -> Schema {
-    let one = generator.subschema_for::<Observed>();
+    let report = generator.subschema_for::<Observed>();
+    let text = json!({"type": "string", "minLength": 1});
+    // Which of the two it is meant to be is plain, so its mistakes are told as those of the one.
+    let one = json!({
+        "if": {"type": "object", "required": ["context", "subject"]},
+        "then": {
+            "description": "A CDEvent.",
+            "properties": {
+                "context": {"type": "object", "required": ["type", "id", "source"],
+                    "properties": {"type": {"type": "string", "pattern": "^dev\\.cdevents\\."}, "id": text, "source": text}},
+                "subject": {"type": "object"},
+            },
+        },
+        "else": report,
+    });
     json_schema!({"anyOf": [one, {"type": "array", "items": one, "maxItems": 1_000}]})
 }
 
@@ -90,21 +104,34 @@ fn reports_of(call: &Call) -> Result<Vec<Report>, Fault> {
         return translate(&cloudevents::read(call)?);
     }
     match call.json()? {
-        Value::Array(items) => items.into_iter().map(|item| Ok(Ok(one(item)?))).collect(),
-        item => Ok(vec![Ok(one(item)?)]),
+        Value::Array(items) => items.into_iter().enumerate().map(|(at, item)| one(at, item)).collect(),
+        item => Ok(vec![one(0, item)?]),
     }
 }
 
-fn one(value: Value) -> Result<Observed, Fault> {
+/// A report of ours, or a CDEvent that came without an envelope.
+fn one(at: usize, value: Value) -> Result<Report, Fault> {
+    match CloudEvent::around(&value) {
+        Some(event) => translated(at, &event).map_err(|problem| Error::Invalid(vec![*problem]).into()),
+        None => Ok(Ok(report(value)?)),
+    }
+}
+
+fn report(value: Value) -> Result<Observed, Fault> {
     serde_json::from_value(value).map_err(|error| super::call::wrong_body(&error).into())
+}
+
+fn translated(at: usize, event: &CloudEvent) -> Result<Report, Box<Problem>> {
+    let placed = |problem: Box<Problem>| Box::new(Problem { path: format!("{at}.{}", problem.path), ..*problem });
+    cloudevents::observed(event).map_err(placed)
 }
 
 fn translate(events: &[CloudEvent]) -> Result<Vec<Report>, Fault> {
     let (mut reports, mut problems) = (Vec::new(), Vec::new());
     for (at, event) in events.iter().enumerate() {
-        match cloudevents::observed(event) {
+        match translated(at, event) {
             Ok(report) => reports.push(report),
-            Err(problem) => problems.push(Problem { path: format!("{at}.{}", problem.path), ..*problem }),
+            Err(problem) => problems.push(*problem),
         }
     }
     if problems.is_empty() { Ok(reports) } else { Err(Error::Invalid(problems).into()) }

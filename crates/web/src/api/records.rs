@@ -161,17 +161,31 @@ fn cursor(call: &Call) -> Result<Option<Position>, Fault> {
     if position.values.len() == keys { Ok(Some(position)) } else { Err(gone().into()) }
 }
 
-/// The history of one record.
+/// The history of one record, also of one that has gone.
 pub async fn history(call: Call) -> Handled {
     let reference = call.reference()?;
-    let graph = call.app().graph();
-    match graph.resolve(&call.caller.audience, &reference) {
-        Resolved::Found(_) => {}
-        Resolved::Moved(name) => return Ok(moved(&call, &name)),
-        Resolved::Unknown => return Err(unknown(&reference)),
+    if let Resolved::Moved(name) = call.app().graph().resolve(&call.caller.audience, &reference) {
+        return Ok(moved(&call, &name));
     }
-    let limit = call.given.number("limit").unwrap_or(50);
+    let limit = limit(&call);
     let items = call.app().revisions(&call.caller, &reference, call.given.number("before"), limit).await?;
+    page_of(items, limit)
+}
+
+/// The history of what has an identity: what went leaves its name to others, but not its identity.
+pub async fn history_of(call: Call) -> Handled {
+    let limit = limit(&call);
+    let wrong = || Error::NotFound("An identity is a UUID, such as `loggia get -o json` shows as uid.".into());
+    let uid = call.segment("uid").parse().map_err(|_| wrong())?;
+    let items = call.app().revisions_of(&call.caller, uid, call.given.number("before"), limit).await?;
+    page_of(items, limit)
+}
+
+fn limit(call: &Call) -> i64 {
+    call.given.number("limit").unwrap_or(50)
+}
+
+fn page_of(items: Vec<Revision>, limit: i64) -> Handled {
     let full = i64::try_from(items.len()).unwrap_or(i64::MAX) == limit;
     let next = items.last().filter(|last| full && last.revision > 1).map(|last| last.position);
     json(&History { items, next })

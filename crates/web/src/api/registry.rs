@@ -3,8 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, checks, endings, events, forms, instances, logins, me, observe, openapi, operations, orders,
-    records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, who_runs, write,
+    adopt, campaigns, change_requests, checks, endings, events, forms, instances, logins, me, observe, openapi,
+    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
+    who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -24,7 +25,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         sourcing(),
         watching(),
         own(),
-        platform(),
+        secrets::routes(),
         releases::routes(),
         campaigns::routes(),
         checks::routes(),
@@ -32,6 +33,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
+        change_requests::routes(),
     ];
     groups.into_iter().flatten().collect()
 });
@@ -93,16 +95,21 @@ fn reading() -> Vec<Route> {
     };
     let history = |path, id| {
         get(path, id, Action::Read, by!(records::history))
-            .does("Tells what happened to one thing, newest first.")
+            .does("Tells what happened to one thing, newest first; also when it has gone.")
             .takes([BEFORE, limit(500)])
             .gives::<records::History>(200, "Its revisions.")
             .gives_as(308, "It has another name now: see Location.", "application/json", schema::any_object)
     };
+    let of_uid = get("/api/v1/history/{uid}", "getHistoryOfIdentity", Action::Read, by!(records::history_of))
+        .does("Tells what happened to the thing with an identity, newest first; also when it has gone.")
+        .takes([BEFORE, limit(500)])
+        .gives::<records::History>(200, "Its revisions.");
     vec![
         one("/api/v1/records/{kind}/{namespace}/{name}", "getRecord"),
         one("/api/v1/{plural}/{namespace}/{name}", "getByPlural"),
         history("/api/v1/records/{kind}/{namespace}/{name}/history", "getRecordHistory"),
         history("/api/v1/{plural}/{namespace}/{name}/history", "getHistoryByPlural"),
+        of_uid,
         get("/api/v1/{plural}", "list", Action::Read, by!(records::list))
             .does("Lists the things of one kind that you may see.")
             .takes([
@@ -373,23 +380,5 @@ fn own() -> Vec<Route> {
             .does("Sets the password of a person: your own, or anybody's for an administrator.")
             .body::<logins::LoginInput>()
             .gives_nothing(204, "It is set."),
-    ]
-}
-
-fn platform() -> Vec<Route> {
-    vec![
-        get("/api/v1/secrets", "listSecrets", Action::Administer, by!(secrets::list))
-            .does("Lists the names of the platform's secrets, and where each may be used.")
-            .gives::<secrets::Secrets>(200, "The secrets, without what they are."),
-        Route::new(
-            Method::PUT,
-            "/api/v1/secrets/{name}",
-            "setSecret",
-            Access::May(Action::Administer),
-            by!(secrets::put),
-        )
-        .does("Sets a secret that environments name by secretRef, or where it may be used.")
-        .body::<secrets::SecretInput>()
-        .gives::<secrets::SecretName>(200, "It is set."),
     ]
 }

@@ -1,12 +1,28 @@
 //! Secrets of the platform: written, never read.
 
 use super::call::{Call, json, outcome};
-use super::route::Handled;
-use axum::http::StatusCode;
+use super::route::{Access, Handled, Route};
+use axum::http::{Method, StatusCode};
 use loggia_app::allowed::Allowed;
 use loggia_app::driver::Secret;
+use loggia_app::platform_secret::Grant;
+use loggia_app::policy::Action;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The routes.
+pub fn routes() -> Vec<Route> {
+    let may = Access::May(Action::Administer);
+    vec![
+        Route::new(Method::GET, "/api/v1/secrets", "listSecrets", may, |call| Box::pin(list(call)))
+            .does("Lists the names of the platform's secrets, and where each may be used.")
+            .gives::<Secrets>(200, "The secrets, without what they are."),
+        Route::new(Method::PUT, "/api/v1/secrets/{name}", "setSecret", may, |call| Box::pin(put(call)))
+            .does("Sets a secret that environments name by secretRef, or where it may be used.")
+            .body::<SecretInput>()
+            .gives::<SecretView>(200, "It is set."),
+    ]
+}
 
 /// A secret, or where it may be used, or both. What is left out stays as it is.
 #[derive(Deserialize, JsonSchema)]
@@ -17,6 +33,8 @@ pub struct SecretInput {
     pub value: Option<String>,
     /// Where it may be used, in place of what was allowed before. A new secret may be used nowhere.
     pub allowed: Option<Allowed>,
+    /// Where it may be used beside that.
+    pub allow: Option<Allowed>,
 }
 
 /// The secrets that there are.
@@ -35,18 +53,12 @@ pub struct SecretView {
     pub allowed: Allowed,
 }
 
-/// The name of a secret that was set.
-#[derive(Serialize, JsonSchema)]
-pub struct SecretName {
-    /// What `secretRef` names.
-    pub name: String,
-}
-
 /// Sets a secret, or where it may be used.
 pub async fn put(call: Call) -> Handled {
     let input: SecretInput = call.json()?;
     let (name, value) = (call.segment("name"), input.value.map(Secret::new));
-    let done = call.app().set_platform_secret(&call.caller, name, value, input.allowed).await?;
+    let grant = Grant { only: input.allowed, more: input.allow };
+    let done = call.app().set_platform_secret(&call.caller, name, value, grant).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))
 }

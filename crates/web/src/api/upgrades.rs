@@ -6,6 +6,7 @@ use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Error;
+use loggia_app::change_request::Proposal;
 use loggia_app::policy::Action;
 use loggia_app::upgrade::{Upgrade, UpgradePreview};
 use loggia_model::Ref;
@@ -22,7 +23,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(Method::GET, ONE, "previewUpgrade", Access::May(Action::Read), |call| Box::pin(preview(call)))
             .does("Tells what an upgrade would do: inputs, price, risk, way back, and why it cannot be done now.")
             .takes([to, Param::query("back", Form::Flag, "Back to the version before.")])
-            .gives::<UpgradePreview>(200, "What would happen."),
+            .gives::<Preview>(200, "What would happen."),
         Route::new(Method::POST, DO, "upgradeInstance", Access::May(Action::Operate), |call| Box::pin(upgrade(call)))
             .does("Brings an instance to another version, or back to the one before. When it fails, the old one stays.")
             .body::<UpgradeInput>()
@@ -33,9 +34,19 @@ pub fn routes() -> Vec<Route> {
             Box::pin(list(call))
         })
         .does("Gives the ways of everything that a team has to its newest versions, hop by hop.")
-        .takes([Param::query("team", Form::Text(200, None), "Which team.")])
+        .takes([Param::query("team", Form::Text(200, None), "Which team; all that you may see when absent.")])
         .gives::<Upgrades>(200, "By name."),
     ]
+}
+
+/// What would happen.
+#[derive(Serialize, JsonSchema)]
+pub struct Preview {
+    #[serde(flatten)]
+    upgrade: UpgradePreview,
+    /// The change that its team would get to merge, where it goes that way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Proposal>,
 }
 
 /// Where to.
@@ -61,7 +72,15 @@ pub struct Upgrades {
 async fn preview(call: Call) -> Handled {
     let to = call.given.text("to").map(str::to_owned);
     let wish = Upgrade { instance: call.reference()?, to, back: call.given.flag("back"), confirmed: true };
-    json(&call.app().upgrade_preview(&call.caller, &wish)?)
+    let mut upgrade = call.app().upgrade_preview(&call.caller, &wish)?;
+    let change = match call.app().upgrade_proposal(&call.caller, &wish).await {
+        Ok(change) => change,
+        Err(error) => {
+            upgrade.blocked.get_or_insert(error.to_string());
+            None
+        }
+    };
+    json(&Preview { upgrade, change })
 }
 
 async fn upgrade(call: Call) -> Handled {
@@ -74,7 +93,7 @@ async fn upgrade(call: Call) -> Handled {
 
 async fn list(call: Call) -> Handled {
     let Some(team) = call.given.text("team") else {
-        return Err(Error::invalid("order.team", "team", "It is not said which team", "Give ?team=booking.").into());
+        return json(&Upgrades { items: call.app().upgrades(&call.caller)? });
     };
     let team = Ref::parse(team, Some("group"), "default")
         .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Give ?team=booking."))?;

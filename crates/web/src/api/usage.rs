@@ -12,6 +12,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json as value};
 
+/// What the lines of a body are lines of.
+const BODY: &str = "body";
+
 /// How many readings were new.
 #[derive(Serialize, JsonSchema)]
 pub struct Taken {
@@ -78,23 +81,41 @@ pub fn events(generator: &mut SchemaGenerator) -> Schema {
 
 /// Takes readings in.
 pub async fn report(call: Call) -> Handled {
-    let readings = read(&call)?;
+    let (readings, lines) = read(&call)?;
     let received = readings.len();
-    let Reported { new, unknown } = call.app().report_usage(&call.caller, readings).await?;
+    let reported = call.app().report_usage(&call.caller, readings).await;
+    let Reported { new, unknown } = reported.map_err(|error| at_lines(error, &lines))?;
     json(&Taken { received, new, unknown })
 }
 
-fn read(call: &Call) -> Result<Vec<UsageReading>, Fault> {
-    if call.media.starts_with("application/cloudevents") || cloudevents::is_binary(&call.headers) {
-        return cloudevents::read(call)?.iter().enumerate().map(|(at, event)| of_event(at, event)).collect();
-    }
-    if call.media == "application/json" {
-        return match call.json()? {
-            Value::Array(items) => items.into_iter().map(one).collect(),
-            item => Ok(vec![one(item)?]),
+/// The readings; of lines, also on which line each stands.
+fn read(call: &Call) -> Result<(Vec<UsageReading>, Vec<u32>), Fault> {
+    let readings: Result<Vec<UsageReading>, Fault> =
+        if call.media.starts_with("application/cloudevents") || cloudevents::is_binary(&call.headers) {
+            cloudevents::read(call)?.iter().enumerate().map(|(at, event)| of_event(at, event)).collect()
+        } else if call.media == "application/json" {
+            match call.json()? {
+                Value::Array(items) => items.into_iter().map(one).collect(),
+                item => Ok(vec![one(item)?]),
+            }
+        } else {
+            return lines(&call.body);
         };
-    }
-    lines(&call.body)
+    Ok((readings?, Vec::new()))
+}
+
+/// Says of readings that came as lines on which line each problem is.
+fn at_lines(error: Error, lines: &[u32]) -> Error {
+    let Error::Invalid(problems) = error else { return error };
+    let placed = |mut problem: Problem| {
+        let (at, field) = problem.path.split_once('.').unwrap_or_default();
+        if let Some(line) = at.parse::<usize>().ok().and_then(|at| lines.get(at)) {
+            let field = field.to_owned();
+            problem = Problem { path: field, line: Some(*line), file: Some(BODY.to_owned()), ..problem };
+        }
+        problem
+    };
+    Error::Invalid(problems.into_iter().map(placed).collect())
 }
 
 fn one(value: Value) -> Result<UsageReading, Fault> {
@@ -102,24 +123,28 @@ fn one(value: Value) -> Result<UsageReading, Fault> {
 }
 
 /// One reading on each line; blank lines do not count.
-fn lines(body: &[u8]) -> Result<Vec<UsageReading>, Fault> {
-    let (mut readings, mut problems) = (Vec::new(), Vec::new());
+fn lines(body: &[u8]) -> Result<(Vec<UsageReading>, Vec<u32>), Fault> {
+    let (mut readings, mut lines, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (at, line) in body.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let reading = serde_json::from_slice(line).and_then(|mut value| {
             integral(&mut value);
             serde_json::from_value(value)
         });
+        let line = u32::try_from(at + 1).unwrap_or(u32::MAX);
         match reading {
-            Ok(reading) => readings.push(reading),
+            Ok(reading) => {
+                readings.push(reading);
+                lines.push(line);
+            }
             Err(error) => {
                 let mut problem = Problem::new("usage.line", "", error.to_string(), "Write one JSON object on a line.");
-                problem.line = u32::try_from(at + 1).ok();
-                problem.file = Some("body".into());
+                problem.line = Some(line);
+                problem.file = Some(BODY.to_owned());
                 problems.push(problem);
             }
         }
     }
-    if problems.is_empty() { Ok(readings) } else { Err(Error::Invalid(problems).into()) }
+    if problems.is_empty() { Ok((readings, lines)) } else { Err(Error::Invalid(problems).into()) }
 }
 
 /// The data of an event is a reading; the event gives what the data does not say.

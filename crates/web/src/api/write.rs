@@ -8,7 +8,7 @@ use loggia_app::diff::{Difference, differences};
 use loggia_app::prepare::{Prepared, prepare, prepare_all};
 use loggia_app::record::{Apply, Delete, visible};
 use loggia_app::{Error, Outcome};
-use loggia_model::{Ref, yaml};
+use loggia_model::{Problem, Ref, yaml};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ pub struct Applied {
     pub etag: String,
     /// What differs from before.
     pub diff: Vec<Difference>,
+    /// What the text says and does not do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Problem>,
 }
 
 /// What became of many documents.

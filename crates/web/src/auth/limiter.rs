@@ -1,11 +1,15 @@
 //! Limits on wrong passwords, in memory: by name and address together, by address, and by name.
 //!
-//! Only failures count. The limit by name is wide, so that nobody can lock others out with a few requests.
+//! Only failures count. A try counts as one from its beginning on, until its end says otherwise: checking a password
+//! takes time, and many tries at once would all begin before the first has failed. Tries that are open wait for each
+//! other only where the limit is near, so that nobody who knows their password is refused. The limit by name is wide,
+//! so that nobody can lock others out with a few requests.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// How long failures count.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -26,10 +30,36 @@ enum Key {
     Name(String),
 }
 
-/// Counts failures.
+/// The tries of one key.
+struct Count {
+    failures: u32,
+    /// Begun, and not ended yet.
+    open: u32,
+    since: Instant,
+}
+
+/// Counts tries.
 #[derive(Default)]
 pub struct Limiter {
-    failures: Mutex<HashMap<Key, (u32, Instant)>>,
+    counts: Mutex<HashMap<Key, Count>>,
+    ended: Notify,
+}
+
+/// What there is to do before a try.
+enum Turn {
+    /// Begin.
+    Now,
+    /// Let an open one end first.
+    Open,
+    /// Wait so long.
+    Wait(Duration),
+}
+
+/// A try. Dropped without a word it was wrong: who goes away in the middle does not get another one for it.
+pub struct Try<'a> {
+    limiter: &'a Limiter,
+    keys: [(Key, u32); 3],
+    wrong: bool,
 }
 
 fn keys(name: &str, address: IpAddr) -> [(Key, u32); 3] {
@@ -38,61 +68,141 @@ fn keys(name: &str, address: IpAddr) -> [(Key, u32); 3] {
 }
 
 impl Limiter {
-    /// How long to wait before another try; `None` when there is no need.
-    pub fn wait(&self, name: &str, address: IpAddr, now: Instant) -> Option<Duration> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = keys(name, address).into_iter().filter_map(|(key, most)| {
-            let (count, since) = failures.get(&key)?;
-            let left = WINDOW.checked_sub(now.duration_since(*since))?;
-            (*count >= most && !left.is_zero()).then_some(left)
-        });
-        waits.max()
-    }
-
-    /// Counts a failure.
-    pub fn failed(&self, name: &str, address: IpAddr, now: Instant) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() >= MOST {
-            failures.retain(|_, (_, since)| now.duration_since(*since) < WINDOW);
-        }
-        for (key, _) in keys(name, address) {
-            let entry = failures.entry(key).or_insert((0, now));
-            if now.duration_since(entry.1) >= WINDOW {
-                *entry = (0, now);
+    /// Begins a try.
+    ///
+    /// # Errors
+    /// How long to wait before another one.
+    pub async fn begin(&self, name: &str, address: IpAddr) -> Result<Try<'_>, Duration> {
+        let keys = keys(name, address);
+        loop {
+            let ended = self.ended.notified();
+            tokio::pin!(ended);
+            // Whoever ends from here on is heard.
+            ended.as_mut().enable();
+            match self.turn(&keys, Instant::now()) {
+                Turn::Now => return Ok(Try { limiter: self, keys, wrong: true }),
+                Turn::Wait(left) => return Err(left),
+                Turn::Open => ended.await,
             }
-            entry.0 += 1;
         }
     }
 
-    /// Forgets the failures of a name from an address: it was them after all.
-    pub fn passed(&self, name: &str, address: IpAddr) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let [(both, _), ..] = keys(name, address);
-        failures.remove(&both);
+    fn turn(&self, keys: &[(Key, u32); 3], now: Instant) -> Turn {
+        let mut counts = self.counts();
+        if counts.len() >= MOST {
+            counts.retain(|_, count| count.open > 0 || now.duration_since(count.since) < WINDOW);
+        }
+        let (mut wait, mut full) = (None, false);
+        for (key, most) in keys {
+            let Some(count) = counts.get_mut(key) else { continue };
+            let left = WINDOW.saturating_sub(now.duration_since(count.since));
+            if left.is_zero() {
+                (count.failures, count.since) = (0, now);
+            }
+            if count.failures >= *most {
+                wait = wait.max(Some(left));
+            }
+            full |= count.failures + count.open >= *most;
+        }
+        match (wait, full) {
+            (Some(left), _) => Turn::Wait(left),
+            (None, true) => Turn::Open,
+            (None, false) => {
+                for (key, _) in keys {
+                    counts.entry(key.clone()).or_insert(Count { failures: 0, open: 0, since: now }).open += 1;
+                }
+                Turn::Now
+            }
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<Key, Count>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Try<'_> {
+    /// It was them after all: the failures of this name from this address are forgotten.
+    pub fn passed(mut self) {
+        self.wrong = false;
+        if let Some(count) = self.limiter.counts().get_mut(&self.keys[0].0) {
+            count.failures = 0;
+        }
+    }
+
+    /// It ended without saying whether the password was right.
+    pub fn untold(mut self) {
+        self.wrong = false;
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.limiter.counts();
+        for (key, _) in &self.keys {
+            let Some(count) = counts.get_mut(key) else { continue };
+            count.open = count.open.saturating_sub(1);
+            count.failures += u32::from(self.wrong);
+            if count.open == 0 && count.failures == 0 {
+                counts.remove(key);
+            }
+        }
+        drop(counts);
+        self.limiter.ended.notify_waiters();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-    #[test]
-    fn five_wrong_tries_wait_and_time_heals() {
-        let (limiter, now) = (Limiter::default(), Instant::now());
-        let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2]));
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 1));
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 2));
+
+    async fn fails(limiter: &Limiter, name: &str, address: IpAddr) {
+        drop(limiter.begin(name, address).await.ok().unwrap());
+    }
+
+    #[tokio::test]
+    async fn five_wrong_tries_wait_and_time_heals() {
+        let limiter = Limiter::default();
         for _ in 0..5 {
-            assert_eq!(limiter.wait("amara", here, now), None);
-            limiter.failed("Amara ", here, now);
+            fails(&limiter, "Amara ", HERE).await;
         }
-        assert!(limiter.wait("amara", here, now).is_some());
-        assert_eq!(limiter.wait("amara", there, now), None);
-        assert_eq!(limiter.wait("bob", here, now), None);
-        assert_eq!(limiter.wait("amara", here, now + WINDOW), None);
-        limiter.passed("amara", here);
-        assert_eq!(limiter.wait("amara", here, now), None);
-        for at in 0..50 {
-            limiter.failed(&format!("user{at}"), here, now);
+        assert!(limiter.begin("amara", HERE).await.is_err());
+        limiter.begin("amara", THERE).await.ok().unwrap().untold();
+        limiter.begin("bob", HERE).await.ok().unwrap().untold();
+        let later = Instant::now() + WINDOW;
+        assert!(matches!(limiter.turn(&keys("amara", HERE), later), Turn::Now));
+        for at in 0..45 {
+            fails(&limiter, &format!("user{at}"), THERE).await;
         }
-        assert!(limiter.wait("anybody", here, now).is_some());
+        fails(&limiter, "amara", THERE).await;
+        limiter.begin("amara", THERE).await.ok().unwrap().passed();
+        for at in 0..4 {
+            fails(&limiter, &format!("user{at}"), THERE).await;
+        }
+        assert!(limiter.begin("anybody", THERE).await.is_err());
+    }
+
+    /// Sixty at once, each of which takes its time: as many are looked at as one after the other.
+    #[tokio::test]
+    async fn tries_at_once_count_as_tries_after_each_other() {
+        for (right, looked_at) in [(false, BOTH), (true, 60)] {
+            let (limiter, begun) = (Arc::new(Limiter::default()), Arc::new(AtomicU32::new(0)));
+            let one = async |limiter: Arc<Limiter>, begun: Arc<AtomicU32>| {
+                let Ok(attempt) = limiter.begin("amara", HERE).await else { return };
+                begun.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                if right {
+                    attempt.passed();
+                }
+            };
+            let all = (0..60).map(|_| one(Arc::clone(&limiter), Arc::clone(&begun)));
+            futures_util::future::join_all(all).await;
+            assert_eq!(begun.load(Ordering::SeqCst), looked_at);
+        }
     }
 }

@@ -14,7 +14,7 @@ use loggia_app::Error;
 use loggia_app::driver::Secret;
 use loggia_app::login::Entry;
 use serde::Deserialize;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Where to go afterwards.
 #[derive(Deserialize, Default)]
@@ -83,28 +83,32 @@ pub async fn sign_in(
     Form(typed): Form<SignIn>,
 ) -> Response {
     let state = &visit.state;
-    let now = Instant::now();
     let back = within(&typed.back);
-    if let Some(wait) = state.limiter.wait(&typed.name, address, now) {
-        let minutes = wait.as_secs().div_ceil(60);
-        let text = format!("Too many wrong tries. Wait {minutes} minutes, then try again.");
-        let mut response = show(&visit, StatusCode::TOO_MANY_REQUESTS, back, &typed.name, &text);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
-        return response;
-    }
+    let attempt = match state.limiter.begin(&typed.name, address).await {
+        Ok(attempt) => attempt,
+        Err(wait) => return too_many(&visit, back, &typed.name, wait),
+    };
     let entry = Entry { by: "password", agent: agent(&headers), request_id: &visit.caller.request_id };
     match state.app.sign_in(&typed.name, Secret::new(typed.password), entry).await {
         Ok((_, token)) => {
-            state.limiter.passed(&typed.name, address);
+            attempt.passed();
             begun(state, &token, back)
         }
         Err(error) => {
-            if matches!(error, Error::Unauthenticated(_)) {
-                state.limiter.failed(&typed.name, address, now);
+            if !matches!(error, Error::Unauthenticated(_)) {
+                attempt.untold();
             }
             show(&visit, crate::error::status(&error), back, &typed.name, &crate::error::public_text(&error))
         }
     }
+}
+
+fn too_many(visit: &Visit, back: &str, name: &str, wait: Duration) -> Response {
+    let minutes = wait.as_secs().div_ceil(60);
+    let text = format!("Too many wrong tries. Wait {minutes} minutes, then try again.");
+    let mut response = show(visit, StatusCode::TOO_MANY_REQUESTS, back, name, &text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    response
 }
 
 /// Signs out.

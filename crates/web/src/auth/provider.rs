@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::future::BoxFuture;
 use loggia_app::Error;
 use loggia_app::driver::Secret;
+use loggia_app::exchange::Exchange;
 use loggia_app::provider::Identity;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
@@ -34,8 +35,6 @@ const COOKIE: &str = "loggia_login";
 const PATIENCE: i64 = 600;
 /// How long what the provider says about itself and its keys is believed.
 const FRESH: Duration = Duration::from_secs(600);
-/// Largest answer of a provider, in bytes.
-const LARGEST: usize = 1 << 20;
 
 /// What the operator says about the provider.
 #[derive(Clone, Debug)]
@@ -99,33 +98,15 @@ pub struct Provider {
 
 /// Why the provider did not answer.
 #[derive(Debug, thiserror::Error)]
-enum Unreachable {
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
-    #[error("the answer is larger than {LARGEST} bytes")]
-    TooLarge,
-    #[error("the answer cannot be read: {0}")]
-    Broken(#[from] http::Error),
-}
+#[error("{0}")]
+struct Unreachable(String);
 
 /// Asks the provider.
-struct Http(reqwest::Client);
+struct Http(Arc<dyn Exchange>);
 
 impl Http {
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
-        let mut response = self.0.execute(reqwest::Request::try_from(request)?).await?;
-        let mut answer = http::Response::builder().status(response.status());
-        for (name, value) in response.headers() {
-            answer = answer.header(name, value);
-        }
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await? {
-            body.extend_from_slice(&part);
-            if body.len() > LARGEST {
-                return Err(Unreachable::TooLarge);
-            }
-        }
-        Ok(answer.body(body)?)
+        self.0.exchange(request).await.map_err(|failure| Unreachable(failure.message))
     }
 }
 
@@ -139,21 +120,14 @@ impl<'c> AsyncHttpClient<'c> for Http {
 }
 
 impl Provider {
-    /// For the settings of the operator; `public_url` is where people come back to.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(settings: ProviderSettings, public_url: &str) -> Result<Provider, Error> {
-        // Redirects of a provider could lead this server anywhere.
-        let http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(10));
-        let http = http.build().map_err(|error| Error::Internal(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Provider {
+    /// For the settings of the operator; `public_url` is where people come back to, and `http` asks the provider.
+    pub fn new(settings: ProviderSettings, public_url: &str, http: Arc<dyn Exchange>) -> Provider {
+        Provider {
             settings,
             redirect: format!("{public_url}/login/callback"),
             http: Http(http),
             known: Mutex::default(),
-        })
+        }
     }
 
     /// The client, with what the provider says about itself now.

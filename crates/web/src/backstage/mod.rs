@@ -25,7 +25,8 @@ mod status;
 mod syntax;
 mod validate;
 
-use crate::caller::By;
+use crate::caller::{By, Known};
+use crate::operating::gate::Inner;
 use crate::state::WebState;
 use axum::Router;
 use axum::body::Body;
@@ -34,17 +35,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::get;
 use error::{Fault, MOUNT};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use loggia_app::Caller;
 use loggia_app::policy::{Action, Subject};
 use loggia_graph::Graph;
+use smallvec::SmallVec;
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
-use tower::Service;
 
 /// What stands beside the API itself.
 pub fn routes() -> Router<WebState> {
@@ -65,19 +62,17 @@ impl Catalog {
     }
 }
 
-impl Service<Request> for Catalog {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        Box::pin(door(self.0.clone(), request).map(Ok))
+impl Inner for Catalog {
+    async fn answer(self, request: Request, known: Option<Known>) -> Response {
+        match known {
+            Some(known) => door(self.0, request, known.caller).await,
+            None => reply::empty(StatusCode::NOT_FOUND),
+        }
     }
 }
+
+/// The words of a path; no place has more than six.
+type Words<'p> = SmallVec<[&'p str; 8]>;
 
 /// One request, without its body.
 pub struct Call {
@@ -172,19 +167,30 @@ fn methods(place: &Place<'_>) -> &'static str {
 }
 
 /// Everything below the mount.
-async fn door(state: WebState, mut request: Request) -> Response {
-    let caller = request.extensions_mut().remove::<Caller>();
+async fn door(state: WebState, request: Request, caller: Caller) -> Response {
     let (head, body) = request.into_parts();
-    let method = head.method;
-    let path = head.uri.path().strip_prefix(MOUNT).unwrap_or_default();
+    let (method, uri) = (head.method, head.uri);
+    let graph = state.app.graph();
+    let call = Call { state, caller, graph, uri, headers: head.headers };
+    let path = call.uri.path().strip_prefix(MOUNT).unwrap_or_default();
     let path = path.trim_start_matches('/');
-    let words: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
-    let decoded = match decoded(&words) {
-        Ok(decoded) => decoded,
-        Err(fault) => return fault.answer(&method, &head.uri),
-    };
-    let words: Vec<&str> = decoded.iter().map(|word| &**word).collect();
-    let Some(place) = find(&words) else { return reply::empty(StatusCode::NOT_FOUND) };
+    let words: Words<'_> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    // Few paths have anything encoded.
+    if !path.contains('%') {
+        return entered(&call, method, &words, body).await;
+    }
+    match decoded(&words) {
+        Ok(decoded) => {
+            let words: Words<'_> = decoded.iter().map(|word| &**word).collect();
+            Box::pin(entered(&call, method, &words, body)).await
+        }
+        Err(fault) => fault.answer(&method, &call.uri),
+    }
+}
+
+/// What the words of a path lead to.
+async fn entered(call: &Call, method: Method, words: &[&str], body: Body) -> Response {
+    let Some(place) = find(words) else { return reply::empty(StatusCode::NOT_FOUND) };
     let method = if method == Method::HEAD { Method::GET } else { method };
     let allowed = methods(&place);
     if method == Method::OPTIONS {
@@ -193,14 +199,11 @@ async fn door(state: WebState, mut request: Request) -> Response {
     if !allowed.split(',').any(|one| one == method.as_str()) {
         return reply::empty(StatusCode::NOT_FOUND);
     }
-    let Some(caller) = caller else { return reply::empty(StatusCode::NOT_FOUND) };
-    let graph = state.app.graph();
-    let call = Call { state, caller, graph, uri: head.uri.clone(), headers: head.headers };
     let is_verdict = place == Place::Validate;
-    match answer(&call, &method, place, body).await {
+    match answer(call, &method, place, body).await {
         Ok(response) => response,
-        Err(fault) if is_verdict => validate::refused(&fault, &method, &head.uri),
-        Err(fault) => fault.answer(&method, &head.uri),
+        Err(fault) if is_verdict => validate::refused(&fault, &method, &call.uri),
+        Err(fault) => fault.answer(&method, &call.uri),
     }
 }
 

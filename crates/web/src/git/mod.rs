@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use loggia_app::driver::Failure;
 use loggia_app::git_http::{Body as GitBody, GitAddress, GitRequest};
 use loggia_app::{App, Caller, Door, Error};
@@ -71,11 +71,13 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
         user: caller.name(),
         body: Box::pin(body.into_data_stream().map_err(std::io::Error::other)),
     };
-    let reads = fetches(&address, &request.method);
+    let (reads, writes) = (fetches(&address, &request.method), address.write && parts.method == Method::POST);
     let answer = git.serve(request).await.map_err(|failure| unserved(&failure))?;
     let answer = answer.ok_or_else(missing)?;
     let mut response = if reads && answer.status == 200 {
         Response::new(Body::from_stream(counted(Arc::clone(&state.app), caller, instance, answer.body)))
+    } else if writes {
+        Response::new(Body::from_stream(told(Arc::clone(&state.app), instance, answer.body)))
     } else {
         Response::new(Body::from_stream(answer.body))
     };
@@ -107,6 +109,12 @@ fn counted(app: Arc<App>, caller: Caller, instance: Arc<Record>, body: GitBody) 
             note(app, caller, instance);
         }
     }))
+}
+
+/// A body after whose end it is looked what became of a change that waits.
+fn told(app: Arc<App>, instance: Arc<Record>, body: GitBody) -> GitBody {
+    let after = stream::once(async move { app.pushed_to(&instance) });
+    Box::pin(body.map(Some).chain(after.map(|()| None)).filter_map(std::future::ready))
 }
 
 /// Looks for the beginning of objects in an answer, whichever version of the protocol it is in: `PACK` on the first

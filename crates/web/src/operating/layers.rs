@@ -1,5 +1,6 @@
 //! What every request passes and every answer carries: figures, a line in the log, headers that keep browsers strict.
 
+use super::Figure;
 use crate::api::MatchedRoute;
 use crate::caller::{REQUEST_ID, RequestId};
 use crate::state::WebState;
@@ -9,6 +10,7 @@ use axum::response::Response;
 use loggia_app::TRACES;
 use opentelemetry::propagation::Extractor;
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tracing::Span;
@@ -37,31 +39,36 @@ pub struct Told {
     path: Option<MatchedPath>,
     /// What it is counted as without a route.
     name: &'static str,
-    id: RequestId,
+    /// What finds its lines in the log.
+    pub id: RequestId,
     /// The part of a trace that the request is.
     pub span: Span,
 }
 
 impl Told {
     /// Gives a request its id and its span.
-    pub fn of(state: &WebState, request: &mut Request, name: &'static str) -> Told {
+    pub fn of(state: &WebState, request: &Request, name: &'static str) -> Told {
         let began = Instant::now();
         let path = request.extensions().get::<MatchedPath>().cloned();
         let id = RequestId::of(&state.app, request.headers());
         let span = span(request, path.as_ref().map_or(name, MatchedPath::as_str), &id);
-        request.extensions_mut().insert(id.clone());
         Told { began, method: word(request.method()), path, name, id, span }
     }
 
-    /// Counts the request, notes it, and tells its id.
-    pub fn end(self, state: &WebState, response: &mut Response) {
+    /// Counts the request, notes it, and tells its id. `usual` holds the figure of reads that go well without a route.
+    pub fn end(self, state: &WebState, usual: &OnceLock<Figure>, response: &mut Response) {
         let took = self.began.elapsed();
         let matched = response.extensions().get::<MatchedRoute>().map(|route| Cow::Borrowed(route.0));
         let matched = matched.or_else(|| Some(Cow::Owned(self.path.as_ref()?.as_str().to_owned())));
+        let is_usual = matched.is_none() && self.method == "GET" && response.status() == StatusCode::OK;
         let route = matched.unwrap_or(Cow::Borrowed(self.name));
         describe(&self.span, &route, response.status());
         note(self.method, &route, response.status(), &self.id.0, took);
-        state.metrics.count(route, self.method, response.status().as_u16(), took);
+        let status = response.status().as_u16();
+        match is_usual {
+            true => usual.get_or_init(|| state.metrics.figure(route, self.method, status)).count(took),
+            false => state.metrics.count(route, self.method, status, took),
+        }
         if let Ok(value) = HeaderValue::from_str(&self.id.0) {
             response.headers_mut().insert(REQUEST_ID, value);
         }

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use std::sync::atomic::Ordering;
 
-pub use metrics::Metrics;
+pub use metrics::{Figure, Metrics};
 
 /// The routes that everybody may ask, without a caller and without the database.
 pub fn routes() -> Router<WebState> {

@@ -6,7 +6,7 @@ use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{instance, team};
 use crate::design::Fact;
-use crate::shell::{Link, Place, Shell};
+use crate::shell::{Link, Shell};
 use crate::state::WebState;
 use askama::Template;
 use axum::Router;
@@ -24,7 +24,7 @@ use loggia_model::{Day, Ref};
 /// The routes.
 pub fn routes() -> Router<WebState> {
     Router::new()
-        .route("/campaigns", get(list))
+        .route("/campaigns", get(super::campaign_list::list))
         .route("/campaigns/{name}", get(show))
         .route("/campaigns/{name}/{verb}", post(step))
 }
@@ -64,53 +64,6 @@ fn item_state(state: ItemState) -> (&'static str, &'static str) {
         ItemState::Exempt => ("warn", "exempt"),
         ItemState::NotApplicable => ("off", "left the scope"),
     }
-}
-
-#[derive(Template)]
-#[template(path = "campaign/list.html")]
-struct ListPage {
-    shell: Shell,
-    rows: Vec<Row>,
-}
-
-struct Row {
-    title: String,
-    href: String,
-    mark: &'static str,
-    word: String,
-    wave: String,
-    done: String,
-    deadline: String,
-    forecast: String,
-}
-
-async fn list(visit: Visit) -> Answer {
-    visit.signed_in()?;
-    let row = |line: &CampaignLine| {
-        let (mark, word) = state(line);
-        Row {
-            title: line.title.clone(),
-            href: href(&line.campaign),
-            mark,
-            word,
-            wave: line.wave.clone(),
-            done: if line.counts.total == 0 {
-                "–".into()
-            } else {
-                format!("{} of {}", line.counts.done, line.counts.total)
-            },
-            deadline: line.deadline.map_or_else(|| "–".to_owned(), |day| day.to_string()),
-            forecast: line.forecast.map_or_else(|| "–".to_owned(), |forecast| forecast.day.to_string()),
-        }
-    };
-    let rows = visit.app().campaigns(&visit.caller).iter().map(row).collect();
-    let studio = visit.caller.product_team || visit.caller.administrator;
-    let shell = Shell {
-        command: "loggia campaign list".into(),
-        json_twin: "/api/v1/campaigns:overview".into(),
-        ..visit.shell(Some(Place::Studio).filter(|_| studio))
-    };
-    visit.page(&ListPage { shell, rows })
 }
 
 #[derive(Template)]

@@ -136,10 +136,14 @@ async fn again(visit: &Visit, record: &Record, typed: (&str, &str, &str), error:
 
 /// Writes what the server keeps itself.
 async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result<(), Error> {
-    let parsed = yaml::parse(text).into_iter().next();
-    let Some(parsed) = parsed else {
+    let mut all = yaml::parse(text);
+    let Some(parsed) = all.pop() else {
         return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
+    if !all.is_empty() {
+        let message = format!("There are {} documents", all.len() + 1);
+        return Err(Error::invalid("edit.one", "", message, "Keep exactly one."));
+    }
     let value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
     let mut prepared = prepare::prepare(value, "").map_err(|mut problems| {
         yaml::place(text, 0, &mut problems);

@@ -4,11 +4,12 @@ use super::changes::{Happened, happened};
 use super::clone::{self, CloneLogin};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{entity, offer, operation, team};
+use super::{change_request, entity, offer, operation, team};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
 use loggia_app::Error;
+use loggia_app::change_request::WAITS;
 use loggia_app::history::Past;
 use loggia_app::offering::release_for;
 use loggia_app::policy::{Action, Subject};
@@ -54,6 +55,8 @@ pub struct InstancePage {
     relations: Vec<(String, Vec<Link>)>,
     may: May,
     newer_version: String,
+    /// The version that waits to be merged; empty when none does.
+    change: String,
     /// Why the version that it has was withdrawn.
     withdrawn: String,
     entity: String,
@@ -151,7 +154,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
         fault: newest.and_then(|op| fault(op, &spec)),
-        conditions: status.conditions.iter().filter(|c| c.kind != "Failed").map(condition).collect(),
+        conditions: status.conditions.iter().filter(|c| c.kind != "Failed" && c.kind != WAITS).map(condition).collect(),
         connect: connect(&status),
         clone: clone::login(visit, &status, token),
         outputs: outputs(
@@ -163,6 +166,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: newer(visit, &spec, release.as_ref()),
+        change: change_request::waiting(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
         title: base,
@@ -304,8 +308,8 @@ fn may(
         withdraw: enrol && spec.step == Step::Enrolled,
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy,
-        go_back: managed && !busy && status.earlier.is_some(),
+        upgrade: managed && !busy && status.change.is_none(),
+        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod asset;
 pub mod brand;
 pub mod campaign;
+mod campaign_list;
+pub mod change_request;
 pub mod changes;
 pub mod check;
 mod clone;
@@ -47,6 +49,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(brand::routes())
         .merge(campaign::routes())
         .merge(check::routes())
+        .merge(change_request::routes())
         .merge(design::routes())
         .merge(docs::routes())
         .merge(edit::routes())

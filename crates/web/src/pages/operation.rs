@@ -106,6 +106,7 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
         Verb::Observe => &["probe", "observe"],
         Verb::Destroy => &["probe", "destroy", "observe"],
         Verb::Import => &["probe", "import", "observe"],
+        Verb::Propose => &["probe", "propose", "observe"],
     };
     let over = operation.state.is_end();
     let mut steps: Vec<StepLine> = names
@@ -151,6 +152,7 @@ fn title(name: &str) -> String {
         "apply" => "Make it".to_owned(),
         "destroy" => "Take it away".to_owned(),
         "import" => "Compare it with what runs".to_owned(),
+        "propose" => "Make the change".to_owned(),
         "observe" => "Look whether it is so".to_owned(),
         other => words::capital(&words::spaced(other)),
     }
@@ -168,6 +170,9 @@ pub fn sentence(operation: &Operation) -> &'static str {
         (Verb::Import, State::Succeeded) => "It is managed: taking it over changed nothing.",
         (Verb::Import, State::Failed) => "It was not taken over, and is as it was.",
         (Verb::Import, _) => "We compare what runs with its version.",
+        (Verb::Propose, State::Succeeded) => "The change is made.",
+        (Verb::Propose, State::Failed) => "The change could not be made; nothing was touched.",
+        (Verb::Propose, _) => "The change is being made. You may leave this page.",
         (Verb::Observe, State::Succeeded) => "We looked at it.",
         (Verb::Observe, State::Failed) => "It could not be looked at.",
         (Verb::Observe, _) => "We are looking at it.",

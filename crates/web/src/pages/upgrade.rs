@@ -1,5 +1,6 @@
 //! One upgrade: what it would change, and the button that does it.
 
+use super::change_request::Shown;
 use super::form::Form;
 use super::instance::href;
 use super::visit::{Answer, Visit};
@@ -42,6 +43,8 @@ struct UpgradePage {
     changes: Vec<(&'static str, String)>,
     inputs: Vec<(String, String, String)>,
     way: Vec<String>,
+    /// The change that its team would get to merge; none where it goes another way.
+    change: Option<Shown>,
 }
 
 fn wish(team: &str, name: &str, form: &Form, confirmed: bool) -> Upgrade {
@@ -55,8 +58,15 @@ async fn ask(visit: Visit, Path((team, name)): Path<(String, String)>, RawQuery(
     let record = visit.record(&wish.instance, |now| format!("{}/upgrade", href(now)))?;
     visit.app().require(&visit.caller, Action::Operate, &subject_of(&record.parse()))?;
     let wish = Upgrade { instance: record.reference.clone(), ..wish };
-    let preview = visit.app().upgrade_preview(&visit.caller, &wish)?;
-    visit.page(&page(&visit, &wish, preview))
+    let mut preview = visit.app().upgrade_preview(&visit.caller, &wish)?;
+    let change = match visit.app().upgrade_proposal(&visit.caller, &wish).await {
+        Ok(change) => change.map(|change| Shown::of(&change)),
+        Err(error) => {
+            preview.blocked.get_or_insert(error.to_string());
+            None
+        }
+    };
+    visit.page(&UpgradePage { change, ..page(&visit, &wish, preview) })
 }
 
 fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
@@ -82,6 +92,7 @@ fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
         facts: facts(&preview),
         changes: preview.changes.iter().map(|c| (weight(c.weight), words::capital(&c.text))).collect(),
         inputs: preview.inputs.iter().map(|d| (d.path.clone(), text(&d.before), text(&d.after))).collect(),
+        change: None,
         way: if preview.way.len() > 1 { preview.way.iter().map(hop).collect() } else { Vec::new() },
         loses: wish.back && preview.rollback == Rollback::LosesData,
         blocked: preview.blocked.unwrap_or_default(),

@@ -203,6 +203,8 @@ impl Visit {
             "agreed" => ("ok", "You agreed, as the second person."),
             "cancelled" => ("ok", "It is given up; nothing goes away."),
             "taken" => ("ok", "It is taken away. Whether nothing is left is looked for by itself."),
+            "merged" => ("ok", "It is merged, and has the new version."),
+            "closed" => ("ok", "The change is given up; it stays as it is."),
             "branched" => ("ok", "Your change waits on a branch of its own, to be taken into the repository."),
             "dropped" => ("ok", "It was dropped. What something runs on stays."),
             "started" => ("ok", "It is started. Whoever is concerned sees it on their page."),

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audience;
+mod backend;
 mod catalog;
 mod doors;
 mod ending;
 mod git;
 mod hidden;
+mod limits;
 mod partner;
 mod provider;
 mod read_only;

@@ -3,11 +3,13 @@
 use crate::world::{Said, World, on_both};
 use axum::http::{Request, StatusCode, header};
 use loggia_app::driver::Secret;
+use loggia_drivers::exchange::for_provider;
 use loggia_web::auth::provider::{Provider, ProviderSettings};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 const CALLBACK: &str = "http://127.0.0.1:7400/login/callback";
 
@@ -148,7 +150,8 @@ async fn people_sign_in_at_the_provider_and_belong_to_their_teams() {
             groups_claim: "teams".into(),
             username_claim: None,
         };
-        let provider = Provider::new(settings, "http://127.0.0.1:7400").unwrap();
+        let http = Arc::new(for_provider(&settings.issuer, &[]).unwrap());
+        let provider = Provider::new(settings, "http://127.0.0.1:7400", http);
         let world = world.with(|state| state.with_provider(provider));
 
         let (said, path, cookie) = come_back(&world, &running, "zoe", "booking\nunheard-of").await;
@@ -191,7 +194,8 @@ async fn a_provider_that_does_not_answer_is_told() {
             groups_claim: "groups".into(),
             username_claim: None,
         };
-        let provider = Provider::new(settings, "http://127.0.0.1:7400").unwrap();
+        let http = Arc::new(for_provider(&settings.issuer, &[]).unwrap());
+        let provider = Provider::new(settings, "http://127.0.0.1:7400", http);
         let world = world.with(|state| state.with_provider(provider));
         let said = world.get("nobody", "/login/provider").await;
         assert_eq!(said.status, StatusCode::SERVICE_UNAVAILABLE);

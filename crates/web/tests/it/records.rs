@@ -50,6 +50,91 @@ async fn a_record_is_written_read_changed_and_taken_away() {
 }
 
 #[tokio::test]
+async fn the_past_of_what_went_is_told_by_its_last_name_and_by_its_identity() {
+    on_both("past", async |world| {
+        let path = "/api/v1/components/default/short-lived";
+        for title in ["One", "Two"] {
+            world.json("owner", "PUT", path, &component("short-lived", title)).await;
+        }
+        let uid = world.get("owner", path).await.json()["uid"].as_str().unwrap().to_owned();
+        let by_uid = format!("/api/v1/history/{uid}");
+        let revisions = async |who: &str, path: &str| {
+            let said = world.get(who, path).await;
+            (said.status, said.json()["items"].as_array().map_or(0, Vec::len))
+        };
+        assert_eq!(revisions("other", &by_uid).await, (StatusCode::OK, 2));
+        assert_eq!(world.json("owner", "DELETE", path, &json!({})).await.status, StatusCode::OK);
+        assert_eq!(world.get("other", path).await.status, StatusCode::NOT_FOUND);
+        for path in [&by_uid, &format!("{path}/history")] {
+            let said = world.get("other", path).await;
+            assert_eq!(
+                (said.status, said.json()["items"][0]["removed"].as_bool()),
+                (StatusCode::OK, Some(true)),
+                "{path}"
+            );
+            assert_eq!(revisions("other", path).await, (StatusCode::OK, 3));
+            assert_eq!(
+                revisions("partner", path).await.0,
+                StatusCode::NOT_FOUND,
+                "what went is no more seen than before"
+            );
+        }
+        // The name is free for another; what went keeps its identity.
+        world.json("owner", "PUT", path, &component("short-lived", "New")).await;
+        assert_eq!(revisions("other", &format!("{path}/history")).await, (StatusCode::OK, 1));
+        assert_eq!(revisions("other", &by_uid).await, (StatusCode::OK, 3));
+        for nothing in ["/api/v1/history/00000000-0000-7000-8000-000000000000", "/api/v1/history/nonsense"] {
+            assert_eq!(world.get("admin", nothing).await.status, StatusCode::NOT_FOUND);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_edit_with_a_second_document_is_refused_and_nothing_is_lost() {
+    on_both("two", async |world| {
+        let (path, text) = ("/api/v1/components/default/single", |title: &str| component("single", title).to_string());
+        world.json("owner", "PUT", path, &component("single", "Before")).await;
+        let tag = world.state.app.graph().get_text("component:default/single").unwrap().etag.clone();
+        let send = async |text: String| {
+            let text: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let request = Request::post("/catalog/component/default/single/edit");
+            let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            world.send("owner", request, format!("text={text}&seen={tag}")).await
+        };
+        let title = async || world.get("owner", path).await.json()["document"]["metadata"]["title"].clone();
+        let said = send(format!("{}\n---\n{}\n", text("After"), component("second", "Second"))).await;
+        assert_eq!(said.status, StatusCode::BAD_REQUEST);
+        assert!(
+            said.text.contains("There are 2 documents") && said.text.contains("Keep exactly one."),
+            "{}",
+            said.text
+        );
+        assert_eq!(title().await, "Before");
+        assert!(send(text("After")).await.status.is_redirection());
+        assert_eq!(title().await, "After");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_alone_withdraws_no_release_and_says_so() {
+    on_both("said", async |world| {
+        let path = "/api/v1/releases/default/postgres-1.0.0";
+        let mut document = world.get("product", path).await.json()["document"].clone();
+        let put = async |document: &serde_json::Value| world.json("product", "PUT", path, document).await.json();
+        assert_eq!(put(&document).await["warnings"], serde_json::Value::Null);
+        document["metadata"]["annotations"] = json!({"loggia.dev/publication": "yanked"});
+        for _ in ["changed", "unchanged"] {
+            let said = put(&document).await;
+            assert!(said["warnings"][0]["mend"].as_str().unwrap().contains("loggia yank postgres-1.0.0"), "{said}");
+        }
+        assert_eq!(world.get("product", path).await.json()["status"]["publication"], "published");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn many_documents_come_as_yaml_or_json_and_all_or_none_are_written() {
     on_both("apply", async |world| {
         let yaml = Request::post("/api/v1/records:apply").header(header::CONTENT_TYPE, "application/yaml");

@@ -164,6 +164,77 @@ async fn cdevents_come_structured_batched_and_binary() {
     .await;
 }
 
+/// As a tool for CDEvents writes it to a file: without an envelope.
+#[tokio::test]
+async fn a_cdevent_by_itself_is_taken_and_a_broken_one_is_told_as_one() {
+    on_both("cdevent", async |world| {
+        let event = |service: &str| {
+            json!({"context": {"version": "0.4.1", "id": service, "source": "/ci", "type": "dev.cdevents.service.deployed.0.1.1",
+                "timestamp": "2026-03-20T14:27:05Z"},
+                "subject": {"id": format!("booking/{service}"), "content": {"environment": {"id": "dev"},
+                    "artifactId": "pkg:deb/postgresql@15.4"}}, "customData": {"offering": "postgres"}})
+        };
+        let said = world.post("reporter", "/api/v1/observe", &event("plain")).await;
+        assert_eq!((said.status, said.json()["results"][0]["result"].as_str()), (StatusCode::OK, Some("created")));
+        let ours = json!({"offering": "postgres", "version": "1.0.0", "environment": "dev", "team": "booking", "name": "mine"});
+        let said = world.post("reporter", "/api/v1/observe", &json!([ours, event("listed")])).await.json();
+        let results: Vec<&str> = said["results"].as_array().unwrap().iter().filter_map(|r| r["result"].as_str()).collect();
+        assert_eq!(results, ["created", "created"]);
+        for (field, path) in [("id", "context.id"), ("source", "context.source"), ("type", "context.type")] {
+            let mut broken = event("broken");
+            broken["context"].as_object_mut().unwrap().remove(field);
+            let said = world.post("reporter", "/api/v1/observe", &broken).await;
+            assert_eq!((said.status, said.json()["problems"][0]["path"].as_str()), (StatusCode::BAD_REQUEST, Some(path)));
+        }
+        let mut broken = event("broken");
+        broken["subject"].as_object_mut().unwrap().remove("id");
+        let said = world.post("reporter", "/api/v1/observe", &broken).await;
+        assert_eq!(said.json()["problems"][0]["path"], "0.data.subject.id", "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_line_is_told_by_its_number_whatever_is_wrong() {
+    on_both("lines", async |world| {
+        let good = json!({"id": "1", "time": "2026-03-20T14:27:05Z", "team": "booking", "offering": "postgres", "channel": "request"});
+        let without = |field: &str, value: Value| {
+            let mut reading = good.clone();
+            reading[field] = value;
+            reading.to_string()
+        };
+        for wrong in [
+            "{".to_owned(),
+            without("time", json!("yesterday")),
+            without("id", json!("")),
+            without("count", json!(-1)),
+            without("outcome", json!("maybe")),
+            without("team", json!("user:default/amara")),
+        ] {
+            let lines = format!("{good}\n\n{wrong}\n");
+            let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, "application/x-ndjson");
+            let said = world.send("reporter", request, lines).await;
+            assert_eq!(said.status, StatusCode::BAD_REQUEST, "{wrong}");
+            assert_eq!(said.json()["problems"][0]["line"], 3, "{wrong}: {}", said.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_team_the_ways_of_everything_that_one_sees_are_told() {
+    on_both("ways", async |world| {
+        assert_eq!(world.post("member", "/api/v1/orders", &order("ways")).await.status, StatusCode::ACCEPTED);
+        let of = async |who: &str, query: &str| world.get(who, &format!("/api/v1/upgrades{query}")).await;
+        let (all, team) = (of("admin", "").await, of("admin", "?team=booking").await);
+        assert_eq!(all.status, StatusCode::OK, "{}", all.text);
+        let items = |said: &Value| said["items"].as_array().unwrap().clone();
+        assert!(items(&team.json()).iter().all(|item| items(&all.json()).contains(item)));
+        assert!(items(&of("partner", "").await.json()).is_empty());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn use_counts_once_by_source_and_id() {
     on_both("usage", async |world| {
