@@ -1,6 +1,7 @@
 //! Who is asking.
 
 use loggia_graph::{Audience, Graph};
+use loggia_model::kinds::OfferingSpec;
 use loggia_model::{Actor, Record, Ref, RelationType, Scope};
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -140,6 +141,7 @@ impl Caller {
         } else {
             let mut scopes = scopes(&teams, product_team, partner.as_deref());
             scopes.extend(owned(graph, &teams).map(Scope::Drafts));
+            scopes.extend(followed(graph, &teams).map(Scope::Previews));
             Audience::Scopes(Arc::new(scopes))
         };
         Caller {
@@ -237,6 +239,18 @@ fn owned<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<str
     };
     let offerings = graph.of_kind(&Audience::All, "offering");
     offerings.filter(move |offering| mine(offering)).map(|offering| offering.reference.name().into())
+}
+
+/// The offerings of which the teams follow a channel.
+fn followed<'a>(graph: &'a Graph, teams: &'a [Ref]) -> impl Iterator<Item = Arc<str>> + 'a {
+    let mine = move |offering: &Arc<Record>| {
+        let spec =
+            Some(offering.parse()).filter(|text| text.spec().is_some_and(|spec| spec.get("followers").is_some()));
+        let spec: Option<OfferingSpec> = spec.and_then(|text| serde_json::from_value(text.spec()?.clone()).ok());
+        spec.is_some_and(|spec| teams.iter().any(|team| spec.followed_by(team).is_some()))
+    };
+    let all = graph.of_kind(&Audience::All, "offering");
+    all.filter(mine).map(|offering| offering.reference.name().into())
 }
 
 /// The partner organisation of a person, when they are not of the company.

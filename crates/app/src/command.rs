@@ -9,7 +9,7 @@ use crate::policy::{Policy, Subject, require};
 use loggia_graph::Graph;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::{Due, Item, SecretRow, Tie};
+use loggia_store::{Due, FeatureUse, Item, SecretRow, Tie};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
@@ -77,6 +77,13 @@ pub enum Need {
         /// The day.
         from_day: i64,
     },
+    /// Who used which feature of an offering since a day.
+    Features {
+        /// Name of the offering.
+        offering: String,
+        /// The day.
+        from_day: i64,
+    },
     /// A sealed secret.
     Secret {
         /// Its owner.
@@ -112,6 +119,8 @@ pub struct Facts {
     pub items: HashMap<Uid, BTreeMap<Uid, Item>>,
     /// Use of the offerings that a need of type [`Need::Uses`] names, since the earliest day that was asked for.
     pub uses: HashMap<String, Vec<Use>>,
+    /// Use of features, of the offerings that a need of type [`Need::Features`] names.
+    pub features: HashMap<String, Vec<FeatureUse>>,
     /// The sealed secrets that a need of type [`Need::Secret`] names and that were set, by owner and name.
     pub secrets: HashMap<(Uid, String), SecretRow>,
     /// Ties of whom a need of type [`Need::Ties`] names.

@@ -1,7 +1,7 @@
 //! Reading the facts that commands ask for, under the lock of the writer.
 
 use crate::command::{Facts, Need};
-use loggia_model::{Micros, Record, Ref, Uid};
+use loggia_model::{Day, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Gone, SecretRow, StoreError, UsageFilter, WriteTx};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -61,6 +61,13 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                 let written = batch.items.iter().filter(|item| item.record == *record).cloned();
                 let all = tx.items_of(*record).await?.into_iter().chain(written);
                 facts.items.insert(*record, all.map(|item| (item.about, item)).collect());
+            }
+            Need::Features { offering, from_day } => {
+                let found = tx.feature_uses(offering, Day(*from_day).start()).await?;
+                let known = facts.features.entry(offering.clone()).or_default();
+                if found.len() > known.len() {
+                    *known = found;
+                }
             }
             Need::LastSeen(_) | Need::Past(_) | Need::Gone(_) | Need::Secret { .. } => {}
         }

@@ -85,6 +85,7 @@ pub mod upgrade;
 mod upgrade_end;
 pub mod upgrade_path;
 pub mod usage;
+pub mod versions;
 pub mod visibility;
 mod waiting;
 pub mod who_runs;

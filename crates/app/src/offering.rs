@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
-use loggia_model::kinds::instance::FrozenPlan;
+use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Problem, Publication, Record, Ref, RelationType, ReleaseStatus};
 use std::sync::Arc;
@@ -46,7 +47,14 @@ pub fn withdrawn(release: &Record) -> Option<String> {
 pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Option<&str>) -> Result<Arc<Record>> {
     let all = releases(graph, audience, offering);
     let channel = wish.and_then(|wish| channel(graph, offering, wish));
-    let wish = channel.as_deref().or(wish);
+    let previews = channel.as_ref().is_some_and(|(_, followed)| *followed);
+    let wish = channel.as_ref().map(|(range, _)| range.as_str()).or(wish);
+    // A candidate is seen by those who follow the channel, and who sees it may have it.
+    let out = |release: &&Arc<Record>| match publication(release) {
+        Publication::Published => true,
+        Publication::Candidate => previews,
+        Publication::Draft | Publication::Yanked => false,
+    };
     let published = || all.iter().filter(|release| publication(release) == Publication::Published);
     let found = match wish {
         None => published().next(),
@@ -59,7 +67,7 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
             if let Some((release, reason)) = named.and_then(|release| Some((release, withdrawn(release)?))) {
                 return Err(gone(release, &reason, published().next()));
             }
-            named.or_else(|| published().find(fits))
+            named.or_else(|| all.iter().filter(out).find(fits))
         }
     };
     found.cloned().ok_or_else(|| {
@@ -73,10 +81,22 @@ pub fn release_for(graph: &Graph, audience: &Audience, offering: &str, wish: Opt
     })
 }
 
-/// The versions that a channel of an offering stands for.
-fn channel(graph: &Graph, offering: &str, name: &str) -> Option<String> {
+/// The versions that a channel of an offering stands for, and whether somebody follows it.
+fn channel(graph: &Graph, offering: &str, name: &str) -> Option<(String, bool)> {
     let spec: OfferingSpec = graph.get(&Ref::new("offering", "default", offering))?.spec().ok()?;
-    spec.channels.get(name).cloned()
+    Some((spec.channels.get(name)?.clone(), spec.followers.contains_key(name)))
+}
+
+/// The channel of an offering that a team follows.
+pub(crate) fn followed(graph: &Graph, offering: &str, team: &Ref) -> Option<String> {
+    let spec: OfferingSpec = graph.get(&Ref::new("offering", "default", offering))?.spec().ok()?;
+    spec.followed_by(team).map(str::to_owned)
+}
+
+/// The version that the channel means that the team of something follows; none for who follows none.
+pub(crate) fn preview(graph: &Graph, audience: &Audience, instance: &InstanceSpec) -> Option<ReleaseSpec> {
+    let channel = followed(graph, &instance.offering, &instance.team_ref()?)?;
+    release_for(graph, audience, &instance.offering, Some(&channel)).ok()?.spec().ok()
 }
 
 /// Nobody gets what was withdrawn.

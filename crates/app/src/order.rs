@@ -183,7 +183,8 @@ impl Order {
             let message = format!("There is no offering {:?}", input.offering);
             Error::invalid("order.offering", "offering", message, "See what is offered: loggia get offerings.")
         })?;
-        let wish = input.release.as_deref();
+        let followed = offering::followed(graph, &input.offering, &team);
+        let wish = input.release.as_deref().or(followed.as_deref());
         let release = offering::release_for(graph, audience, &input.offering, wish)?;
         let release = effects::open_release(graph, audience, release, wish, ctx.now);
         let spec: ReleaseSpec = release.spec()?;
@@ -194,7 +195,7 @@ impl Order {
         if self.past.is_none() {
             let (offering, release) = (offering.reference.name(), release.reference.name());
             let plan = plan.as_ref().map(|plan| plan.name.as_str());
-            effects::may_get(graph, &Wanted { team: &team, offering, release, plan }, ctx.now)?;
+            effects::may_get(graph, &Wanted { audience, team: &team, offering, release, plan }, ctx.now)?;
         }
         Ok(Found {
             team,

@@ -4,7 +4,7 @@ use crate::offering::{publication, releases};
 use crate::prepare::Prepared;
 use crate::publication::Publishing;
 use loggia_graph::{Audience, Graph};
-use loggia_model::contract::lie;
+use loggia_model::contract::{idle_migration, lie};
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::version::{Version, Versioning};
 use loggia_model::{Document, Problem, Publication, Record, Ref};
@@ -99,6 +99,11 @@ impl<'a> Shelf<'a> {
         out.filter_map(|(version, place)| Some((version, place.spec()?))).collect()
     }
 
+    /// Everything that is out, lowest first.
+    pub(crate) fn out(&self) -> Vec<ReleaseSpec> {
+        self.places.iter().filter(|(_, place)| place.is_out()).filter_map(|(_, place)| place.spec()).collect()
+    }
+
     /// The version that already followed it when it came: its number has to stay true too.
     fn after(&self, version: &Version) -> Option<ReleaseSpec> {
         let above = self.places.iter().filter(|(one, _)| one > version && !one.is_pre_release());
@@ -110,7 +115,8 @@ impl<'a> Shelf<'a> {
     pub(crate) fn lie(&self, versioning: Versioning, release: &Document) -> Option<Problem> {
         let own = spec(release)?;
         let version = Version::parse(&own.version)?;
-        if let Some(problem) = self.before(&version).and_then(|before| lie(versioning, &before, &own)) {
+        let wrong = |before: ReleaseSpec| lie(versioning, &before, &own).or_else(|| idle_migration(&before, &own));
+        if let Some(problem) = self.before(&version).and_then(wrong) {
             return Some(problem);
         }
         if version.is_pre_release() {

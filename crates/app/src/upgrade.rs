@@ -10,7 +10,7 @@ use crate::diff::{Difference, differences};
 use crate::dry_run::release_spec;
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
-use crate::offering::release_for;
+use crate::offering::{preview, release_for};
 use crate::operation::driver_of;
 use crate::order::start;
 use crate::policy::Action;
@@ -18,7 +18,7 @@ use crate::record::visible;
 use crate::shelf::Shelf;
 use crate::take_over::Wish;
 use crate::upgrade_end::accepts;
-use crate::upgrade_path::{Hop, hops, way};
+use crate::upgrade_path::{Hop, hops, is_above, up_to_date, way};
 use crate::writing::subject_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Change, compare};
@@ -107,7 +107,7 @@ impl Command for Upgrade {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let going = self.going(graph, &ctx.caller.audience, &record)?;
-        self.may(graph, &going, ctx.now)?;
+        self.may(graph, &ctx.caller.audience, &going, ctx.now)?;
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, &record, going, ctx),
             _ => self.changes(graph, &record, going, ctx),
@@ -134,7 +134,10 @@ impl Upgrade {
                 is_above(&from, &release)?;
                 way(&shelf, &from, &release)?
             }
-            None => newest(&shelf, &spec, &from)?,
+            None => match preview(graph, audience, &spec).filter(|release| is_above(&from, release).is_ok()) {
+                Some(release) => way(&shelf, &from, &release)?,
+                None => newest(&shelf, &spec, &from)?,
+            },
         };
         let Some(to) = way.first().cloned() else { return Err(up_to_date(&from)) };
         if self.to.is_some() && way.len() > 1 {
@@ -150,12 +153,12 @@ impl Upgrade {
     }
 
     /// Passes when it may and can begin now. The way back is open to the end.
-    fn may(&self, graph: &Graph, going: &Going, now: Micros) -> Result<()> {
+    fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<()> {
         self.ready(graph, going)?;
         let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(()) };
         let offering = going.spec.offering.as_str();
         let release = format!("{offering}-{}", going.to.version);
-        may_move(graph, &Wanted { team: &team, offering, release: &release, plan: None }, now)
+        may_move(graph, &Wanted { audience, team: &team, offering, release: &release, plan: None }, now)
     }
 
     /// Passes when it can begin now.
@@ -266,19 +269,6 @@ fn newest(shelf: &Shelf<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<
     Err(why.unwrap_or_else(|| up_to_date(from)))
 }
 
-fn up_to_date(from: &ReleaseSpec) -> Error {
-    let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
-    Error::refused("upgrade.newest", message, "Nothing needs to be done.")
-}
-
-fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
-    if Version::parse(&from.version).zip(Version::parse(&to.version)).is_some_and(|(one, other)| one < other) {
-        return Ok(());
-    }
-    let message = format!("It has {}, and {} is not above it.", from.version, to.version);
-    Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
-}
-
 /// Passes for what a driver does by itself.
 fn by_driver(strategy: Strategy, version: &str) -> Result<()> {
     let (message, mend) = match strategy {
@@ -334,7 +324,8 @@ impl App {
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
-                preview.blocked = wish.may(&graph, &going, self.now()).err().map(|error| words(&error));
+                preview.blocked =
+                    wish.may(&graph, &caller.audience, &going, self.now()).err().map(|error| words(&error));
                 fill(&mut preview, going, wish.back);
             }
             Err(error) => preview.blocked = Some(words(&error)),

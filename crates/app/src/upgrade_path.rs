@@ -50,24 +50,52 @@ pub(crate) fn way(shelf: &Shelf<'_>, from: &ReleaseSpec, goal: &ReleaseSpec) -> 
     // A pre-release is a stop only for who goes there.
     places.extend(inside.filter(|spec| spec.version != goal.version && !is_pre_release(spec)));
     places.push(goal.clone());
-    // How many hops it is from each place to the goal, and which comes next.
-    let last = places.len() - 1;
-    let mut next: Vec<Option<(usize, usize)>> = vec![None; places.len()];
-    next[last] = Some((0, last));
-    for at in (0..last).rev() {
-        let onward = (at + 1..=last).rev().filter(|to| leads(&places[at], &places[*to]));
-        next[at] = onward.filter_map(|to| next[to].map(|(hops, _)| (hops + 1, to))).min_by_key(|(hops, _)| *hops);
+    Ways::new(places).begin(0)
+}
+
+/// The ways from each of some versions to the last of them.
+pub(crate) struct Ways {
+    places: Vec<ReleaseSpec>,
+    /// How many hops it is from each place to the goal, and which comes next.
+    next: Vec<Option<(usize, usize)>>,
+}
+
+impl Ways {
+    /// To the newest version that is out and no pre-release.
+    pub(crate) fn to_newest(shelf: &Shelf<'_>) -> Ways {
+        let all = shelf.out().into_iter().filter(|spec| !is_pre_release(spec));
+        Ways::new(all.collect())
     }
-    if next[0].is_none() {
-        return Err(gap(&places, &next));
+
+    /// Of versions in their order.
+    fn new(places: Vec<ReleaseSpec>) -> Ways {
+        let mut next: Vec<Option<(usize, usize)>> = vec![None; places.len()];
+        let Some(last) = places.len().checked_sub(1) else { return Ways { places, next } };
+        next[last] = Some((0, last));
+        for at in (0..last).rev() {
+            let onward = (at + 1..=last).rev().filter(|to| leads(&places[at], &places[*to]));
+            next[at] = onward.filter_map(|to| next[to].map(|(hops, _)| (hops + 1, to))).min_by_key(|(hops, _)| *hops);
+        }
+        Ways { places, next }
     }
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some((_, to)) = next[at].filter(|(hops, _)| *hops > 0) {
-        found.push(places[to].clone());
-        at = to;
+
+    /// The way from a version; none for one that is not among them.
+    pub(crate) fn from(&self, version: &str) -> Option<Result<Vec<ReleaseSpec>>> {
+        let at = self.places.iter().position(|place| place.version == version)?;
+        Some(self.begin(at))
     }
-    Ok(found)
+
+    fn begin(&self, mut at: usize) -> Result<Vec<ReleaseSpec>> {
+        if self.next[at].is_none() {
+            return Err(gap(&self.places[at..], &self.next[at..]));
+        }
+        let mut found = Vec::new();
+        while let Some((_, to)) = self.next[at].filter(|(hops, _)| *hops > 0) {
+            found.push(self.places[to].clone());
+            at = to;
+        }
+        Ok(found)
+    }
 }
 
 fn is_pre_release(spec: &ReleaseSpec) -> bool {
@@ -95,4 +123,22 @@ fn missing(near: &ReleaseSpec, far: &ReleaseSpec) -> Error {
         format!("There is no way from {} to {}, which is reached from {from} only.", near.version, far.version),
         "Ask its owner for a version in between, or make a new one beside it.",
     )
+}
+
+/// Passes when one version is above another.
+///
+/// # Errors
+/// [`Error::Refused`] when it is not.
+pub(crate) fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
+    if Version::parse(&from.version).zip(Version::parse(&to.version)).is_some_and(|(one, other)| one < other) {
+        return Ok(());
+    }
+    let message = format!("It has {}, and {} is not above it.", from.version, to.version);
+    Err(Error::refused("upgrade.not-above", message, "Choose a newer version, or go back: loggia upgrade --back."))
+}
+
+/// What is said when there is nowhere to go.
+pub(crate) fn up_to_date(from: &ReleaseSpec) -> Error {
+    let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
+    Error::refused("upgrade.newest", message, "Nothing needs to be done.")
 }

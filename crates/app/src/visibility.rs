@@ -2,14 +2,19 @@
 
 use crate::offering::publication;
 use loggia_graph::{Facts, describe};
-use loggia_model::{Document, Record, Ref, Scope};
+use loggia_model::{Document, Publication, Record, Ref, Scope};
+use std::sync::Arc;
 
 /// What the graph holds of a record: as its kind says, but a release that is not published is seen by the product team
-/// and the owners of its offering only.
+/// and the owners of its offering only; a candidate by those too who follow a channel of it.
 pub fn facts(record: &Record, document: &Document) -> Facts {
     let mut facts = describe(record, document);
     if record.reference.kind() == "release" && !publication(record).is_settled() {
-        facts.scopes = vec![Scope::Product, Scope::Drafts(document.spec_text("offering").to_lowercase().into())];
+        let offering: Arc<str> = document.spec_text("offering").to_lowercase().into();
+        facts.scopes = vec![Scope::Product, Scope::Drafts(Arc::clone(&offering))];
+        if publication(record) == Publication::Candidate {
+            facts.scopes.push(Scope::Previews(offering));
+        }
     }
     // Until people are told, it is for those who plan it.
     if record.reference.kind() == "ending" && !crate::ending::holds(record) {

@@ -2,7 +2,7 @@
 
 use crate::client::{
     access, adopt, apply, campaign, campaign_args, checks, ending, estate, export, open, order, output, records,
-    release, run as ask, secrets, take_over, upgrade,
+    release, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -84,6 +84,8 @@ pub enum Command {
     Ending(ending::EndingCommand),
     /// Tells who runs an offering: team, environment, version, since, last seen, contact
     WhoRuns(estate::WhoRunsArgs),
+    /// Tells how long each version of an offering is looked after, who runs it, and the way to the newest one
+    Versions(versions::VersionsArgs),
     /// Reports something that runs; one line in a pipeline
     Observe(estate::ObserveArgs),
     /// Confirms that something which was observed is your team's
@@ -193,6 +195,7 @@ fn client(command: Command) -> Result<()> {
         Command::Checks(args) => ask(checks::checks(args)),
         Command::Ending(command) => ask(ending::ending(command)),
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
+        Command::Versions(args) => ask(versions::versions(args)),
         Command::Observe(args) => ask(estate::observe(args)),
         Command::Enrol(args) => ask(estate::enrol(args)),
         Command::TakeOver(args) => ask(take_over::take_over(args)),

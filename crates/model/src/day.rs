@@ -44,6 +44,11 @@ impl Day {
         moved.unwrap_or_default()
     }
 
+    /// As people read it: "31 March 2027".
+    pub fn words(self) -> String {
+        self.date().format("%-d %B %Y").to_string()
+    }
+
     /// Written without hyphens, as calendars want it.
     pub fn basic(self) -> String {
         self.date().format("%Y%m%d").to_string()
@@ -90,7 +95,7 @@ mod tests {
             assert_eq!(Day(number).to_string(), text);
             assert_eq!(Day::of(Day(number).start()), Day(number));
         }
-        assert_eq!(Day(20_908).basic(), "20270331");
+        assert_eq!((Day(20_908).basic(), Day(20_908).words()), ("20270331".to_owned(), "31 March 2027".to_owned()));
         assert!(["2027-02-30", "2027-3-1", "tomorrow", ""].iter().all(|text| Day::parse(text).is_none()));
     }
 }

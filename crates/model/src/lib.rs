@@ -29,6 +29,7 @@ pub mod reference;
 pub mod relation;
 pub mod scope;
 pub mod shape;
+pub mod support;
 pub mod time;
 pub mod uid;
 pub mod usage;

@@ -13,6 +13,8 @@ pub enum Scope {
     Team(Arc<str>),
     /// Who may publish one offering, by its name: releases of it that are not published yet.
     Drafts(Arc<str>),
+    /// Groups that follow a channel of one offering, by its name: candidates of it.
+    Previews(Arc<str>),
     /// People of one partner organisation, by its namespace.
     Partner(Arc<str>),
 }

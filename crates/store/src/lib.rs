@@ -50,7 +50,7 @@ pub use sightings::{Sighting, Unmatched};
 pub use sources::SourceRow;
 pub use store::{Options, Store, Target};
 pub use tokens::{Token, TokenKind};
-pub use usage::{DailyUsage, UsageFilter};
+pub use usage::{DailyUsage, FeatureUse, UsageFilter};
 pub use watch::Watch;
 pub use work::{Claimed, NewWork, WorkClass, WorkRow};
 pub use write::{Batch, Removal, WriteTx};

@@ -111,6 +111,21 @@ impl FromRow for UsageReading {
     }
 }
 
+/// Use of one feature of an offering, as readings name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureUse {
+    /// The feature.
+    pub feature: String,
+    /// Who used it, and when.
+    pub one: Use,
+}
+
+impl FromRow for FeatureUse {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, StoreError> {
+        Ok(FeatureUse { feature: cells.take()?, one: Use::from_cells(cells)? })
+    }
+}
+
 const COLUMNS: &[&str] = &[
     "source",
     "id",
@@ -265,6 +280,18 @@ async fn uses(conn: &mut Conn<'_>, filter: &UsageFilter) -> Result<Vec<Use>, Sto
     conn.list(statement).await
 }
 
+async fn feature_uses(conn: &mut Conn<'_>, offering: &str, from: Micros) -> Result<Vec<FeatureUse>, StoreError> {
+    let statement = sql("select feature, offering, coalesce(release, ''), coalesce(team, ''),
+         case when coalesce(team, '') = '' then coalesce(principal, '') else '' end, coalesce(instance, ''),
+         min(time), max(time),
+         cast(sum(case when mandated = 0 then count else 0 end) as bigint),
+         cast(sum(case when mandated = 0 then 0 else count end) as bigint),
+         cast(sum(case when outcome = 'ok' then 0 else count end) as bigint)
+         from usage where offering = $1 and feature <> '' and time >= $2
+         group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6");
+    conn.list(statement.bind(offering).bind(from)).await
+}
+
 async fn usage_rows(
     conn: &mut Conn<'_>,
     offering: &str,
@@ -299,6 +326,8 @@ reads! {
     fn usage_daily(filter: &UsageFilter) -> Vec<DailyUsage>;
     /// Who uses what, since when, until when, by choice or because of a rule.
     fn uses(filter: &UsageFilter) -> Vec<Use>;
+    /// Who used which feature of an offering since a time.
+    fn feature_uses(offering: &str, from: Micros) -> Vec<FeatureUse>;
     /// The readings behind the numbers between two times (the first included, the second not), the newest first; those
     /// that follow a reading (time, source, id) when one is given.
     fn usage_rows(

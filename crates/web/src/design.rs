@@ -8,6 +8,8 @@ pub enum Input {
     Text,
     /// A whole number.
     Number,
+    /// A day of the calendar.
+    Date,
     /// A secret; never filled in by the server.
     Password,
     /// Several lines.
@@ -27,6 +29,7 @@ impl Input {
     pub fn html_type(&self) -> &'static str {
         match self {
             Input::Number => "number",
+            Input::Date => "date",
             Input::Password => "password",
             _ => "text",
         }

@@ -5,6 +5,7 @@ mod latency;
 mod orders;
 mod pages;
 mod serving;
+mod versions;
 mod visible;
 mod whole;
 mod wrk;
@@ -37,6 +38,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("source", whole::source),
     ("orders", orders::measure),
     ("campaigns", campaigns::measure),
+    ("versions", versions::measure),
     ("demo", whole::demo),
     ("pages", pages::measure),
     ("build", whole::build),

@@ -1,5 +1,6 @@
 //! What is decided about endings: announced, moved, given up, agreed to, differed from, taken away.
 
+use super::proposal::{in_file, offer};
 use super::sweep::next;
 use super::text::plan;
 use super::{Found, evidence};
@@ -12,7 +13,7 @@ use crate::writing::may_write;
 use loggia_graph::Graph;
 use loggia_model::ending::steps::{By, Ending};
 use loggia_model::ending::{Dates, Exemption};
-use loggia_model::{Day, Micros, Ref};
+use loggia_model::{Day, Micros, Ref, Refusal};
 use serde_json::{Value, json};
 
 /// What is decided.
@@ -88,7 +89,8 @@ impl Command for Decide {
         let after = self.step(graph, facts, ctx, &found, before.clone())?;
         let state = after.state(ctx.now);
         let waits = after.status.pending.is_some();
-        let mut changes = Changes::answer(json!({"ending": self.ending, "state": state, "waits": waits}));
+        let then = self.next(&found, &after);
+        let mut changes = Changes::answer(json!({"ending": self.ending, "state": state, "waits": waits, "next": then}));
         if after == before {
             return Ok(changes);
         }
@@ -118,6 +120,19 @@ impl Decide {
         }
     }
 
+    /// What somebody has to do next, in a sentence; empty when nothing.
+    fn next(&self, found: &Found, after: &Ending) -> String {
+        let name = self.ending.name();
+        let asks = matches!(self.verb, Verb::Announce { .. } | Verb::Move { .. });
+        if asks && after.status.pending.is_some() {
+            return format!("A second person has to agree: loggia ending approve {name}");
+        }
+        match (&self.verb, &after.status.agreed) {
+            (Verb::Approve, Some(agreed)) => format!("{}.", in_file(&found.spec, &agreed.after)),
+            _ => String::new(),
+        }
+    }
+
     fn reason(&self) -> Option<String> {
         let said = match &self.verb {
             Verb::Announce { emergency } | Verb::Move { emergency, .. } => emergency.clone()?,
@@ -131,18 +146,30 @@ impl Decide {
         let who = ctx.caller.name();
         let by = By { who: &who, at: ctx.now };
         let step = match &self.verb {
-            Verb::Announce { emergency } => ending.announce(by, emergency.as_deref()),
+            Verb::Announce { emergency } => {
+                let offered = offer(graph, found, ctx.now)?;
+                let step = ending.announce(by, emergency.as_deref());
+                step.map_err(|refusal| match offered {
+                    Some(offer) => {
+                        Refusal { mend: format!("{} Ready to use: {}", refusal.mend, offer.mend), ..refusal }
+                    }
+                    None => refusal,
+                })
+            }
             Verb::Approve => {
-                owned_here_if_moved(found, &ending)?;
                 if ctx.caller.user().is_none() {
                     return Err(Error::Forbidden("Only a person agrees to an emergency. Sign in as one.".into()));
                 }
-                ending.approve(by)
+                ending.approve(by, owned_here(&found.record).is_ok())
             }
             Verb::Move { dates, emergency } => {
-                owned_here(&found.record)?;
                 in_order(dates)?;
-                ending.shift((**dates).clone(), by, emergency.as_deref())
+                let before = ending.dates.clone();
+                let after = ending.shift((**dates).clone(), by, emergency.as_deref()).map_err(Error::Refused)?;
+                if after.dates != before {
+                    owned_here(&found.record)?;
+                }
+                Ok(after)
             }
             Verb::Cancel { reason } => ending.cancel(by, reason),
             Verb::Exempt { team, instance, until, reason } => {
@@ -167,12 +194,6 @@ impl Decide {
         };
         step.map_err(Error::Refused)
     }
-}
-
-/// Other dates than those of the text can only be written where the text is kept here.
-fn owned_here_if_moved(found: &Found, ending: &Ending) -> Result<()> {
-    let moves = ending.status.pending.as_ref().is_some_and(|pending| pending.dates != ending.dates);
-    if moves { owned_here(&found.record) } else { Ok(()) }
 }
 
 fn in_order(dates: &Dates) -> Result<()> {

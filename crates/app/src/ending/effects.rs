@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// What somebody wants to get, or to change to.
 pub struct Wanted<'a> {
+    /// Who wants it, by what they may see.
+    pub audience: &'a Audience,
     /// For this team.
     pub team: &'a Ref,
     /// Name of the offering.
@@ -36,7 +38,7 @@ pub fn may_get(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
     let release = of_subject(graph, &Ref::new("release", "default", wanted.release), now);
     for found in offering.chain(release) {
         if !found.status.exempts(wanted.team.as_str(), None, now) {
-            passes(&found, now)?;
+            passes(&Told { graph, audience: wanted.audience, found: &found }, now)?;
         }
     }
     Ok(())
@@ -52,65 +54,84 @@ pub fn may_move(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
     let whole = |found: &Found| found.spec.feature.is_none() && found.spec.plan.is_none();
     let offering = of_subject(graph, &Ref::new("offering", "default", wanted.offering), now);
     for found in offering.iter().filter(|found| whole(found) && !exempt(found)) {
-        changes(found, now)?;
+        changes(&Told { graph, audience: wanted.audience, found }, now)?;
     }
     let release = of_subject(graph, &Ref::new("release", "default", wanted.release), now);
-    release.iter().filter(|found| !exempt(found)).try_for_each(|found| passes(found, now))
+    release
+        .iter()
+        .filter(|found| !exempt(found))
+        .try_for_each(|found| passes(&Told { graph, audience: wanted.audience, found }, now))
 }
 
-fn changes(found: &Found, now: Micros) -> Result<()> {
-    if found.state(now) >= EndingState::Off {
-        return Err(gone(found));
+/// An ending, and to whom it is told.
+struct Told<'a> {
+    graph: &'a Graph,
+    audience: &'a Audience,
+    found: &'a Found,
+}
+
+impl Told<'_> {
+    fn what(&self) -> String {
+        subject_words(self.graph, self.audience, &self.found.spec)
     }
-    paused(found, now, false)?;
-    let day = found.spec.dates.closes_to_updates();
+
+    fn instead(&self) -> String {
+        instead(self.graph, self.audience, &self.found.spec)
+    }
+
+    fn reason(&self) -> String {
+        format!("{}.", self.found.spec.reason.trim().trim_end_matches('.'))
+    }
+}
+
+fn changes(told: &Told<'_>, now: Micros) -> Result<()> {
+    if told.found.state(now) >= EndingState::Off {
+        return Err(gone(told));
+    }
+    paused(told, now, false)?;
+    let day = told.found.spec.dates.closes_to_updates();
     if day.start() > now {
         return Ok(());
     }
-    let message =
-        format!("{} is changed no more since {day}: {}", subject_words(&found.spec), sentence(&found.spec.reason));
-    Err(Error::refused("ending.updates", message, instead(&found.spec)))
+    let message = format!("{} is changed no more since {}: {}", told.what(), day.words(), told.reason());
+    Err(Error::refused("ending.updates", message, told.instead()))
 }
 
-fn passes(found: &Found, now: Micros) -> Result<()> {
-    let state = found.state(now);
-    if state >= EndingState::Off {
-        return Err(gone(found));
+fn passes(told: &Told<'_>, now: Micros) -> Result<()> {
+    if told.found.state(now) >= EndingState::Off {
+        return Err(gone(told));
     }
-    paused(found, now, false)?;
-    if found.spec.dates.closes_to_new().start() > now {
+    paused(told, now, false)?;
+    let day = told.found.spec.dates.closes_to_new();
+    if day.start() > now {
         return Ok(());
     }
-    let (what, day) = (subject_words(&found.spec), found.spec.dates.closes_to_new());
-    let message = format!("Nobody new gets {what} since {day}: {}", sentence(&found.spec.reason));
-    Err(Error::refused("ending.closed", message, instead(&found.spec)))
+    let message = format!("Nobody new gets {} since {}: {}", told.what(), day.words(), told.reason());
+    Err(Error::refused("ending.closed", message, told.instead()))
 }
 
 /// Passes unless it is off on trial.
-fn paused(found: &Found, now: Micros, only_all: bool) -> Result<()> {
+fn paused(told: &Told<'_>, now: Micros, only_all: bool) -> Result<()> {
+    let found = told.found;
     let brownout = found.spec.dates.brownout(now).filter(|one| !only_all || one.scope == Reach::All);
     let Some(brownout) = brownout.filter(|_| found.state(now) == EndingState::Brownout) else { return Ok(()) };
-    let what = subject_words(&found.spec);
-    let message = format!("{what} is off on trial until {}, before it goes on {}.", brownout.to, found.spec.dates.off);
+    let off = found.spec.dates.off.words();
+    let message = format!("{} is off on trial {}, before it goes on {off}.", told.what(), brownout.words());
     Err(Error::Paused(Box::new(Ended {
-        refusal: Refusal::new("ending.brownout", message, instead(&found.spec)),
+        refusal: Refusal::new("ending.brownout", message, told.instead()),
         successor: found.spec.replacement_ref(),
         wait: (brownout.to.0 - now.0) / SECOND + 1,
     })))
 }
 
-fn gone(found: &Found) -> Error {
-    let what = subject_words(&found.spec);
-    let message = format!("{what} is gone since {}: {}", found.spec.dates.off, sentence(&found.spec.reason));
+fn gone(told: &Told<'_>) -> Error {
+    let off = told.found.spec.dates.off.words();
+    let message = format!("{} is gone since {off}: {}", told.what(), told.reason());
     Error::Gone(Box::new(Ended {
-        refusal: Refusal::new("ending.gone", message, instead(&found.spec)),
-        successor: found.spec.replacement_ref(),
+        refusal: Refusal::new("ending.gone", message, told.instead()),
+        successor: told.found.spec.replacement_ref(),
         wait: 0,
     }))
-}
-
-fn sentence(text: &str) -> String {
-    format!("{}.", text.trim().trim_end_matches('.'))
 }
 
 /// Passes when an address that is about something still answers: not during a brownout of all of it, and not once it
@@ -121,11 +142,12 @@ fn sentence(text: &str) -> String {
 pub fn may_look(graph: &Graph, caller: &Caller, subject: &Ref, now: Micros) -> Result<()> {
     for found in about(graph, &caller.audience, subject, now) {
         let exempt = caller.teams.iter().any(|team| found.status.exempts(team.as_str(), None, now));
+        let told = Told { graph, audience: &caller.audience, found: &found };
         if found.state(now) >= EndingState::Removed {
-            return Err(gone(&found));
+            return Err(gone(&told));
         }
         if !exempt {
-            paused(&found, now, true)?;
+            paused(&told, now, true)?;
         }
     }
     Ok(())

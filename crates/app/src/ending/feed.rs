@@ -1,5 +1,6 @@
 //! Endings for other programs: offerings in the shape of endoflife.date, and days for calendars.
 
+use super::words::company;
 use super::{Found, all, of_instance, of_subject, subject_words};
 use crate::App;
 use crate::error::{Error, Result};
@@ -111,7 +112,7 @@ impl App {
             _ => all(&graph, &Audience::All),
         };
         let told = found.iter().filter(|found| found.status.announced.is_some());
-        Ok(told.flat_map(entries).collect())
+        Ok(told.flat_map(|found| entries(&graph, found)).collect())
     }
 }
 
@@ -140,15 +141,16 @@ fn of_team(graph: &Graph, team: &Ref, now: Micros) -> Vec<Found> {
     all(graph, &Audience::All).into_iter().filter(|found| uids.contains(&found.record.uid) || gave_up(found)).collect()
 }
 
-fn entries(found: &Found) -> Vec<Entry> {
-    let (dates, what) = (&found.spec.dates, subject_words(&found.spec));
+fn entries(graph: &Graph, found: &Found) -> Vec<Entry> {
+    let readers = company();
+    let (dates, what) = (&found.spec.dates, subject_words(graph, &readers, &found.spec));
     let entry = |key: String, title: String, when: When| Entry {
         uid: format!("{}-{key}", found.record.uid),
         sequence: found.record.revision,
         changed: found.record.updated_at,
         when,
         title,
-        text: format!("{} {}", found.spec.reason, super::instead(&found.spec)),
+        text: format!("{} {}", found.spec.reason, super::instead(graph, &readers, &found.spec)),
         ending: found.record.reference.clone(),
         cancelled: found.status.cancelled.is_some(),
         last: key_is_last(when, dates.off),

@@ -7,15 +7,19 @@ mod decide;
 pub mod effects;
 mod evidence;
 pub mod feed;
+mod proposal;
 mod sweep;
 mod text;
 mod view;
+mod words;
 
 pub use decide::{Decide, Verb};
 pub use evidence::{Left, LeftUse};
+pub use proposal::{Offer, ProposalWish};
 pub(crate) use sweep::{KEY, KIND, needs, next, sweep};
 pub(crate) use text::{begin, change, holds};
 pub use view::{Concerned, EndingLine, EndingView};
+pub use words::{instead, subject_words, title_of};
 
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph};
@@ -24,6 +28,8 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::{OfferingSpec, Stage};
 use loggia_model::kinds::{EndingSpec, ProductSpec};
 use loggia_model::{EndingRule, EndingState, EndingStatus, Micros, Record, Ref, RelationType};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An ending as it is kept.
@@ -55,11 +61,16 @@ impl Found {
         self.status.standing(&self.spec.dates, now)
     }
 
-    /// Whether it is about an instance: its offering, the release that it runs, or its plan.
+    /// Whether it is about an instance: its offering, the release that it runs, its plan, or an input that it uses.
     pub fn concerns(&self, spec: &InstanceSpec, applied: &str) -> bool {
         let Some(subject) = self.spec.subject_ref() else { return false };
         match subject.kind() {
-            "offering" if self.spec.feature.is_some() => false,
+            "offering" if self.spec.feature.is_some() => {
+                let feature = self.spec.feature.as_deref().unwrap_or_default();
+                let set =
+                    spec.inputs.get(feature).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)));
+                subject.name().eq_ignore_ascii_case(&spec.offering) && set
+            }
             "offering" => {
                 let plan = spec.plan.as_ref().map(|plan| plan.name.as_str());
                 subject.name().eq_ignore_ascii_case(&spec.offering)
@@ -86,16 +97,18 @@ pub fn any(graph: &Graph) -> bool {
 
 /// The endings that people were told of, of exactly this subject, the first to be off first.
 pub fn of_subject(graph: &Graph, subject: &Ref, now: Micros) -> Vec<Found> {
-    // Asked for each row and each order, and mostly nothing goes away.
-    if !any(graph) {
-        return Vec::new();
-    }
-    let mut found: Vec<Found> = graph
-        .related(&Audience::All, subject, RelationType::ENDED_BY)
-        .iter()
-        .filter_map(Found::read)
-        .filter(|one| one.state(now).is_told())
-        .collect();
+    let mut found: Vec<Found> = match graph.get(subject) {
+        Some(_) => {
+            graph.related(&Audience::All, subject, RelationType::ENDED_BY).iter().filter_map(Found::read).collect()
+        }
+        // What is gone from here too is related to nothing; its ending still names it.
+        None => {
+            let mut all = all(graph, &Audience::All);
+            all.retain(|one| one.spec.subject_ref().as_ref() == Some(subject));
+            all
+        }
+    };
+    found.retain(|one| one.state(now).is_told());
     found.sort_by_key(|one| one.spec.dates.off);
     found
 }
@@ -125,34 +138,24 @@ pub(crate) fn stage(graph: &Graph, subject: &Ref) -> Option<Stage> {
 /// # Errors
 /// A problem at `preset` that names what there is.
 pub(crate) fn rule(graph: &Graph, spec: &EndingSpec) -> Result<EndingRule> {
-    let offering = spec.offering().map(|name| Ref::new("offering", "default", &name));
-    let offering = offering.and_then(|name| graph.get(&name)?.spec::<OfferingSpec>().ok());
-    let named = offering.and_then(|spec| graph.get(&Ref::new("product", "default", &spec.product)).cloned());
-    let product = named.or_else(|| graph.of_kind(&Audience::All, "product").next());
-    let own = product.and_then(|record| record.spec::<ProductSpec>().ok()).map(|spec| spec.ending_rules);
-    let own = own.unwrap_or_default();
-    EndingRule::named(&own, &spec.preset).ok_or_else(|| {
+    rule_named(graph, spec.offering(), &spec.preset, "spec.preset")
+}
+
+/// A rule of the product of an offering, or one that comes with the program.
+fn rule_named(graph: &Graph, offering: Option<String>, preset: &str, field: &str) -> Result<EndingRule> {
+    let own = own_rules(graph, offering);
+    EndingRule::named(&own, preset).ok_or_else(|| {
         let known = own.keys().map(String::as_str).chain(loggia_model::ending::rule::PRESETS);
         let mend = format!("Choose one of: {}.", known.collect::<Vec<_>>().join(", "));
-        Error::invalid("ending.preset", "spec.preset", format!("There is no rule {:?}", spec.preset), mend)
+        Error::invalid("ending.preset", field, format!("There is no rule {preset:?}"), mend)
     })
 }
 
-/// What to take instead, in words.
-pub fn instead(spec: &EndingSpec) -> String {
-    match spec.replacement_ref() {
-        Some(other) => format!("Take {} instead.", other.name()),
-        None => "Nothing replaces it.".to_owned(),
-    }
-}
-
-/// What goes away, in words.
-pub fn subject_words(spec: &EndingSpec) -> String {
-    let name = spec.subject_ref().map_or_else(|| spec.subject.clone(), |name| name.name().to_owned());
-    match (&spec.plan, &spec.feature, &spec.rule) {
-        (Some(plan), ..) => format!("the plan {plan} of {name}"),
-        (_, Some(feature), _) => format!("{feature} of {name}"),
-        (.., Some(rule)) => format!("the rule {rule} of {name}"),
-        _ => name,
-    }
+/// The rules of the product of an offering, or of the only product.
+fn own_rules(graph: &Graph, offering: Option<String>) -> BTreeMap<String, EndingRule> {
+    let offering = offering.map(|name| Ref::new("offering", "default", &name));
+    let offering = offering.and_then(|name| graph.get(&name)?.spec::<OfferingSpec>().ok());
+    let named = offering.and_then(|spec| graph.get(&Ref::new("product", "default", &spec.product)).cloned());
+    let product = named.or_else(|| graph.of_kind(&Audience::All, "product").next());
+    product.and_then(|record| record.spec::<ProductSpec>().ok()).map(|spec| spec.ending_rules).unwrap_or_default()
 }

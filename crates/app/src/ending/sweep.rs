@@ -55,6 +55,10 @@ pub(crate) fn sweep(_: &Due, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Res
 
 /// What a sweep does to one ending: the ending, the event, and its details.
 fn one(graph: &Graph, facts: &Facts, found: &Found, ending: Ending, now: Micros) -> (Ending, &'static str, Value) {
+    let settled = ending.clone().settled();
+    if settled != ending {
+        return (settled, "ending.followed", Value::Null);
+    }
     let planned = ending.dates.announced.is_some_and(|day| day <= Day::of(now));
     if ending.state(now) == EndingState::Draft && planned && ending.status.pending.is_none() {
         let by = By { who: "system:clock", at: now };
@@ -65,7 +69,7 @@ fn one(graph: &Graph, facts: &Facts, found: &Found, ending: Ending, now: Micros)
         };
     }
     if ending.status.removed.is_some() {
-        let left = evidence::left(graph, evidence::uses(facts, found), found).first();
+        let left = evidence::left(graph, evidence::Readings::of(facts, found), found).first();
         let late = ending.status.removed.as_ref().is_some_and(|deed| now.0 - deed.at.0 < evidence::LATE);
         let waits = late && ending.status.proved.is_none();
         let data = left.as_ref().map_or(Value::Null, |found| json!({"found": found}));

@@ -1,14 +1,19 @@
 //! Endings as people and programs see them: where each stands, whom it concerns, and what is left.
 
+use super::evidence::Readings;
+use super::proposal::{Offer, offer, why_not};
+use super::text::plan;
+use super::words::title_of;
 use super::{Found, Left, all, evidence, of_instance};
 use crate::App;
 use crate::caller::Caller;
+use crate::command::Need;
 use crate::error::{Error, Result};
-use crate::record::visible;
+use crate::record::{owned_here, visible};
 use crate::usage::UsageFilter;
 use crate::who_runs::WhoRunsRow;
 use loggia_graph::Graph;
-use loggia_model::ending::{Dates, Emergency, Exemption, Pending, Reopened};
+use loggia_model::ending::{Agreed, Dates, Emergency, Exemption, Pending, Reopened};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::UsageReading;
@@ -25,6 +30,8 @@ pub struct EndingLine {
     pub ending: Ref,
     /// What goes away.
     pub subject: Ref,
+    /// What people call it, such as "Tern cache 6.2.0".
+    pub title: String,
     /// Which part of it: a plan, a feature or a rule, in words; empty for all of it.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub part: String,
@@ -37,6 +44,9 @@ pub struct EndingLine {
     /// What to take instead; absent when nothing replaces it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replacement: Option<Ref>,
+    /// What people call that.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub replacement_title: String,
     /// When what happens.
     pub dates: Dates,
     /// How many running things it concerns.
@@ -55,11 +65,21 @@ pub struct EndingView {
     /// Why it cannot be announced today as it is; empty when it can, or was.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub too_short: String,
+    /// Days with which it may be announced today, when it cannot as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub offer: Option<Offer>,
+    /// Whether its text is kept elsewhere, so that its days change there.
+    pub kept_elsewhere: bool,
+    /// Earlier days that two people agreed on and that its repository does not say yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agreed: Option<Agreed>,
     /// Page that says how to move.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub guide: Option<String>,
     /// Whom it concerns, by team.
     pub concerned: Vec<Concerned>,
+    /// The last day for which somebody may be allowed to differ.
+    pub last_exemption: Day,
     /// Who may differ, until when.
     pub exemptions: Vec<Exemption>,
     /// What waits for a second person.
@@ -95,8 +115,7 @@ impl App {
     pub fn endings(&self, caller: &Caller) -> Vec<EndingLine> {
         let graph = self.graph();
         let found = all(&graph, &caller.audience);
-        let mut lines: Vec<EndingLine> =
-            found.iter().filter_map(|one| self.line(one, self.concerned(&graph, caller, one).1)).collect();
+        let mut lines: Vec<EndingLine> = found.iter().filter_map(|one| self.line(&graph, caller, one)).collect();
         lines.sort_by(|a, b| {
             let over = |line: &EndingLine| matches!(line.state, EndingState::Cancelled | EndingState::Proved);
             (over(a), a.dates.off, &a.ending).cmp(&(over(b), b.dates.off, &b.ending))
@@ -113,20 +132,24 @@ impl App {
         let record = visible(&graph, &caller.audience, name)?;
         let broken = || Error::Internal(format!("{name} does not fit its type"));
         let found = Found::read(&record).ok_or_else(broken)?;
-        let (concerned, running) = self.concerned(&graph, caller, &found);
-        let line = self.line(&found, running).ok_or_else(broken)?;
+        let (concerned, _) = self.concerned(&graph, caller, &found);
+        let line = self.line(&graph, caller, &found).ok_or_else(broken)?;
         let too_short = match line.state {
-            EndingState::Draft => self.too_short(&graph, &found)?,
+            EndingState::Draft => why_not(&plan(&graph, &found)?, self.now()),
             _ => String::new(),
         };
         let left = if line.state >= EndingState::Off { Some(self.left(&graph, caller, &found).await?) } else { None };
         Ok(EndingView {
             preset: found.spec.preset.clone(),
             guide: found.spec.guide.clone(),
+            last_exemption: found.spec.dates.off.plus(super::rule(&graph, &found.spec)?.exemption),
             exemptions: found.status.exemptions.clone(),
             pending: found.status.pending.clone(),
             emergency: found.status.emergency.clone(),
             reopened: found.status.reopened.clone(),
+            agreed: found.status.agreed.clone(),
+            kept_elsewhere: owned_here(&found.record).is_err(),
+            offer: offer(&graph, &found, self.now())?,
             too_short,
             concerned,
             line,
@@ -134,19 +157,23 @@ impl App {
         })
     }
 
-    fn line(&self, found: &Found, running: usize) -> Option<EndingLine> {
+    fn line(&self, graph: &Graph, caller: &Caller, found: &Found) -> Option<EndingLine> {
         let parts = [("plan", &found.spec.plan), ("feature", &found.spec.feature), ("rule", &found.spec.rule)];
         let part = parts.into_iter().find_map(|(word, part)| Some(format!("{word} {}", part.as_ref()?)));
+        let (subject, replacement) = (found.spec.subject_ref()?, found.spec.replacement_ref());
+        let title = |name: &Ref| title_of(graph, &caller.audience, name);
         Some(EndingLine {
+            title: title(&subject),
+            replacement_title: replacement.as_ref().map(title).unwrap_or_default(),
             ending: found.record.reference.clone(),
-            subject: found.spec.subject_ref()?,
+            subject,
             part: part.unwrap_or_default(),
             state: found.state(self.now()),
             standing: found.standing(self.now()).to_string(),
             reason: found.spec.reason.clone(),
-            replacement: found.spec.replacement_ref(),
+            replacement,
             dates: found.spec.dates.clone(),
-            running,
+            running: self.concerned(graph, caller, found).1,
         })
     }
 
@@ -169,23 +196,21 @@ impl App {
         (teams.into_iter().map(one).collect(), running)
     }
 
-    fn too_short(&self, graph: &Graph, found: &Found) -> Result<String> {
-        let today = Day::of(self.now());
-        let told = found.spec.dates.announced.map_or(today, |day| day.max(today));
-        let subject = found.spec.subject_ref();
-        let stage = subject.and_then(|subject| super::stage(graph, &subject)).unwrap_or_default();
-        Ok(super::rule(graph, &found.spec)?.too_short(&found.spec.dates, told, stage).unwrap_or_default())
-    }
-
     async fn left(&self, graph: &Graph, caller: &Caller, found: &Found) -> Result<Left> {
-        let filter = match evidence::need(graph, found) {
-            Some(crate::command::Need::Uses { offering, from_day }) => {
-                UsageFilter { offering: Some(offering), from_day: Some(from_day), ..UsageFilter::default() }
+        let (mut all, mut features) = (Vec::new(), Vec::new());
+        match evidence::need(graph, found) {
+            Some(Need::Uses { offering, from_day }) => {
+                let filter =
+                    UsageFilter { offering: Some(offering), from_day: Some(from_day), ..UsageFilter::default() };
+                all = self.store.uses(&filter).await?;
             }
-            _ => return Ok(Left::default()),
-        };
-        let uses = self.store.uses(&filter).await?;
-        let mut left = evidence::left(graph, &uses, found);
+            Some(Need::Features { offering, from_day }) => {
+                features = self.store.feature_uses(&offering, Day(from_day).start()).await?;
+            }
+            _ => {}
+        }
+        let mut left = evidence::left(graph, Readings { all: &all, features: &features }, found);
+        left.texts.retain(|name| visible(graph, &caller.audience, name).is_ok());
         left.instances.retain(|name| visible(graph, &caller.audience, name).is_ok());
         let sees = |name: &str| {
             name.parse::<Ref>()

@@ -16,11 +16,11 @@ use loggia_model::usage::UsageReading;
 use loggia_model::{Day, EndingState, Micros, Ref};
 use loggia_store::EventFilter;
 
-fn admin() -> Caller {
+pub fn admin() -> Caller {
     Caller::administrator("test", Door::Api, "r1")
 }
 
-const PEOPLE: &str = "apiVersion: backstage.io/v1alpha1
+pub const PEOPLE: &str = "apiVersion: backstage.io/v1alpha1
 kind: User
 metadata: {name: cora}
 spec: {memberOf: [core]}
@@ -36,7 +36,7 @@ metadata: {name: fairway}
 spec: {team: core, endingRules: {house: {notice: {ga: 90, preview: 30}, exemption: 20}}}
 ";
 
-const PLAN: &str = "apiVersion: loggia.dev/v1
+pub const PLAN: &str = "apiVersion: loggia.dev/v1
 kind: Ending
 metadata: {name: db-end}
 spec:
@@ -52,21 +52,21 @@ spec:
     off: 2027-05-01
 ";
 
-async fn apply(world: &World, text: &str) -> Result<()> {
+pub async fn apply(world: &World, text: &str) -> Result<()> {
     let documents = loggia_model::yaml::parse(text).into_iter();
     let prepared = documents.map(|parsed| prepare(parsed.document.unwrap(), "").unwrap()).collect();
     world.app.run(&admin(), Apply { prepared, if_match: None, dry_run: false }).await.map(drop)
 }
 
-fn named() -> Ref {
+pub fn named() -> Ref {
     Ref::new("ending", "default", "db-end")
 }
 
-async fn decide(world: &World, who: &str, verb: Verb) -> Result<()> {
+pub async fn decide(world: &World, who: &str, verb: Verb) -> Result<()> {
     world.app.run(&world.person(who), Decide { ending: named(), verb }).await.map(drop)
 }
 
-fn rule(result: Result<()>) -> String {
+pub fn rule(result: Result<()>) -> String {
     match result {
         Err(Error::Refused(refusal)) => refusal.rule,
         Err(Error::Gone(ended) | Error::Paused(ended)) => ended.refusal.rule,
@@ -92,17 +92,17 @@ pub fn until(world: &World, day: &str) {
     world.clock.advance((time.0 - world.clock.now().0) / 1_000_000);
 }
 
-async fn state(world: &World) -> EndingState {
+pub async fn state(world: &World) -> EndingState {
     world.app.ending(&admin(), &named()).await.unwrap().line.state
 }
 
-async fn dates(world: &World, change: impl Fn(&mut Dates)) -> Box<Dates> {
+pub async fn dates(world: &World, change: impl Fn(&mut Dates)) -> Box<Dates> {
     let mut dates = world.app.ending(&admin(), &named()).await.unwrap().line.dates;
     change(&mut dates);
     Box::new(dates)
 }
 
-fn seen(team: &str, removed: bool) -> Observe {
+pub fn seen(team: &str, removed: bool) -> Observe {
     let one = Observed {
         offering: "postgres".into(),
         version: "1.0.0".into(),
@@ -115,11 +115,11 @@ fn seen(team: &str, removed: bool) -> Observe {
     Observe { seen: vec![one] }
 }
 
-fn day(text: &str) -> Day {
+pub fn day(text: &str) -> Day {
     Day::parse(text).unwrap()
 }
 
-async fn sweep(world: &World) {
+pub async fn sweep(world: &World) {
     world.clock.advance(3_600);
     due::fire(&world.app, &due::handlers()).await.unwrap();
 }
@@ -132,7 +132,7 @@ pub async fn announced(world: &World) {
     decide(world, "cora", Verb::Announce { emergency: None }).await.unwrap();
 }
 
-async fn planned(world: &World) {
+pub async fn planned(world: &World) {
     platform(world).await;
     due::arrange(&world.app).await.unwrap();
     assert_eq!(rule(apply(world, PLAN).await), "ending.preset");

@@ -68,6 +68,11 @@ fn a_number_that_hides_a_change_is_refused_through_every_way() {
         assert_eq!((problems[0].rule.as_str(), problems[0].path.as_str()), ("release.number", "spec.version"));
         let said = problems[0].to_string();
         assert!(said.contains("input seed is not there any more") && said.contains("Call it 2.0.0"), "{said}");
+        let idle = json!({"migration": {"steps": [{"default": {"input": "size", "value": "m"}}]}});
+        let Err(Error::Invalid(problems)) = apply(&world, release("1.2.0", usual(), "", idle)).await else {
+            panic!("published");
+        };
+        assert_eq!(problems[0].rule, "release.migration");
         // A draft may say what it likes until it is published.
         apply(&world, release("1.2.0", small.clone(), DRAFT, json!({}))).await.unwrap();
         let publish = |name: &str| Publish {

@@ -1,11 +1,24 @@
 //! What goes away: planning it, telling people, moving it, and seeing whom it concerns and what is left.
 
-use super::http::{Access, Api};
+mod show;
+
+use super::http::Access;
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
+use show::{instead, origins, show, state};
+
+const PLAN_EXAMPLE: &str = "Days that are not given are the earliest that the rule allows.
+
+Example:
+  loggia ending plan tern-6 --subject release:tern-6.0.0 --replacement release:tern-7.0.0 \\
+    --reason \"Its makers end it.\" --preset kubernetes";
+const EXEMPT_EXAMPLE: &str = "Example:
+  loggia ending exempt tern-6 --team finance --until 2027-07-01 --reason \"The quarter ends.\"
+  loggia ending exempt tern-6 --team finance --instance finance/ledger.production --until 2027-07-01 \\
+    --reason \"The quarter ends.\"";
 
 /// Commands of `loggia ending`.
 #[derive(Subcommand, Debug)]
@@ -15,16 +28,19 @@ pub enum EndingCommand {
     /// Shows one: its days, whom it concerns, who may differ, and what is left
     Show(NameArgs),
     /// Plans one, and shows whom it would concern; nobody is told yet
+    #[command(after_help = PLAN_EXAMPLE)]
     Plan(Box<PlanArgs>),
     /// Tells people
     Announce(UrgentArgs),
     /// Agrees, as the second person, to what is an emergency
     Approve(DoArgs),
     /// Gives it other days: later ones, or in an emergency earlier ones
+    #[command(after_help = "Example:\n  loggia ending move tern-6 --off 2027-06-01")]
     Move(Box<MoveArgs>),
     /// Gives it up, while it has not taken effect
     Cancel(ReasonArgs),
     /// Lets a team differ until a day
+    #[command(after_help = EXEMPT_EXAMPLE)]
     Exempt(ExemptArgs),
     /// Says that it was taken away; proving it goes by itself
     Remove(DoArgs),
@@ -101,6 +117,9 @@ pub struct ReasonArgs {
 /// The days of an ending, as far as they are given.
 #[derive(Args, Debug)]
 struct Days {
+    /// Day on which people are told by itself; when somebody says so, if not given.
+    #[arg(long, value_name = "DAY")]
+    announced: Option<String>,
     /// Day from which it should not be chosen any more, such as 2027-03-31.
     #[arg(long, value_name = "DAY")]
     effective: Option<String>,
@@ -116,6 +135,9 @@ struct Days {
     /// Hours in which it is off on trial, such as 2027-02-02T10:00:00Z/2027-02-02T12:00:00Z; may be given several times.
     #[arg(long, value_name = "FROM/TO")]
     brownout: Vec<String>,
+    /// No hours off on trial.
+    #[arg(long, conflicts_with = "brownout")]
+    no_brownouts: bool,
 }
 
 /// Arguments of `loggia ending plan`.
@@ -124,12 +146,18 @@ pub struct PlanArgs {
     /// Its name.
     #[arg(value_name = "NAME")]
     name: String,
-    /// What goes away, such as offering:tern or release:tern-6.0.0.
+    /// What goes away, such as offering:tern or release:tern-6.0.0; product:fairway with --rule.
     #[arg(long, value_name = "KIND:NAME")]
     subject: String,
     /// Only this plan of the offering.
     #[arg(long, value_name = "PLAN")]
     plan: Option<String>,
+    /// Only this feature of the offering: an input of its versions, or a name in readings of use.
+    #[arg(long, value_name = "FEATURE")]
+    feature: Option<String>,
+    /// This rule of the product: one of its endingRules, or one by which an offering is mandatory.
+    #[arg(long, value_name = "RULE")]
+    rule: Option<String>,
     /// Why, in one sentence; whoever uses it reads it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -233,10 +261,11 @@ fn path(name: &str, rest: &str) -> String {
 
 async fn step(access: &Access, output: Output, name: &str, verb: &str, body: &Value) -> Result<()> {
     let answer = access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
-    let waits = answer.get("waits").and_then(Value::as_bool) == Some(true);
-    let rest = if waits { "; it waits for a second person: loggia ending approve" } else { "" };
+    let next = text(&answer, "/next");
+    let next = if next.is_empty() { next } else { format!("{next}\n") };
+    let state = text(&answer, "/state").replace('-', " ");
     let name = text(&answer, "/ending");
-    let line = format!("{} is {}{rest}\n", plain(&name), text(&answer, "/state"));
+    let line = format!("{} is {state}.\n{next}", plain(&name));
     output.tell(&answer, &[name], &line)
 }
 
@@ -244,7 +273,7 @@ async fn list(args: ListArgs) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/endings:overview", &[]).await?;
     let mut table = Table::new(&["NAME", "WHAT", "STATE", "CLOSED TO NEW", "OFF", "RUNNING", "TAKE INSTEAD"]);
     for row in items(&answer) {
-        let what = [plain(&text(row, "/subject")).to_owned(), text(row, "/part")].join(" ");
+        let what = [text(row, "/title"), text(row, "/part")].join(" ");
         table.rows.push(vec![
             plain(&text(row, "/ending")).to_owned(),
             what.trim().to_owned(),
@@ -259,80 +288,11 @@ async fn list(args: ListArgs) -> Result<()> {
     args.output.print(&answer, &names, &table)
 }
 
-/// One of the four words, and for who plans it what lies behind it.
-fn state(row: &Value) -> String {
-    match text(row, "/state").as_str() {
-        "draft" => "available (planned)".to_owned(),
-        _ => text(row, "/standing"),
-    }
-}
-
-fn instead(row: &Value) -> String {
-    match text(row, "/replacement").as_str() {
-        "" => "nothing".to_owned(),
-        name => plain(name).to_owned(),
-    }
-}
-
-async fn show(api: &Api, name: &str, output: Output) -> Result<()> {
-    let view = api.get(&path(name, "/state"), &[]).await?;
-    if output != Output::Table {
-        return output.print_value(&view);
-    }
-    let mut out = format!("{}: {}\n{}\n", plain(&text(&view, "/subject")), state(&view), text(&view, "/reason"));
-    out.push_str(&format!("Take instead: {}\n\n", instead(&view)));
-    let days = [
-        ("announced", "told"),
-        ("effective", "not to be chosen"),
-        ("closedToNew", "closed to new"),
-        ("closedToUpdates", "closed to updates"),
-        ("off", "off"),
-    ];
-    for (field, words) in days {
-        let day = text(&view, &format!("/dates/{field}"));
-        if !day.is_empty() {
-            out.push_str(&format!("{day}  {words}\n"));
-        }
-    }
-    for one in view.pointer("/dates/brownouts").and_then(Value::as_array).into_iter().flatten() {
-        out.push_str(&format!("{} to {}  off on trial\n", text(one, "/from"), text(one, "/to")));
-    }
-    for (field, words) in [("/tooShort", "Too short: "), ("/pending/reason", "Waits for a second person: ")] {
-        let said = text(&view, field);
-        if !said.is_empty() {
-            out.push_str(&format!("\n{words}{said}\n"));
-        }
-    }
-    out.push_str(&format!("\n{}", concerned(&view)));
-    print(&out)
-}
-
-fn concerned(view: &Value) -> String {
-    let mut table = Table::new(&["TEAM", "NAME", "ENVIRONMENT", "VERSION", "CONTACT", "STEP", "MAY DIFFER UNTIL"]);
-    let teams = view.get("concerned").and_then(Value::as_array).into_iter().flatten();
-    for team in teams {
-        for row in team.get("runs").and_then(Value::as_array).into_iter().flatten() {
-            table.rows.push(vec![
-                plain(&text(team, "/team")).to_owned(),
-                text(row, "/name"),
-                text(row, "/environment"),
-                text(row, "/version"),
-                text(row, "/contact").replace("user:default/", ""),
-                text(row, "/step"),
-                text(team, "/exemptUntil"),
-            ]);
-        }
-    }
-    match table.rows.len() {
-        0 => "Nobody runs it, as far as you may see.\n".to_owned(),
-        count => format!("{}\n{count} running\n", table.text()),
-    }
-}
-
 impl Days {
     /// Writes the days that are given over those that there are.
     fn over(&self, mut dates: Value) -> Value {
         let given = [
+            ("announced", &self.announced),
             ("effective", &self.effective),
             ("closedToNew", &self.closed_to_new),
             ("closedToUpdates", &self.closed_to_updates),
@@ -350,15 +310,25 @@ impl Days {
             };
             dates["brownouts"] = self.brownout.iter().map(window).collect();
         }
+        if self.no_brownouts {
+            dates["brownouts"] = json!([]);
+        }
         dates
     }
 }
 
 async fn plan(args: PlanArgs) -> Result<()> {
     let api = args.access.api()?;
+    let wish = json!({"subject": args.subject, "preset": args.preset, "dates": args.days.over(json!({}))});
+    let proposal = api.post("/api/v1/endings:propose", &wish).await?;
+    let mut dates = proposal.get("dates").cloned().unwrap_or_default();
+    if args.days.no_brownouts {
+        dates["brownouts"] = json!([]);
+    }
     let mut spec = json!({"subject": args.subject, "reason": args.reason, "replacement": args.replacement,
-        "preset": args.preset, "dates": args.days.over(json!({}))});
-    for (field, value) in [("plan", &args.plan), ("guide", &args.guide)] {
+        "preset": args.preset, "dates": dates});
+    let parts = [("plan", &args.plan), ("feature", &args.feature), ("rule", &args.rule), ("guide", &args.guide)];
+    for (field, value) in parts {
         if let Some(value) = value {
             spec[field] = json!(value);
         }
@@ -373,7 +343,8 @@ async fn plan(args: PlanArgs) -> Result<()> {
     if args.output != Output::Table {
         return Ok(());
     }
-    print(&format!("\nPlanned; nobody was told yet. Tell people: loggia ending announce {name}\n"))
+    let given = origins(&proposal);
+    print(&format!("\n{given}\nPlanned; nobody was told yet. Tell people: loggia ending announce {name}\n"))
 }
 
 async fn shift(args: MoveArgs) -> Result<()> {

@@ -21,6 +21,7 @@ pub mod release;
 pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
+pub mod versions;
 pub mod yaml;
 
 use anyhow::Result;

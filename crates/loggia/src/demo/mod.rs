@@ -2,6 +2,7 @@
 
 mod campaign;
 mod database;
+mod endings;
 mod estate;
 pub mod files;
 pub mod seed;

@@ -2,7 +2,7 @@
 //! teams order. Every step may be done again; what is there already stays.
 
 use super::estate::{self, Running};
-use super::{files, usage};
+use super::{endings, files, usage};
 use anyhow::{Context, Result};
 use loggia_app::caller::{Caller, Door, Limits};
 use loggia_app::enrol::Enrol;
@@ -24,7 +24,7 @@ pub const DONE: &str = "done";
 /// How long the operations of the past may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Request id of everything that the seed does.
-const REQUEST: &str = "demo-seed";
+pub const REQUEST: &str = "demo-seed";
 
 /// Brings the demo to today's state, unless that was done.
 ///
@@ -47,6 +47,8 @@ pub async fn run(app: &Arc<App>, store: &Store) -> Result<()> {
     for some in readings.chunks(loggia_app::usage::MOST) {
         app.report_usage(&Caller::system("replay", Door::Worker), some.to_vec()).await?;
     }
+    seed.tell("what goes away is announced").await?;
+    endings::run(app).await?;
     store.put_meta(PROGRESS, DONE).await?;
     tracing::info!(seconds = started.elapsed().as_secs_f32(), "the demo shows today's state");
     Ok(())

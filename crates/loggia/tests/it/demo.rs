@@ -61,6 +61,7 @@ fn one_command_shows_a_whole_platform() {
     let unknown = rows.iter().filter(|row| row["phase"] == "unknown").count();
     assert!((1..rows.len()).contains(&unknown), "some were not seen for long");
     steps_are_right(&demo, folder.path());
+    endings_are_told(&demo, folder.path());
     a_campaign_is_in_its_second_wave(&demo, folder.path());
     real_things(&demo, folder.path());
     takes_commits(&demo, folder.path());
@@ -107,6 +108,23 @@ fn a_campaign_is_in_its_second_wave(demo: &Demo, folder: &Path) {
     let resumed = run(demo, folder, &["campaign", "resume", "tern-7", "--reason", "Keys of last year are gone"]);
     assert!(resumed.status.success(), "{}", text(&resumed.stderr));
     until("it goes on, into the last wave", || status()["counts"]["done"] == 23 && status()["wave"] == "production");
+}
+
+/// What goes away is planned, agreed to and differed from by people of the house, as anybody would.
+fn endings_are_told(demo: &Demo, folder: &Path) {
+    let show = |name: &str| -> Value {
+        serde_json::from_slice(&run(demo, folder, &["ending", "show", name, "-o", "json"]).stdout).unwrap()
+    };
+    let tern = show("tern-6");
+    assert_eq!((&tern["title"], &tern["standing"]), (&"Tern cache 6.2.0".into(), &"going away".into()), "{tern}");
+    assert_eq!(tern["emergency"]["by"], "user:default/ines");
+    assert_eq!(tern["emergency"]["approvedBy"], "user:default/tomasz");
+    assert_eq!(tern["dates"]["brownouts"].as_array().map(Vec::len), Some(1));
+    assert!(tern["concerned"].as_array().is_some_and(|teams| teams.len() > 5), "{tern}");
+    let books = show("postgres-1.5");
+    assert_eq!(books["exemptions"][0]["instance"], "instance:finance-systems/books.production");
+    let table = text(&run(demo, folder, &["versions", "postgres"]).stdout);
+    assert!(table.contains("maintenance") && table.contains("extended"), "{table}");
 }
 
 /// What is pushed to the repository of the demo, as pages do, is taken, lies in its folder, and is shown.

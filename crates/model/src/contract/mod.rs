@@ -11,7 +11,7 @@ mod objects;
 mod schema;
 mod values;
 
-pub use number::{Lie, judge, lie};
+pub use number::{Lie, idle_migration, judge, lie};
 
 use crate::kinds::release::Contract;
 use contained::{Finding, What, contained};

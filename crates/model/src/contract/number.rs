@@ -67,6 +67,19 @@ pub fn lie(versioning: Versioning, before: &ReleaseSpec, after: &ReleaseSpec) ->
     Some(Problem::new("release.number", "spec.version", message, mend))
 }
 
+/// The problem of a version that migrates inputs although it breaks nothing; none for others. What fits as it is stays as
+/// it is: a team's inputs are not rewritten without need.
+pub fn idle_migration(before: &ReleaseSpec, after: &ReleaseSpec) -> Option<Problem> {
+    after.migration.as_ref()?;
+    if weight(&compare(&before.contract, &after.contract)) == Weight::Breaking {
+        return None;
+    }
+    let message =
+        format!("{} breaks nothing since {}, so no inputs have to be migrated", after.version, before.version);
+    let mend = "Take `spec.migration` out; inputs go over as they are.";
+    Some(Problem::new("release.migration", "spec.migration", message, mend))
+}
+
 /// The texts of the heaviest changes.
 fn heaviest(changes: &[Change], weight: Weight) -> impl Iterator<Item = &str> {
     changes.iter().filter(move |change| change.weight == weight).map(|change| change.text.as_str())

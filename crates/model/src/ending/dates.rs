@@ -80,6 +80,27 @@ impl Dates {
     /// What is out of order: the field, and what is wrong with it.
     pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
+        let mut last: Option<(&str, Day)> = None;
+        for (name, day) in self.days() {
+            if let Some((before, earlier)) = last.filter(|(_, earlier)| *earlier > day) {
+                let (day, earlier) = (day.words(), earlier.words());
+                let message = format!("{} is {day}, before {} on {earlier}", words(name), words(before));
+                faults.push((name.to_owned(), message));
+            }
+            last = Some((name, day));
+        }
+        let mut before: Option<&Brownout> = None;
+        for (at, one) in self.brownouts.iter().enumerate() {
+            if let Some(message) = self.trial_fault(one, before) {
+                faults.push((format!("brownouts.{at}"), message));
+            }
+            before = Some(one);
+        }
+        faults
+    }
+
+    /// The days that it says, in the order in which they have to come, by their names.
+    pub fn days(&self) -> impl Iterator<Item = (&'static str, Day)> + use<> {
         let days = [
             ("announced", self.announced),
             ("effective", Some(self.effective)),
@@ -87,24 +108,72 @@ impl Dates {
             ("closedToUpdates", self.closed_to_updates),
             ("off", Some(self.off)),
         ];
-        let mut last: Option<(&str, Day)> = None;
-        for (name, day) in days.into_iter().filter_map(|(name, day)| Some((name, day?))) {
-            if let Some((before, _)) = last.filter(|(_, earlier)| *earlier > day) {
-                faults.push((name.to_owned(), format!("{name} ({day}) comes before {before}")));
-            }
-            last = Some((name, day));
+        days.into_iter().filter_map(|(name, day)| Some((name, day?)))
+    }
+
+    /// What is wrong with a brownout, after the one before it.
+    fn trial_fault(&self, one: &Brownout, before: Option<&Brownout>) -> Option<String> {
+        let (first, from) = self.trials_from();
+        let (last, to) = match self.closed_to_updates {
+            Some(day) => ("closed to updates", day),
+            None => ("off", self.off),
+        };
+        let what = one.words();
+        if one.to <= one.from {
+            return Some(format!("the brownout {what} ends before it begins"));
         }
-        let first = self.closed_to_new.unwrap_or(self.effective).start();
-        let end = self.closes_to_updates().start();
-        let mut free = first;
-        for (at, one) in self.brownouts.iter().enumerate() {
-            if one.from < free || one.to <= one.from || one.to > end {
-                let message = "lies outside the time between closed to new and closed to updates, overlaps the one \
-                     before, or ends before it begins";
-                faults.push((format!("brownouts.{at}"), message.to_owned()));
-            }
-            free = one.to.max(free);
+        if one.from < from.start() {
+            return Some(format!("the brownout {what} begins before it is {first} on {}", from.words()));
         }
-        faults
+        if one.to > to.start() {
+            return Some(format!("the brownout {what} ends after it is {last} on {}", to.words()));
+        }
+        let over = before.filter(|before| one.from < before.to)?;
+        Some(format!("the brownout {what} begins before the one {} is over", over.words()))
+    }
+
+    /// From when it may be off on trial, and the word of that day.
+    pub(super) fn trials_from(&self) -> (&'static str, Day) {
+        self.closed_to_new.map_or(("effective", self.effective), |day| ("closed to new", day))
+    }
+}
+
+impl Brownout {
+    /// Reads a line as [`Brownout::line`] writes it; the day of its end may be left out when it is the same. None for
+    /// what is none.
+    pub fn parse(line: &str) -> Option<Brownout> {
+        let (from, to) = line.trim().split_once(" to ")?;
+        let (day, hour) = from.trim().split_once(' ')?;
+        let (last, end) = to.trim().split_once(' ').unwrap_or((day, to.trim()));
+        let time = |day: &str, hour: &str| Micros::parse(&format!("{day}T{}:00Z", hour.trim()));
+        Some(Brownout { from: time(day, hour)?, to: time(last, end)?, scope: Reach::All })
+    }
+
+    /// As a line: "2027-03-16 10:00 to 2027-03-16 12:00".
+    pub fn line(&self) -> String {
+        let minute = |time: Micros| time.datetime().format("%Y-%m-%d %H:%M").to_string();
+        format!("{} to {}", minute(self.from), minute(self.to))
+    }
+
+    /// From when to when, as people read it.
+    pub fn words(&self) -> String {
+        let day = |time: Micros| Day::of(time).words();
+        let hour = |time: Micros| time.datetime().format("%H:%M").to_string();
+        let (from, to) = (self.from, self.to);
+        if Day::of(from) == Day::of(to) {
+            return format!("on {} from {} to {} (UTC)", day(from), hour(from), hour(to));
+        }
+        format!("from {} {} to {} {} (UTC)", day(from), hour(from), day(to), hour(to))
+    }
+}
+
+/// The name of a day as people say it.
+pub(super) fn words(name: &str) -> &'static str {
+    match name {
+        "announced" => "announced",
+        "effective" => "effective",
+        "closedToNew" => "closed to new",
+        "closedToUpdates" => "closed to updates",
+        _ => "off",
     }
 }

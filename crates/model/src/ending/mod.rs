@@ -4,10 +4,12 @@
 //! What may be decided is said by [`steps`], as pure functions.
 
 mod dates;
+mod proposal;
 pub mod rule;
 pub mod steps;
 
 pub use dates::{Brownout, Dates, Reach};
+pub use proposal::{Origin, Proposal, Trial, Wish};
 pub use rule::EndingRule;
 
 use crate::{Day, Micros};
@@ -82,7 +84,7 @@ impl std::fmt::Display for Standing {
         match self {
             Standing::Available => f.write_str("available"),
             Standing::GoingAway => f.write_str("going away"),
-            Standing::OffOn(day) => write!(f, "off on {day}"),
+            Standing::OffOn(day) => write!(f, "off on {}", day.words()),
             Standing::Gone => f.write_str("gone (proved)"),
         }
     }
@@ -146,6 +148,15 @@ pub struct Pending {
     pub at: Micros,
 }
 
+/// Earlier days that two people agreed on, until the text that is kept in a repository says them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Agreed {
+    /// The days that the text had then.
+    pub before: Dates,
+    /// The days that it may say.
+    pub after: Dates,
+}
+
 /// A time at which what was proved was found not to hold any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reopened {
@@ -180,6 +191,9 @@ pub struct EndingStatus {
     /// What waits for a second person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Earlier days that were agreed on and that its repository does not say yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Agreed>,
     /// Who may differ, until when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub exemptions: Vec<Exemption>,

@@ -1,6 +1,7 @@
 //! How much notice an ending has to give: rules as data, those of others as presets.
 
-use super::Dates;
+use super::proposal::settled;
+use super::{Dates, Trial};
 use crate::Day;
 use crate::kinds::offering::Stage;
 use schemars::JsonSchema;
@@ -20,6 +21,9 @@ pub struct EndingRule {
     /// Days from then until what runs is not changed any more; when given, an ending has to say that day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_to_updates_after: Option<u32>,
+    /// When it is off on trial before; when given, an ending has to say as many brownouts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brownouts: Vec<Trial>,
     /// For how many days after the last one an exemption may last.
     #[serde(default = "usual_exemption")]
     pub exemption: u32,
@@ -71,22 +75,33 @@ impl EndingRule {
     pub fn too_short(&self, dates: &Dates, told: Day, stage: Stage) -> Option<String> {
         let (notice, given) = (self.notice(stage), dates.off.since(told));
         if given < i64::from(notice) {
-            let first = told.plus(notice);
-            return Some(format!("{notice} days of notice are needed and {given} are given; the first day is {first}"));
+            let (what, first) = (settled(stage), told.plus(notice).words());
+            let given = given.max(0);
+            return Some(format!(
+                "{notice} days of notice are needed for what is {what}, and {given} are given; it is off on {first} at \
+                 the earliest"
+            ));
         }
         let gap = |name: &str, from: Day, to: Option<Day>, least: Option<u32>| {
             let least = least?;
             match to {
-                None => Some(format!("the rule asks for a day {name}")),
-                Some(day) if day.since(from) < i64::from(least) => {
-                    Some(format!("{name} comes {least} days later at the earliest, on {}", from.plus(least)))
-                }
+                None => Some(format!("the rule asks for a day from which it is {name}")),
+                Some(day) if day.since(from) < i64::from(least) => Some(format!(
+                    "it is {name} {least} days later at the earliest, on {}, and the plan says {}",
+                    from.plus(least).words(),
+                    day.words()
+                )),
                 Some(_) => None,
             }
         };
-        gap("closedToNew", dates.effective, dates.closed_to_new, self.closed_to_new_after).or_else(|| {
-            gap("closedToUpdates", dates.closes_to_new(), dates.closed_to_updates, self.closed_to_updates_after)
-        })
+        let from = dates.closed_to_new.unwrap_or(dates.effective);
+        let trials = || {
+            let (wanted, given) = (self.brownouts.len(), dates.brownouts.len());
+            (given < wanted).then(|| format!("the rule asks for {wanted} brownouts, and {given} are planned"))
+        };
+        gap("closed to new", dates.effective, dates.closed_to_new, self.closed_to_new_after)
+            .or_else(|| gap("closed to updates", from, dates.closed_to_updates, self.closed_to_updates_after))
+            .or_else(trials)
     }
 }
 
@@ -100,6 +115,7 @@ fn preset(name: &str) -> Option<EndingRule> {
         notice: Notice { ga, preview, experimental: 0 },
         closed_to_new_after: gap,
         closed_to_updates_after: gap,
+        brownouts: Vec::new(),
         exemption: usual_exemption(),
         quiet: usual_quiet(),
     };
@@ -126,12 +142,15 @@ mod tests {
         let dates = Dates { effective: Day(1_000), off: Day(1_300), ..Dates::default() };
         let kubernetes = EndingRule::named(&own, "kubernetes").unwrap();
         let why = kubernetes.too_short(&dates, Day(990), Stage::Ga).unwrap();
-        assert!(why.starts_with("365 days of notice are needed and 310 are given"), "{why}");
+        assert!(
+            why.starts_with("365 days of notice are needed for what is generally available, and 310 are given"),
+            "{why}"
+        );
         assert_eq!(kubernetes.too_short(&dates, Day(990), Stage::Preview), None);
         let lambda = EndingRule::named(&own, "aws-lambda").unwrap();
-        assert!(lambda.too_short(&dates, Day(990), Stage::Ga).unwrap().contains("closedToNew"));
+        assert!(lambda.too_short(&dates, Day(990), Stage::Ga).unwrap().contains("closed to new"));
         let closing = Dates { closed_to_new: Some(Day(1_030)), closed_to_updates: Some(Day(1_059)), ..dates };
-        assert!(lambda.too_short(&closing, Day(990), Stage::Ga).unwrap().contains("closedToUpdates"));
+        assert!(lambda.too_short(&closing, Day(990), Stage::Ga).unwrap().contains("closed to updates"));
         let right = Dates { closed_to_updates: Some(Day(1_060)), ..closing };
         assert_eq!(lambda.too_short(&right, Day(990), Stage::Ga), None);
     }

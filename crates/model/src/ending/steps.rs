@@ -3,7 +3,8 @@
 //! Dates that people were told hold: they move later, and what has passed does not move. Earlier is for emergencies,
 //! which take two people.
 
-use super::{Dates, Deed, Emergency, EndingRule, EndingState, EndingStatus, Exemption, Pending, Reopened};
+use super::dates::words;
+use super::{Agreed, Dates, Deed, Emergency, EndingRule, EndingState, EndingStatus, Exemption, Pending, Reopened};
 use crate::kinds::offering::Stage;
 use crate::{Day, Micros, Refusal};
 
@@ -66,7 +67,7 @@ impl Ending {
             return self.deny(by.at, "announced");
         }
         if self.dates.effective < Day::of(by.at) {
-            let message = format!("It takes effect on {}, and that day has passed.", self.dates.effective);
+            let message = format!("It takes effect on {}, and that day has passed.", self.dates.effective.words());
             return refused("ending.past", message, "Move it to later days.");
         }
         match (self.rule.too_short(&self.dates, Day::of(by.at), self.stage), emergency) {
@@ -95,11 +96,12 @@ impl Ending {
         Ok(self)
     }
 
-    /// Agrees, as the second person, to what is an emergency.
+    /// Agrees, as the second person, to what is an emergency. Where its text is kept elsewhere, other dates hold once
+    /// that text says them.
     ///
     /// # Errors
     /// A refusal when nothing waits, for who asked, and when time has overtaken it.
-    pub fn approve(mut self, by: By<'_>) -> Step {
+    pub fn approve(mut self, by: By<'_>, text_is_here: bool) -> Step {
         let Some(pending) = self.status.pending.take() else {
             return refused("ending.pending", "Nothing waits for a second person.", "There is nothing to do.");
         };
@@ -114,13 +116,24 @@ impl Ending {
         if state == EndingState::Draft {
             self.status.announced = Some(by.deed(""));
         }
-        self.dates = pending.dates;
-        // No exemption outlives what it differs from for longer than the rule allows.
-        let last = self.dates.off.plus(self.rule.exemption);
-        self.status.exemptions.iter_mut().for_each(|one| one.until = one.until.min(last));
+        if text_is_here || pending.dates == self.dates {
+            self.dates = pending.dates;
+        } else {
+            self.status.agreed = Some(Agreed { before: self.dates.clone(), after: pending.dates });
+        }
         self.status.emergency =
             Some(Emergency { reason: pending.reason, by: pending.by, approved_by: by.who.to_owned(), at: by.at });
-        Ok(self)
+        Ok(self.settled())
+    }
+
+    /// What follows from its dates: no exemption outlives what it differs from for longer than the rule allows, and what
+    /// was agreed on is over once the dates are others.
+    #[must_use]
+    pub fn settled(mut self) -> Ending {
+        let last = self.dates.off.plus(self.rule.exemption);
+        self.status.exemptions.iter_mut().for_each(|one| one.until = one.until.min(last));
+        self.status.agreed = self.status.agreed.filter(|agreed| agreed.before == self.dates);
+        self
     }
 
     /// Gives it other dates. A draft moves freely; what was told moves later. Earlier waits for a second person, when it
@@ -139,19 +152,20 @@ impl Ending {
             return self.deny(by.at, "moved");
         }
         passed_days(&self.dates, &dates, by.at, false)?;
+        let agreed = self.status.agreed.as_ref().is_some_and(|one| one.before == self.dates && one.after == dates);
+        if agreed {
+            self.dates = dates;
+            return Ok(self.settled());
+        }
         match (earlier(&self.dates, &dates, by.at), emergency) {
             (None, _) => {
                 self.dates = dates;
                 self.status.pending = None;
             }
             (Some(_), Some(reason)) => return self.ask(by, dates, reason),
-            (Some(field), None) => {
+            (Some(why), None) => {
                 let mend = "Move it later; or, in an emergency, say why, and let a second person agree.";
-                return refused(
-                    "ending.earlier",
-                    format!("People were told {field}, and it would come earlier."),
-                    mend,
-                );
+                return refused("ending.earlier", why, mend);
             }
         }
         Ok(self)
@@ -191,7 +205,7 @@ impl Ending {
         }
         let last = self.dates.off.plus(self.rule.exemption);
         if exemption.until > last {
-            let message = format!("An exemption of this lasts until {last} at most.");
+            let message = format!("An exemption of this lasts until {} at most.", last.words());
             return refused("ending.exemption", message, "Choose an earlier day.");
         }
         let same = |one: &Exemption| (&one.team, &one.instance) == (&exemption.team, &exemption.instance);
@@ -241,11 +255,15 @@ fn passed_days(before: &Dates, after: &Dates, now: Micros, draft: bool) -> Resul
     ];
     let today = Day::of(now);
     for (name, old, new) in days {
-        let moved = !draft && old != new && old.is_some_and(|day| day.start() <= now);
-        if moved || (old != new && new.is_some_and(|day| day <= today)) || (draft && new.is_some_and(|day| day < today))
-        {
-            let message = format!("{name} lies in the past, before or after the change.");
+        let name = words(name);
+        if let Some(day) = old.filter(|day| !draft && old != new && day.start() <= now) {
+            let message = format!("It is {name} since {}, and that stays.", day.words());
             return refused("ending.past", message, "Leave what has come as it is, and choose days ahead.");
+        }
+        let late = |day: &Day| (old != new && *day <= today) || (draft && *day < today);
+        if let Some(day) = new.filter(late) {
+            let message = format!("It would be {name} on {}, and that is not ahead.", day.words());
+            return refused("ending.past", message, "Choose days ahead.");
         }
     }
     Ok(())
@@ -254,14 +272,16 @@ fn passed_days(before: &Dates, after: &Dates, now: Micros, draft: bool) -> Resul
 /// The first date that would come earlier than people were told.
 fn earlier(before: &Dates, after: &Dates, now: Micros) -> Option<String> {
     let days = [
+        ("off", before.off, after.off),
         ("effective", before.effective, after.effective),
         ("closedToNew", before.closes_to_new(), after.closes_to_new()),
         ("closedToUpdates", before.closes_to_updates(), after.closes_to_updates()),
-        ("off", before.off, after.off),
     ];
     let day = days.into_iter().find(|(_, old, new)| new < old);
     let soon = Micros(now.0 + Day(i64::from(BROWNOUT_NOTICE)).start().0);
     let sudden = || after.brownouts.iter().find(|one| one.from < soon && !before.brownouts.contains(one));
-    day.map(|(name, old, _)| format!("{name} on {old}"))
-        .or_else(|| sudden().map(|one| format!("of no brownout at {}", one.from)))
+    day.map(|(name, old, new)| {
+        format!("People were told that it is {} on {}; {} is earlier.", words(name), old.words(), new.words())
+    })
+    .or_else(|| sudden().map(|one| format!("A brownout is told {BROWNOUT_NOTICE} days ahead; one is {}.", one.words())))
 }

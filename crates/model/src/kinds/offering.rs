@@ -3,8 +3,9 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::reference::DEFAULT_NAMESPACE;
 use crate::version::{Range, Version, Versioning};
-use crate::{Document, Kind, Problem, RelationType, glob};
+use crate::{Document, Kind, Problem, Ref, RelationType, glob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,6 +48,10 @@ pub struct OfferingSpec {
     /// Names that stand for versions, such as `stable`: each for a version or a range, whose newest one is meant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, String>,
+    /// Groups that follow a channel, by its name: they get its versions when they choose none, and see and get candidates in
+    /// its range before they are published.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub followers: BTreeMap<String, Vec<String>>,
     /// Sizes and prices to choose from.
     #[schemars(length(min = 1))]
     pub plans: Vec<Plan>,
@@ -226,6 +231,12 @@ fn version_fits(wanted: &str, version: &str) -> bool {
 }
 
 impl OfferingSpec {
+    /// The channel that a group follows; none for one that follows none.
+    pub fn followed_by(&self, group: &Ref) -> Option<&str> {
+        let is = |name: &String| Ref::parse(name, Some("Group"), DEFAULT_NAMESPACE).is_ok_and(|name| name == *group);
+        self.followers.iter().find(|(_, groups)| groups.iter().any(is)).map(|(channel, _)| channel.as_str())
+    }
+
     /// A plan by its name; without a name the default one, or the only one.
     pub fn plan(&self, name: Option<&str>) -> Option<&Plan> {
         match name {
@@ -283,6 +294,10 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     }) {
         let message = format!("{name}: {range:?} is no name of lower-case letters for a version or a range");
         out.push(Problem::new("offering.channel", "spec.channels", message, "Write it as `stable: ~2.1`."));
+    }
+    for name in spec.followers.keys().filter(|name| !spec.channels.contains_key(*name)) {
+        let message = format!("there is no channel {name:?} to follow");
+        out.push(Problem::new("offering.followers", "spec.followers", message, "Write it under `channels` too."));
     }
     if let Some(mandatory) = &spec.mandatory
         && mandatory.until.parse::<chrono::NaiveDate>().is_err()

@@ -3,7 +3,8 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
-use crate::{Document, EndingRule, Kind, Problem, Ref, RelationType};
+use crate::support::Fixes;
+use crate::{Day, Document, EndingRule, Kind, Problem, Ref, RelationType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +40,10 @@ pub struct ProductSpec {
     /// Own rules of how much notice an ending gives, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ending_rules: BTreeMap<String, EndingRule>,
+    /// Within how many days what is wrong is mended, by how bad it is and how a version is looked after; two days for
+    /// the worst in an active version, and so on, when absent.
+    #[serde(default, skip_serializing_if = "Fixes::is_empty")]
+    pub fixes: Fixes,
 }
 
 /// How a product looks.
@@ -106,6 +111,15 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
             let path = format!("spec.administrators.{at}");
             let message = format!("{name:?} is not a person or a group");
             out.push(Problem::new("product.administrator", path, message, "Write `user:ines` or `group:platform`."));
+        }
+    }
+    for (name, rule) in &spec.ending_rules {
+        let windows: Vec<_> = rule.brownouts.iter().map(|one| one.before(Day(0))).collect();
+        let meets = |at: usize| windows[..at].iter().any(|one| one.from < windows[at].to && windows[at].from < one.to);
+        for at in (0..windows.len()).filter(|at| !rule.brownouts[*at].fits() || meets(*at)) {
+            let path = format!("spec.endingRules.{name}.brownouts.{at}");
+            let message = "this brownout is not over before the end, or meets another one";
+            out.push(Problem::new("product.brownout", path, message, "Let it begin earlier, or last fewer hours."));
         }
     }
     for (at, link) in spec.brand.iter().flat_map(|brand| &brand.links).enumerate() {

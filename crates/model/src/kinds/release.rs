@@ -4,6 +4,7 @@ use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
 use crate::migration::{self, Migration};
+use crate::support::Support;
 use crate::version::{self, Range, Version, Versioning};
 use crate::{Document, Kind, Problem, RelationType};
 use schemars::JsonSchema;
@@ -35,6 +36,9 @@ pub struct ReleaseSpec {
     /// How an instance gets from the version before to this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<Upgrade>,
+    /// For how long it is looked after; as long as it is offered when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support: Option<Support>,
     /// How the inputs of what runs an earlier version become those that this one wants; of a breaking version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migration: Option<Migration>,
@@ -172,6 +176,11 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     if let Some(Err(error)) = spec.upgrade.as_ref().and_then(|upgrade| upgrade.from.as_deref()).map(Range::parse) {
         let mend = "Write a range such as `1`, `~1.4` or `>=1 <2`.";
         out.push(Problem::new("release.upgrade", "spec.upgrade.from", error.to_string(), mend));
+    }
+    if let Some((phase, day, before)) = spec.support.and_then(|support| support.fault()) {
+        let (day, before) = (day.words(), before.words());
+        let message = format!("{} ends on {day}, before the phase before it ends on {before}", phase.word());
+        out.push(Problem::new("release.support", "spec.support", message, "Put the days in order."));
     }
     if spec.recipe.settings.get("settings").is_some_and(Value::is_object) {
         let message = "settings of a driver stand beside its name; below `settings` it does not see them";

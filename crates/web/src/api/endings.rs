@@ -4,9 +4,9 @@ use super::call::{Call, json, outcome};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Error;
-use loggia_app::ending::{Decide, EndingLine, EndingView, Verb};
+use loggia_app::ending::{Decide, EndingLine, EndingView, ProposalWish, Verb};
 use loggia_app::policy::Action;
-use loggia_model::ending::Dates;
+use loggia_model::ending::{Dates, Proposal};
 use loggia_model::{Day, EndingState, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,12 @@ pub fn routes() -> Vec<Route> {
         get("/api/v1/endings/{namespace}/{name}/state", "getEnding", |call| Box::pin(state(call)))
             .does("Tells where an ending stands, whom it concerns, who may differ, and what is left.")
             .gives::<EndingView>(200, "The ending."),
+        Route::new(Method::POST, "/api/v1/endings:propose", "proposeEnding", Access::May(Action::Read), |call| {
+            Box::pin(propose(call))
+        })
+        .does("Proposes the earliest days that the rule of an ending allows; days that are given stay. Nothing is planned.")
+        .body::<ProposalWish>()
+        .gives::<Proposal>(200, "The days, and which part of the rule gave which."),
         step("/api/v1/endings/{namespace}/{name}:announce", "announceEnding", |call| Box::pin(announce(call)))
             .does("Tells people. With too little notice it takes a reason and a second person.")
             .body::<Urgent>()
@@ -61,6 +67,8 @@ pub struct Decided {
     pub state: EndingState,
     /// Whether it waits for a second person.
     pub waits: bool,
+    /// What somebody has to do next; empty when nothing.
+    pub next: String,
 }
 
 /// Why something is an emergency.
@@ -111,6 +119,11 @@ pub struct ExemptInput {
 
 async fn overview(call: Call) -> Handled {
     json(&Endings { items: call.app().endings(&call.caller) })
+}
+
+async fn propose(call: Call) -> Handled {
+    let input: ProposalWish = call.json()?;
+    json(&call.app().propose_ending(&call.caller, &input)?)
 }
 
 async fn state(call: Call) -> Handled {

@@ -35,6 +35,7 @@ mod stream;
 mod tokens;
 mod upgrades;
 mod usage;
+mod versions;
 mod view;
 mod who_runs;
 mod write;

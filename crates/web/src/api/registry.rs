@@ -5,7 +5,7 @@ use super::route::{Access, Handler, Route};
 use super::{
     adopt, campaigns, change_requests, checks, endings, events, forms, instances, logins, me, observe, openapi,
     operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    who_runs, write,
+    versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -34,6 +34,8 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instances::routes(),
         upgrades::routes(),
         change_requests::routes(),
+        versions::routes(),
+        who_runs::unmatched_routes(),
     ];
     groups.into_iter().flatten().collect()
 });
@@ -268,13 +270,6 @@ fn estate() -> Vec<Route> {
             .takes(below)
             .takes([text("offering", "Which offering.")])
             .gives::<who_runs::WhoRuns>(200, "Who runs it."),
-        get("/api/v1/unmatched", "listUnmatched", Action::Sync, by!(who_runs::unmatched))
-            .does("Lists what was reported and belongs to nothing that is offered, with why.")
-            .gives::<who_runs::Unmatched>(200, "What belongs to nothing."),
-        post("/api/v1/unmatched:dismiss", "dismissUnmatched", Action::Sync, by!(who_runs::dismiss))
-            .does("Puts such things aside: they are not listed any more, however often they are reported.")
-            .body::<who_runs::Dismissal>()
-            .gives::<who_runs::Dismissed>(200, "How many."),
     ]
 }
 

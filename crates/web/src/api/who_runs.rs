@@ -1,13 +1,29 @@
 //! Who runs what, and what was reported and belongs to nothing.
 
 use super::call::{Call, json};
-use super::route::Handled;
+use super::route::{Access, Handled, Handler, Route};
+use axum::http::Method;
+use loggia_app::policy::Action;
 use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::Micros;
 use loggia_model::instance::Step;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// The routes of what was reported and belongs to nothing.
+pub fn unmatched_routes() -> Vec<Route> {
+    let route = |method, path, id, handler: Handler| Route::new(method, path, id, Access::May(Action::Sync), handler);
+    vec![
+        route(Method::GET, "/api/v1/unmatched", "listUnmatched", |call| Box::pin(unmatched(call)))
+            .does("Lists what was reported and belongs to nothing that is offered, with why.")
+            .gives::<Unmatched>(200, "What belongs to nothing."),
+        route(Method::POST, "/api/v1/unmatched:dismiss", "dismissUnmatched", |call| Box::pin(dismiss(call)))
+            .does("Puts such things aside: they are not listed any more, however often they are reported.")
+            .body::<Dismissal>()
+            .gives::<Dismissed>(200, "How many."),
+    ]
+}
 
 /// Who runs it.
 #[derive(Serialize, JsonSchema)]
@@ -60,7 +76,7 @@ pub struct Dismissed {
 }
 
 /// Puts things aside that belong to nothing.
-pub async fn dismiss(call: Call) -> Handled {
+async fn dismiss(call: Call) -> Handled {
     let input: Dismissal = call.json()?;
     json(&Dismissed { dismissed: call.app().dismiss(&call.caller, input.keys).await? })
 }
@@ -86,7 +102,7 @@ pub async fn who_runs(call: Call) -> Handled {
 }
 
 /// What was reported and belongs to nothing.
-pub async fn unmatched(call: Call) -> Handled {
+async fn unmatched(call: Call) -> Handled {
     let rows = call.app().unmatched(&call.caller).await?;
     let view = rows.into_iter().map(|row| UnmatchedView {
         key: row.key,

@@ -1,32 +1,25 @@
 //! What goes away: all of it, and the page of each.
 
-use super::form::Form;
+use super::ending_acts::{Act, Sent, acts};
+use super::ending_form::may_plan;
 use super::visit::{Answer, Visit};
 use super::words;
 use super::{entity, instance, team};
-use crate::design::Fact;
+use crate::design::{Fact, Input};
 use crate::feeds::calendar_href;
 use crate::shell::{Link, Place, Shell};
 use crate::state::WebState;
 use askama::Template;
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Redirect};
-use axum::routing::{get, post};
-use loggia_app::Error;
-use loggia_app::ending::{Decide, EndingLine, EndingView, Verb};
-use loggia_app::writing::may_write;
-use loggia_model::ending::Dates;
-use loggia_model::time::SECOND;
-use loggia_model::{EndingState, Micros, Ref};
+use axum::routing::get;
+use loggia_app::ending::{EndingLine, EndingView, LeftUse, title_of};
+use loggia_model::ending::{Dates, Exemption};
+use loggia_model::{Day, EndingState, Micros, Ref};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new()
-        .route("/endings", get(list))
-        .route("/endings/{name}", get(show))
-        .route("/endings/{name}/{verb}", post(step))
+    Router::new().route("/endings", get(list)).route("/endings/{name}", get(show))
 }
 
 /// The page of an ending.
@@ -51,6 +44,7 @@ struct ListPage {
     rows: Vec<Row>,
     /// Addresses of calendars: of my teams, and of the product for who runs it.
     calendars: Vec<Link>,
+    may_plan: bool,
 }
 
 struct Row {
@@ -67,13 +61,14 @@ struct Row {
 
 async fn list(visit: Visit) -> Answer {
     visit.signed_in()?;
-    let rows = visit.app().endings(&visit.caller).iter().map(|line| row(&visit, line)).collect();
+    let rows = visit.app().endings(&visit.caller).iter().map(row).collect();
     let shell = Shell {
         command: "loggia ending list".into(),
         json_twin: "/api/v1/endings:overview".into(),
         ..visit.shell(Some(Place::Studio).filter(|_| visit.caller.product_team || visit.caller.administrator))
     };
-    visit.page(&ListPage { shell, rows, calendars: calendars(&visit) })
+    let may_plan = may_plan(&visit, &visit.caller);
+    visit.page(&ListPage { shell, rows, calendars: calendars(&visit), may_plan })
 }
 
 fn calendars(visit: &Visit) -> Vec<Link> {
@@ -86,29 +81,31 @@ fn calendars(visit: &Visit) -> Vec<Link> {
     all.filter_map(link).collect()
 }
 
-fn row(visit: &Visit, line: &EndingLine) -> Row {
+fn row(line: &EndingLine) -> Row {
     let instead = line.replacement.as_ref();
     Row {
-        title: title(visit, line),
+        title: title(line),
         href: href(&line.ending),
         mark: mark(line.state),
         word: line.standing.clone(),
         planned: line.state == EndingState::Draft,
-        off: line.dates.off.to_string(),
+        off: line.dates.off.words(),
         running: line.running,
-        instead: instead.map(|name| named(visit, name)).unwrap_or_default(),
-        instead_href: instead.map(entity::href).unwrap_or_default(),
+        instead: line.replacement_title.clone(),
+        instead_href: instead.map(place_of).unwrap_or_default(),
     }
 }
 
-fn named(visit: &Visit, name: &Ref) -> String {
-    let record = visit.graph.get(name).filter(|record| visit.graph.visible(visit.audience(), record));
-    record.map_or_else(|| name.name().to_owned(), |record| entity::title(record))
+fn title(line: &EndingLine) -> String {
+    if line.part.is_empty() { line.title.clone() } else { format!("{}, {}", line.title, line.part) }
 }
 
-fn title(visit: &Visit, line: &EndingLine) -> String {
-    let name = named(visit, &line.subject);
-    if line.part.is_empty() { name } else { format!("{name}, {}", line.part) }
+/// The page of what goes away or replaces it; of a version its place on the page of its offering.
+fn place_of(name: &Ref) -> String {
+    match loggia_model::kinds::ending::offering_of(name).filter(|_| name.kind() == "release") {
+        Some(offering) => format!("{}#{}", super::offer::href(&offering), name.name()),
+        None => entity::href(name),
+    }
 }
 
 #[derive(Template)]
@@ -123,15 +120,27 @@ struct EndingPage {
     facts: Vec<Fact>,
     when: Vec<When>,
     teams: Vec<TeamRow>,
-    may: Vec<Button>,
+    acts: Vec<Act>,
+    /// Who asked for what waits for a second person.
+    pending_by: String,
+    exemptions: Vec<ExemptRow>,
     callers: Vec<(String, String)>,
-    left: Vec<String>,
+    left: Vec<Link>,
+}
+
+/// Who may differ.
+struct ExemptRow {
+    who: String,
+    until: String,
+    reason: String,
+    by: String,
+    over: bool,
 }
 
 /// One day of the plan.
 struct When {
     day: String,
-    what: &'static str,
+    what: String,
     past: bool,
 }
 
@@ -142,17 +151,14 @@ struct TeamRow {
     runs: Vec<Link>,
 }
 
-/// Something that the caller may do now.
-struct Button {
-    word: &'static str,
-    label: &'static str,
-    asks: &'static str,
-}
-
 async fn show(visit: Visit, Path(name): Path<String>) -> Answer {
     visit.signed_in()?;
-    let name = Ref::new("ending", "default", &name);
-    let view = visit.app().ending(&visit.caller, &name).await?;
+    page_of(&visit, &Ref::new("ending", "default", &name), None).await
+}
+
+/// The page, with what was sent and not done where it was filled in.
+pub(super) async fn page_of(visit: &Visit, name: &Ref, sent: Sent<'_>) -> Answer {
+    let view = visit.app().ending(&visit.caller, name).await?;
     let now = visit.app().now();
     let shell = Shell {
         command: format!("loggia ending show {}", name.name()),
@@ -160,33 +166,66 @@ async fn show(visit: Visit, Path(name): Path<String>) -> Answer {
         ..visit.shell(None)
     };
     let left = view.left.clone().unwrap_or_default();
-    let callers = left.callers.iter().map(|one| {
-        let refused = if one.refused > 0 { format!(", {} refused", one.refused) } else { String::new() };
-        (one.who.clone(), format!("last on {}, {} answered{refused}", loggia_model::Day::of(one.last), one.worked))
-    });
     visit.page(&EndingPage {
         shell,
         crumbs: vec![Link::new("What goes away", "/endings")],
-        title: title(&visit, &view.line),
+        title: title(&view.line),
         mark: mark(view.line.state),
         word: view.line.standing.clone(),
-        facts: facts(&visit, &view),
+        facts: facts(visit, &view),
         when: when(&view.line.dates, now),
         teams: view.concerned.iter().map(team_row).collect(),
-        may: buttons(&visit, &view, &name),
-        callers: callers.collect(),
-        left: left.instances.iter().chain(&left.texts).map(ToString::to_string).collect(),
+        acts: acts(visit, &view, name, sent),
+        pending_by: view.pending.as_ref().map(|pending| called(visit, &pending.by)).unwrap_or_default(),
+        exemptions: view.exemptions.iter().map(|one| exemption(visit, one)).collect(),
+        callers: left.callers.iter().map(|one| (called(visit, &one.who), used(one))).collect(),
+        left: left
+            .instances
+            .iter()
+            .map(|name| Link::new(format!("{} still runs", name.name()), entity::href(name)))
+            .chain(left.texts.iter().map(|name| {
+                let title = title_of(&visit.graph, visit.audience(), name);
+                Link::new(format!("{title} is still described"), place_of(name))
+            }))
+            .collect(),
         view,
     })
 }
 
+/// Who used it, when last, and how often.
+fn used(one: &LeftUse) -> String {
+    let refused = if one.refused > 0 { format!(", {} refused", one.refused) } else { String::new() };
+    format!("last on {}, {} answered{refused}", Day::of(one.last).words(), one.worked)
+}
+
+/// What people call somebody whom a text names.
+fn called(visit: &Visit, name: &str) -> String {
+    let found = name.parse::<Ref>().ok().and_then(|name| visit.graph.get(&name));
+    let seen = found.filter(|record| visit.graph.visible(visit.audience(), record));
+    seen.map_or_else(|| name.rsplit('/').next().unwrap_or(name).to_owned(), |record| entity::title(record))
+}
+
+fn exemption(visit: &Visit, one: &Exemption) -> ExemptRow {
+    let team = called(visit, &one.team);
+    let instance = one.instance.as_deref().map(|name| format!(", {} only", name.rsplit('/').next().unwrap_or(name)));
+    ExemptRow {
+        who: format!("{team}{}", instance.unwrap_or_default()),
+        until: one.until.words(),
+        reason: one.reason.clone(),
+        by: called(visit, &one.by),
+        over: one.until.start() <= visit.app().now(),
+    }
+}
+
 fn facts(visit: &Visit, view: &EndingView) -> Vec<Fact> {
     let mut facts = Vec::new();
-    if visit.graph.get(&view.line.subject).is_some() {
-        facts.push(Fact::link("What", named(visit, &view.line.subject), entity::href(&view.line.subject)));
-    }
+    let there = visit.graph.get(&view.line.subject).filter(|record| visit.graph.visible(visit.audience(), record));
+    facts.push(match there {
+        Some(_) => Fact::link("What", &view.line.title, place_of(&view.line.subject)),
+        None => Fact::new("What", &view.line.title),
+    });
     facts.push(match &view.line.replacement {
-        Some(name) => Fact::link("Take instead", named(visit, name), entity::href(name)),
+        Some(name) => Fact::link("Take instead", &view.line.replacement_title, place_of(name)),
         None => Fact::new("Take instead", "nothing replaces it"),
     });
     if let Some(guide) = &view.guide {
@@ -195,7 +234,9 @@ fn facts(visit: &Visit, view: &EndingView) -> Vec<Fact> {
     facts.push(Fact::new("Rule", &view.preset));
     facts.push(Fact::new("Concerns (measured)", words::count(view.line.running, "running thing")));
     if let Some(emergency) = &view.emergency {
-        let who = format!("{} Asked by {}, agreed by {}.", emergency.reason, emergency.by, emergency.approved_by);
+        let (asked, agreed) = (called(visit, &emergency.by), called(visit, &emergency.approved_by));
+        let reason = emergency.reason.trim_end_matches('.');
+        let who = format!("{reason}. Asked by {asked}, agreed by {agreed}.");
         facts.push(Fact::new("Emergency", who));
     }
     facts
@@ -212,13 +253,15 @@ fn when(dates: &Dates, now: Micros) -> Vec<When> {
     let mut all: Vec<(Micros, When)> = days
         .into_iter()
         .filter_map(|(day, what)| Some((day?, what)))
-        .map(|(day, what)| (day.start(), When { day: day.to_string(), what, past: day.start() <= now }))
+        .map(|(day, what)| (day.start(), When { day: day.words(), what: what.to_owned(), past: day.start() <= now }))
         .collect();
     for one in &dates.brownouts {
-        let minutes = |time: Micros| time.datetime().format("%Y-%m-%d %H:%M").to_string();
-        let hours = (one.to.0 - one.from.0) / SECOND / 3_600;
-        let what = if hours > 24 { "off on trial, for days (UTC)" } else { "off on trial, for some hours (UTC)" };
-        all.push((one.from, When { day: minutes(one.from), what, past: one.to <= now }));
+        let hour = |time: Micros| time.datetime().format("%H:%M").to_string();
+        let what = match Day::of(one.from) == Day::of(one.to) {
+            true => format!("off on trial from {} to {} (UTC)", hour(one.from), hour(one.to)),
+            false => format!("off on trial {}", one.words()),
+        };
+        all.push((one.from, When { day: Day::of(one.from).words(), what, past: one.to <= now }));
     }
     all.sort_by_key(|(time, _)| *time);
     all.into_iter().map(|(_, when)| when).collect()
@@ -231,44 +274,7 @@ fn team_row(one: &loggia_app::ending::Concerned) -> TeamRow {
     TeamRow {
         title: one.title.clone(),
         href: team::href(&one.team),
-        exempt: one.exempt_until.map(|day| day.to_string()).unwrap_or_default(),
+        exempt: one.exempt_until.map(Day::words).unwrap_or_default(),
         runs: one.runs.iter().map(link).collect(),
     }
-}
-
-fn buttons(visit: &Visit, view: &EndingView, name: &Ref) -> Vec<Button> {
-    let Some(text) = visit.graph.get(name).map(|record| record.parse()) else { return Vec::new() };
-    let may = |action, subject: &_| visit.app().require(&visit.caller, action, subject);
-    if visit.app().settings.read_only || may_write(&visit.graph, Some(&text), Some(&text), may).is_err() {
-        return Vec::new();
-    }
-    let announce = Button { word: "announce", label: "Announce it", asks: "" };
-    let urgent = Button { word: "announce", label: "Announce it as an emergency", asks: "Why it is one" };
-    let cancel = Button { word: "cancel", label: "Give it up", asks: "Why" };
-    let mut all = match view.line.state {
-        EndingState::Draft if view.too_short.is_empty() => vec![announce, cancel],
-        EndingState::Draft => vec![urgent, cancel],
-        EndingState::Announced => vec![cancel],
-        EndingState::Off => vec![Button { word: "remove", label: "It was taken away", asks: "" }],
-        _ => Vec::new(),
-    };
-    if view.pending.as_ref().is_some_and(|pending| pending.by != visit.caller.name()) {
-        all.insert(0, Button { word: "approve", label: "Agree as the second person", asks: "" });
-    }
-    all
-}
-
-async fn step(visit: Visit, Path((name, verb)): Path<(String, String)>, body: Bytes) -> Answer {
-    visit.signed_in()?;
-    let reason = Form::read(&body).one("reason").trim().to_owned();
-    let (verb, done) = match verb.as_str() {
-        "announce" => (Verb::Announce { emergency: Some(reason).filter(|text| !text.is_empty()) }, "told"),
-        "approve" => (Verb::Approve, "agreed"),
-        "cancel" => (Verb::Cancel { reason }, "cancelled"),
-        "remove" => (Verb::Remove, "taken"),
-        _ => return Err(Error::NotFound("There is no such page.".into()).into()),
-    };
-    let ending = Ref::new("ending", "default", &name);
-    visit.app().run(&visit.caller, Decide { ending: ending.clone(), verb }).await?;
-    Ok(Redirect::to(&format!("{}?done={done}", href(&ending))).into_response())
 }

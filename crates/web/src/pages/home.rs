@@ -161,14 +161,15 @@ fn going_lines(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<Line> {
         }
     }
     let now = visit.app().now();
+    let instead = |found: &Found| ending::instead(&visit.graph, visit.audience(), &found.spec);
     let line = |(found, runs): (Found, Vec<&WhoRunsRow>)| Line {
         state: super::ending::mark(found.state(now)),
         word: found.standing(now).to_string(),
-        title: ending::subject_words(&found.spec),
+        title: ending::subject_words(&visit.graph, visit.audience(), &found.spec),
         href: super::ending::href(&found.record.reference),
         text: match runs.as_slice() {
-            [one] => format!("; {} in {} is concerned. {}", one.name, one.environment, ending::instead(&found.spec)),
-            many => format!("; {} of yours are concerned. {}", many.len(), ending::instead(&found.spec)),
+            [one] => format!("; {} in {} is concerned. {}", one.name, one.environment, instead(&found)),
+            many => format!("; {} of yours are concerned. {}", many.len(), instead(&found)),
         },
     };
     mine.into_values().map(line).collect()

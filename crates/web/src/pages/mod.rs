@@ -13,6 +13,8 @@ pub mod design;
 pub mod docs;
 pub mod edit;
 pub mod ending;
+mod ending_acts;
+mod ending_form;
 pub mod entity;
 pub mod error;
 pub mod files;
@@ -35,6 +37,7 @@ pub mod search;
 pub mod source;
 pub mod team;
 mod upgrade;
+mod versions;
 pub mod visit;
 pub mod who_runs;
 pub mod words;
@@ -54,6 +57,8 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(docs::routes())
         .merge(edit::routes())
         .merge(ending::routes())
+        .merge(ending_acts::routes())
+        .merge(ending_form::routes())
         .merge(entity::routes())
         .merge(files::routes())
         .merge(get::routes())
@@ -69,6 +74,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(source::routes())
         .merge(team::routes())
         .merge(upgrade::routes())
+        .merge(versions::routes())
         .merge(who_runs::routes())
         .fallback(error::not_found)
         .layer(from_fn_with_state(state.clone(), error::show))

@@ -131,11 +131,11 @@ fn endings(visit: &Visit, record: &Record) -> Vec<Going> {
     let names = std::iter::once(&record.reference).chain(versions.iter().map(|release| &release.reference));
     let found = names.flat_map(|name| ending::of_subject(&visit.graph, name, now));
     let one = |found: ending::Found| Going {
-        what: ending::subject_words(&found.spec),
+        what: ending::subject_words(&visit.graph, visit.audience(), &found.spec),
         href: super::ending::href(&found.record.reference),
         mark: super::ending::mark(found.state(now)),
         word: found.standing(now).to_string(),
-        text: format!("{} {}", found.spec.reason, ending::instead(&found.spec)),
+        text: format!("{} {}", found.spec.reason, ending::instead(&visit.graph, visit.audience(), &found.spec)),
     };
     found.filter(|found| visit.graph.visible(visit.audience(), &found.record)).map(one).collect()
 }

@@ -2,10 +2,8 @@
 
 use crate::world::{Said, World, on_both};
 use axum::http::{HeaderMap, StatusCode, header};
-use loggia_model::{Day, Micros};
+use loggia_model::Day;
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::process::Command;
 
 const TERN: &str = "apiVersion: loggia.dev/v1
 kind: Offering
@@ -23,12 +21,12 @@ metadata: {name: cache.dev, namespace: booking}
 spec: {offering: tern, team: booking, environment: dev, step: observed}
 ";
 
-fn today(world: &World) -> Day {
+pub fn today(world: &World) -> Day {
     Day::of(world.state.app.now())
 }
 
 /// Plans the end of Tern, and tells people.
-async fn ends(world: &World, dates: Value) {
+pub async fn ends(world: &World, dates: Value) {
     world.add(TERN).await;
     let spec = json!({"subject": "offering:tern", "reason": "Its makers end it.", "replacement": "offering:postgres",
         "guide": "https://example.com/moving", "preset": "kubernetes", "dates": dates});
@@ -83,12 +81,12 @@ async fn every_answer_about_it_says_when_it_goes() {
             (refused.status, refused.json()["refusal"]["rule"].as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, Some("ending.closed"))
         );
-        assert_eq!(refused.json()["refusal"]["mend"], "Take postgres instead.");
+        assert_eq!(refused.json()["refusal"]["mend"], "Take PostgreSQL instead.");
         assert_eq!(texts(&refused.headers, "deprecation").len(), 1);
         assert!(texts(&world.get("member", "/api/v1/offerings/default/postgres").await.headers, "sunset").is_empty());
         for path in ["/", "/get/tern", "/endings", "/endings/tern-end", "/who-runs?offering=tern"] {
             let page = world.get("member", path).await;
-            assert!(page.text.contains(&format!("off on {}", day.plus(40))), "{path}: {}", page.text);
+            assert!(page.text.contains(&format!("off on {}", day.plus(40).words())), "{path}: {}", page.text);
         }
     })
     .await;
@@ -136,7 +134,7 @@ async fn what_was_taken_away_answers_gone_with_its_successor() {
         {
             let said = world.get("other", path).await;
             assert_eq!(said.status, StatusCode::GONE, "{path} {}", said.text);
-            assert!(said.text.contains("postgres") && !texts(&said.headers, "link").is_empty(), "{path}");
+            assert!(said.text.contains("PostgreSQL") && !texts(&said.headers, "link").is_empty(), "{path}");
         }
         let body = world.get("other", "/api/v1/offerings/default/tern").await.json();
         assert_eq!(
@@ -156,6 +154,45 @@ async fn what_was_taken_away_answers_gone_with_its_successor() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         panic!("who asked is not listed");
+    })
+    .await;
+}
+
+/// Also when nothing of it is left here: its old addresses know what to take instead.
+#[tokio::test]
+async fn what_is_proved_gone_answers_gone_when_its_texts_are_no_more() {
+    on_both("ending_no_more", async |world| {
+        let day = today(&world);
+        world
+            .add(
+                &TERN
+                    .split("---")
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join("---")
+                    .replace("tern", "swift")
+                    .replace("Tern", "Swift"),
+            )
+            .await;
+        let spec = json!({"subject": "offering:swift", "reason": "Nobody has it.", "replacement": "offering:postgres",
+            "preset": "kubernetes", "dates": {"effective": day, "off": day}});
+        let document =
+            json!({"apiVersion": "loggia.dev/v1", "kind": "Ending", "metadata": {"name": "swift-end"}, "spec": spec});
+        let said = world.json("product", "PUT", "/api/v1/endings/default/swift-end", &document).await;
+        assert_eq!(said.status, StatusCode::CREATED, "{}", said.text);
+        for verb in ["announce", "remove"] {
+            let said = world.post("product", &format!("/api/v1/endings/default/swift-end:{verb}"), &json!({})).await;
+            assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        }
+        for name in ["release/default/swift-6.0.0", "offering/default/swift"] {
+            let said = world.json("admin", "DELETE", &format!("/api/v1/records/{name}"), &json!({})).await;
+            assert!(said.status.is_success(), "{}", said.text);
+        }
+        for path in ["/api/v1/offerings/default/swift", "/get/swift", "/api/v1/forms/swift"] {
+            let said = world.get("member", path).await;
+            assert_eq!(said.status, StatusCode::GONE, "{path} {}", said.text);
+            assert!(said.text.contains("PostgreSQL") && !texts(&said.headers, "link").is_empty(), "{path}");
+        }
     })
     .await;
 }
@@ -191,7 +228,7 @@ async fn a_calendar_moves_with_the_plan() {
         let address = page.split("http://127.0.0.1:7400/calendar/group/").nth(1).unwrap();
         let path = format!("/calendar/group/{}", address.split('"').next().unwrap());
         let off = |text: &str| -> (String, String) {
-            let event = text.split("BEGIN:VEVENT").find(|event| event.contains("tern is off\r\n")).unwrap();
+            let event = text.split("BEGIN:VEVENT").find(|event| event.contains("Tern is off\r\n")).unwrap();
             let field =
                 |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
             assert!(event.contains(&format!("DTSTART;VALUE=DATE:{}", field("DTSTART;VALUE=DATE:"))));
@@ -214,42 +251,4 @@ async fn a_calendar_moves_with_the_plan() {
         }
     })
     .await;
-}
-
-/// A client of others that warns of what goes away: npm `@octokit/request`.
-#[tokio::test]
-async fn octokit_warns_of_what_goes_away() {
-    let name = "octokit_warns_of_what_goes_away";
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../e2e");
-    let folder = std::env::var("LOGGIA_E2E").map_or(own, PathBuf::from);
-    if !folder.join("node_modules/@octokit/request").is_dir() {
-        println!("skipped: {name}: @octokit/request is not installed in e2e");
-        return;
-    }
-    let world = World::alone().await;
-    let day = today(&world);
-    ends(&world, json!({"effective": day, "off": day.plus(40)})).await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server = tokio::spawn(loggia_web::run(listener, world.state.clone(), std::future::pending()));
-    let script = format!(
-        "import {{ createRequire }} from 'node:module';
-         const {{ request }} = await import(createRequire(process.cwd() + '/x.js').resolve('@octokit/request'));
-         await request('GET http://127.0.0.1:{port}/api/v1/offerings/default/tern', {{
-           headers: {{ authorization: 'Bearer {}' }},
-           request: {{ log: {{ warn: (text) => console.log(text), debug() {{}}, info() {{}}, error() {{}} }} }} }});",
-        crate::world::ADMIN
-    );
-    let node = tokio::task::spawn_blocking(move || {
-        Command::new("node").args(["--input-type=module", "-e", &script]).current_dir(folder).output()
-    });
-    let Ok(done) = node.await.unwrap() else {
-        println!("skipped: {name}: no node");
-        return;
-    };
-    server.abort();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    let sunset = Micros(day.plus(40).start().0).datetime().format("%a, %d %b %Y 00:00:00 GMT").to_string();
-    let wanted = format!("is deprecated. It is scheduled to be removed on {sunset}. See https://example.com/moving");
-    assert!(said.contains(&wanted), "{said} {}", String::from_utf8_lossy(&done.stderr));
 }

@@ -7,6 +7,8 @@ mod backend;
 mod catalog;
 mod doors;
 mod ending;
+mod ending_clients;
+mod ending_forms;
 mod git;
 mod hidden;
 mod limits;

@@ -67,6 +67,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "dismissUnmatched" => json!({"keys": ["nothing"]}),
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
         // What would be refused to whoever may, so that nothing ends.
+        "proposeEnding" => json!({"subject": "offering:postgres", "preset": "kubernetes"}),
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
         "planCampaign" => json!({"purpose": "x", "offering": "postgres", "to": ">=2"}),
         "rollBackCampaign" => json!({"wave": "test", "reason": "x"}),
