@@ -216,7 +216,6 @@ impl Visit {
             "back" => ("ok", "What it moved in that wave goes back. It stands still until you let it go on."),
             "over" => ("ok", "It is over."),
             "snoozed" => ("ok", "It is left alone until that day."),
-            "exempted" => ("ok", "They may differ until that day."),
             "refreshed" => ("ok", "The repositories are being read now."),
             _ => return None,
         };
