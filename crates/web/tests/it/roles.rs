@@ -155,7 +155,14 @@ async fn the_table_of_routes_and_roles_is_the_committed_one() {
 }
 
 /// What nobody is let do here, because there is nothing to do it to: only that others are refused is seen.
-const NOTHING_THERE: [&str; 18] = [
+const NOTHING_THERE: [&str; 25] = [
+    "pauseCampaign",
+    "resumeCampaign",
+    "rollBackCampaign",
+    "exemptFromCampaign",
+    "endCampaign",
+    "snoozeInCampaign",
+    "exemptFromCheck",
     "dismissUnmatched",
     "confirmSource",
     "dropSource",
