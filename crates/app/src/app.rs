@@ -79,6 +79,8 @@ pub struct App {
     pub(crate) sightings: ArcSwap<Sightings>,
     /// The drivers of this server, once its workers have started.
     pub(crate) drivers: OnceLock<Arc<Drivers>>,
+    /// The items of campaigns, as they were read at a revision of each.
+    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, crate::campaign::Kept>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::availability::Probed>,
 }
@@ -138,6 +140,7 @@ impl App {
             offered: Notify::new(),
             progress: broadcast::channel(1024).0,
             drivers: OnceLock::new(),
+            campaign_items: ArcSwap::default(),
             probed: ArcSwap::default(),
             leaks: ArcSwap::default(),
             callers: CallerCache::default(),

@@ -4,7 +4,7 @@ use loggia_graph::Change;
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
-use loggia_store::{Credential, Due, NewWork, SecretRow, Sighting, Unmatched};
+use loggia_store::{Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -156,6 +156,8 @@ pub struct Changes {
     pub dismissed: Vec<String>,
     /// Instances that were seen, and when.
     pub sightings: Vec<Sighting>,
+    /// What records keep about others.
+    pub items: Vec<Item>,
     /// What the caller gets as an answer.
     pub answer: Value,
 }
@@ -194,6 +196,28 @@ impl Changes {
             && self.matched.is_empty()
             && self.dismissed.is_empty()
             && self.sightings.is_empty()
+            && self.items.is_empty()
+    }
+
+    /// Adds what another command wants to be written, as part of this one. Its answer is dropped.
+    pub(crate) fn absorb(&mut self, other: Changes) {
+        self.entries.extend(other.entries);
+        self.aliases.extend(other.aliases);
+        self.operations.extend(other.operations);
+        self.work.extend(other.work);
+        self.finished.extend(other.finished);
+        self.due.extend(other.due);
+        self.past.extend(other.past);
+        self.expired_by = self.expired_by.max(other.expired_by);
+        self.secrets.extend(other.secrets);
+        self.forgotten.extend(other.forgotten);
+        self.credentials.extend(other.credentials);
+        self.usage.extend(other.usage);
+        self.unmatched.extend(other.unmatched);
+        self.matched.extend(other.matched);
+        self.dismissed.extend(other.dismissed);
+        self.sightings.extend(other.sightings);
+        self.items.extend(other.items);
     }
 
     /// Writes a record.

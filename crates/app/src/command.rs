@@ -11,8 +11,8 @@ use crate::secret::SecretBox;
 use loggia_graph::Graph;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::{Due, FeatureUse, SecretRow, Tie};
-use std::collections::HashMap;
+use loggia_store::{Due, FeatureUse, Item, SecretRow, Tie};
+use std::collections::{BTreeMap, HashMap};
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
 pub struct Ctx<'a> {
@@ -44,6 +44,11 @@ impl<'a> Ctx<'a> {
     /// As [`SecretBox::seal`].
     pub fn seal(&self, uid: Uid, field: &str, secret: &Secret) -> Result<SecretRow> {
         self.sealer.seal(self.now, uid, field, secret)
+    }
+
+    /// The same, in the name of somebody else: what follows from a command is done by who answers for it.
+    pub(crate) fn by<'b>(&'b self, caller: &'b Caller) -> Ctx<'b> {
+        Ctx { caller, now: self.now, policy: self.policy, ids: self.ids, sealer: self.sealer }
     }
 
     /// A new identity.
@@ -80,6 +85,8 @@ pub enum Need {
     Gone(Ref),
     /// The deadline with this key.
     Due(String),
+    /// What a record keeps about others.
+    Items(Uid),
     /// Who used an offering since a day (days since 1970-01-01).
     Uses {
         /// Name of the offering.
@@ -125,6 +132,8 @@ pub struct Facts {
     pub gone: HashMap<Ref, Micros>,
     /// The deadlines that a need of type [`Need::Due`] names and that stand.
     pub due: HashMap<String, Due>,
+    /// What the records of needs of type [`Need::Items`] keep, by what it is about.
+    pub items: HashMap<Uid, BTreeMap<Uid, Item>>,
     /// Use of the offerings that a need of type [`Need::Uses`] names, since the earliest day that was asked for.
     pub uses: HashMap<String, Vec<Use>>,
     /// Use of features, of the offerings that a need of type [`Need::Features`] names.

@@ -10,6 +10,7 @@ use crate::App;
 use crate::approval;
 use crate::automatic;
 use crate::caller::Caller;
+use crate::campaign;
 use crate::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
@@ -51,6 +52,7 @@ pub fn handlers() -> Handlers {
         (approval::KIND, approval::lapse as Handler),
         (automatic::KIND, automatic::sweep as Handler),
         (upgrade_move::KIND, upgrade_move::over as Handler),
+        (campaign::KIND, campaign::sweep as Handler),
     ])
 }
 
@@ -124,6 +126,9 @@ impl Command for Fire {
         let mut needs = vec![Need::Due(self.due.key.clone())];
         if self.due.kind == ending::KIND {
             needs.extend(ending::needs(graph));
+        }
+        if let Some(subject) = self.due.subject.filter(|_| self.due.kind == campaign::KIND) {
+            needs.extend(campaign::needs(graph, subject));
         }
         needs
     }

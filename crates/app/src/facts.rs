@@ -57,6 +57,11 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     *known = found;
                 }
             }
+            Need::Items(record) => {
+                let written = batch.items.iter().filter(|item| item.record == *record).cloned();
+                let all = tx.items_of(*record).await?.into_iter().chain(written);
+                facts.items.insert(*record, all.map(|item| (item.about, item)).collect());
+            }
             Need::Features { offering, from_day } => {
                 let found = tx.feature_uses(offering, Day(*from_day).start()).await?;
                 let known = facts.features.entry(offering.clone()).or_default();

@@ -5,6 +5,7 @@
 //! content is no way around that.
 
 use crate::changes::{Changes, Draft};
+use crate::checks;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::dry_run::fits_all;
 use crate::error::{Error, Result};
@@ -49,8 +50,17 @@ impl Publishing<'_> {
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
         self.fits(document)?;
         fits_all(self, document)?;
+        self.checked(document)?;
         let since = Some(self.now);
         Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
+    }
+
+    /// Passes when every check that its offering names for releases passes.
+    fn checked(&self, document: &Document) -> Result<()> {
+        match self.offering(document.spec_text("offering")).filter(|offering| !offering.checks.release.is_empty()) {
+            Some(offering) => checks::may_publish(self.graph, self.now, &offering, document),
+            None => Ok(()),
+        }
     }
 
     /// Passes when the version is one of its offering, and its number hides nothing.

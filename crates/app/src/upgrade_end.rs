@@ -45,7 +45,7 @@ pub(crate) fn concluded(
             if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
                 upgrade_move::switched(changes, record, status, moving, ctx.now);
             }
-            Ok(arrived(before, status, record))
+            Ok(arrived(before, status, record, &seen.version))
         }
         (_, Ending::Failed) => fell_back(changes, graph, draft, status, about, moving),
         _ => Ok(None),
@@ -90,11 +90,15 @@ pub(crate) fn accepts(range: &str, version: &str) -> bool {
 }
 
 /// The event of an operation that made another version of something that already had one.
-fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record) -> Option<&'static str> {
+fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record, seen: &str) -> Option<&'static str> {
     if before.applied.is_empty() || before.applied == status.applied {
         return None;
     }
     status.conditions.retain(|condition| condition.kind != FAILED);
+    if !status.driver.is_empty() && !seen.is_empty() {
+        // What another driver carries keeps the version that was reported, until that driver brings it to another.
+        seen.clone_into(&mut status.version);
+    }
     let prefix = format!("{}-", record.parse().spec_text("offering"));
     let number = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
     match version::is_below(&number(&status.applied), &number(&before.applied)) {

@@ -18,6 +18,7 @@ use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Narrows the question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,11 +99,18 @@ impl App {
         let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
             .map_err(|_| unknown_offering(&graph, audience, &query.offering))?;
         let limit = Limit::read(query)?;
-        let Some(relation) = RelationType::find("hasInstance") else { return Ok(Vec::new()) };
-        let instances = graph.related(audience, &offering.reference, relation);
-        let all: Vec<WhoRunsRow> = instances.iter().filter_map(|record| self.row(&graph, record)).collect();
-        known(&graph, audience, query, &all)?;
-        let mut rows: Vec<WhoRunsRow> = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
+        let row = |record: &Arc<Record>| self.row(&graph, record);
+        // Of very many only those that can be meant are read.
+        let meant = graph.select(audience, &narrowed(&graph, &offering.reference, query));
+        let mut rows: Vec<WhoRunsRow> = meant.iter().filter_map(row).collect();
+        rows.retain(|row| limit.keeps(row) && keeps(query, row));
+        if rows.is_empty() {
+            // A word that was written wrong is no answer of none; and a team may only be known by what it runs.
+            let all = graph.select(audience, &narrowed(&graph, &offering.reference, &WhoRunsQuery::default()));
+            let all: Vec<WhoRunsRow> = all.iter().filter_map(row).collect();
+            known(&graph, audience, query, &all)?;
+            rows = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
+        }
         rows.sort_by(|a, b| (&a.team, &a.environment, &a.name).cmp(&(&b.team, &b.environment, &b.name)));
         Ok(rows)
     }
@@ -197,6 +205,22 @@ impl App {
         let stale = last.is_some_and(|last| is_stale(graph, &spec.environment, last, self.now()));
         if stale && phase == Phase::Ready { Phase::Unknown } else { phase }
     }
+}
+
+/// The instances that a question can mean, by what they are indexed under.
+fn narrowed(graph: &Graph, offering: &Ref, query: &WhoRunsQuery) -> Predicate {
+    let of = RelationType::find("instanceOf").map(|of| Predicate::Relation(of, Some(vec![offering.to_string()])));
+    let mut all = Predicate::equals("kind", "instance").and(of.unwrap_or_default());
+    if let Some(environment) = &query.environment {
+        all = all.and(Predicate::equals("spec.environment", environment));
+    }
+    if let Some(wanted) = &query.team {
+        let named = graph.of_kind(&Audience::All, "group").filter(|group| group.reference.name() == wanted);
+        let mut teams: Vec<String> = named.map(|group| group.reference.to_string()).collect();
+        teams.extend(Ref::parse(wanted, Some("group"), "default").ok().map(|team| team.to_string()));
+        all = all.and(Predicate::In("spec.team".to_owned(), teams));
+    }
+    all
 }
 
 /// Whether what was last seen then was not seen for longer than its environment allows.

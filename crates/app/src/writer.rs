@@ -276,6 +276,7 @@ impl Decided {
         self.batch.matched.extend(changes.matched);
         self.batch.dismissed.extend(changes.dismissed);
         self.batch.sightings.extend(changes.sightings);
+        self.batch.items.extend(changes.items);
         Ok(())
     }
 

@@ -39,6 +39,12 @@ fn needed(graph: &Graph, action: Action, document: &Document) -> (Action, Subjec
             let offering = graph.get(&Ref::new("offering", "default", document.spec_text("offering")));
             (action, offering.map(|record| subject_of(&record.parse())).unwrap_or_default())
         }
+        // A campaign moves what others run, and a check may speak of everything: both are the product's.
+        "check" => (action, Subject::default()),
+        "campaign" => {
+            let offering = graph.get(&Ref::new("offering", "default", document.spec_text("offering")));
+            (action, offering.map(|record| subject_of(&record.parse())).unwrap_or_default())
+        }
         // What goes away is planned by those who offer it.
         "ending" => {
             let subject = Ref::parse(document.spec_text("subject"), None, DEFAULT_NAMESPACE).ok();

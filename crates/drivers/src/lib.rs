@@ -1,6 +1,7 @@
 //! The outside: what makes instances real, and what looks at them.
 
 pub mod adopt;
+pub mod ask;
 pub mod catalog;
 pub mod command;
 pub mod contract;

@@ -13,6 +13,7 @@ pub(crate) enum Verb {
     Apply,
     Observe,
     Destroy,
+    Check,
 }
 
 impl Verb {
@@ -23,6 +24,7 @@ impl Verb {
             Verb::Apply => "apply",
             Verb::Observe => "observe",
             Verb::Destroy => "destroy",
+            Verb::Check => "check",
         }
     }
 }

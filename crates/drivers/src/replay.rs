@@ -41,6 +41,21 @@ impl ReplayDriver {
         }
     }
 
+    /// Fails the first time where the recipe says that it did; the next try goes through.
+    fn fail_once(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
+        let Some(fails) = request.recipe.get("fails") else { return Ok(()) };
+        let text = |name: &str| fails.get(name).and_then(Value::as_str).unwrap_or_default();
+        let known = self.read(&request.key)?.is_some();
+        let mark = self.file(&request.key)?.with_extension("failed");
+        // What is made anew never failed: only what went on to this version did.
+        if !known || text("instance") != request.instance.trim_start_matches("instance:") || mark.exists() {
+            return Ok(());
+        }
+        std::fs::write(mark, b"").map_err(|error| unreachable(&error))?;
+        log.line(&format!("error: {}", text("message")));
+        Err(Failure::ours(text("message"), text("mend")))
+    }
+
     fn write(&self, request: &Request) -> Result<(), Failure> {
         let file = self.file(&request.key)?;
         let mut new = tempfile::NamedTempFile::new_in(&self.folder).map_err(|error| unreachable(&error))?;
@@ -99,6 +114,7 @@ impl Driver for ReplayDriver {
     }
 
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        self.fail_once(request, log)?;
         if !self.plan(request, log).await?.changes.is_empty() {
             self.write(request)?;
         }

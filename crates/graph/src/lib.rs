@@ -16,6 +16,7 @@ mod edges;
 mod entity;
 mod eval;
 mod field;
+mod filter;
 mod fold;
 mod graph;
 mod index;

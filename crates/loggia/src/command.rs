@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, ending, environment, estate, export, open, order, output, records, release, run as ask,
-    secrets, take_over, upgrade, versions,
+    access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, open, order, output,
+    records, release, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -78,6 +78,11 @@ pub enum Command {
     Publish(release::PublishArgs),
     /// Withdraws a release: nobody gets it any more, and where it runs it stays
     Yank(release::YankArgs),
+    /// Upgrade campaigns: who is hit by one, starting it, and how far it is
+    #[command(subcommand)]
+    Campaign(campaign_args::CampaignCommand),
+    /// Standards: how everything stands, and what to do
+    Checks(checks::ChecksArgs),
     /// What goes away: planning it, telling people, and seeing whom it concerns
     #[command(subcommand)]
     Ending(ending::EndingCommand),
@@ -194,6 +199,8 @@ fn client(command: Command) -> Result<()> {
         Command::Reveal(args) => ask(order::reveal(args)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),
+        Command::Campaign(command) => ask(campaign::campaign(command)),
+        Command::Checks(args) => ask(checks::checks(args)),
         Command::Ending(command) => ask(ending::ending(command)),
         Command::WhoRuns(args) => ask(estate::who_runs(args)),
         Command::Versions(args) => ask(versions::versions(args)),

@@ -9,11 +9,14 @@ use crate::serve::{known_key, missing_key, target};
 use crate::settings::{ServeArgs, ServeSettings, absent, problems, warnings};
 use anyhow::Result;
 use clap::Args;
+use loggia_app::checks::{self, Check};
 use loggia_app::clock::SystemIds;
 use loggia_app::secret::SecretBox;
 use loggia_app::source::SourceState;
 use loggia_drivers::postgres::cluster;
-use loggia_model::Micros;
+use loggia_graph::{Audience, Graph};
+use loggia_model::check::Outcome;
+use loggia_model::{Micros, Record};
 use loggia_store::{Store, Target};
 use serde_json::json;
 use std::path::Path;
@@ -69,6 +72,7 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
             all.push(key(&store, &settings).await);
             all.push(queue(&store).await);
             all.extend(sources(&store, &settings).await);
+            all.extend(standards(&store).await);
             all.extend(demo(&store).await);
             store.close().await;
         }
@@ -178,6 +182,32 @@ async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
         });
     }
     found
+}
+
+/// How everything stands that the platform holds itself to, by the engine that the pages use; nothing without standards.
+async fn standards(store: &Store) -> Vec<Verdict> {
+    let Ok(loaded) = store.load().await else { return Vec::new() };
+    let graph = Graph::load(loaded.records, loaded.aliases);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+    let now = Micros(i64::try_from(now).unwrap_or(i64::MAX));
+    let (mut count, mut failing) = (0, Vec::new());
+    for record in graph.of_kind(&Audience::All, "check") {
+        let readings = checks::readings(&store.items_of(record.uid).await.unwrap_or_default());
+        let Some(check) = Check::read(&graph, now, &record, readings).filter(|check| check.spec.standing) else {
+            continue;
+        };
+        count += 1;
+        let fails = |thing: &Arc<Record>| check.verdict(thing).outcome == Outcome::Fails;
+        let things = check.subjects(&Audience::All).iter().filter(|thing| fails(thing)).count();
+        if things > 0 {
+            failing.push(format!("{} ({things})", record.reference.name()));
+        }
+    }
+    match (count, failing.is_empty()) {
+        (0, _) => Vec::new(),
+        (_, true) => vec![ok("standards", format!("all {count} hold"))],
+        _ => vec![note("standards", format!("not held: {}; see: loggia checks", failing.join(", ")))],
+    }
 }
 
 /// How far a demo is with bringing today's state in.

@@ -7,6 +7,7 @@ use crate::settings::{ServeArgs, ServeSettings, absent};
 use anyhow::{Context, Result, bail};
 use loggia_app::adopt::Adoptions;
 use loggia_app::catalog::Catalogs;
+use loggia_app::checks::probe;
 use loggia_app::clock::{Ids, SystemClock, SystemIds};
 use loggia_app::policy::RoleTable;
 use loggia_app::secret::SecretBox;
@@ -14,8 +15,9 @@ use loggia_app::settings::Settings;
 use loggia_app::source::Sources;
 use loggia_app::{App, Parts, due, look, worker};
 use loggia_drivers::adopt::EstateReader;
+use loggia_drivers::ask::Asker;
 use loggia_drivers::catalog::CatalogReader;
-use loggia_drivers::command::CommandOptions;
+use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::exchange::for_provider;
 use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
@@ -153,6 +155,7 @@ impl Server {
         let drivers = Arc::new(drivers(&settings, demo)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
         look::start(&app, &drivers, &stopping);
+        probe::start(&app, asker(&settings)?, &stopping);
         due::start(&app, due::handlers(), &stopping);
         let reader = SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone());
         let reader = Arc::new(reader.delivering(settings.edits.clone()));
@@ -240,10 +243,15 @@ fn driver_state(settings: &ServeSettings) -> Result<PathBuf> {
     Ok(state)
 }
 
-fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
+/// What the operator decided about programs.
+fn programs(settings: &ServeSettings) -> Result<CommandOptions> {
     let (network, require_sandbox) = (settings.drivers_network, settings.require_sandbox);
     let state = Some(driver_state(settings)?);
-    let command = CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox };
+    Ok(CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox })
+}
+
+fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
+    let command = programs(settings)?;
     let client = Some(GuardedClient::new(guard(settings))?);
     let (data, terraform) = (settings.data.clone(), settings.terraform.clone());
     let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo });
@@ -254,6 +262,12 @@ fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
 /// Which other servers are asked.
 fn guard(settings: &ServeSettings) -> GuardOptions {
     GuardOptions { allow: settings.allow_hosts.clone(), ..GuardOptions::default() }
+}
+
+/// Asks things themselves, for checks: with the same guard as everything that goes out, and the operator's programs.
+fn asker(settings: &ServeSettings) -> Result<Arc<Asker>> {
+    let programs = CommandDriver::new(programs(settings)?);
+    Ok(Arc::new(Asker::new(Arc::new(GuardedClient::new(guard(settings))?), programs)))
 }
 
 /// Reads addresses: those of the server's own repositories, and others as far as the guard lets it.

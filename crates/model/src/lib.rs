@@ -4,7 +4,9 @@
 //! of [`Problem`]s comes out, so that each rule can be tested by the thousand.
 
 pub mod backstage;
+pub mod campaign;
 pub mod canonical;
+pub mod check;
 pub mod contract;
 pub mod day;
 pub mod document;

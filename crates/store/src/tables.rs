@@ -62,5 +62,6 @@ pub(crate) const TABLES: &[Table] = &[
         channel Text, mandated Int; count Int, errors Int, first_time Int, last_time Int),
     table!("sightings": uid Text; first_seen Int, last_seen Int, source Text),
     table!("unmatched": key Text; attributes Text, why Text, first_seen Int, last_seen Int, count Int, dismissed Int),
+    table!("items": record Text, about Text; time Int, data Text),
     table!("sources": id Text; kind Text, location Text, last_commit Text, last_sync Int, last_ok Int, state Text),
 ];

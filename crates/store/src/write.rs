@@ -6,8 +6,8 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Credential, Due, NewWork, SecretRow, Sighting, Unmatched};
-use crate::{credentials, due, events, history, idempotency, logins, operations, secrets, sessions, sightings};
+use crate::{Answer, Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
+use crate::{credentials, due, events, history, idempotency, items, logins, operations, secrets, sessions, sightings};
 use crate::{usage, work};
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
@@ -66,6 +66,8 @@ pub struct Batch {
     pub matched: Vec<String>,
     /// Keys of such things that somebody put aside.
     pub dismissed: Vec<String>,
+    /// What records keep about others.
+    pub items: Vec<Item>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
 }
@@ -127,6 +129,7 @@ impl WriteTx {
         sightings::upsert_unmatched(conn, &batch.unmatched).await?;
         sightings::delete_unmatched(conn, &batch.matched).await?;
         sightings::dismiss_unmatched(conn, &batch.dismissed).await?;
+        items::upsert(conn, &batch.items).await?;
         if let Some(time) = batch.expired_by {
             expired(conn, time).await?;
         }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the release binary measured, each figure beside its limit and its peer.
 
+mod campaigns;
 mod latency;
 mod orders;
 mod pages;
@@ -36,6 +37,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("large", serving::large),
     ("source", whole::source),
     ("orders", orders::measure),
+    ("campaigns", campaigns::measure),
     ("versions", versions::measure),
     ("demo", whole::demo),
     ("pages", pages::measure),

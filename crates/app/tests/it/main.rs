@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod campaign;
+mod checks;
 mod drift;
 mod due;
 mod ending;

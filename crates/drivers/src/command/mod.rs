@@ -2,6 +2,8 @@
 //!
 //! A recipe names a program of that folder; it can never bring one. The protocol is in docs/adding-a-driver.md.
 
+mod judge;
+
 use crate::gates::Gates;
 use crate::process::{self, Ended, Finished, Program};
 use crate::protocol::{self, Answer, Verb};
@@ -123,12 +125,20 @@ impl CommandDriver {
 
     async fn call(&self, call: Call<'_>, redactor: &Redactor, log: &dyn RunLog) -> Result<Answer, Failure> {
         let name = setting(&call, "program").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let verb = call.verb;
+        let log = CleanLog::new(log, redactor);
+        let (finished, timeout) = self.run(call, &log).await?;
+        understand(&name, verb, &finished, timeout).map_err(|failure| redactor.failure(&failure))
+    }
+
+    /// Runs the program of a call to its end; tells how long it had.
+    async fn run(&self, call: Call<'_>, log: &CleanLog<'_>) -> Result<(Finished, Duration), Failure> {
+        let name = setting(&call, "program").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (programs, file) = self.program(&name)?;
         let (state, network, timeout) = (self.state(&programs, &name)?, self.network(&call)?, timeout(&call)?);
         let work = tempfile::tempdir().map_err(|error| no_place(&error))?;
-        let log = CleanLog::new(log, redactor);
         let folders = Folders { programs: &programs, state: &state, work: work.path() };
-        let (path, args) = self.command_line(&file, &call, &folders, network, &log).await?;
+        let (path, args) = self.command_line(&file, &call, &folders, network, log).await?;
         let gate = self.gates.enter(call.key).await;
         let program = Program {
             path,
@@ -146,7 +156,7 @@ impl CommandDriver {
                 "check its first line and its permissions",
             )
         })?;
-        understand(&name, call.verb, &finished, timeout).map_err(|failure| redactor.failure(&failure))
+        Ok((finished, timeout))
     }
 
     async fn command_line(

@@ -126,3 +126,20 @@ async fn walls_hold_where_there_are_some() {
     let failure = driver(&programs).destroy(&request, &log).await.unwrap_err();
     assert!(failure.message.contains("network access"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_program_judges_a_thing_and_silence_is_no_judgement() {
+    let folder = tempfile::tempdir().unwrap();
+    let programs = folder.path().join("drivers");
+    std::fs::create_dir(&programs).unwrap();
+    program(&programs, "well", "grep -q '\"name\":\"a\"' && test \"$1\" = check && echo It is well.");
+    program(&programs, "ill", "echo It is ill.; exit 3");
+    program(&programs, "mute", "exit 1");
+    program(&programs, "killed", "kill -9 $$");
+    let (driver, thing) = (driver(&programs), json!({"name": "a"}));
+    let judged = async |name: &str| driver.judge(name, &thing).await;
+    assert_eq!(judged("well").await.unwrap(), (true, "It is well.".to_owned()));
+    assert_eq!(judged("ill").await.unwrap(), (false, "It is ill.".to_owned()));
+    assert_eq!(judged("mute").await.unwrap(), (false, "mute ended with 1.".to_owned()));
+    assert!(judged("killed").await.is_err() && judged("nowhere").await.is_err() && judged("../p").await.is_err());
+}

@@ -3,6 +3,9 @@
 pub mod access;
 pub mod adopt;
 pub mod apply;
+pub mod campaign;
+pub mod campaign_args;
+pub mod checks;
 pub mod credentials;
 pub mod ending;
 pub mod environment;

@@ -1,5 +1,6 @@
 //! `loggia demo`: the example platform with today's state, by one command and nothing before it.
 
+mod campaign;
 mod database;
 mod endings;
 mod estate;

@@ -41,6 +41,7 @@ pub async fn run(app: &Arc<App>, store: &Store) -> Result<()> {
     seed.enrol(&all).await?;
     let operations = seed.order(&all).await?;
     seed.wait(&operations).await?;
+    super::campaign::run(app).await?;
     let readings = usage::readings(&all, &offerings, seed.now);
     seed.tell(&format!("taking {} readings of use in", readings.len())).await?;
     for some in readings.chunks(loggia_app::usage::MOST) {

@@ -62,6 +62,7 @@ fn one_command_shows_a_whole_platform() {
     assert!((1..rows.len()).contains(&unknown), "some were not seen for long");
     steps_are_right(&demo, folder.path());
     endings_are_told(&demo, folder.path());
+    a_campaign_is_in_its_second_wave(&demo, folder.path());
     real_things(&demo, folder.path());
     takes_commits(&demo, folder.path());
     let count =
@@ -87,6 +88,26 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     assert!(strange.is_none(), "{strange:?}");
     let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
     assert_eq!(text(&offerings.stdout).lines().count(), 14);
+}
+
+/// As the story tells it: 19 of 31, halted by Fleet Reports, which is still served by 6; one team is exempt.
+fn a_campaign_is_in_its_second_wave(demo: &Demo, folder: &Path) {
+    let status = || -> Value {
+        serde_json::from_slice(&run(demo, folder, &["campaign", "status", "tern-7", "-o", "json"]).stdout).unwrap()
+    };
+    let now = status();
+    let counts = &now["counts"];
+    assert_eq!((&now["state"], &counts["total"], &counts["done"]), (&"halted".into(), &31.into(), &19.into()), "{now}");
+    assert_eq!((&now["wave"], &now["halt"]["wave"]), (&"first in production".into(), &1.into()));
+    assert_eq!(now["halt"]["instance"], "instance:fleet-reports/noon.production");
+    assert!(now["halt"]["lines"].to_string().contains("4.6 GiB"), "{now}");
+    assert_eq!((now["days"].as_array().unwrap().len(), &counts["exempt"]), (22, &1.into()));
+    let noon = run(demo, folder, &["get", "instance/fleet-reports/noon.production", "-o", "json"]);
+    let noon: Value = serde_json::from_slice(&noon.stdout).unwrap();
+    assert_eq!((&noon["status"]["applied"], &noon["status"]["phase"]), (&"tern-cache-6.2.0".into(), &"ready".into()));
+    let resumed = run(demo, folder, &["campaign", "resume", "tern-7", "--reason", "Keys of last year are gone"]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    until("it goes on, into the last wave", || status()["counts"]["done"] == 23 && status()["wave"] == "production");
 }
 
 /// What goes away is planned, agreed to and differed from by people of the house, as anybody would.

@@ -34,7 +34,7 @@ pub struct By<'a> {
 }
 
 impl By<'_> {
-    fn deed(self, reason: &str) -> Deed {
+    pub(crate) fn deed(self, reason: &str) -> Deed {
         Deed { at: self.at, by: self.who.to_owned(), reason: reason.trim().to_owned() }
     }
 }

@@ -1,7 +1,9 @@
 //! One file per kind.
 
 mod api;
+pub mod campaign;
 mod catalog;
+pub mod check;
 mod component;
 mod domain;
 pub mod ending;
@@ -20,7 +22,9 @@ mod template;
 mod user;
 pub mod visibility;
 
+pub use campaign::CampaignSpec;
 pub use catalog::CatalogKind;
+pub use check::CheckSpec;
 pub use ending::EndingSpec;
 pub use environment::EnvironmentSpec;
 pub use instance::InstanceSpec;
@@ -47,6 +51,8 @@ pub static ALL: &[&Kind] = &[
     &environment::KIND,
     &instance::KIND,
     &ending::KIND,
+    &check::KIND,
+    &campaign::KIND,
 ];
 
 /// What Backstage demands of its nine kinds.

@@ -73,6 +73,9 @@ pub struct OfferingSpec {
     /// What happens when something that runs is no longer as it was made; report when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
+    /// Checks that have to pass.
+    #[serde(default, skip_serializing_if = "Gates::is_empty")]
+    pub checks: Gates,
 }
 
 /// What happens when something that runs is no longer as it was made.
@@ -86,6 +89,26 @@ pub enum Drift {
     Repair,
     /// It is said, and its team is asked to have it made right again.
     Ask,
+}
+
+/// Names of checks that have to pass, by what for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Gates {
+    /// Before a release of it is published; checks of releases.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
+    /// Before it is launched; checks of offerings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launch: Vec<String>,
+}
+
+impl Gates {
+    /// Whether nothing is asked.
+    pub fn is_empty(&self) -> bool {
+        self.release.is_empty() && self.launch.is_empty()
+    }
 }
 
 /// How settled an offering is.

@@ -155,6 +155,48 @@ spec:
     brownouts: [{from: "2027-09-07T10:00:00Z", to: "2027-09-07T12:00:00Z", scope: orders}]
     closedToUpdates: 2027-11-01
     off: 2027-12-31
+---
+apiVersion: loggia.dev/v1
+kind: Check
+metadata: {name: postgres-supported}
+spec:
+  of: Instance
+  filter: ["spec.offering=postgres"]
+  query:
+    version: ">=15"
+    phase: [ready]
+    condition: {type: Ready, status: "True"}
+    relation: {type: ownedBy, to: group:default/booking}
+    fits: [spec.contact]
+    not: {fits: ["spec.environment=preview"]}
+  why: The makers mend nothing older.
+  mend: Upgrade {name} in {environment}.
+  docs: /docs/postgres/upgrading
+  graceDays: 14
+  owner: data-platform
+  standing: true
+---
+apiVersion: loggia.dev/v1
+kind: Campaign
+metadata: {name: postgres-15}
+spec:
+  purpose: Its makers end version 14.
+  offering: postgres
+  to: ">=15"
+  scope: ["spec.environment=dev", "spec.environment=production"]
+  check: postgres-supported
+  owner: data-platform
+  waves:
+    - {name: early, types: [development, test], rings: [early], tolerance: [high], share: 50}
+    - {name: booking, teams: [booking], environments: [production]}
+  parallelism: 3
+  bakeMinutes: 60
+  gate: postgres-supported
+  failureBudget: 2
+  start: 2027-01-11
+  deadline: 2027-03-31
+  reminders: {everyDays: 7, most: 3}
+  endsAsStandard: true
 "##;
 
 /// The documents, in the order of the registry.

@@ -2,7 +2,8 @@
 
 use crate::examples;
 use loggia_model::kinds::{
-    ALL, CATALOG, EndingSpec, EnvironmentSpec, InstanceSpec, OfferingSpec, ProductSpec, ReleaseSpec,
+    ALL, CATALOG, CampaignSpec, CheckSpec, EndingSpec, EnvironmentSpec, InstanceSpec, OfferingSpec, ProductSpec,
+    ReleaseSpec,
 };
 use loggia_model::{Document, Kind, Ref, Scope, canonical, kind};
 use serde_json::{Value, json};
@@ -91,6 +92,8 @@ fn a_field_of_a_newer_server_is_read_over() {
         let mut spec = document.spec().expect("spec").clone();
         spec["fieldOfTomorrow"] = json!(true);
         let read = match document.kind() {
+            "Check" => serde_json::from_value::<CheckSpec>(spec).err(),
+            "Campaign" => serde_json::from_value::<CampaignSpec>(spec).err(),
             "Ending" => serde_json::from_value::<EndingSpec>(spec).err(),
             "Environment" => serde_json::from_value::<EnvironmentSpec>(spec).err(),
             "Instance" => serde_json::from_value::<InstanceSpec>(spec).err(),
@@ -208,6 +211,20 @@ fn the_rules_of_our_kinds_hold() {
     assert_eq!(rules("Ending", |d| d["spec"]["dates"]["off"] = json!("2027-10-01")), ["ending.dates"]);
     let late = json!([{"from": "2027-11-01T10:00:00Z", "to": "2027-11-01T12:00:00Z"}]);
     assert_eq!(rules("Ending", |d| d["spec"]["dates"]["brownouts"] = late), ["ending.dates"]);
+    assert_eq!(rules("Check", |d| d["spec"]["of"] = json!("Ship")), ["check.of"]);
+    assert_eq!(rules("Check", |d| d["spec"]["probe"] = json!({"http": "https://a"})), ["check.how"]);
+    assert_eq!(rules("Check", |d| d["spec"]["query"] = json!({})), ["check.query"]);
+    assert_eq!(rules("Check", |d| d["spec"]["query"]["version"] = json!("newest")), ["check.version"]);
+    assert_eq!(rules("Check", |d| d["spec"]["query"]["not"] = json!({"version": "x!"})), ["check.version"]);
+    assert_eq!(rules("Check", |d| d["spec"]["query"]["relation"]["type"] = json!("likes")), ["check.relation"]);
+    let both = |d: &mut Value| {
+        d["spec"].as_object_mut().expect("a spec").remove("query");
+        d["spec"]["probe"] = json!({"http": "https://a", "program": "look"});
+    };
+    assert_eq!(rules("Check", both), ["check.probe"]);
+    assert_eq!(rules("Campaign", |d| d["spec"]["to"] = json!("newest")), ["campaign.to"]);
+    assert_eq!(rules("Campaign", |d| d["spec"]["deadline"] = json!("2027-01-10")), ["campaign.deadline"]);
+    assert_eq!(rules("Campaign", |d| d["spec"]["waves"][1]["name"] = json!("early")), ["campaign.wave"]);
     assert_eq!(rules("Environment", |d| d["spec"]["promotesTo"] = json!("Staging")), ["environment.promotes-to"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["name"] = json!("orders")), ["instance.name"]);
     assert_eq!(rules("Instance", |d| d["metadata"]["namespace"] = json!("other")), ["instance.namespace"]);

@@ -1,5 +1,7 @@
 //! Tests of the model through its public interface.
 
+mod campaign_states;
+mod campaigns;
 mod contract_laws;
 mod contracts;
 mod corpus;

@@ -1,4 +1,4 @@
-use crate::ledgers::{reading, secret, sighting, source, unmatched};
+use crate::ledgers::{item, reading, secret, sighting, source, unmatched};
 use crate::people::{answer, keep, login, login_state, session, tie, token};
 use crate::queue::operation;
 use crate::support::{Db, at, commit, drop_database, name, on_both, on_sqlite, record, removal, uid};
@@ -33,6 +33,7 @@ async fn fill(store: &Store) {
         batch.usage = vec![reading("1", 0, Some("group:default/booking"), 3), reading("2", 1, None, 1)];
         batch.sightings = vec![sighting(1, 1, 2, "driver")];
         batch.unmatched = vec![unmatched("redis", 1)];
+        batch.items = vec![item(1, 2, 1)];
         batch.answers = vec![answer("k", 99)];
     })
     .await

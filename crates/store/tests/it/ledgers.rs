@@ -2,7 +2,7 @@ use crate::support::{at, on_both, uid};
 use loggia_model::Micros;
 use loggia_model::time::DAY;
 use loggia_model::usage::{MOST_A_DAY, UsageReading, Use};
-use loggia_store::{Batch, Blob, DailyUsage, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter};
+use loggia_store::{Batch, Blob, DailyUsage, Item, SecretRow, Sighting, SourceRow, Unmatched, UsageFilter};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -37,6 +37,10 @@ pub fn secret(number: u64, record: u64, field: &str) -> SecretRow {
 
 pub fn sighting(number: u64, first: i64, last: i64, source: &str) -> Sighting {
     Sighting { uid: uid(number), first_seen: at(first), last_seen: at(last), source: source.to_owned() }
+}
+
+pub fn item(record: u64, about: u64, second: i64) -> Item {
+    Item { record: uid(record), about: uid(about), time: at(second), data: json!({"seen": second}) }
 }
 
 pub fn unmatched(key: &str, second: i64) -> Unmatched {
@@ -160,6 +164,24 @@ async fn usage_from_many_at_once_adds_up() {
         }
         let uses = db.store.uses(&UsageFilter::default()).await.unwrap();
         assert_eq!(uses.iter().map(Use::total).collect::<Vec<_>>(), [800]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_an_item_what_came_last_holds() {
+    on_both("items", async |db| {
+        let store = &db.store;
+        for second in 1..3 {
+            let (mut tx, _) = store.begin(0).await.unwrap();
+            let items = vec![item(1, 3, 0), item(1, 3, second), item(2, 3, second), item(1, 4, 7)];
+            tx.write(&Batch { items, ..Batch::default() }).await.unwrap();
+            assert_eq!(tx.items_of(uid(1)).await.unwrap(), [item(1, 3, second), item(1, 4, 7)]);
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(store.items_of(uid(1)).await.unwrap(), [item(1, 3, 2), item(1, 4, 7)]);
+        assert_eq!(store.items_about(uid(3)).await.unwrap(), [item(1, 3, 2), item(2, 3, 2)]);
+        assert_eq!(store.items_of(uid(9)).await.unwrap(), []);
     })
     .await;
 }

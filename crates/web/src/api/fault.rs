@@ -20,6 +20,15 @@ const NOT_THERE: &[&str] =
 /// Rules that no schema can say: names that are taken, fields that contradict each other or the rules of their kind:
 /// 409. What the published schema says is 400.
 const CONTRADICTS: &[&str] = &[
+    "campaign.deadline",
+    "campaign.to",
+    "campaign.wave",
+    "check.how",
+    "check.of",
+    "check.probe",
+    "check.query",
+    "check.relation",
+    "check.version",
     "ending.dates",
     "ending.preset",
     "ending.replacement",

@@ -4,7 +4,9 @@
 mod address;
 mod adopt;
 mod call;
+mod campaigns;
 mod change_requests;
+mod checks;
 mod cloudevents;
 mod dispatch;
 mod endings;

@@ -100,7 +100,7 @@ async fn at(call: &Call, reference: &Ref, time: Micros) -> Handled {
 pub async fn list(call: Call) -> Handled {
     let kind = call.kind()?;
     let query = Query {
-        predicate: Predicate::equals("kind", kind.lower()).and(filter(&call)),
+        predicate: Predicate::equals("kind", kind.lower()).and(Predicate::filters(call.given.all("filter"))),
         text: call.given.text("q").map(text_filter),
         order: order(call.given.text("order").unwrap_or_default()),
         limit: usize::try_from(call.given.number("limit").unwrap_or(100)).ok(),
@@ -136,30 +136,6 @@ fn write_item(call: &Call, graph: &Graph, record: &Record, out: &mut String) -> 
     write_now(call, graph, record, &mut text);
     out.push_str(&view::pick(&text, &fields)?.to_string());
     Ok(())
-}
-
-/// Several filters: at least one of them. Within one: all of it, where values of the same key stand side by side.
-fn filter(call: &Call) -> Predicate {
-    let filters: Vec<Predicate> = call.given.all("filter").map(one_filter).collect();
-    if filters.is_empty() { Predicate::Everything } else { Predicate::Any(filters) }
-}
-
-fn one_filter(text: &str) -> Predicate {
-    let mut keys: Vec<(&str, Vec<String>)> = Vec::new();
-    for part in text.split(',') {
-        let (key, value) = part.split_once('=').map_or((part, None), |(key, value)| (key, Some(value)));
-        let key = key.trim();
-        match keys.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, values)) => values.extend(value.map(str::to_owned)),
-            None => keys.push((key, value.map(str::to_owned).into_iter().collect())),
-        }
-    }
-    let one = |(key, values): (&str, Vec<String>)| {
-        // What the server says of a record stands beside the text here and below `status` in the index.
-        let key = key.strip_prefix("document.").unwrap_or(key);
-        if values.is_empty() { Predicate::exists(key) } else { Predicate::In(key.to_owned(), values) }
-    };
-    Predicate::All(keys.into_iter().map(one).collect())
 }
 
 fn text_filter(term: &str) -> TextFilter {

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, change_requests, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
-    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    versions, who_runs, write,
+    adopt, campaigns, change_requests, checks, endings, environments, events, forms, instances, leaks, logins, me,
+    observe, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources, stream,
+    tokens, upgrades, usage, versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -25,8 +25,10 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         sourcing(),
         watching(),
         own(),
-        platform(),
+        secrets::routes(),
         releases::routes(),
+        campaigns::routes(),
+        checks::routes(),
         endings::routes(),
         adopt::routes(),
         instances::routes(),
@@ -366,23 +368,5 @@ fn own() -> Vec<Route> {
             .does("Sets the password of a person: your own, or anybody's for an administrator.")
             .body::<logins::LoginInput>()
             .gives_nothing(204, "It is set."),
-    ]
-}
-
-fn platform() -> Vec<Route> {
-    vec![
-        get("/api/v1/secrets", "listSecrets", Action::Administer, by!(secrets::list))
-            .does("Lists the names of the platform's secrets, and where each may be used.")
-            .gives::<secrets::Secrets>(200, "The secrets, without what they are."),
-        Route::new(
-            Method::PUT,
-            "/api/v1/secrets/{name}",
-            "setSecret",
-            Access::May(Action::Administer),
-            by!(secrets::put),
-        )
-        .does("Sets a secret that environments name by secretRef, or where it may be used.")
-        .body::<secrets::SecretInput>()
-        .gives::<secrets::SecretView>(200, "It is set."),
     ]
 }

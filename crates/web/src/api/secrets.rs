@@ -1,13 +1,28 @@
 //! Secrets of the platform: written, never read.
 
 use super::call::{Call, json, outcome};
-use super::route::Handled;
-use axum::http::StatusCode;
+use super::route::{Access, Handled, Route};
+use axum::http::{Method, StatusCode};
 use loggia_app::driver::Secret;
 use loggia_app::platform_secret::Grant;
+use loggia_app::policy::Action;
 use loggia_app::secret_use::SecretUse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The routes.
+pub fn routes() -> Vec<Route> {
+    let may = Access::May(Action::Administer);
+    vec![
+        Route::new(Method::GET, "/api/v1/secrets", "listSecrets", may, |call| Box::pin(list(call)))
+            .does("Lists the names of the platform's secrets, and where each may be used.")
+            .gives::<Secrets>(200, "The secrets, without what they are."),
+        Route::new(Method::PUT, "/api/v1/secrets/{name}", "setSecret", may, |call| Box::pin(put(call)))
+            .does("Sets a secret that environments name by secretRef, or where it may be used.")
+            .body::<SecretInput>()
+            .gives::<SecretView>(200, "It is set."),
+    ]
+}
 
 /// A secret, or where it may be used, or both. What is left out stays as it is.
 #[derive(Deserialize, JsonSchema)]

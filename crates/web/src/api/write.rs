@@ -83,22 +83,28 @@ fn inlined(mut schema: Value) -> Value {
         map.remove("$defs");
         map.remove("$schema");
     }
-    inline(&mut schema, &definitions);
+    inline(&mut schema, &definitions, &[]);
     schema
 }
 
-fn inline(schema: &mut Value, definitions: &Value) {
+fn inline(schema: &mut Value, definitions: &Value, inside: &[String]) {
     let name = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix("#/$defs/"));
-    if let Some(found) = name.and_then(|name| definitions.get(name)).cloned() {
-        let mut found = found;
+    let mut inside = inside.to_vec();
+    if let Some((name, mut found)) = name.and_then(|name| Some((name.to_owned(), definitions.get(name)?.clone()))) {
+        if inside.contains(&name) {
+            // What holds itself is told once; further down the rules of its kind hold.
+            *schema = json!({"type": "object"});
+            return;
+        }
         if let (Some(map), Some(own)) = (found.as_object_mut(), schema.as_object()) {
             map.extend(own.iter().filter(|(key, _)| *key != "$ref").map(|(key, value)| (key.clone(), value.clone())));
         }
+        inside.push(name);
         *schema = found;
     }
     match schema {
-        Value::Object(map) => map.values_mut().for_each(|value| inline(value, definitions)),
-        Value::Array(items) => items.iter_mut().for_each(|value| inline(value, definitions)),
+        Value::Object(map) => map.values_mut().for_each(|value| inline(value, definitions, &inside)),
+        Value::Array(items) => items.iter_mut().for_each(|value| inline(value, definitions, &inside)),
         _ => {}
     }
 }

@@ -38,6 +38,8 @@ pub fn page(reference: &Ref) -> String {
 pub fn href(reference: &Ref) -> String {
     match (reference.kind(), reference.namespace()) {
         ("offering", "default") => offer::href(reference.name()),
+        ("campaign", "default") => super::campaign::href(reference),
+        ("check", "default") => super::check::href(reference),
         ("ending", "default") => super::ending::href(reference),
         ("instance", _) => instance::href(reference),
         ("group", _) => super::team::href(reference),

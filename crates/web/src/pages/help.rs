@@ -23,10 +23,12 @@ pub fn routes() -> Router<WebState> {
 struct Text(&'static str, &'static str);
 
 /// The pages, in reading order.
-const PAGES: [Text; 6] = [
+const PAGES: [Text; 8] = [
     Text("getting-things", include_str!("../../../../docs/using/getting-things.md")),
     Text("finding-things", include_str!("../../../../docs/using/finding-things.md")),
     Text("changing-things", include_str!("../../../../docs/using/changing-things.md")),
+    Text("upgrade-campaigns", include_str!("../../../../docs/using/upgrade-campaigns.md")),
+    Text("standards", include_str!("../../../../docs/using/standards.md")),
     Text("rules", include_str!("../../../../docs/using/rules.md")),
     Text("going-away", include_str!("../../../../docs/using/going-away.md")),
     Text("words", include_str!("../../../../docs/using/words.md")),

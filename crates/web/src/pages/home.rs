@@ -10,6 +10,7 @@ use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
+use loggia_app::campaign::Mine;
 use loggia_app::ending::{self, Found};
 use loggia_app::policy::{Action, within};
 use loggia_app::who_runs::WhoRunsRow;
@@ -77,6 +78,7 @@ async fn home(visit: Visit) -> Answer {
     let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 2);
     let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
     lines.extend(going_lines(&visit, &rows));
+    lines.extend(campaign_lines(&visit, &teams).await?);
     lines.extend(others.into_iter().filter_map(line));
     lines.extend(product_lines(&visit).await);
     let versions = team::newest_versions(&visit, &rows);
@@ -171,6 +173,25 @@ fn going_lines(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<Line> {
         },
     };
     mine.into_values().map(line).collect()
+}
+
+/// What campaigns want of mine: one line for each.
+async fn campaign_lines(visit: &Visit, teams: &[Arc<Record>]) -> Result<Vec<Line>, loggia_app::Error> {
+    let teams: Vec<Ref> = teams.iter().map(|team| team.reference.clone()).collect();
+    let mine = visit.app().campaigns_of(&visit.caller, &teams).await?;
+    let line = |mine: Mine| {
+        let first = mine.open.first()?;
+        let (state, word) = super::campaign::state(&mine.line);
+        let by = mine.line.deadline.map(|day| format!(", until {day}")).unwrap_or_default();
+        Some(Line {
+            state,
+            word,
+            title: mine.line.title.clone(),
+            href: super::campaign::href(&mine.line.campaign),
+            text: format!(": {} of {} of yours to go{by}. {}", mine.open.len(), mine.total, first.todo),
+        })
+    };
+    Ok(mine.into_iter().filter_map(line).collect())
 }
 
 /// Newer versions of what runs: one line for each thing that is offered, however many run it.

@@ -2,10 +2,14 @@
 
 pub mod asset;
 pub mod brand;
+pub mod campaign;
+mod campaign_list;
 pub mod change_request;
 pub mod changes;
+pub mod check;
 mod clone;
 mod condition;
+mod curve;
 pub mod design;
 pub mod docs;
 pub mod edit;
@@ -49,6 +53,8 @@ use axum::middleware::from_fn_with_state;
 pub fn routes(state: &WebState) -> Router<WebState> {
     Router::new()
         .merge(brand::routes())
+        .merge(campaign::routes())
+        .merge(check::routes())
         .merge(change_request::routes())
         .merge(design::routes())
         .merge(docs::routes())

@@ -166,7 +166,8 @@ fn sentence(picture: &Picture, describe: &impl Fn(&Ref) -> Node) -> String {
     format!("Connected with {}. The list below says how.", names.join(", "))
 }
 
-fn escape(text: &str) -> String {
+/// A text that stands between tags or in an attribute.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -212,6 +212,12 @@ impl Visit {
             "closed" => ("ok", "The change is given up; it stays as it is."),
             "branched" => ("ok", "Your change waits on a branch of its own, to be taken into the repository."),
             "dropped" => ("ok", "It was dropped. What something runs on stays."),
+            "started" => ("ok", "It is started. Whoever is concerned sees it on their page."),
+            "paused" => ("ok", "It stands still. What is being changed is changed to its end."),
+            "resumed" => ("ok", "It goes on; what failed is tried again."),
+            "back" => ("ok", "What it moved in that wave goes back. It stands still until you let it go on."),
+            "over" => ("ok", "It is over."),
+            "snoozed" => ("ok", "It is left alone until that day."),
             "refreshed" => ("ok", "The repositories are being read now."),
             _ => return None,
         };

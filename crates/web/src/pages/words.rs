@@ -263,6 +263,15 @@ pub fn rollback(rollback: Rollback) -> &'static str {
     }
 }
 
+/// Who did something, as people call them: `tomasz` for `user:default/tomasz`, this server for a part of it.
+pub fn who(name: &str) -> &str {
+    match name.split_once(':') {
+        Some(("system", _)) => "this server",
+        Some((_, rest)) => rest.rsplit('/').next().unwrap_or(rest),
+        None => name,
+    }
+}
+
 /// "1 team", "3 teams".
 pub fn count(number: usize, noun: &str) -> String {
     let many = if number == 1 { noun.to_owned() } else { format!("{noun}s") };

@@ -60,6 +60,15 @@ pub fn filled(path: &str) -> String {
     with_names(path, "component", "default", "orders", "main.dev")
 }
 
+/// Something that can be decided there.
+fn verb_of(path: &str) -> &'static str {
+    match path {
+        path if path.starts_with("/endings/") => "announce",
+        path if path.starts_with("/campaigns/") => "start",
+        _ => "publish",
+    }
+}
+
 /// A path with names put in; `name` is that of a record of the catalog, `instance` that of an instance of booking.
 pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance: &str) -> String {
     let namespace = if path.contains("/instances/") { "booking" } else { namespace };
@@ -69,6 +78,9 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         path if path.starts_with("/teams/") && name == "orders" => "booking",
         path if path.starts_with("/environments/") && name == "orders" => "dev",
         path if path.starts_with("/endings/") && name == "orders" => "postgres-end",
+        path if path.starts_with("/standards/") && name == "orders" => "postgres-owned",
+        path if path.starts_with("/campaigns/{name}/") && name == "orders" => "postgres-3",
+        path if path.starts_with("/campaigns/") && name == "orders" => "postgres-2",
         path if path.contains("/instances/") => instance,
         _ => name,
     };
@@ -79,7 +91,7 @@ pub fn with_names(path: &str, kind: &str, namespace: &str, name: &str, instance:
         ("{plural}", Kind::find(kind).map_or("components", |kind| kind.plural)),
         ("{offering}", if name == "orders" { "postgres" } else { name }),
         ("{release}", if name == "orders" || name == "postgres" { "postgres-1.0.0" } else { name }),
-        ("{verb}", if path.starts_with("/endings/") { "announce" } else { "publish" }),
+        ("{verb}", verb_of(&path)),
         ("{output}", "password"),
         ("{user}", if name == "orders" { "bob" } else { name }),
         ("{namespace}", namespace),

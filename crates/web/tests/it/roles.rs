@@ -26,6 +26,10 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
     let name = if release { "postgres-1.0.0" } else { name };
     let name = if route.path.contains("/endings/") { "postgres-end" } else { name };
     let name = if route.path.contains("/environments/") { "dev" } else { name };
+    // The second one begins on a day to come: whoever may starts it first, and nothing moves.
+    let campaign = if route.path.contains(':') { "postgres-3" } else { "postgres-2" };
+    let name = if route.path.contains("/campaigns/") { campaign } else { name };
+    let name = if route.path.contains("/checks/") { "postgres-owned" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
         ("{kind}", "component"),
@@ -66,6 +70,11 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         // What would be refused to whoever may, so that nothing ends.
         "proposeEnding" => json!({"subject": "offering:postgres", "preset": "kubernetes"}),
         "moveEnding" => json!({"dates": {"effective": "2035-01-01", "off": "2036-01-01"}}),
+        "planCampaign" => json!({"purpose": "x", "offering": "postgres", "to": ">=2"}),
+        "rollBackCampaign" => json!({"wave": "test", "reason": "x"}),
+        "exemptFromCampaign" | "exemptFromCheck" => json!({"team": "booking", "until": "2001-01-01", "reason": "x"}),
+        "snoozeInCampaign" => json!({"instance": "booking/main.dev", "until": "2001-01-01", "reason": "x"}),
+        "startCampaign" | "pauseCampaign" | "resumeCampaign" | "endCampaign" => json!({}),
         "cancelEnding" => json!({"reason": " "}),
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
         "approveInstance" => json!({"agree": true}),
@@ -148,7 +157,14 @@ async fn the_table_of_routes_and_roles_is_the_committed_one() {
 }
 
 /// What nobody is let do here, because there is nothing to do it to: only that others are refused is seen.
-const NOTHING_THERE: [&str; 20] = [
+const NOTHING_THERE: [&str; 27] = [
+    "pauseCampaign",
+    "resumeCampaign",
+    "rollBackCampaign",
+    "exemptFromCampaign",
+    "endCampaign",
+    "snoozeInCampaign",
+    "exemptFromCheck",
     "dismissUnmatched",
     "confirmSource",
     "dropSource",

@@ -1,0 +1,185 @@
+//! Carrying out what a campaign asks for: as commands of the campaign, written with the step that asked.
+
+use super::Found;
+use super::scope::{Member, Scope};
+use super::target::Targets;
+use crate::caller::{Caller, Door};
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts};
+use crate::error::{Error, Result};
+use crate::upgrade::Upgrade;
+use loggia_graph::Graph;
+use loggia_model::campaign::steps::{Act, Campaign, Note};
+use loggia_model::campaign::{CampaignState, Item};
+use loggia_model::{Document, Source, Uid};
+use loggia_store::{Item as Row, WorkClass};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Rules by which an upgrade is nothing that Loggia could do later either: its owners have to.
+const FOR_GOOD: [&str; 7] = [
+    "upgrade.strategy",
+    "upgrade.hop-missing",
+    "upgrade.driver",
+    "upgrade.no-version",
+    "upgrade.newest",
+    "upgrade.not-above",
+    "instance.not-managed",
+];
+
+/// Does what a step asks for. What cannot be done is told to the campaign.
+pub(super) fn carry_out(
+    campaign: &mut Campaign,
+    scope: &Scope<'_>,
+    found: &Found,
+    ctx: &Ctx<'_>,
+    changes: &mut Changes,
+) {
+    let acts = std::mem::take(&mut campaign.acts);
+    let meant = |act: &Act| if let Act::Upgrade(uid) | Act::Back(uid) = act { Some(*uid) } else { None };
+    let members: BTreeMap<Uid, Member> =
+        acts.iter().filter_map(meant).filter_map(|uid| Some((uid, member(scope, uid)?))).collect();
+    let targets = Targets::of(scope, &members.values().collect::<Vec<_>>());
+    let campaign_itself = Caller::system("campaign", Door::Worker);
+    let ctx = &ctx.by(&campaign_itself);
+    for act in acts {
+        match act {
+            Act::Tell(team, count) => tell(scope.graph, found, &team, count, changes),
+            Act::Upgrade(uid) | Act::Back(uid) => {
+                let back = matches!(act, Act::Back(_));
+                let Some(member) = members.get(&uid) else { continue };
+                match upgrade(scope, &targets, member, back, ctx) {
+                    Ok((operation, done)) => {
+                        campaign.began(uid, operation, ctx.now);
+                        changes.absorb(done);
+                    }
+                    Err((why, for_good)) => campaign.refused(uid, &why, for_good, ctx.now),
+                }
+            }
+        }
+    }
+}
+
+fn member(scope: &Scope<'_>, uid: Uid) -> Option<Member> {
+    let record = scope.graph.by_uid(uid)?;
+    Some(Member { record: record.clone(), spec: record.spec().ok()?, status: record.typed_status().ok()? })
+}
+
+/// One upgrade, on its first hop: its operation and what is to be written; why not, and whether that stays so.
+fn upgrade(
+    scope: &Scope<'_>,
+    targets: &Targets,
+    member: &Member,
+    back: bool,
+    ctx: &Ctx<'_>,
+) -> Result<(Uid, Changes), (String, bool)> {
+    let to = match back {
+        true => None,
+        false => {
+            let way = targets.way(member).map_err(|why| (why.to_owned(), true))?;
+            way.stops.first().map(|stop| stop.version.clone())
+        }
+    };
+    let instance = member.record.reference.clone();
+    let command = Upgrade { instance, to, back, confirmed: back };
+    let decided = command.decide(scope.graph, &Facts::default(), ctx);
+    let mut changes = decided.map_err(|error| (words(&error), is_for_good(&error)))?;
+    for work in &mut changes.work {
+        // People come before campaigns.
+        work.class = WorkClass::Campaign;
+    }
+    let operation = changes.answer.get("operation").and_then(|id| serde_json::from_value(id.clone()).ok());
+    operation.map(|id| (id, changes)).ok_or_else(|| ("It could not be begun.".to_owned(), false))
+}
+
+fn words(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) => format!("{} {}", refusal.message, refusal.mend),
+        other => other.to_string(),
+    }
+}
+
+fn is_for_good(error: &Error) -> bool {
+    match error {
+        Error::Refused(refusal) => FOR_GOOD.contains(&refusal.rule.as_str()),
+        Error::Invalid(_) | Error::NotFound(_) => true,
+        _ => false,
+    }
+}
+
+/// Tells a team, in its own history.
+fn tell(graph: &Graph, found: &Found, team: &str, count: usize, changes: &mut Changes) {
+    let data = json!({"campaign": found.record.reference, "instances": count, "deadline": found.spec.deadline});
+    if let Some(group) = graph.get_text(team) {
+        changes.note("campaign.told", Some((group.uid, group.reference.clone())), data);
+    }
+}
+
+/// Writes what a step made of a campaign: its status, the items that changed, and the history.
+pub(super) fn keep(
+    graph: &Graph,
+    (found, before): (&Found, &BTreeMap<Uid, Item>),
+    after: &Campaign,
+    event: Option<(&str, Value)>,
+    ctx: &Ctx<'_>,
+    changes: &mut Changes,
+) -> Result<()> {
+    for (about, item) in after.changed(before) {
+        let data = serde_json::to_value(item)?;
+        changes.items.push(Row { record: found.record.uid, about: *about, time: ctx.now, data });
+    }
+    let subject = || Some((found.record.uid, found.record.reference.clone()));
+    for note in &after.notes {
+        let (kind, data) = told(note, after);
+        changes.note(kind, subject(), data);
+    }
+    // Its items are read once for each revision of it, so it gets one with them.
+    if after.status != found.status || !changes.items.is_empty() {
+        let draft = Draft::of(&found.record).with_status(&serde_json::to_value(&after.status)?);
+        let (kind, data) = event.unwrap_or(("campaign.moved", json!({"counts": after.status.counts})));
+        changes.put(kind, draft, data);
+    }
+    let ended = after.status.state == CampaignState::Ended && found.status.state != CampaignState::Ended;
+    if ended && after.spec.ends_as_standard {
+        standard(graph, found, after, ctx, changes);
+    }
+    Ok(())
+}
+
+fn told(note: &Note, after: &Campaign) -> (&'static str, Value) {
+    match note {
+        Note::Began => ("campaign.began", json!({"frozen": after.status.frozen})),
+        Note::Wave(wave) => ("campaign.wave-opened", json!({"wave": after.spec.wave_name(*wave)})),
+        Note::Halted => ("campaign.halted", json!({"halt": after.status.halt})),
+        Note::Ended => ("campaign.completed", json!({"counts": after.status.counts})),
+        Note::Scope => ("campaign.scope-changed", json!({"change": after.status.scope.last()})),
+        Note::Regressed(count) => ("campaign.regressed", json!({"instances": count})),
+    }
+}
+
+/// Leaves the check of a campaign behind as a standard, under the campaign's own name.
+fn standard(graph: &Graph, found: &Found, after: &Campaign, ctx: &Ctx<'_>, changes: &mut Changes) {
+    let (spec, name) = (&after.spec, found.record.reference.name());
+    let title = found.record.parse().title().to_owned();
+    let base = format!("spec.offering={}", spec.offering);
+    let filter: Vec<String> = match spec.scope.as_slice() {
+        [] => vec![base],
+        lines => lines.iter().map(|line| format!("{base},{line}")).collect(),
+    };
+    let mut check = json!({
+        "apiVersion": "loggia.dev/v1",
+        "kind": "Check",
+        "metadata": {"name": name, "namespace": "default", "title": title},
+        "spec": {"of": "Instance", "filter": filter, "query": {"version": spec.to}, "why": spec.purpose,
+            "mend": format!("Bring {{name}} in {{environment}} to {}.", spec.to), "graceDays": 0, "standing": true},
+    });
+    if let Some(owner) = &spec.owner {
+        check["spec"]["owner"] = json!(owner);
+    }
+    let document = Document(check);
+    // One of that name is somebody's text already, and stays theirs.
+    if graph.get(&document.reference()).is_none() {
+        let draft = Draft::new(ctx.uid(), &document, Source::server());
+        changes.put("check.created", draft, json!({"campaign": name}));
+    }
+}

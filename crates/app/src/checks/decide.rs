@@ -1,0 +1,71 @@
+//! What is decided about checks: who may differ from one, until when.
+
+use crate::changes::{Changes, Draft};
+use crate::command::{Command, Ctx, Facts};
+use crate::error::{Error, Result};
+use crate::record::visible;
+use crate::writing::may_write;
+use loggia_graph::Graph;
+use loggia_model::check::CheckStatus;
+use loggia_model::ending::Exemption;
+use loggia_model::{Day, Ref};
+use serde_json::json;
+
+/// Lets a team differ from a check until a day, with one of its things or all of them.
+#[derive(Clone, Debug)]
+pub struct Exempt {
+    /// The check.
+    pub check: Ref,
+    /// The team.
+    pub team: Ref,
+    /// One of its things only.
+    pub thing: Option<Ref>,
+    /// The day on which it ends.
+    pub until: Day,
+    /// Why.
+    pub reason: String,
+}
+
+impl Command for Exempt {
+    fn name(&self) -> &'static str {
+        "check.exempt"
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let audience = &ctx.caller.audience;
+        let record = visible(graph, audience, &self.check)?;
+        let text = record.parse();
+        may_write(graph, Some(&text), Some(&text), |action, subject| ctx.require(action, subject))?;
+        visible(graph, audience, &self.team)?;
+        if let Some(thing) = &self.thing {
+            visible(graph, audience, thing)?;
+        }
+        let reason = self.reason.trim();
+        if reason.is_empty() {
+            return Err(Error::refused("check.reason", "It is not said why.", "Say it in one sentence."));
+        }
+        if self.until <= Day::of(ctx.now) {
+            return Err(Error::refused("check.exemption", "That day has come already.", "Choose a day to come."));
+        }
+        let exemption = Exemption {
+            team: self.team.to_string(),
+            instance: self.thing.as_ref().map(ToString::to_string),
+            until: self.until,
+            reason: reason.to_owned(),
+            by: ctx.caller.name(),
+            at: ctx.now,
+        };
+        let mut status: CheckStatus = record.typed_status()?;
+        let same = |one: &Exemption| (&one.team, &one.instance) == (&exemption.team, &exemption.instance);
+        status.exemptions.retain(|one| !same(one));
+        status.exemptions.push(exemption);
+        let mut changes = Changes::answer(json!({"check": self.check, "team": self.team, "until": self.until}));
+        let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
+        let data = json!({"team": self.team, "thing": self.thing, "until": self.until});
+        changes.put("check.exempted", draft, data);
+        if let Some(entry) = changes.entries.last_mut() {
+            entry.reason = Some(reason.to_owned());
+        }
+        Ok(changes)
+    }
+}
