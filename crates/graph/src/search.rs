@@ -99,9 +99,12 @@ impl Occurrences {
     }
 }
 
+/// What an offering is worth beyond its words: less than a name that starts so.
+const OFFERED: u32 = 500;
+
 impl Graph {
-    /// Records in which all words occur, best first: the name itself, then names that start so, then by the part in
-    /// which each word was found, then in order of names.
+    /// Records in which all words occur, best first: the name itself, then names that start so, what is offered before
+    /// what is said of it, then by the part in which each word was found, then in order of names.
     pub fn search(&self, audience: &Audience, text: &str, limit: usize) -> Vec<Hit> {
         let list: Vec<String> = words(text).take(MOST_WORDS / 16).collect();
         let seen = self.seen(audience);
@@ -158,11 +161,15 @@ impl Graph {
             Some(name) if name.starts_with(text) => 1_000,
             _ => 0,
         };
+        let offered =
+            |number: u32| self.nodes.record(number).is_some_and(|record| record.reference.kind() == "offering");
         let mut list: Vec<(u32, Matched, u32)> = Vec::new();
         for number in self.worth_ranking(hits, found, text, limit) {
             let parts = found.iter().filter_map(|word| word.best(number));
-            let (score, field) = parts
-                .fold((named(number), Matched::Text), |(score, field), (worth, part)| (score + worth, field.min(part)));
+            let (score, field) = parts.fold(
+                (named(number) + if offered(number) { OFFERED } else { 0 }, Matched::Text),
+                |(score, field), (worth, part)| (score + worth, field.min(part)),
+            );
             list.push((score, field, number));
         }
         list.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| self.nodes.compare(a.2, b.2)));

@@ -12,7 +12,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     /// Where a walk through the pages begins: a search is not linked from anywhere.
-    const START: [&str; 2] = ["/", "/search?q=what+runs"];
+    const START: [&str; 3] = ["/", "/search?q=what+runs", "/instances/booking/orders.test/destroy"];
 
     /// Commands by where they stand first.
     type Found = BTreeMap<String, String>;

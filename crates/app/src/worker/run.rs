@@ -1,6 +1,6 @@
 //! One attempt at one operation: the calls of its driver, in order.
 
-use super::{ATTEMPTS, Worker};
+use super::{BEGINNINGS, Worker};
 use crate::backend::Hold;
 use crate::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, Secret};
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
         let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines, timeout: None };
-        if attempt > ATTEMPTS {
+        if attempt > BEGINNINGS {
             return run.end(Err(worn_out(&last)), Applied::default()).await;
         }
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
@@ -182,6 +182,6 @@ fn timeout_of(request: &Request) -> Option<Duration> {
 }
 
 fn worn_out(last: &str) -> Failure {
-    let message = format!("It was begun {ATTEMPTS} times and never came to an end. {last}");
+    let message = format!("It was begun {BEGINNINGS} times and never came to an end. {last}");
     Failure::ours(message.trim(), "Look at its backend and at the log of the server, then ask for it again.")
 }

@@ -62,6 +62,8 @@ spec: {product: yard, owner: red, category: data, promise: p, for: f, problem: x
 fn document(kind: &str, name: &str, title: &str) -> Value {
     let spec = match kind {
         "API" => json!({"type": "openapi", "lifecycle": "production", "owner": "red", "definition": "{}"}),
+        "Campaign" => json!({"purpose": "p", "offering": "cache", "to": ">=2"}),
+        "Check" => json!({"of": "Instance", "query": {"fits": ["spec.team"]}, "why": "w", "mend": "m", "owner": "red"}),
         "Component" => json!({"type": "service", "lifecycle": "production", "owner": "red"}),
         "Domain" | "System" => json!({"owner": "red"}),
         "Ending" => json!({"subject": "offering:cache", "reason": "r", "replacement": "none", "preset": "aip-181",
@@ -82,7 +84,9 @@ fn document(kind: &str, name: &str, title: &str) -> Value {
     };
     let version = match kind {
         "Template" => "scaffolder.backstage.io/v1beta3",
-        "Ending" | "Environment" | "Instance" | "Offering" | "Product" | "Release" => "loggia.dev/v1",
+        "Campaign" | "Check" | "Ending" | "Environment" | "Instance" | "Offering" | "Product" | "Release" => {
+            "loggia.dev/v1"
+        }
         _ => "backstage.io/v1alpha1",
     };
     let namespace = if kind == "Instance" { "red" } else { "default" };
@@ -126,6 +130,8 @@ async fn row(world: &World, kind: &str, callers: &[(&str, Caller)]) -> String {
 /// Create, update, delete. A change here is a change of who may give themselves rights.
 const TABLE: &str = "            nobody   member   owner    product  admin    service
 API         ---      ---      cud      cud      cud      cud
+Campaign    ---      ---      cud      cud      cud      cud
+Check       ---      ---      ---      cud      cud      cud
 Component   ---      ---      cud      cud      cud      cud
 Domain      ---      ---      cud      cud      cud      cud
 Ending      ---      ---      cud      cud      cud      cu-

@@ -16,26 +16,30 @@ pub async fn campaign(command: CampaignCommand) -> Result<()> {
         CampaignCommand::List(args) => list(args).await,
         CampaignCommand::Plan(args) => plan(*args).await,
         CampaignCommand::Status(args) => status(&args.access.api()?, &args.name, args.output).await,
-        CampaignCommand::Start(args) => step(&args.access, &args.name, "start", &json!({})).await,
-        CampaignCommand::Pause(args) => step(&args.access, &args.name, "pause", &json!({"reason": args.reason})).await,
-        CampaignCommand::Resume(args) => {
-            step(&args.access, &args.name, "resume", &json!({"reason": args.reason})).await
+        CampaignCommand::Start(args) => step((&args.access, args.output), &args.name, "start", &json!({})).await,
+        CampaignCommand::Pause(args) => {
+            step((&args.access, args.output), &args.name, "pause", &json!({"reason": args.reason})).await
         }
-        CampaignCommand::End(args) => step(&args.access, &args.name, "end", &json!({"reason": args.reason})).await,
+        CampaignCommand::Resume(args) => {
+            step((&args.access, args.output), &args.name, "resume", &json!({"reason": args.reason})).await
+        }
+        CampaignCommand::End(args) => {
+            step((&args.access, args.output), &args.name, "end", &json!({"reason": args.reason})).await
+        }
         CampaignCommand::Rollback(args) => {
             let body = json!({"wave": args.wave, "reason": args.reason});
-            step(&args.access, &args.name, "rollback", &body).await
+            step((&args.access, args.output), &args.name, "rollback", &body).await
         }
         CampaignCommand::Snooze(args) => {
             let body = json!({"instance": args.instance, "until": args.until, "reason": args.reason});
-            step(&args.access, &args.name, "snooze", &body).await
+            step((&args.access, args.output), &args.name, "snooze", &body).await
         }
         CampaignCommand::Exempt(args) => {
             let mut body = json!({"team": args.team, "until": args.until, "reason": args.reason});
             if let Some(instance) = args.instance {
                 body["instance"] = json!(instance);
             }
-            step(&args.access, &args.name, "exempt", &body).await
+            step((&args.access, args.output), &args.name, "exempt", &body).await
         }
     }
 }
@@ -53,14 +57,13 @@ fn path(name: &str, rest: &str) -> String {
     format!("/api/v1/campaigns/default/{}{rest}", plain(name))
 }
 
-async fn step(access: &Access, name: &str, verb: &str, body: &Value) -> Result<()> {
+async fn step((access, output): (&Access, Output), name: &str, verb: &str, body: &Value) -> Result<()> {
     let answer = access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
     let name = plain(&text(&answer, "/campaign")).to_owned();
     let (done, total) = (text(&answer, "/counts/done"), text(&answer, "/counts/total"));
-    print(&format!(
-        "{name} is {}, {done} of {total} done. See: loggia campaign status {name}\n",
-        text(&answer, "/state")
-    ))
+    let state = text(&answer, "/state");
+    let line = format!("{name} is {state}, {done} of {total} done. See: loggia campaign status {name}\n");
+    output.tell(&answer, &[name], &line)
 }
 
 async fn list(args: ListArgs) -> Result<()> {

@@ -101,6 +101,9 @@ pub struct DoArgs {
     /// Its name.
     #[arg(value_name = "NAME")]
     pub(super) name: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(super) output: Output,
     #[command(flatten)]
     pub(super) access: Access,
 }
@@ -114,6 +117,9 @@ pub struct SayArgs {
     /// Why, in one sentence; whoever is concerned reads it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(super) reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(super) output: Output,
     #[command(flatten)]
     pub(super) access: Access,
 }
@@ -130,6 +136,9 @@ pub struct RollbackArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(super) output: Output,
     #[command(flatten)]
     pub(super) access: Access,
 }
@@ -149,6 +158,9 @@ pub struct SnoozeArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(super) output: Output,
     #[command(flatten)]
     pub(super) access: Access,
 }
@@ -171,6 +183,9 @@ pub struct ExemptArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(super) output: Output,
     #[command(flatten)]
     pub(super) access: Access,
 }

@@ -53,6 +53,9 @@ struct ExemptArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     access: Access,
 }
@@ -131,5 +134,6 @@ async fn exempt(args: &ExemptArgs) -> Result<()> {
     let path = format!("/api/v1/checks/default/{}:exempt", plain(&args.name));
     let answer = args.access.api()?.post(&path, &body).await?;
     let (team, check) = (text(&answer, "/team"), text(&answer, "/check"));
-    print(&format!("{} may differ from {} until {}.\n", plain(&team), plain(&check), text(&answer, "/until")))
+    let line = format!("{} may differ from {} until {}.\n", plain(&team), plain(&check), text(&answer, "/until"));
+    args.output.tell(&answer, &[plain(&check).to_owned()], &line)
 }

@@ -37,7 +37,7 @@ fn a_module_is_made_kept_and_taken_away() {
         server.ok(&["new", "disk", "logs", "--env", "dev", "--team", "red", "--wait"]);
         let one = server.json(&["get", "instance/red/logs.dev"]);
         assert_eq!(one["status"]["outputs"], json!({"place": "disk of red-logs"}), "{one}");
-        let secret = server.ok(&["reveal", "red/logs.dev", "key"]);
+        let secret = server.ok(&["reveal", "red/logs.dev", "key", "--reason", "a test"]);
         assert!(secret.trim().starts_with("very-secret-"), "{secret}");
         if let Database::Sqlite = database {
             assert!(!is_readable(&server.plan.data, secret.trim()), "the state lies there sealed");

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, change_requests, checks, endings, environments, events, forms, instances, leaks, logins, me,
-    observe, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources, stream,
-    tokens, upgrades, usage, versions, who_runs, write,
+    adopt, campaigns, checks, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
+    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
+    versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::form;
@@ -33,7 +33,6 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
-        change_requests::routes(),
         leaks::routes(),
         environments::routes(),
         versions::routes(),

@@ -10,7 +10,7 @@ use loggia_web::api::registry;
 use std::sync::Arc;
 
 /// What is sent and changes nothing that the platform knows: questions, previews, and one's own way in and out.
-const CHANGE_NOTHING: [&str; 19] = [
+const CHANGE_NOTHING: [&str; 22] = [
     "DELETE /api/v1/sessions/{id}",
     "DELETE /api/v1/tokens/{id}",
     "POST /api/catalog/analyze-location",
@@ -20,9 +20,12 @@ const CHANGE_NOTHING: [&str; 19] = [
     "POST /api/catalog/locations/by-query",
     "POST /api/catalog/refresh",
     "POST /api/catalog/validate-entity",
+    "POST /api/v1/campaigns:plan",
+    "POST /api/v1/endings:propose",
     "POST /api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
     "POST /api/v1/sources:refresh",
     "POST /demo/person",
+    "POST /ending/new",
     "POST /instances/{team}/{name}/reveal",
     "POST /login",
     "POST /logout",
