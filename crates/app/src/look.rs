@@ -200,10 +200,10 @@ impl Command for Look {
         changes.usage.extend(crate::usage::measured(&self.seen.readings));
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        observation::looked(&mut status, &self.seen);
+        let seen = observation::looked(&mut status, &self.seen);
         let settled = change_request::settle(record, &mut status, &self.seen)?;
         if status != before {
-            let (draft, event) = settled.unwrap_or_else(|| (Draft::of(record), "instance.observed"));
+            let (draft, event) = settled.unwrap_or_else(|| (Draft::of(record), seen));
             changes.put(event, draft.with_status(&serde_json::to_value(&status)?), serde_json::Value::Null);
         }
         Ok(changes)
