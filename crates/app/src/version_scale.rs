@@ -62,14 +62,14 @@ impl Limit {
     /// Whether a running thing is within the limits.
     pub(crate) fn keeps(&self, row: &WhoRunsRow) -> bool {
         let release = self.release(row).and_then(Version::parse);
-        let (version, unknown) = (Version::parse(&row.version), || true);
+        let version = Version::parse(&row.version);
         let within = |limit: &Option<Version>, version: &Option<Version>| match (limit, version) {
             (Some(limit), Some(version)) => version < limit,
             _ => true,
         };
         within(&self.release_below, &release)
             && within(&self.below, &version)
-            && self.range.as_ref().is_none_or(|range| version.as_ref().map_or_else(unknown, |v| range.contains(v)))
+            && self.range.as_ref().is_none_or(|range| version.as_ref().is_none_or(|version| range.contains(version)))
     }
 }
 
@@ -90,9 +90,7 @@ mod tests {
         let mut row = json!({"instance": "instance:booking/a.dev", "name": "a", "team": "group:default/booking",
             "teamTitle": "Booking", "environment": "dev", "version": version, "since": null, "lastSeen": null,
             "contact": "", "step": "managed", "knownBy": "driver", "phase": "ready"});
-        if !release.is_empty() {
-            row["release"] = json!(format!("db-{release}"));
-        }
+        row["release"] = json!(if release.is_empty() { String::new() } else { format!("db-{release}") });
         serde_json::from_value(row).unwrap()
     }
 
