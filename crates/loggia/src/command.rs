@@ -68,7 +68,7 @@ pub enum Command {
     New(order::NewArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
-    /// Shows a secret of an instance to its team; each look is noted
+    /// Shows a secret of an instance to its team, or to an administrator who says why; each look is noted
     Reveal(order::RevealArgs),
     /// Publishes a release: everybody can get it, and it never changes
     Publish(release::PublishArgs),
