@@ -123,7 +123,8 @@ impl Decide {
     /// What somebody has to do next, in a sentence; empty when nothing.
     fn next(&self, found: &Found, after: &Ending) -> String {
         let name = self.ending.name();
-        if after.status.pending.is_some() {
+        let asks = matches!(self.verb, Verb::Announce { .. } | Verb::Move { .. });
+        if asks && after.status.pending.is_some() {
             return format!("A second person has to agree: loggia ending approve {name}");
         }
         match (&self.verb, &after.status.agreed) {

@@ -97,16 +97,18 @@ pub fn any(graph: &Graph) -> bool {
 
 /// The endings that people were told of, of exactly this subject, the first to be off first.
 pub fn of_subject(graph: &Graph, subject: &Ref, now: Micros) -> Vec<Found> {
-    // Asked for each row and each order, and mostly nothing goes away.
-    if !any(graph) {
-        return Vec::new();
-    }
-    let mut found: Vec<Found> = graph
-        .related(&Audience::All, subject, RelationType::ENDED_BY)
-        .iter()
-        .filter_map(Found::read)
-        .filter(|one| one.state(now).is_told())
-        .collect();
+    let mut found: Vec<Found> = match graph.get(subject) {
+        Some(_) => {
+            graph.related(&Audience::All, subject, RelationType::ENDED_BY).iter().filter_map(Found::read).collect()
+        }
+        // What is gone from here too is related to nothing; its ending still names it.
+        None => {
+            let mut all = all(graph, &Audience::All);
+            all.retain(|one| one.spec.subject_ref().as_ref() == Some(subject));
+            all
+        }
+    };
+    found.retain(|one| one.state(now).is_told());
     found.sort_by_key(|one| one.spec.dates.off);
     found
 }

@@ -158,6 +158,45 @@ async fn what_was_taken_away_answers_gone_with_its_successor() {
     .await;
 }
 
+/// Also when nothing of it is left here: its old addresses know what to take instead.
+#[tokio::test]
+async fn what_is_proved_gone_answers_gone_when_its_texts_are_no_more() {
+    on_both("ending_no_more", async |world| {
+        let day = today(&world);
+        world
+            .add(
+                &TERN
+                    .split("---")
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join("---")
+                    .replace("tern", "swift")
+                    .replace("Tern", "Swift"),
+            )
+            .await;
+        let spec = json!({"subject": "offering:swift", "reason": "Nobody has it.", "replacement": "offering:postgres",
+            "preset": "kubernetes", "dates": {"effective": day, "off": day}});
+        let document =
+            json!({"apiVersion": "loggia.dev/v1", "kind": "Ending", "metadata": {"name": "swift-end"}, "spec": spec});
+        let said = world.json("product", "PUT", "/api/v1/endings/default/swift-end", &document).await;
+        assert_eq!(said.status, StatusCode::CREATED, "{}", said.text);
+        for verb in ["announce", "remove"] {
+            let said = world.post("product", &format!("/api/v1/endings/default/swift-end:{verb}"), &json!({})).await;
+            assert_eq!(said.status, StatusCode::OK, "{}", said.text);
+        }
+        for name in ["release/default/swift-6.0.0", "offering/default/swift"] {
+            let said = world.json("admin", "DELETE", &format!("/api/v1/records/{name}"), &json!({})).await;
+            assert!(said.status.is_success(), "{}", said.text);
+        }
+        for path in ["/api/v1/offerings/default/swift", "/get/swift", "/api/v1/forms/swift"] {
+            let said = world.get("member", path).await;
+            assert_eq!(said.status, StatusCode::GONE, "{path} {}", said.text);
+            assert!(said.text.contains("PostgreSQL") && !texts(&said.headers, "link").is_empty(), "{path}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn offerings_have_the_shape_of_endoflife_date() {
     on_both("ending_eol", async |world| {
