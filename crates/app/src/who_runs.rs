@@ -253,7 +253,7 @@ fn released(graph: &Graph, audience: &Audience, offering: &str) -> Vec<String> {
         let document = record.parse();
         (document.spec_text("offering") == offering).then(|| document.spec_text("version").to_owned())
     };
-    graph.of_kind(audience, "release").filter_map(|record| of(record)).collect()
+    graph.of_kind(audience, "release").filter_map(|record| of(&record)).collect()
 }
 
 fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {
