@@ -37,6 +37,12 @@ pub struct Revision {
     /// For whom, when somebody acted for another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
+    /// Who wrote it in the repository that it was read from: a person here by their name, else as the commit says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The commit that it was read from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// The way in.
     pub door: String,
     /// Why, in the words of the actor.
@@ -201,11 +207,18 @@ fn revision(row: &RevisionRow, before: Option<&RevisionRow>, event: Option<&Even
         kind: event.map(|event| event.kind.clone()).unwrap_or_default(),
         principal: actor.principal,
         on_behalf_of: actor.on_behalf_of,
+        author: said(event, "by").or_else(|| said(event, "author")),
+        commit: said(event, "commit"),
         door: actor.door,
         reason: event.and_then(|event| event.reason.clone()),
         removed: row.document.is_none(),
         changes: before.map(|before| differences(&whole(before), &whole(row))).unwrap_or_default(),
     }
+}
+
+/// What an event says beside.
+fn said(event: Option<&Event>, field: &str) -> Option<String> {
+    event?.data.get(field)?.as_str().map(str::to_owned)
 }
 
 /// The text with the status in one value.

@@ -8,6 +8,7 @@ use crate::caller::{Caller, Door};
 use crate::driver::Failure;
 use crate::error::{Error, Result};
 use crate::prepare::{Prepared, prepare_all};
+use crate::reader::Written;
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use crate::sync::{SyncReport, SyncSource};
 use async_trait::async_trait;
@@ -196,7 +197,9 @@ impl Catalogs {
         let (origin, same) = (origin(url).into(), news.same);
         let (partial, unwelcome, returning, confirmed) = (false, &[], HashMap::new(), yes.is_some());
         let at = commit.clone();
-        let command = SyncSource { origin, prepared, broken, partial, unwelcome, same, commit, confirmed, returning };
+        let written = Written::default();
+        let command =
+            SyncSource { origin, prepared, broken, partial, unwelcome, same, commit, written, confirmed, returning };
         let command = command.remembering(&self.app).await?;
         // When it cannot be written, the next round reads everything again.
         let caller = yes.map_or_else(|| Caller::system("sync", Door::Sync), |yes| yes.caller.clone());

@@ -4,6 +4,7 @@
 //! a source at once.
 
 use crate::folders::{Claim, claims};
+use crate::misspelt;
 use crate::placeholders::{Unfilled, fill};
 use crate::prepare::{Place, Prepared, prepare_from};
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
@@ -111,7 +112,8 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
     };
     let claims = claims(&document, text.path);
     if !is_ours(&document.0) {
-        return found(claims, Outcome::Nothing);
+        let problem = misspelt::problem(&document.0, text.path);
+        return found(claims, problem.map_or(Outcome::Nothing, |problem| Outcome::Wrong(vec![problem])));
     }
     let unfilled = fill(&mut document.0, |target| (around.target)(text.path, target));
     if !unfilled.is_empty() {
@@ -130,7 +132,7 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
 fn markdown(text: &str) -> Option<Value> {
     let parsed = frontmatter::parse(text).ok()??;
     let mut head = parsed.head;
-    if !is_ours(&head) {
+    if !is_ours(&head) && misspelt::problem(&head, "").is_none() {
         return None;
     }
     add_notes(&mut head, parsed.body);
@@ -150,7 +152,7 @@ pub(crate) fn add_notes(head: &mut Value, body: &str) {
 pub(crate) fn is_ours(value: &Value) -> bool {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let group = text("apiVersion").split('/').next().unwrap_or_default();
-    let ours = matches!(group, "backstage.io" | "scaffolder.backstage.io" | "loggia.dev");
+    let ours = misspelt::GROUPS.contains(&group);
     ours || (Kind::find(text("kind")).is_some() && value.get("metadata").is_some() && group.is_empty())
 }
 

@@ -207,10 +207,7 @@ impl Finish {
                 observation::made(status, seen);
                 "instance.ready"
             }
-            Ending::Seen(seen) => {
-                observation::looked(status, seen);
-                "instance.observed"
-            }
+            Ending::Seen(seen) => observation::looked(status, seen),
             // What becomes of it is worked out from its text, too.
             Ending::Taken(_) => "instance.taken-over",
             Ending::Gone => "instance.gone",

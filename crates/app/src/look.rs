@@ -354,9 +354,8 @@ impl Command for Look {
         }
         let before: InstanceStatus = record.typed_status()?;
         let mut status = before.clone();
-        observation::looked(&mut status, &self.seen);
+        let mut event = observation::looked(&mut status, &self.seen);
         let settled = change_request::settle(record, &mut status, &self.seen)?;
-        let mut event = "instance.observed";
         if settled.is_none() && repairs(graph, record, &status, ctx)? {
             repair(&mut changes, graph, record, &mut status, ctx)?;
             event = "instance.repairing";

@@ -13,6 +13,12 @@ const FAILED: &str = "Failed";
 const PRESENT: &str = "Present";
 const CONTRACT: &str = "ContractKept";
 const DRIFTED: &str = "Drifted";
+const READY: &str = "Ready";
+/// The reason of what follows from absence.
+const ABSENT: &str = "Absent";
+/// What is told of absence: what, whose problem it is, what to do.
+const AWAY: &str = "It was looked for and is not there: it was taken away outside of this platform. Ask whoever runs \
+    the environment whether it comes back; if not, \"Try again\" makes it anew, and empty.";
 /// The reason of a look that failed; it says nothing about the thing itself.
 pub(crate) const LOOK_FAILED: &str = "ObserveFailed";
 
@@ -52,9 +58,10 @@ fn promised(contract: &Contract) -> Vec<String> {
     }
 }
 
-/// Takes over what a look saw. Absence makes a ready instance failed, never gone: nobody asked for it to go. What is
+/// Takes over what a look saw, and gives the name of what happened. Absence makes a ready instance failed, never gone: nobody asked for it to go. What is
 /// there again is ready again.
-pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) {
+pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) -> &'static str {
+    let was_away = is_away(status);
     status.conditions.retain(|condition| condition.reason != LOOK_FAILED);
     let broken = status.conditions.iter().any(|condition| condition.kind == FAILED);
     status.phase = match (seen.presence, status.phase) {
@@ -64,6 +71,16 @@ pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) {
         (_, before) => before,
     };
     take(status, seen);
+    match (was_away, is_away(status)) {
+        (false, true) => "instance.missing",
+        (true, false) => "instance.found",
+        _ => "instance.observed",
+    }
+}
+
+/// Whether it was looked for and was not there.
+fn is_away(status: &InstanceStatus) -> bool {
+    status.conditions.iter().any(|condition| condition.kind == PRESENT && condition.status == Verdict::False)
 }
 
 /// Whether what runs is not as it was made, as its driver says.
@@ -82,6 +99,10 @@ pub(crate) fn unanswered(status: &mut InstanceStatus, message: String) {
 
 /// Notes why it cannot be looked at.
 pub(crate) fn unseen(status: &mut InstanceStatus, message: String) {
+    if let Some(ready) = status.conditions.iter_mut().find(|known| known.kind == READY) {
+        let text = "It could not be looked at, so nobody knows.".to_owned();
+        *ready = Condition { status: Verdict::Unknown, reason: LOOK_FAILED.to_owned(), message: text, ..ready.clone() };
+    }
     let (kind, reason) = (FAILED.to_owned(), LOOK_FAILED.to_owned());
     failed(status, Condition { kind, status: Verdict::True, reason, message });
 }
@@ -103,15 +124,18 @@ fn take(status: &mut InstanceStatus, seen: &Observation) {
         status.outputs.clone_from(&seen.outputs);
     }
     if seen.presence != Presence::Unknown {
-        status.conditions.retain(|condition| condition.kind != PRESENT);
+        status.conditions.retain(|condition| condition.kind != PRESENT && condition.reason != ABSENT);
     }
     for condition in &seen.conditions {
         set(&mut status.conditions, condition.clone());
     }
     if seen.presence == Presence::Absent {
-        let message = "It was looked for and is not there.".to_owned();
-        let (kind, reason) = (PRESENT.to_owned(), "Absent".to_owned());
-        set(&mut status.conditions, Condition { kind, status: Verdict::False, reason, message });
+        let away = |kind: &str, message: &str| {
+            let (kind, reason, message) = (kind.to_owned(), ABSENT.to_owned(), message.to_owned());
+            Condition { kind, status: Verdict::False, reason, message }
+        };
+        set(&mut status.conditions, away(READY, "Nobody can use it: it is not there."));
+        set(&mut status.conditions, away(PRESENT, AWAY));
     }
     status.known_by = "driver".to_owned();
 }
@@ -120,5 +144,67 @@ fn set(list: &mut Vec<Condition>, condition: Condition) {
     match list.iter_mut().find(|known| known.kind == condition.kind) {
         Some(known) => *known = condition,
         None => list.push(condition),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+
+    fn seen(presence: Presence) -> Observation {
+        let conditions = match presence {
+            Presence::Present => vec![ready()],
+            _ => Vec::new(),
+        };
+        let (version, outputs, secret_outputs, readings) = (String::new(), Map::new(), Vec::new(), Vec::new());
+        Observation { presence, version, conditions, outputs, secret_outputs, readings }
+    }
+
+    fn ready() -> Condition {
+        let (kind, reason, message) = (READY.to_owned(), "Present".to_owned(), String::new());
+        Condition { kind, status: Verdict::True, reason, message }
+    }
+
+    /// Every phase, and every pair of looks: never ready and away together, and the event says which way it went.
+    #[test]
+    fn nothing_is_ready_and_away_at_once() {
+        let all = [Presence::Present, Presence::Absent, Presence::Unknown];
+        for phase in [Phase::Ready, Phase::Failed, Phase::Unknown] {
+            for (first, second) in all.iter().flat_map(|&first| all.map(|second| (first, second))) {
+                let mut status = InstanceStatus { phase, conditions: vec![ready()], ..InstanceStatus::default() };
+                let mut away = false;
+                for look in [first, second] {
+                    let event = looked(&mut status, &seen(look));
+                    let now = match look {
+                        Presence::Present => false,
+                        Presence::Absent => true,
+                        Presence::Unknown => away,
+                    };
+                    let wanted = match (away, now) {
+                        (false, true) => "instance.missing",
+                        (true, false) => "instance.found",
+                        _ => "instance.observed",
+                    };
+                    assert_eq!(event, wanted, "{phase:?} {first:?} {second:?}");
+                    away = now;
+                    let is = |kind: &str, verdict| {
+                        status.conditions.iter().any(|one| one.kind == kind && one.status == verdict)
+                    };
+                    assert_eq!(is(READY, Verdict::True), !away, "{phase:?} {first:?} {second:?}");
+                    assert_eq!(is(PRESENT, Verdict::False), away);
+                    assert!(!away || status.phase != Phase::Ready);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_called_ready() {
+        let mut status = InstanceStatus { phase: Phase::Ready, conditions: vec![ready()], ..InstanceStatus::default() };
+        unseen(&mut status, "The secret is missing.".to_owned());
+        assert!(status.conditions.iter().any(|one| one.kind == READY && one.status == Verdict::Unknown));
+        looked(&mut status, &seen(Presence::Present));
+        assert_eq!(status.conditions, [ready()]);
     }
 }

@@ -8,6 +8,7 @@ use crate::fetch::{Fetch, beside, raw};
 use crate::location::{self, NoteReading, Registered, TakeOver};
 use crate::placeholders;
 use crate::prepare::{Place, Prepared, prepare_from};
+use crate::reader::Written;
 use crate::sync::{SyncReport, SyncSource};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use loggia_graph::Audience;
@@ -222,6 +223,7 @@ impl Places {
             commit: gathered.digest,
             // Nobody sits beside a registered place to confirm what leaves it.
             confirmed: true,
+            written: Written::default(),
             returning: HashMap::new(),
         };
         Ok(TakeOver { place: place.clone(), sync: sync.remembering(&self.app).await? })

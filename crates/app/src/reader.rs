@@ -5,6 +5,30 @@ use crate::error::Result;
 use crate::read::SourceFile;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Who wrote what is kept in a source, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The commit that was read; none of what keeps no commits.
+    pub newest: Option<Arc<Commit>>,
+    /// The last commit of each file, as far as that was looked for.
+    pub files: HashMap<String, Arc<Commit>>,
+}
+
+/// A commit, as people tell of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Its identity.
+    pub id: String,
+    /// Name of its author.
+    pub author: String,
+    /// Their address; only compared with those of the people here, and kept nowhere.
+    pub mail: String,
+    /// Its first line.
+    pub subject: String,
+}
 
 /// The files of a source at one moment.
 #[derive(Debug, Default)]
@@ -17,6 +41,8 @@ pub struct Tree {
     pub place: String,
     /// Whether the source is that one file.
     pub single: bool,
+    /// Who wrote it.
+    pub written: Written,
 }
 
 /// A change of one file, made on a page and kept in the repository.

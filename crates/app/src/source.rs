@@ -14,7 +14,7 @@ use crate::location::Registered;
 use crate::placeholders::Contents;
 use crate::places::Places;
 use crate::read::{Outside, Reading, addresses, read_from};
-pub use crate::reader::{Delivery, Edit, Landed, Reader, Tree};
+pub use crate::reader::{Commit, Delivery, Edit, Landed, Reader, Tree, Written};
 use crate::sync::{SyncReport, SyncSource};
 use crate::warnings;
 use loggia_model::{Problem, Record, Ref};
@@ -309,6 +309,7 @@ impl Sources {
             unwelcome: &[],
             same: HashSet::new(),
             commit: tree.commit.clone(),
+            written: tree.written.clone(),
             confirmed: by.is_some(),
             returning: HashMap::new(),
         };

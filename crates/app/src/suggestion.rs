@@ -22,6 +22,11 @@ pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
     }
 }
 
+/// Whether one name may have been meant for the other.
+pub(crate) fn is_near(wanted: &str, name: &str) -> bool {
+    far(wanted, name) < 3
+}
+
 /// How far a name is from another one: 1 when one holds the other, else the number of letters to change; 3 and more is
 /// not near, and neither is a change of half the letters.
 fn far(wanted: &str, name: &str) -> usize {

@@ -15,6 +15,7 @@ use crate::files;
 use crate::policy::{Action, Subject};
 use crate::prepare::Prepared;
 use crate::publication::{self, Publishing, only_said};
+use crate::reader::Written;
 use crate::record::{changed_draft, missing_references, new_draft};
 use crate::removal::{SOURCE_GONE, has_condition, let_go, owned, without_condition};
 use crate::warnings::Warning;
@@ -45,6 +46,8 @@ pub struct SyncSource {
     pub same: HashSet<Ref>,
     /// The commit or tag that was read, for history.
     pub commit: String,
+    /// Who wrote what was read, where that is kept.
+    pub written: Written,
     /// A person confirmed the removals that were held.
     pub confirmed: bool,
     /// What was taken away by hand, and comes back as itself when it is still described.
@@ -139,6 +142,7 @@ impl Command for SyncSource {
         state.references(&self.prepared);
         state.only_said(&self.prepared);
         let Deciding { mut changes, report, .. } = state;
+        self.written.sign(graph, &mut changes);
         if !changes.entries.is_empty() {
             let data = json!({"origin": &*self.origin, "commit": self.commit, "created": report.created,
                 "changed": report.changed, "removed": report.removed, "problems": report.problems.len()});

@@ -10,10 +10,10 @@ use crate::offering;
 use crate::record::visible;
 use crate::request::base_name;
 use crate::suggestion;
+use crate::version_scale::Limit;
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,9 +26,12 @@ use std::sync::Arc;
 pub struct WhoRunsQuery {
     /// Name of the offering.
     pub offering: String,
-    /// Only versions below this one.
+    /// Only versions below this one: of what runs, or of the releases, whichever scale has that number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<String>,
+    /// Only what runs of a release below this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release_below: Option<String>,
     /// Only versions in this range.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -98,16 +101,19 @@ impl App {
         let audience = &caller.audience;
         let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
             .map_err(|_| unknown_offering(&graph, audience, &query.offering))?;
-        let limit = Limit::read(query)?;
         let row = |record: &Arc<Record>| self.row(&graph, record);
+        let every = || {
+            let all = graph.select(audience, &narrowed(&graph, &offering.reference, &WhoRunsQuery::default()));
+            all.iter().filter_map(row).collect::<Vec<WhoRunsRow>>()
+        };
+        let limit = Limit::read(query, &released(&graph, audience, &query.offering), every)?;
         // Of very many only those that can be meant are read.
         let meant = graph.select(audience, &narrowed(&graph, &offering.reference, query));
         let mut rows: Vec<WhoRunsRow> = meant.iter().filter_map(row).collect();
         rows.retain(|row| limit.keeps(row) && keeps(query, row));
         if rows.is_empty() {
             // A word that was written wrong is no answer of none; and a team may only be known by what it runs.
-            let all = graph.select(audience, &narrowed(&graph, &offering.reference, &WhoRunsQuery::default()));
-            let all: Vec<WhoRunsRow> = all.iter().filter_map(row).collect();
+            let all = every();
             known(&graph, audience, query, &all)?;
             rows = all.into_iter().filter(|row| limit.keeps(row) && keeps(query, row)).collect();
         }
@@ -256,6 +262,15 @@ fn unknown(what: &str, wanted: &str, names: Vec<String>) -> Error {
     Error::NotFound(format!("There is no {what} {wanted:?}. {}", suggestion::hint(wanted, names)))
 }
 
+/// The numbers of the releases of an offering that the audience may see.
+fn released(graph: &Graph, audience: &Audience, offering: &str) -> Vec<String> {
+    let of = |record: &Record| {
+        let document = record.parse();
+        (document.spec_text("offering") == offering).then(|| document.spec_text("version").to_owned())
+    };
+    graph.of_kind(audience, "release").filter_map(|record| of(&record)).collect()
+}
+
 fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {
     row.team.name() == wanted || row.team.as_str() == wanted
 }
@@ -264,38 +279,6 @@ fn keeps(query: &WhoRunsQuery, row: &WhoRunsRow) -> bool {
     query.environment.as_ref().is_none_or(|wanted| *wanted == row.environment)
         && query.team.as_ref().is_none_or(|wanted| is_team(row, wanted))
         && query.step.is_none_or(|wanted| wanted == row.step)
-}
-
-/// Limits on the version. What runs at an unknown version is always kept: it must be asked about, not forgotten.
-struct Limit {
-    below: Option<Version>,
-    range: Option<Range>,
-}
-
-impl Limit {
-    fn read(query: &WhoRunsQuery) -> Result<Limit> {
-        let below = match query.below.as_deref() {
-            None => None,
-            Some(text) => Some(Version::parse(text).ok_or_else(|| {
-                let message = format!("{text:?} is not a version");
-                Error::invalid("version", "below", message, "Write it as 15 or 2.1.")
-            })?),
-        };
-        let range = match query.version.as_deref() {
-            None => None,
-            Some(text) => Some(Range::parse(text).map_err(|_| {
-                let message = format!("{text:?} is not a range of versions");
-                Error::invalid("version.range", "version", message, "Write it as 15, >=15 or ~2.1.")
-            })?),
-        };
-        Ok(Limit { below, range })
-    }
-
-    fn keeps(&self, row: &WhoRunsRow) -> bool {
-        let Some(version) = Version::parse(&row.version) else { return true };
-        self.below.as_ref().is_none_or(|below| version < *below)
-            && self.range.as_ref().is_none_or(|range| range.contains(&version))
-    }
 }
 
 fn unknown_offering(graph: &Graph, audience: &Audience, name: &str) -> Error {

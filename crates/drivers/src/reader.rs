@@ -7,7 +7,7 @@ use crate::git::source::{
 use async_trait::async_trait;
 use loggia_app::driver::{Failure, Secret};
 use loggia_app::read::{SourceFile, beside};
-use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree};
+use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree, Written};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};
 use sha2::{Digest, Sha256};
@@ -68,7 +68,9 @@ impl Reader for SourceReader {
             entries.into_iter().filter(|e| matches!(e.kind, EntryKind::File | EntryKind::Program)).collect();
         let contents = source.read(&entries).await.map_err(|error| unreadable(&error))?;
         let files = entries.into_iter().zip(contents).map(|(entry, bytes)| file(entry, bytes));
-        Ok(Some(Tree { commit, files: files.collect(), place: place(location), single: false }))
+        let files = files.collect();
+        let written = source.written(known, &commit).await;
+        Ok(Some(Tree { commit, files, place: place(location), single: false, written }))
     }
 
     async fn delivery(&self, location: &str) -> Delivery {
@@ -184,7 +186,7 @@ fn single(path: &Path, known: Option<&str>) -> Result<Option<Tree>, Failure> {
     }
     let alone = files.len() == 1;
     let place = if alone { format!("file:{}", path.display()) } else { format!("file:{}/", folder.display()) };
-    Ok(Some(Tree { commit, files, place, single: alone }))
+    Ok(Some(Tree { commit, files, place, single: alone, written: Written::default() }))
 }
 
 /// The files beside a file that its Locations name with `./…`.

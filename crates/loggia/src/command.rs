@@ -72,7 +72,7 @@ pub enum Command {
     Why(environment::WhyArgs),
     /// Agrees to what waits for it, or says no; lists what waits
     Approve(environment::ApproveArgs),
-    /// Shows a secret of an instance to its team; each look is noted
+    /// Shows a secret of an instance to its team, or to an administrator who says why; each look is noted
     Reveal(order::RevealArgs),
     /// Publishes a release: everybody can get it, and it never changes
     Publish(release::PublishArgs),

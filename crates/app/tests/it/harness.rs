@@ -116,6 +116,7 @@ impl World {
             unwelcome: &[],
             same: std::collections::HashSet::new(),
             commit: "c1".into(),
+            written: loggia_app::source::Written::default(),
             confirmed,
             returning: std::collections::HashMap::new(),
         };

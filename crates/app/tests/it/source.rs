@@ -5,7 +5,7 @@ use crate::harness::{World, on_each};
 use async_trait::async_trait;
 use loggia_app::driver::Failure;
 use loggia_app::read::SourceFile;
-use loggia_app::source::{Delivery, Edit, Landed, Reader, Sources, Tree};
+use loggia_app::source::{Commit, Delivery, Edit, Landed, Reader, Sources, Tree, Written};
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Ref;
 use loggia_store::EventFilter;
@@ -21,6 +21,8 @@ const SLOW: &str = "/slow";
 struct Repository {
     now: Mutex<(String, Vec<SourceFile>)>,
     whole: AtomicUsize,
+    /// Who wrote what is there now.
+    written: Mutex<Written>,
     /// What becomes of edits; without it there are none.
     takes: Mutex<Option<Landed>>,
     /// How edits reach it.
@@ -46,7 +48,8 @@ impl Reader for Repository {
             return Ok(None);
         }
         self.whole.fetch_add(1, Ordering::AcqRel);
-        Ok(Some(Tree { commit, files, place: "file:/company/".into(), single: false }))
+        let written = self.written.lock().unwrap().clone();
+        Ok(Some(Tree { commit, files, place: "file:/company/".into(), single: false, written }))
     }
 
     async fn delivery(&self, _: &str) -> Delivery {
@@ -312,6 +315,36 @@ fn a_location_keeps_its_name_whatever_files_come_and_go() {
         let c = graph.get_text("component:default/c").cloned().unwrap();
         let chain = loggia_app::location::ancestors(&graph, &loggia_graph::Audience::All, &c);
         assert_eq!(chain.last().unwrap().reference.to_string(), name);
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn the_history_says_who_changed_it_in_the_repository_and_why() {
+    on_each("the_history_says_who_changed_it", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        let by = |id: &str, author: &str, mail: &str, subject: &str| {
+            Arc::new(Commit { id: id.into(), author: author.into(), mail: mail.into(), subject: subject.into() })
+        };
+        let (sam, eve) = (by("c1", "Sam", "SAM@example.com", "Two services"), by("c0", "Eve", "eve@x", "One more"));
+        let files = [("b.yaml".to_owned(), eve)].into();
+        *reader.written.lock().unwrap() = Written { newest: Some(sam), files };
+        let user = "apiVersion: backstage.io/v1alpha1\nkind: User\nmetadata: {name: samuel}\nspec: {memberOf: [], \
+            profile: {email: sam@example.com}}\n";
+        world.sync("test:people", &[("sam.yaml", user)]).await;
+        reader.commit("c1", ["a", "b"].into_iter().map(component).collect());
+        follow(&world, &sources(&world, &reader, &[PLACE]));
+        world.until("read", |app| there(app, "a") && there(app, "b")).await;
+        let told = async |name: &str| {
+            let name = Ref::new("component", "default", name);
+            let all = world.app.revisions(&admin(), &name, None, 10).await.unwrap();
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            (text(&all[0].author), text(&all[0].commit), text(&all[0].reason))
+        };
+        let own = |author: &str, commit: &str, why: &str| (author.to_owned(), commit.to_owned(), why.to_owned());
+        assert_eq!(told("a").await, own("user:default/samuel", "c1", "Two services"));
+        assert_eq!(told("b").await, own("Eve", "c0", "One more"));
         world.stop.send_replace(true);
     });
 }

@@ -61,6 +61,33 @@ async fn a_repository_is_read_and_followed() {
     }
 }
 
+#[tokio::test]
+async fn each_file_is_told_with_its_last_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (work, cache) = (folder.path().join("checkout"), folder.path().join("cache"));
+    repository(&work);
+    let source = open(&work, &cache);
+    let first = source.fetch().await.unwrap();
+    let told = |written: &loggia_app::source::Written, file: &str| {
+        written.files.get(file).map(|commit| (commit.author.clone(), commit.mail.clone(), commit.subject.clone()))
+    };
+    let commit_of = |subject: &str| Some(("Amara".to_owned(), "a@example.com".to_owned(), subject.to_owned()));
+    let all = source.written(None, &first).await;
+    assert_eq!(told(&all, "docs/ü b.md"), commit_of("first"));
+    std::fs::write(work.join("a.yaml"), "kind: AA\n").unwrap();
+    commit(&work, "second");
+    std::fs::remove_file(work.join("docs/ü b.md")).unwrap();
+    commit(&work, "third");
+    let last = source.fetch().await.unwrap();
+    let since = source.written(Some(&first), &last).await;
+    assert_eq!(told(&since, "a.yaml"), commit_of("second"));
+    assert_eq!(told(&since, "docs/ü b.md"), commit_of("third"), "what took it away");
+    assert_eq!(since.newest.unwrap().id, last);
+    // A state that the repository does not have any more.
+    let gone = source.written(Some(&"0".repeat(40)), &last).await;
+    assert_eq!(told(&gone, "a.yaml"), commit_of("second"));
+}
+
 fn edit(path: &str, bytes: &str, seen: Option<&str>) -> Edit {
     let author = Signature { name: "Noor <x>".to_owned(), email: "noor@example.com".to_owned() };
     Edit {

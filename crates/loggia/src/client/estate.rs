@@ -20,9 +20,12 @@ pub struct WhoRunsArgs {
     /// Name of the offering.
     #[arg(value_name = "OFFERING")]
     offering: String,
-    /// Only versions below this one, such as 15.
+    /// Only versions below this one: of what runs, such as 15, or of the releases, such as 2.2.0.
     #[arg(long, value_name = "VERSION")]
     below: Option<String>,
+    /// Only what runs of a release below this one, such as 2.2.0.
+    #[arg(long, value_name = "VERSION")]
+    release_below: Option<String>,
     /// Only versions in this range, such as ~2.1.
     #[arg(long, value_name = "RANGE")]
     version: Option<String>,
@@ -50,6 +53,7 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
     let api = args.access.api()?;
     let asked = [
         ("below", &args.below),
+        ("releaseBelow", &args.release_below),
         ("version", &args.version),
         ("environment", &args.environment),
         ("team", &args.team),

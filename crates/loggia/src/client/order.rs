@@ -130,6 +130,11 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
             inputs.entry(name).or_insert_with(|| value.clone());
         }
     }
+    let needed = missing_inputs(&form["schema"], &inputs);
+    if !needed.is_empty() {
+        let flags: Vec<String> = needed.iter().map(|name| format!("--input {name}=…")).collect();
+        return Err(failure(USAGE, format!("{} needs to know more. Add {}.", args.offering, flags.join(" "))));
+    }
     let mut order = json!({"offering": args.offering, "environment": environment, "team": team, "name": name,
         "inputs": inputs, "dryRun": args.dry_run});
     for (field, value) in [("plan", &args.plan), ("release", &args.release)] {
@@ -138,6 +143,12 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
         }
     }
     Ok(order)
+}
+
+/// What has to be said and was not.
+fn missing_inputs(schema: &Value, inputs: &Map<String, Value>) -> Vec<String> {
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    required.filter(|name| !inputs.contains_key(*name)).map(str::to_owned).collect()
 }
 
 /// Reads `key=value`; the contract tells whether a value is a number, a list or a text.
@@ -281,5 +292,18 @@ pub fn confirm(question: &str, yes: bool) -> Result<()> {
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(failure(crate::exit::PROBLEM, "nothing was done.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_to_be_said_is_named() {
+        let schema = json!({"required": ["purpose", "size"], "properties": {"purpose": {"type": "string"}}});
+        let given = inputs(&["size=s".to_owned()], &schema).unwrap();
+        assert_eq!(missing_inputs(&schema, &given), ["purpose"]);
+        assert!(missing_inputs(&json!({}), &given).is_empty());
     }
 }

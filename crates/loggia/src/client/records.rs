@@ -246,7 +246,7 @@ pub async fn history(args: HistoryArgs) -> Result<()> {
         Err(_) => format!("{}/history", path(&reference(&args.what)?)),
     };
     let answer = args.access.api()?.get(&path, &[("limit", "500".into())]).await?;
-    let mut table = Table::new(&["REVISION", "TIME", "WHAT", "BY", "THROUGH", "CHANGED"]);
+    let mut table = Table::new(&["REVISION", "TIME", "WHAT", "BY", "THROUGH", "CHANGED", "WHY"]);
     for one in items(&answer) {
         let changes = one.get("changes").and_then(Value::as_array).into_iter().flatten();
         let changed: Vec<String> = changes.map(|change| text(change, "/path")).collect();
@@ -258,8 +258,10 @@ pub async fn history(args: HistoryArgs) -> Result<()> {
         let kind = text(one, "/type");
         let what =
             kind.strip_prefix("dev.loggia.").and_then(|kind| kind.strip_suffix(".v1")).unwrap_or(&kind).to_owned();
-        let by = text(one, "/principal");
-        table.rows.push(vec![text(one, "/revision"), minute(one, "/time"), what, by, text(one, "/door"), fields]);
+        let author = text(one, "/author");
+        let by = if author.is_empty() { text(one, "/principal") } else { author };
+        let (revision, time) = (text(one, "/revision"), minute(one, "/time"));
+        table.rows.push(vec![revision, time, what, by, text(one, "/door"), fields, text(one, "/reason")]);
     }
     let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
     args.output.print(&answer, &names, &table)

@@ -240,6 +240,7 @@ fn running() -> Vec<Route> {
 fn estate() -> Vec<Route> {
     let below = [
         patterned("below", (VERSION, "a version such as 15 or 2.1"), "Only versions below this one."),
+        patterned("releaseBelow", (VERSION, "a version such as 2.1"), "Only what runs of a release below this one."),
         patterned("version", (RANGE, "a range such as 15, >=15 or ~2.1"), "Only versions in this range."),
         text("environment", "Only this environment."),
         text("team", "Only this team."),

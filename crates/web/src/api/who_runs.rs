@@ -87,6 +87,7 @@ pub async fn who_runs(call: Call) -> Handled {
     let query = WhoRunsQuery {
         offering: if named.is_empty() { call.given.owned("offering").unwrap_or_default() } else { named.to_owned() },
         below: call.given.owned("below"),
+        release_below: call.given.owned("releaseBelow"),
         version: call.given.owned("version"),
         environment: call.given.owned("environment"),
         team: call.given.owned("team"),

@@ -31,12 +31,19 @@ pub fn happened(visit: &Visit, past: &Past) -> Vec<Happened> {
 fn one(visit: &Visit, event: &Event) -> Happened {
     let text = |name: &str| event.data.get(name).and_then(Value::as_str).unwrap_or_default();
     let details = match (text("from"), text("to"), text("message")) {
+        ("", "", "") if !text("commit").is_empty() => {
+            format!("commit {}", text("commit").get(..12).unwrap_or_else(|| text("commit")))
+        }
         ("", "", message) => message.to_owned(),
         (from, to, _) => format!("{from} → {to}"),
     };
     Happened {
         when: When::ago(visit.app().now(), Some(event.time)),
-        who: who(visit, event.actor.on_behalf_of.as_deref().unwrap_or(&event.actor.principal)),
+        who: match (text("by"), text("author")) {
+            ("", "") => who(visit, event.actor.on_behalf_of.as_deref().unwrap_or(&event.actor.principal)),
+            ("", author) => format!("{author}, in the repository"),
+            (person, _) => format!("{}, in the repository", who(visit, person)),
+        },
         what: what(&event.kind),
         why: event.reason.clone().unwrap_or_default(),
         revision: event.revision,
@@ -70,6 +77,8 @@ fn what(kind: &str) -> String {
         "instance.failed" => "Failed",
         "instance.kept" => "Not destroyed: nothing was touched",
         "instance.observed" => "Seen",
+        "instance.missing" => "Looked for, and not there",
+        "instance.found" => "There again",
         "instance.destroying" => "Destroying was asked for",
         "instance.retried" => "Tried again",
         "instance.upgrading" => "An upgrade was asked for",

@@ -80,6 +80,7 @@ fn query(visit: &Visit) -> WhoRunsQuery {
     WhoRunsQuery {
         offering: visit.param("offering").to_owned(),
         below: visit.given("below"),
+        release_below: visit.given("releaseBelow"),
         version: visit.given("version"),
         environment: visit.given("environment"),
         team: visit.given("team"),
@@ -226,6 +227,7 @@ fn pairs(query: &WhoRunsQuery) -> Vec<(&'static str, String)> {
     let mut pairs = Vec::new();
     let optional = [
         ("below", &query.below),
+        ("releaseBelow", &query.release_below),
         ("version", &query.version),
         ("environment", &query.environment),
         ("team", &query.team),
@@ -252,7 +254,9 @@ fn command(query: &WhoRunsQuery) -> String {
     for (name, value) in pairs(query) {
         let harmless = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c));
         let value = if harmless { value } else { format!("'{}'", value.replace('\'', "")) };
-        text.push_str(&format!(" --{name} {value}"));
+        // As options are written in a terminal.
+        let option = if name == "releaseBelow" { "release-below" } else { name };
+        text.push_str(&format!(" --{option} {value}"));
     }
     text
 }

@@ -3,6 +3,7 @@
 //! A Git repository is read from a bare copy in the cache, never from a working tree, so that nothing in it (hooks,
 //! links, submodules, settings) can act or point outside. A folder that is not a repository is walked.
 
+mod authorship;
 mod edit;
 mod files;
 pub(crate) mod folder;
@@ -13,6 +14,7 @@ pub use edit::{Edit, EditError, Proposed};
 
 use super::cli::{Call, Git, GitError};
 use loggia_app::driver::Secret;
+use loggia_app::source::Written;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -189,6 +191,13 @@ impl Source {
             None => Err(SourceError::NotFound("a plain folder keeps no earlier state".to_owned())),
             Some(git) => objects::changes(git, &self.options.cache, from, to).await,
         }
+    }
+
+    /// Who wrote the files of a state: each file's last commit since an earlier state, or among the newest ones. What
+    /// cannot be told is left out.
+    pub async fn written(&self, from: Option<&str>, to: &str) -> Written {
+        let Some(git) = &self.git else { return Written::default() };
+        authorship::written(git, &self.options.cache, from, to).await
     }
 
     /// The folder of a source that is one.

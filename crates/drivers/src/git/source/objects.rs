@@ -7,7 +7,7 @@ use std::path::Path;
 /// Asked for at once; keeps the memory of one answer small.
 const BATCH: u64 = 64 << 20;
 
-fn commit_is_safe(commit: &str) -> Result<(), SourceError> {
+pub(super) fn commit_is_safe(commit: &str) -> Result<(), SourceError> {
     let plain = (7..=64).contains(&commit.len()) && commit.bytes().all(|b| b.is_ascii_hexdigit());
     if plain { Ok(()) } else { Err(SourceError::NotFound(format!("\"{commit}\" is not a commit"))) }
 }

@@ -9,7 +9,7 @@ use loggia_app::driver::Failure;
 use loggia_app::fetch::{Fetch, not_allowed};
 use loggia_app::read::SourceFile;
 use loggia_app::settings::Settings;
-use loggia_app::source::{Edit, Landed, Reader, Sources, Tree};
+use loggia_app::source::{Edit, Landed, Reader, Sources, Tree, Written};
 use loggia_store::Target;
 use loggia_web::{Doors, WebState};
 use serde_json::Value;
@@ -45,7 +45,13 @@ impl Reader for OneFile {
         }
         let bytes: Arc<[u8]> = self.0.as_bytes().into();
         let file = SourceFile { path: "catalog.yaml".into(), size: bytes.len(), bytes, executable: false };
-        Ok(Some(Tree { commit: "1".into(), files: vec![file], place: "file:/repo/".into(), single: false }))
+        Ok(Some(Tree {
+            commit: "1".into(),
+            files: vec![file],
+            place: "file:/repo/".into(),
+            single: false,
+            written: Written::default(),
+        }))
     }
 
     async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
