@@ -2,6 +2,8 @@
 
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
+use crate::recipes;
+pub use crate::recipes::Recipes;
 use crate::record::missing_references;
 use crate::shelf::Shelf;
 use loggia_graph::Graph;
@@ -21,19 +23,26 @@ pub struct CheckReport {
     pub documents: usize,
     /// What is wrong, in order of places.
     pub problems: Vec<Problem>,
+    /// What only a server can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Problem>,
 }
 
-/// Checks the files of a repository: each document by itself, then all of them together.
-pub fn check(source: &[SourceFile]) -> CheckReport {
+/// Checks the files of a repository: each document by itself, then all of them together. `recipes` is what the drivers
+/// that are known say about recipes.
+pub fn check(source: &[SourceFile], recipes: &Recipes) -> CheckReport {
     let nowhere: Place<'_> = &|_| None;
     let mut reading = read(source, nowhere);
     let mut later = duplicates(&reading);
     later.extend(dangling(&reading));
     later.extend(releases(&reading));
+    let (wrong, mut notes) = recipes::problems(&reading, recipes);
+    later.extend(wrong);
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);
+    reading.locate_later(source, &mut notes);
     later.sort_by(|a, b| (&a.file, a.line, a.column, &a.rule).cmp(&(&b.file, b.line, b.column, &b.rule)));
-    CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later }
+    CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later, notes }
 }
 
 /// References that lead nowhere.

@@ -14,6 +14,7 @@ mod pattern;
 pub mod postgres;
 mod process;
 pub mod reader;
+pub mod recipes;
 mod redact;
 pub mod registry;
 pub mod replay;
