@@ -3,6 +3,8 @@
 use crate::offering_versions::OfferingVersions;
 use crate::prepare::Prepared;
 use crate::read::{Place, Reading, SourceFile, read};
+use crate::recipes;
+pub use crate::recipes::Recipes;
 use crate::record::missing_references;
 use crate::warnings;
 use loggia_graph::Graph;
@@ -26,16 +28,20 @@ pub struct CheckReport {
     pub warnings: Vec<Problem>,
 }
 
-/// Checks the files of a repository: each document by itself, then all of them together.
-pub fn check(source: &[SourceFile]) -> CheckReport {
+/// Checks the files of a repository: each document by itself, then all of them together. `recipes` is what the drivers
+/// that are known say about recipes.
+pub fn check(source: &[SourceFile], recipes: &Recipes) -> CheckReport {
     let nowhere: Place<'_> = &|_| None;
     let mut reading = read(source, nowhere);
     let mut later = duplicates(&reading);
     later.extend(dangling(&reading));
     later.extend(releases(&reading));
+    let (wrong, unheard) = recipes::problems(&reading, recipes);
+    later.extend(wrong);
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);
     let mut warnings = unsure(&reading);
+    warnings.extend(unheard);
     reading.locate_later(source, &mut warnings);
     for list in [&mut later, &mut warnings] {
         list.sort_by(|a, b| (&a.file, a.line, a.column, &a.rule).cmp(&(&b.file, b.line, b.column, &b.rule)));

@@ -71,6 +71,7 @@ mod public_url;
 pub mod publication;
 pub mod read;
 mod reader;
+mod recipes;
 pub mod record;
 pub mod removal;
 pub mod request;

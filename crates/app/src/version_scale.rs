@@ -44,12 +44,7 @@ impl Limit {
     }
 
     /// Whether a number is one of the releases and not of what runs.
-    fn is_of_releases(
-        &self,
-        text: &str,
-        releases: &[String],
-        rows: impl FnOnce() -> Vec<WhoRunsRow>,
-    ) -> Result<bool> {
+    fn is_of_releases(&self, text: &str, releases: &[String], rows: impl FnOnce() -> Vec<WhoRunsRow>) -> Result<bool> {
         let begins = |version: &str| version == text || version.starts_with(&format!("{text}."));
         if !releases.iter().any(|release| begins(release)) {
             return Ok(false);

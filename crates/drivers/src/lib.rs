@@ -18,6 +18,7 @@ pub mod postgres;
 mod process;
 mod protocol;
 pub mod reader;
+pub mod recipes;
 mod redact;
 pub mod registry;
 pub mod replay;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use loggia_app::check::check;
 use loggia_drivers::reader::read_folder;
+use loggia_drivers::recipes;
 use std::path::PathBuf;
 
 /// Arguments of `loggia check`.
@@ -36,7 +37,7 @@ enum Form {
 pub fn run(args: &CheckArgs) -> Result<()> {
     let files = read_folder(&args.path)
         .map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))?;
-    let report = check(&files);
+    let report = check(&files, &recipes::all());
     if args.output == Form::Json {
         print(&format!("{:#}\n", serde_json::to_value(&report)?))?;
     } else {

@@ -1,7 +1,7 @@
 //! Folders of skeletons, templates and docs take what is below a document, and nothing that stands for itself.
 
 use crate::harness::on_each;
-use loggia_app::check::check;
+use loggia_app::check::{Recipes, check};
 use loggia_app::read::SourceFile;
 use loggia_model::Problem;
 
@@ -35,7 +35,7 @@ fn checked(files: &[(&str, String)]) -> (usize, Vec<Problem>) {
         executable: false,
         size: text.len(),
     };
-    let report = check(&files.iter().map(file).collect::<Vec<_>>());
+    let report = check(&files.iter().map(file).collect::<Vec<_>>(), &Recipes::new());
     let problems = report.problems.into_iter().filter(|problem| !problem.rule.starts_with("reference"));
     (report.documents, problems.filter(|problem| problem.rule == "file.folder").collect())
 }

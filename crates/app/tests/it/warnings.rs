@@ -1,7 +1,7 @@
 //! What is allowed and may be a mistake: each field of the catalog that names something.
 
 use crate::harness::file;
-use loggia_app::check::check;
+use loggia_app::check::{Recipes, check};
 use loggia_model::Severity;
 
 /// Kind, field and whether it is a list; what each needs beside it.
@@ -61,7 +61,7 @@ fn every_field_that_names_something_is_looked_after() {
     for (kind, field, list) in FIELDS {
         let name = if matches!(field, "dependsOn" | "dependencyOf") { "component:moon" } else { "moon" };
         let files = [file("own.yaml", OWNER), file("one.yaml", &naming(kind, field, list, name))];
-        let report = check(&files);
+        let report = check(&files, &Recipes::new());
         assert!(report.problems.is_empty(), "{kind} {field}: {:?}", report.problems);
         let [warning] = report.warnings.as_slice() else { panic!("{kind} {field}: {:?}", report.warnings) };
         let path = if list { format!("spec.{field}.0") } else { format!("spec.{field}") };
@@ -75,16 +75,16 @@ fn every_field_that_names_something_is_looked_after() {
             ["Component", "API", "System", "Domain", "Group", "User"].into_iter().find(|k| k.to_lowercase() == there);
         let own = naming(there.unwrap(), "nothing", false, "x").replace("name: one", &format!("name: {name}"));
         let more = [files[0].clone(), files[1].clone(), file("two.yaml", &own)];
-        assert_eq!(check(&more).warnings, [], "{kind} {field}");
+        assert_eq!(check(&more, &Recipes::new()).warnings, [], "{kind} {field}");
     }
 }
 
 #[test]
 fn what_is_hidden_among_what_everybody_sees_is_warned_of() {
     let hidden = OWNER.replace("{name: own}", "{name: own, annotations: {loggia.dev/visibility: product}}");
-    let report = check(&[file("own.yaml", &hidden)]);
+    let report = check(&[file("own.yaml", &hidden)], &Recipes::new());
     let rules: Vec<_> = report.warnings.iter().map(|one| (one.rule.as_str(), one.line)).collect();
     assert_eq!((rules, report.problems.len()), (vec![("namespace.shared", Some(3))], 0), "{:?}", report.warnings);
     let elsewhere = hidden.replace("{name: own,", "{name: own, namespace: harbour,");
-    assert_eq!(check(&[file("own.yaml", &elsewhere)]).warnings, []);
+    assert_eq!(check(&[file("own.yaml", &elsewhere)], &Recipes::new()).warnings, []);
 }

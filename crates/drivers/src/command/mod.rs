@@ -20,7 +20,7 @@ use std::time::Duration;
 /// How long a program may run when the recipe does not say, in seconds.
 const TIMEOUT: u64 = 60;
 /// The longest time that a recipe may allow, in seconds.
-const LONGEST: u64 = 600;
+pub(crate) const LONGEST: u64 = 600;
 /// Largest answer of a program, in bytes.
 const OUTPUT: usize = 1_048_576;
 

@@ -149,7 +149,7 @@ fn a_number_that_hides_a_breaking_change_has_a_place() {
     let release = |version: &str, properties: &str| {
         format!(
             "apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: queue-{version}}}\nspec:\n  offering: queue\n  version: {version}\n  \
-             recipe: {{driver: command}}\n  contract:\n    inputs: {{type: object, properties: {properties}}}\n"
+             recipe: {{driver: replay}}\n  contract:\n    inputs: {{type: object, properties: {properties}}}\n"
         )
     };
     write(
@@ -170,4 +170,40 @@ fn a_number_that_hides_a_breaking_change_has_a_place() {
         "r/1.5.0.yaml:6:3: spec.version: the number 1.5.0 hides a breaking change since 1.4.0: input size is not there any \
          more (release.number). Call it 2.0.0, or take the change back.\n4 files, 6 documents, 1 problem\n"
     );
+}
+
+/// A recipe that no server could run is found at its line; a driver that only a server may have is a note.
+#[test]
+fn recipes_that_cannot_run_are_told() {
+    let check_with = |recipe: &str, backends: &str| {
+        let folder = folder();
+        let texts = format!(
+            "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {{name: core}}\nspec: {{type: team, children: []}}\n---\n\
+             apiVersion: loggia.dev/v1\nkind: Product\nmetadata: {{name: yard}}\nspec: {{tagline: A yard, team: core}}\n---\n\
+             apiVersion: loggia.dev/v1\nkind: Environment\nmetadata: {{name: dev}}\nspec: {{product: yard, type: test, owner: \
+             core, backends: {backends}}}\n---\n\
+             apiVersion: loggia.dev/v1\nkind: Offering\nmetadata: {{name: cache}}\nspec: {{product: yard, owner: core, \
+             category: data, promise: Fast, for: All, problem: Slow, plans: [{{name: small, default: true}}]}}\n---\n\
+             apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {{name: cache-1.0.0}}\nspec:\n  offering: cache\n  version: \
+             1.0.0\n  contract: {{inputs: {{type: object}}}}\n  recipe: {recipe}\n"
+        );
+        write(folder.path(), "all.yaml", &texts);
+        check(folder.path())
+    };
+    for (recipe, backends, code, told) in [
+        ("{driver: command, program: hello}", "{}", 0, "nothing wrong"),
+        ("{driver: command, settings: {program: hello}}", "{}", 1, "spec.recipe"),
+        ("{driver: command}", "{}", 1, "program"),
+        ("{driver: command}", "{c: {driver: command, config: {program: hello}}}", 0, "nothing wrong"),
+        ("{driver: command, program: hello, timeout: soon}", "{}", 1, "spec.recipe.timeout"),
+        ("{driver: command, program: ../sh}", "{}", 1, "spec.recipe.program"),
+        ("{driver: git, scaffolder: maybe}", "{}", 1, "spec.recipe.scaffolder"),
+        ("{driver: git, on_destroy: keep}", "{}", 1, "spec.recipe.on_destroy"),
+        ("{driver: postgres, backup: 3}", "{}", 1, "spec.recipe.backup"),
+        ("{driver: unheard-of}", "{}", 0, "No driver of this program is called unheard-of"),
+    ] {
+        let (found, said) = check_with(recipe, backends);
+        assert_eq!(found, code, "{recipe}: {said}");
+        assert!(said.contains(told) && (code == 0 || said.contains("all.yaml:2")), "{recipe}: {said}");
+    }
 }

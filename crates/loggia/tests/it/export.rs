@@ -76,7 +76,7 @@ fn releases_are_exported_as_far_as_they_are() {
         format!(
             "apiVersion: loggia.dev/v1\nkind: Release\nmetadata:\n  name: cache-{version}\n  annotations: \
              {{loggia.dev/publication: {begins}}}\nspec:\n  offering: cache\n  version: {version}\n  contract: {{inputs: \
-             {{type: object}}}}\n  recipe: {{driver: command}}\n"
+             {{type: object}}}}\n  recipe: {{driver: replay}}\n"
         )
     };
     let versions = [("7.1.0", "draft"), ("7.2.0", "draft"), ("7.3.0", "draft"), ("7.4.0", "draft")];

@@ -1,0 +1,89 @@
+//! What recipes may say to each driver, as JSON Schemas, for whoever checks files without a server.
+
+use crate::command::LONGEST;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The schema of the settings of a recipe, by driver. A program or a service takes what its author wrote it to take beside
+/// what is said here, and a replayed thing takes anything.
+pub fn all() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("command", command()),
+        ("git", git()),
+        ("gitops", manifests()),
+        ("http", settings(json!({"timeout": seconds(LONGEST)}))),
+        ("kubernetes", manifests()),
+        ("postgres", postgres()),
+        ("process", process()),
+        ("replay", settings(json!({}))),
+        ("terraform", terraform()),
+    ])
+}
+
+fn settings(properties: Value) -> Value {
+    json!({"type": "object", "properties": properties})
+}
+
+fn text() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+fn texts() -> Value {
+    json!({"type": "array", "items": {"type": "string"}})
+}
+
+fn seconds(longest: u64) -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": longest})
+}
+
+fn command() -> Value {
+    let program = json!({"type": "string", "minLength": 1, "pattern": "^[^/]+$"});
+    json!({"type": "object", "required": ["program"], "properties": {
+        "program": program, "timeout": seconds(LONGEST), "network": {"type": "boolean"},
+    }})
+}
+
+fn git() -> Value {
+    let destroyed = json!({"enum": ["trash", "delete"]});
+    settings(json!({"template": text(), "raw": texts(), "scaffolder": {"type": "boolean"}, "on_destroy": destroyed}))
+}
+
+fn manifests() -> Value {
+    let outputs = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    settings(json!({"template": text(), "raw": texts(), "outputs": outputs, "keeps_data": {"type": "boolean"}}))
+}
+
+fn postgres() -> Value {
+    settings(
+        json!({"major": {"type": ["integer", "string", "null"]}, "backup": {"type": ["boolean", "string", "null"]}}),
+    )
+}
+
+fn process() -> Value {
+    let value = json!({"type": ["string", "number", "boolean"]});
+    json!({"type": "object", "required": ["command"], "properties": {
+        "command": {"type": "array", "minItems": 1, "items": value},
+        "environment": {"type": "object", "additionalProperties": value},
+        "start": seconds(LONGEST), "health": text(), "repository": text(), "branch": text(), "template": text(),
+    }})
+}
+
+fn terraform() -> Value {
+    let (variables, kept) = (json!({"type": "object"}), json!({"type": "boolean"}));
+    settings(json!({"template": text(), "variables": variables, "timeout": {"type": "integer"}, "keeps_data": kept}))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::{DriverOptions, Drivers};
+
+    #[tokio::test]
+    async fn every_driver_says_what_its_recipes_may_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = DriverOptions { data: folder.path().to_owned(), ..DriverOptions::default() };
+        let drivers = Drivers::new(options).unwrap();
+        let mut names: Vec<&str> = drivers.names().collect();
+        names.sort_unstable();
+        assert_eq!(names, super::all().into_keys().collect::<Vec<_>>());
+    }
+}
