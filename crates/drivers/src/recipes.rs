@@ -80,7 +80,8 @@ mod tests {
     #[tokio::test]
     async fn every_driver_says_what_its_recipes_may_say() {
         let folder = tempfile::tempdir().unwrap();
-        let options = DriverOptions { data: folder.path().to_owned(), ..DriverOptions::default() };
+        let client = crate::exchange::for_provider("https://provider.example.com", &[]).ok();
+        let options = DriverOptions { client, data: folder.path().to_owned(), ..DriverOptions::default() };
         let drivers = Drivers::new(options).unwrap();
         let mut names: Vec<&str> = drivers.names().collect();
         names.sort_unstable();
