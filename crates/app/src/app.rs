@@ -1,19 +1,19 @@
 //! The application: what every door calls.
 
-use crate::caller::{Caller, Door};
-use crate::caller_cache::CallerCache;
+use crate::access::caller::{Caller, Door};
+use crate::access::caller_cache::CallerCache;
+use crate::access::policy::{Action, Policy, Subject, require};
+use crate::access::secret::SecretBox;
 use crate::clock::{Clock, Ids};
 use crate::command::Command;
+use crate::command::writer::{Head, Message, Outcome, Writer};
 use crate::error::{Error, Result};
-use crate::leaks::Leak;
-use crate::look;
-use crate::policy::{Action, Policy, Subject, require};
-use crate::secret::SecretBox;
+use crate::estate::leaks::Leak;
+use crate::estate::look;
+use crate::instance::worker::Drivers;
 use crate::settings::Settings;
 use crate::source::SourceState;
 use crate::trace::TRACES;
-use crate::worker::Drivers;
-use crate::writer::{Head, Message, Outcome, Writer};
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
 use loggia_model::operation::Operation;
@@ -82,7 +82,7 @@ pub struct App {
     /// The items of campaigns, as they were read at a revision of each.
     pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, crate::campaign::Kept>>,
     /// What drivers said about the environments.
-    pub(crate) probed: ArcSwap<crate::availability::Probed>,
+    pub(crate) probed: ArcSwap<crate::instance::availability::Probed>,
 }
 
 /// Figures for whoever operates a server.
@@ -121,7 +121,7 @@ impl App {
     pub async fn start(parts: Parts) -> Result<Arc<App>> {
         let loaded = parts.store.load().await?;
         let sightings = parts.store.sightings().await?;
-        let mut graph = Graph::describing(crate::visibility::facts).loaded(loaded.records, loaded.aliases);
+        let mut graph = Graph::describing(crate::access::visibility::facts).loaded(loaded.records, loaded.aliases);
         graph.set_position(loaded.position);
         // The clock may have been set back while nobody ran, or be behind that of another server.
         parts.clock.reached(loaded.last_time);
@@ -153,8 +153,8 @@ impl App {
         let head = Head { position: loaded.position, hash: loaded.last_hash, time: loaded.last_time };
         let writer = Writer { app: Arc::clone(&app), store: parts.store, head, inbox: receiver };
         tokio::spawn(writer.run());
-        crate::public_url::take(&app).await?;
-        tokio::spawn(crate::unmatched::follow(Arc::clone(&app)));
+        crate::source::public_url::take(&app).await?;
+        tokio::spawn(crate::estate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
             tokio::spawn(follow(Arc::clone(&app)));
         }

@@ -4,8 +4,8 @@
 //! It lies with the secrets of the instance: it is full of them, it goes with it, and it is in every backup.
 
 use crate::App;
-use crate::driver::{Secret, StateAccess};
 use crate::error::{Error, Result};
+use crate::instance::driver::{Secret, StateAccess};
 use loggia_model::Uid;
 use loggia_store::SecretRow;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use crate::http::{FetchError, Get, GuardOptions, GuardedClient};
 use async_trait::async_trait;
-use loggia_app::catalog::{CatalogSource, Tagged, tagged};
-use loggia_app::driver::{Failure, Secret};
+use loggia_app::instance::driver::{Failure, Secret};
+use loggia_app::source::catalog::{CatalogSource, Tagged, tagged};
 use loggia_model::Ref;
 use serde::Deserialize;
 use serde_json::Value;

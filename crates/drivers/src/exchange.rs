@@ -2,8 +2,8 @@
 
 use crate::http::{FetchError, GuardOptions, GuardedClient};
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
-use loggia_app::exchange::Exchange;
+use loggia_app::instance::driver::Failure;
+use loggia_app::source::exchange::Exchange;
 use reqwest::Url;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use crate::http::{FetchError, Get, GuardedClient};
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
-use loggia_app::fetch::{Fetch, not_allowed};
+use loggia_app::instance::driver::Failure;
+use loggia_app::source::fetch::{Fetch, not_allowed};
 use std::sync::Arc;
 
 #[async_trait]

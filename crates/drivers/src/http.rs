@@ -1,7 +1,7 @@
 //! The one way to ask other servers: guarded, so that a text of somebody cannot make this server talk to its own
 //! neighbours, and limited in time and size.
 
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 pub use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION, RETRY_AFTER};

@@ -2,8 +2,8 @@
 
 use crate::git::backend::{FileAddress, file, file_address};
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
-use loggia_app::fetch::Fetch;
+use loggia_app::instance::driver::Failure;
+use loggia_app::source::fetch::Fetch;
 use std::path::PathBuf;
 use std::sync::Arc;
 

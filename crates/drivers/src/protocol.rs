@@ -1,7 +1,7 @@
 //! What goes into a driver program or service and what comes out of it; described in docs/adding-a-driver.md.
 
 use crate::redact::Redactor;
-use loggia_app::driver::{Backend, Failure, Observation, Plan, Request, Secret};
+use loggia_app::instance::driver::{Backend, Failure, Observation, Plan, Request, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -5,8 +5,8 @@ use crate::git::source::{
     Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Proposed, Source, SourceError, SourceOptions, folder,
 };
 use async_trait::async_trait;
-use loggia_app::driver::{Failure, Secret};
-use loggia_app::read::{SourceFile, beside};
+use loggia_app::instance::driver::{Failure, Secret};
+use loggia_app::source::read::{SourceFile, beside};
 use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree, Written};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};

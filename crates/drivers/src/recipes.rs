@@ -11,16 +11,16 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("command", command()),
         ("git", git()),
         ("gitops", manifests()),
-        ("http", settings(json!({"timeout": seconds(LONGEST)}))),
+        ("http", settings(&json!({"timeout": seconds(LONGEST)}))),
         ("kubernetes", manifests()),
         ("postgres", postgres()),
         ("process", process()),
-        ("replay", settings(json!({}))),
+        ("replay", settings(&json!({}))),
         ("terraform", terraform()),
     ])
 }
 
-fn settings(properties: Value) -> Value {
+fn settings(properties: &Value) -> Value {
     json!({"type": "object", "properties": properties})
 }
 
@@ -45,18 +45,17 @@ fn command() -> Value {
 
 fn git() -> Value {
     let destroyed = json!({"enum": ["trash", "delete"]});
-    settings(json!({"template": text(), "raw": texts(), "scaffolder": {"type": "boolean"}, "on_destroy": destroyed}))
+    settings(&json!({"template": text(), "raw": texts(), "scaffolder": {"type": "boolean"}, "on_destroy": destroyed}))
 }
 
 fn manifests() -> Value {
     let outputs = json!({"type": "object", "additionalProperties": {"type": "string"}});
-    settings(json!({"template": text(), "raw": texts(), "outputs": outputs, "keeps_data": {"type": "boolean"}}))
+    settings(&json!({"template": text(), "raw": texts(), "outputs": outputs, "keeps_data": {"type": "boolean"}}))
 }
 
 fn postgres() -> Value {
-    settings(
-        json!({"major": {"type": ["integer", "string", "null"]}, "backup": {"type": ["boolean", "string", "null"]}}),
-    )
+    let (major, backup) = (["integer", "string", "null"], ["boolean", "string", "null"]);
+    settings(&json!({"major": {"type": major}, "backup": {"type": backup}}))
 }
 
 fn process() -> Value {
@@ -70,7 +69,7 @@ fn process() -> Value {
 
 fn terraform() -> Value {
     let (variables, kept) = (json!({"type": "object"}), json!({"type": "boolean"}));
-    settings(json!({"template": text(), "variables": variables, "timeout": {"type": "integer"}, "keeps_data": kept}))
+    settings(&json!({"template": text(), "variables": variables, "timeout": {"type": "integer"}, "keeps_data": kept}))
 }
 
 #[cfg(test)]

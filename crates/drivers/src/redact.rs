@@ -1,6 +1,6 @@
 //! Blanks secrets, by value, in everything that a driver says.
 
-use loggia_app::driver::{Failure, Observation, Request, RunLog, Secret};
+use loggia_app::instance::driver::{Failure, Observation, Request, RunLog, Secret};
 use serde_json::Value;
 
 /// What stands where a secret was.

@@ -10,7 +10,7 @@ use crate::replay::ReplayDriver;
 use crate::service::HttpDriver;
 use crate::terraform::{TerraformDriver, TerraformOptions};
 use crate::workload::{ProcessDriver, ProcessOptions};
-use loggia_app::driver::Driver;
+use loggia_app::instance::driver::Driver;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! It carries the history of example platforms and measures what an operation costs without a backend.
 
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::{Map, Value, json};
 use std::io::{ErrorKind, Write};

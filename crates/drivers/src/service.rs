@@ -5,7 +5,7 @@ use crate::http::{Ask, FetchError, Fetched, GuardedClient, Method};
 use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Secret};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Secret};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

@@ -4,7 +4,7 @@ use crate::client::output::print;
 use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use loggia_app::check::check;
+use loggia_app::record::check::check;
 use loggia_drivers::reader::read_folder;
 use loggia_drivers::recipes;
 use std::path::PathBuf;

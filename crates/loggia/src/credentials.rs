@@ -1,6 +1,6 @@
 //! Names and passwords that come within an address: taken out of it, so that nothing shows them.
 
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use std::collections::HashMap;
 
 /// The address of a repository and, where it brings them as `https://name:password@…`, name and password.

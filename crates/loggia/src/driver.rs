@@ -6,7 +6,7 @@ use crate::serve::DRIVER_STATE;
 use crate::settings::switch;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use loggia_app::driver::{Backend, Driver, Request, Secret};
+use loggia_app::instance::driver::{Backend, Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Check, Contract, Hand, Outcome, Report};
 use loggia_model::problem::sentences;

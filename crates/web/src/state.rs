@@ -5,7 +5,7 @@ use crate::auth::Limiter;
 use crate::auth::provider::Provider;
 use crate::operating::Metrics;
 use loggia_app::App;
-use loggia_app::git_http::GitBackend;
+use loggia_app::instance::git_http::GitBackend;
 use sha2::{Digest, Sha256};
 use std::ops::Deref;
 use std::sync::Arc;

@@ -3,11 +3,11 @@
 use super::Found;
 use super::scope::{Member, Scope};
 use super::target::Targets;
-use crate::caller::{Caller, Door};
-use crate::changes::{Changes, Draft};
+use crate::access::caller::{Caller, Door};
+use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
-use crate::upgrade::Upgrade;
+use crate::release::upgrade::Upgrade;
 use loggia_graph::Graph;
 use loggia_model::campaign::steps::{Act, Campaign, Note};
 use loggia_model::campaign::{CampaignState, Item};

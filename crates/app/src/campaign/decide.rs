@@ -3,13 +3,13 @@
 use super::scope::Scope;
 use super::sweep::{answered, as_found, needs, next};
 use super::{Found, carry};
-use crate::caller::{Caller, Principal};
-use crate::changes::Changes;
+use crate::access::caller::{Caller, Principal};
+use crate::access::policy::Action;
+use crate::access::writing::{may_write, subject_of};
+use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
-use crate::policy::Action;
 use crate::record::visible;
-use crate::writing::{may_write, subject_of};
 use loggia_graph::Graph;
 use loggia_model::campaign::steps::Campaign;
 use loggia_model::ending::Exemption;

@@ -2,10 +2,10 @@
 
 use super::scope::{Readings, Scope};
 use super::{Found, carry, items};
-use crate::changes::Changes;
 use crate::checks::readings;
+use crate::command::changes::Changes;
+use crate::command::due::Due;
 use crate::command::{Ctx, Facts, Need};
-use crate::due::Due;
 use crate::error::Result;
 use loggia_graph::Graph;
 use loggia_model::campaign::CampaignState;

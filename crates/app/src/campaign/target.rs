@@ -1,11 +1,11 @@
 //! To which release an instance goes in a campaign, and by which way: worked out once for each release that runs.
 
 use super::scope::{Member, Scope};
-use crate::dry_run::{release_of, release_spec};
 use crate::error::Error;
-use crate::input_migration::InputMigration;
-use crate::offering_versions::OfferingVersions;
-use crate::upgrade_path::{Hop, hops, way};
+use crate::release::dry_run::{release_of, release_spec};
+use crate::release::input_migration::InputMigration;
+use crate::release::offering_versions::OfferingVersions;
+use crate::release::upgrade_path::{Hop, hops, way};
 use loggia_graph::Audience;
 use loggia_model::contract::{Weight, compare, weight};
 use loggia_model::kinds::release::ReleaseSpec;

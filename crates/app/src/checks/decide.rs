@@ -1,10 +1,10 @@
 //! What is decided about checks: who may differ from one, until when.
 
-use crate::changes::{Changes, Draft};
+use crate::access::writing::may_write;
+use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::record::visible;
-use crate::writing::may_write;
 use loggia_graph::Graph;
 use loggia_model::check::CheckStatus;
 use loggia_model::ending::Exemption;

@@ -1,6 +1,6 @@
 //! The one engine of checks: a verdict about one thing, from a snapshot, the time, and what probes answered.
 
-use crate::offering::version_of;
+use crate::release::offering::version_of;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::check::{CheckStatus, Outcome, Reading, Verdict, exempt_until};
 use loggia_model::instance::{InstanceStatus, Phase};
@@ -121,7 +121,7 @@ pub fn about(spec: &CheckSpec) -> Predicate {
 
 /// The team whose thing something is: that of an instance, else who owns it.
 pub fn team_of(subject: &Record) -> Option<Ref> {
-    let found = crate::writing::subject_of(&subject.parse());
+    let found = crate::access::writing::subject_of(&subject.parse());
     found.team.or(found.owner)
 }
 

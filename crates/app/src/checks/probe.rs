@@ -5,10 +5,10 @@
 
 use super::engine::Check;
 use crate::App;
-use crate::changes::Changes;
+use crate::access::policy::{Action, Subject};
+use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
-use crate::policy::{Action, Subject};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use loggia_graph::{Audience, Graph};

@@ -3,7 +3,7 @@
 use super::engine::{Check, team_of};
 use super::readings;
 use crate::App;
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::error::{Error, Result};
 use crate::record::visible;
 use loggia_graph::Graph;

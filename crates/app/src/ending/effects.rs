@@ -1,10 +1,10 @@
 //! What endings do at the doors: who gets nothing new, what is off on trial, and what is gone.
 
 use super::{Found, instead, of_subject, subject_words};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::error::{Ended, Error, Result};
-use crate::offering::{self, publication, version_of};
 use crate::record::visible;
+use crate::release::offering::{self, publication, version_of};
 use loggia_graph::{Audience, Graph};
 use loggia_model::ending::Reach;
 use loggia_model::time::SECOND;

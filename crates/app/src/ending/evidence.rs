@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::command::{Facts, Need};
-use crate::offering::{publication, releases};
+use crate::release::offering::{publication, releases};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::ProductSpec;

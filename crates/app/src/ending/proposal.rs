@@ -3,7 +3,7 @@
 use super::text::plan;
 use super::{Found, rule_named};
 use crate::App;
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::error::Result;
 use crate::record::{owned_here, visible};
 use loggia_graph::Graph;

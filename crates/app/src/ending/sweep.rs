@@ -4,9 +4,9 @@
 use super::decide::draft;
 use super::text::plan;
 use super::{Found, evidence};
-use crate::changes::Changes;
+use crate::command::changes::Changes;
+use crate::command::due::Due;
 use crate::command::{Ctx, Facts, Need};
-use crate::due::Due;
 use crate::error::Result;
 use loggia_graph::{Audience, Graph};
 use loggia_model::ending::steps::{By, Ending};

@@ -2,8 +2,8 @@
 
 use super::{Found, rule, stage};
 use crate::error::{Error, Result};
-use crate::offering::publication;
-use crate::prepare::Prepared;
+use crate::record::prepare::Prepared;
+use crate::release::offering::publication;
 use loggia_graph::Graph;
 use loggia_model::ending::steps::{By, Ending};
 use loggia_model::kinds::EndingSpec;

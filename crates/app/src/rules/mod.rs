@@ -1,13 +1,15 @@
 //! What holds where somebody wants to get or change something: for each thing the most specific rule that states it, and
 //! why that one.
 
+pub mod approval;
+pub(crate) mod automatic;
 mod quota;
 mod words;
 
 pub use quota::{Held, held};
 
 use crate::App;
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::error::{Error, Result};
 use crate::record::visible;
 use loggia_graph::{Audience, Graph};
@@ -271,7 +273,7 @@ impl App {
         let plan = match question.offering.as_deref() {
             Some(name) => {
                 let spec: OfferingSpec = visible(graph, audience, &Ref::new("offering", "default", name))?.spec()?;
-                crate::offering::frozen_plan(&spec, question.plan.as_deref())?
+                crate::release::offering::frozen_plan(&spec, question.plan.as_deref())?
             }
             None => None,
         };

@@ -2,8 +2,8 @@
 
 use crate::estate::platform;
 use crate::harness::{World, on_each};
-use loggia_app::adopt::{AdoptInput, Adoption, Found, Frame, Sort, files, plan};
-use loggia_app::prepare::prepare;
+use loggia_app::estate::adopt::{AdoptInput, Adoption, Found, Frame, Sort, files, plan};
+use loggia_app::record::prepare::prepare;
 use loggia_app::{Caller, Door, Error};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::Phase;

@@ -5,10 +5,10 @@ use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each};
 use crate::versions::{apply, release, usual};
 use loggia_app::campaign::{CampaignPlan, CampaignView, Decide, PlanWish, Verb, What};
-use loggia_app::driver::Failure;
-use loggia_app::due;
+use loggia_app::command::due;
 use loggia_app::estate::{Observe, Observed};
-use loggia_app::order::OrderInput;
+use loggia_app::instance::driver::Failure;
+use loggia_app::instance::order::OrderInput;
 use loggia_app::{Caller, Door, Error, Result};
 use loggia_model::campaign::{CampaignState, Counts, EndedAs, ItemState, points};
 use loggia_model::contract::Weight;
@@ -172,7 +172,7 @@ fn a_plan_says_who_is_hit_and_what_breaks_and_nothing_happens() {
         let mut third = release("3.0.0", wanted, "draft", json!({"upgrade": {"strategy": "in-place"}}));
         third["spec"]["contract"]["inputs"]["required"] = json!(["region"]);
         apply(&world, third).await.unwrap();
-        let publish = loggia_app::publication::Publish {
+        let publish = loggia_app::release::publication::Publish {
             release: Ref::new("release", "default", "db-3.0.0"),
             to: loggia_model::Publication::Published,
             reason: "Known".into(),

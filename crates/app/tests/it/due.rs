@@ -1,10 +1,10 @@
 //! Deadlines: each fires once, whatever servers and clocks do.
 
 use crate::harness::{START, World, on_each};
-use loggia_app::changes::Changes;
 use loggia_app::clock::Clock;
+use loggia_app::command::changes::Changes;
+use loggia_app::command::due::{self, Due, Handler, Handlers};
 use loggia_app::command::{Command, Ctx, Facts};
-use loggia_app::due::{self, Due, Handler, Handlers};
 use loggia_app::{App, Caller, Door, Error, Result};
 use loggia_graph::Graph;
 use loggia_model::Micros;

@@ -3,13 +3,13 @@
 use crate::estate::platform;
 use crate::harness::{World, on_each};
 use loggia_app::clock::Clock;
-use loggia_app::due;
+use loggia_app::command::due;
 use loggia_app::ending::{Decide, Verb};
+use loggia_app::estate::who_runs::WhoRunsQuery;
 use loggia_app::estate::{Observe, Observed};
-use loggia_app::order::OrderInput;
-use loggia_app::prepare::prepare;
+use loggia_app::instance::order::OrderInput;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
-use loggia_app::who_runs::WhoRunsQuery;
 use loggia_app::{Caller, Door, Error, Result};
 use loggia_model::ending::Dates;
 use loggia_model::usage::UsageReading;

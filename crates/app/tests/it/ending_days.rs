@@ -5,7 +5,7 @@ use crate::ending::{PEOPLE, PLAN, admin, apply, dates, day, decide, named, plann
 use crate::estate::platform;
 use crate::harness::{World, on_each};
 use loggia_app::clock::Clock;
-use loggia_app::due;
+use loggia_app::command::due;
 use loggia_app::ending::{ProposalWish, Verb};
 use loggia_app::{Caller, Error};
 use loggia_model::Day;

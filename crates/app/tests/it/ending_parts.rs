@@ -4,9 +4,9 @@ use crate::ending::{PEOPLE, admin, apply, decide, named, seen, sweep};
 use crate::estate::platform;
 use crate::harness::{World, on_each};
 use loggia_app::clock::Clock;
-use loggia_app::due;
+use loggia_app::command::due;
 use loggia_app::ending::Verb;
-use loggia_app::publication::Publish;
+use loggia_app::release::publication::Publish;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Day, EndingState, Publication, Ref};
 

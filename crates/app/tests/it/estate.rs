@@ -1,11 +1,11 @@
 //! What runs and was not ordered here.
 
 use crate::harness::{World, on_each};
-use loggia_app::enrol::Enrol;
+use loggia_app::estate::enrol::Enrol;
+use loggia_app::estate::who_runs::WhoRunsQuery;
 use loggia_app::estate::{Observe, Observed};
-use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
-use loggia_app::who_runs::WhoRunsQuery;
+use loggia_app::record::prepare::prepare;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::instance::{Phase, Step};
 use serde_json::{Value, json};

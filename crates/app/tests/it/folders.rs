@@ -1,8 +1,8 @@
 //! Folders of skeletons, templates and docs take what is below a document, and nothing that stands for itself.
 
 use crate::harness::on_each;
-use loggia_app::check::{Recipes, check};
-use loggia_app::read::SourceFile;
+use loggia_app::record::check::{Recipes, check};
+use loggia_app::source::read::SourceFile;
 use loggia_model::Problem;
 
 const ORIGIN: &str = "repository:main";

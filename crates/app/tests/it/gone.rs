@@ -2,12 +2,12 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, on_each};
-use loggia_app::changes::{Changes, Draft};
+use loggia_app::command::changes::{Changes, Draft};
 use loggia_app::command::{Command, Ctx, Facts};
-use loggia_app::order::OrderInput;
-use loggia_app::prepare::prepare;
+use loggia_app::estate::usage::UsageFilter;
+use loggia_app::instance::order::OrderInput;
 use loggia_app::record::Apply;
-use loggia_app::usage::UsageFilter;
+use loggia_app::record::prepare::prepare;
 use loggia_app::{Caller, Door, Error};
 use loggia_graph::Graph;
 use loggia_model::operation::{State, Verb};

@@ -2,15 +2,16 @@
 //! memory.
 
 use async_trait::async_trait;
+use loggia_app::access::policy::RoleTable;
+use loggia_app::access::secret::SecretBox;
 use loggia_app::clock::{Clock, FixedClock};
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
-use loggia_app::policy::RoleTable;
-use loggia_app::read::{Outside, SourceFile, read_from};
-use loggia_app::secret::SecretBox;
+use loggia_app::estate::look;
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::worker::{self, Drivers};
 use loggia_app::settings::Settings;
-use loggia_app::sync::{SyncReport, SyncSource};
-use loggia_app::worker::{self, Drivers};
-use loggia_app::{App, Caller, Door, Parts, look};
+use loggia_app::source::read::{Outside, SourceFile, read_from};
+use loggia_app::source::sync::{SyncReport, SyncSource};
+use loggia_app::{App, Caller, Door, Parts};
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};

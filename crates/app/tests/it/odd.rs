@@ -2,8 +2,8 @@
 
 use crate::harness::{InMemory, START};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Call, Driver, Failure, Observation, Plan, Request, RunLog};
-use loggia_app::worker::Drivers;
+use loggia_app::instance::driver::{Backend, Call, Driver, Failure, Observation, Plan, Request, RunLog};
+use loggia_app::instance::worker::Drivers;
 use loggia_model::usage::UsageReading;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -2,11 +2,11 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each, pass};
-use loggia_app::driver::{Failure, Secret};
-use loggia_app::order::OrderInput;
-use loggia_app::prepare::prepare;
+use loggia_app::access::secret_use::SecretUse;
+use loggia_app::instance::driver::{Failure, Secret};
+use loggia_app::instance::order::OrderInput;
 use loggia_app::record::Apply;
-use loggia_app::secret_use::SecretUse;
+use loggia_app::record::prepare::prepare;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Uid;
 use loggia_model::operation::{State, Verb};

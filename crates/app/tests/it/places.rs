@@ -2,13 +2,13 @@
 
 use crate::harness::{World, on_each};
 use async_trait::async_trait;
-use loggia_app::caller::Limits;
-use loggia_app::driver::Failure;
-use loggia_app::fetch::Fetch;
-use loggia_app::location::{Register, Registered, Unregister, registered};
-use loggia_app::places::Places;
-use loggia_app::prepare::prepare;
+use loggia_app::access::caller::Limits;
+use loggia_app::instance::driver::Failure;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
+use loggia_app::source::fetch::Fetch;
+use loggia_app::source::location::{Register, Registered, Unregister, registered};
+use loggia_app::source::places::Places;
 use loggia_app::{App, Caller, Door, Error};
 use loggia_graph::Audience;
 use loggia_model::{Document, Uid};

@@ -1,9 +1,9 @@
 //! Where a secret of the platform may be used.
 
 use crate::harness::on_each;
-use loggia_app::driver::Secret;
-use loggia_app::platform_secret::Grant;
-use loggia_app::secret_use::SecretUse;
+use loggia_app::access::platform_secret::Grant;
+use loggia_app::access::secret_use::SecretUse;
+use loggia_app::instance::driver::Secret;
 use loggia_app::{Caller, Door, Error};
 
 fn allowed(environments: &[&str]) -> SecretUse {

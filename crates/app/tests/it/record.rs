@@ -1,7 +1,7 @@
 //! Writing records through the doors.
 
 use crate::harness::on_each;
-use loggia_app::prepare::prepare;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
 use loggia_app::{Caller, Door, Error};
 use serde_json::{Value, json};

@@ -2,10 +2,10 @@
 
 use crate::estate::{platform, seen};
 use crate::harness::{InMemory, World, on_each};
-use loggia_app::caller::Limits;
+use loggia_app::access::caller::Limits;
+use loggia_app::access::token::TokenWish;
 use loggia_app::estate::Observe;
-use loggia_app::order::OrderInput;
-use loggia_app::token::TokenWish;
+use loggia_app::instance::order::OrderInput;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Ref;
 use loggia_model::operation::Verb;

@@ -3,12 +3,13 @@
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each};
 use crate::versions::{apply, release, usual};
-use loggia_app::approval::Approve;
-use loggia_app::driver::Failure;
-use loggia_app::order::OrderInput;
+use loggia_app::command::due;
+use loggia_app::instance::driver::Failure;
+use loggia_app::instance::order::OrderInput;
+use loggia_app::release::upgrade::Upgrade;
 use loggia_app::rules::Question;
-use loggia_app::upgrade::Upgrade;
-use loggia_app::{App, Caller, Door, Error, due};
+use loggia_app::rules::approval::Approve;
+use loggia_app::{App, Caller, Door, Error};
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::operation::State;
 use loggia_model::rule::Aspect;

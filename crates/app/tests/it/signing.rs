@@ -1,13 +1,13 @@
 //! What people prove themselves with: passwords, sessions, tokens, and who they are at a provider.
 
 use crate::harness::{World, on_each};
-use loggia_app::audit::{AuditQuery, EventFilter};
-use loggia_app::driver::Secret;
-use loggia_app::login::{Entry, PasswordWish};
-use loggia_app::prepare::prepare;
-use loggia_app::provider::Identity;
+use loggia_app::access::audit::{AuditQuery, EventFilter};
+use loggia_app::access::login::{Entry, PasswordWish};
+use loggia_app::access::provider::Identity;
+use loggia_app::access::token::TokenWish;
+use loggia_app::instance::driver::Secret;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
-use loggia_app::token::TokenWish;
 use loggia_app::{App, Caller, Door, Error};
 use loggia_model::Ref;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ fn another_password_needs_the_old_one_and_ends_other_sessions() {
         }
         let other = app.set_login(&world.person("bob"), &ann, password(None, "the second of them")).await;
         assert!(matches!(other, Err(Error::Forbidden(_))));
-        let keep = Some(loggia_app::login::digest(here.reveal()));
+        let keep = Some(loggia_app::access::login::digest(here.reveal()));
         let wish = PasswordWish { keep, ..password(Some("the first of them"), "the second of them") };
         app.set_login(&caller, &ann, wish).await.unwrap();
         let valid = async |token: &Secret| app.session_caller(token.reveal(), Door::Page, "r").await.unwrap().is_some();

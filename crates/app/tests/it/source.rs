@@ -3,8 +3,8 @@
 use crate::estate::platform;
 use crate::harness::{World, on_each};
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
-use loggia_app::read::SourceFile;
+use loggia_app::instance::driver::Failure;
+use loggia_app::source::read::SourceFile;
 use loggia_app::source::{Commit, Delivery, Edit, Landed, Reader, Sources, Tree, Written};
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Ref;
@@ -190,7 +190,7 @@ fn a_source_that_hangs_holds_nobody_up_and_problems_are_not_read_again_and_again
 /// The text of a component, as an editor would have it, with another owner.
 async fn changed(sources: &Sources, name: &Ref) -> (String, String) {
     let draft = sources.draft(&admin(), name).await.unwrap();
-    (loggia_app::edit::digest(&draft.text), draft.text.replace("owner: x", "owner: y"))
+    (loggia_app::source::edit::digest(&draft.text), draft.text.replace("owner: x", "owner: y"))
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn a_proposal_waits_until_it_is_taken_in() {
         }
         assert_eq!(waiting().await, None);
         // One that is put aside at the repository waits for nothing, although nothing was read.
-        let (seen, text) = (loggia_app::edit::digest(&text), text.replace("owner: y", "owner: z"));
+        let (seen, text) = (loggia_app::source::edit::digest(&text), text.replace("owner: y", "owner: z"));
         sources.change(&admin(), &name, &seen, &text, "").await.unwrap();
         assert_eq!(waiting().await.as_deref(), Some(branch));
         reader.closed.store(true, Ordering::Release);
@@ -313,7 +313,7 @@ fn a_location_keeps_its_name_whatever_files_come_and_go() {
         assert_eq!(location(), (name.clone(), uid, "/company/".to_owned()));
         let graph = world.app.graph();
         let c = graph.get_text("component:default/c").cloned().unwrap();
-        let chain = loggia_app::location::ancestors(&graph, &loggia_graph::Audience::All, &c);
+        let chain = loggia_app::source::location::ancestors(&graph, &loggia_graph::Audience::All, &c);
         assert_eq!(chain.last().unwrap().reference.to_string(), name);
         world.stop.send_replace(true);
     });

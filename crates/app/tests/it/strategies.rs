@@ -3,10 +3,11 @@
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each};
 use crate::versions::{apply, release, usual};
-use loggia_app::order::OrderInput;
-use loggia_app::upgrade::Upgrade;
-use loggia_app::upgrade_move::LetGo;
-use loggia_app::{App, Error, due};
+use loggia_app::command::due;
+use loggia_app::instance::order::OrderInput;
+use loggia_app::release::upgrade::Upgrade;
+use loggia_app::release::upgrade_move::LetGo;
+use loggia_app::{App, Error};
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;

@@ -139,7 +139,7 @@ fn the_same_again_changes_nothing() {
         world.sync(ORIGIN, &borrowed(&all)).await;
         let position = world.app.graph().position();
         let report = world.sync(ORIGIN, &borrowed(&all)).await;
-        assert_eq!(report, loggia_app::sync::SyncReport::default());
+        assert_eq!(report, loggia_app::source::sync::SyncReport::default());
         assert_eq!(world.app.graph().position(), position);
     });
 }
@@ -197,7 +197,7 @@ fn a_check_without_a_server_says_what_a_synchronisation_says() {
         let files = [("a.yaml", wrong.as_str()), ("b.yaml", "kind: [broken"), ("c.yaml", &component("c", "x"))];
         let report = world.sync(ORIGIN, &files).await;
         let files: Vec<_> = files.iter().map(|(path, text)| crate::harness::file(path, text)).collect();
-        let checked = loggia_app::check::check(&files, &loggia_app::check::Recipes::new()).problems;
+        let checked = loggia_app::record::check::check(&files, &loggia_app::record::check::Recipes::new()).problems;
         let line = |problem: &loggia_model::Problem| (problem.to_string(), problem.line, problem.column);
         let mut synced: Vec<_> = report.problems.iter().map(line).collect();
         synced.sort();

@@ -2,9 +2,9 @@
 
 use crate::estate::{platform, seen};
 use crate::harness::{InMemory, World, on_each};
-use loggia_app::enrol::Enrol;
 use loggia_app::estate::Observe;
-use loggia_app::take_over::{Orphan, TakeOverInput};
+use loggia_app::estate::enrol::Enrol;
+use loggia_app::instance::take_over::{Orphan, TakeOverInput};
 use loggia_app::{Caller, Error};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -91,7 +91,7 @@ fn what_is_let_go_runs_on_and_can_be_taken_over_again() {
         platform(&world).await;
         let (ann, driver) = (world.person("ann"), Arc::new(InMemory::default()));
         world.work(&driver);
-        let order = loggia_app::order::OrderInput {
+        let order = loggia_app::instance::order::OrderInput {
             offering: "db".into(),
             environment: "dev".into(),
             team: "booking".into(),

@@ -2,8 +2,8 @@
 
 use crate::estate::platform;
 use crate::harness::{InMemory, START, on_each};
-use loggia_app::order::OrderInput;
-use loggia_app::usage::{UnknownName, UsageFilter};
+use loggia_app::estate::usage::{UnknownName, UsageFilter};
+use loggia_app::instance::order::OrderInput;
 use loggia_app::{Caller, Door};
 use loggia_model::Micros;
 use loggia_model::usage::{MOST_A_DAY, MOST_COUNT, UsageReading};

@@ -4,11 +4,11 @@ use crate::ending::{admin, apply, until};
 use crate::estate::{platform, seen};
 use crate::harness::{World, on_each};
 use loggia_app::estate::Observe;
-use loggia_app::order::OrderInput;
-use loggia_app::prepare::prepare;
-use loggia_app::publication::Publish;
+use loggia_app::instance::order::OrderInput;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
-use loggia_app::versions::{VersionRow, Versions};
+use loggia_app::release::publication::Publish;
+use loggia_app::release::versions::{VersionRow, Versions};
 use loggia_app::{Caller, Error};
 use loggia_model::support::{Severity, SupportPhase};
 use loggia_model::{Day, Publication, Ref};
@@ -223,7 +223,7 @@ fn what_was_published_is_the_same_in_every_history() {
                 refused += usize::from(done(&world, act).await.is_err());
                 let Some(record) = world.app.graph().get(&name).cloned() else { continue };
                 let spec = record.parse().spec().cloned().unwrap();
-                if loggia_app::offering::publication(&record).is_settled() {
+                if loggia_app::release::offering::publication(&record).is_settled() {
                     let first = settled.entry(name.to_string()).or_insert_with(|| spec.clone());
                     assert_eq!(*first, spec, "after {act:?} of {acts:?}");
                 } else {

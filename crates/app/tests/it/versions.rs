@@ -2,10 +2,10 @@
 
 use crate::estate::platform;
 use crate::harness::{World, on_each};
-use loggia_app::order::OrderInput;
-use loggia_app::prepare::prepare;
-use loggia_app::publication::Publish;
+use loggia_app::instance::order::OrderInput;
 use loggia_app::record::Apply;
+use loggia_app::record::prepare::prepare;
+use loggia_app::release::publication::Publish;
 use loggia_app::{Caller, Door, Error, Result};
 use loggia_model::contract::Weight;
 use loggia_model::{Publication, Ref};

@@ -1,7 +1,7 @@
 //! What is allowed and may be a mistake: each field of the catalog that names something.
 
 use crate::harness::file;
-use loggia_app::check::{Recipes, check};
+use loggia_app::record::check::{Recipes, check};
 use loggia_model::Severity;
 
 /// Kind, field and whether it is a list; what each needs beside it.

@@ -3,9 +3,9 @@
 use crate::estate::platform;
 use crate::harness::{InMemory, on_each, pass};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
-use loggia_app::order::OrderInput;
-use loggia_app::worker::{self, Drivers};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
+use loggia_app::instance::order::OrderInput;
+use loggia_app::instance::worker::{self, Drivers};
 use loggia_model::operation::Verb;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

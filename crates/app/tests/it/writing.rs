@@ -1,11 +1,11 @@
 //! Who may write what: every kind, every role.
 
 use crate::harness::{World, on_each};
-use loggia_app::caller::Limits;
+use loggia_app::access::caller::Limits;
+use loggia_app::access::writing::may_create;
 use loggia_app::estate::{Observe, Observed};
-use loggia_app::prepare::prepare;
+use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
-use loggia_app::writing::may_create;
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Document;
 use loggia_model::kinds::ALL;

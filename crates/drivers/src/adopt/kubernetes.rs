@@ -5,7 +5,7 @@ use super::helm::{self, Release};
 use super::objects::{ENVIRONMENT, TEAM, is_word, label, text, word};
 use super::terraform::is_version;
 use super::{File, problem};
-use loggia_app::adopt::{Estate, Found, Sort};
+use loggia_app::estate::adopt::{Estate, Found, Sort};
 use loggia_model::yaml;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 
 use super::calls::{self, Call, Calls};
 use super::{File, problem};
-use loggia_app::adopt::{Estate, Found, Sort};
+use loggia_app::estate::adopt::{Estate, Found, Sort};
 use loggia_model::Problem;
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -4,7 +4,7 @@ use super::protocol::Verb;
 use super::{Call, CommandDriver};
 use crate::process::Ended;
 use crate::redact::{CleanLog, Redactor};
-use loggia_app::driver::{Failure, RunLog};
+use loggia_app::instance::driver::{Failure, RunLog};
 use serde_json::{Map, Value};
 
 /// Nobody reads the lines of a program that only judges.

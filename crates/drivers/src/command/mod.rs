@@ -10,7 +10,7 @@ use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
 use crate::sandbox::{self, Folders, Sandbox};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

@@ -2,7 +2,7 @@
 
 use super::{Contract, Kept, cut};
 use futures_util::future::BoxFuture;
-use loggia_app::driver::{Failure, Observation, Presence, Request};
+use loggia_app::instance::driver::{Failure, Observation, Presence, Request};
 
 /// Why a check did not end well.
 pub(super) enum Not {

@@ -6,7 +6,7 @@ mod checks;
 mod cut;
 
 use futures_util::future::BoxFuture;
-use loggia_app::driver::{Driver, Request, RunLog};
+use loggia_app::instance::driver::{Driver, Request, RunLog};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 

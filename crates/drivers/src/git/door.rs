@@ -2,8 +2,8 @@
 
 use super::backend::{self, BackendError};
 use async_trait::async_trait;
-use loggia_app::driver::Failure;
-use loggia_app::git_http::{GitAddress, GitAnswer, GitBackend, GitRequest};
+use loggia_app::instance::driver::Failure;
+use loggia_app::instance::git_http::{GitAddress, GitAnswer, GitBackend, GitRequest};
 use std::path::PathBuf;
 
 /// Serves the bare repositories of a folder.

@@ -20,7 +20,7 @@ pub use import::{NewFile, Signature, path_is_safe};
 pub use repository::name_is_safe;
 pub use scaffolder::{SUPPORTED, TemplateCheck, check_template};
 
-use loggia_app::driver::Request;
+use loggia_app::instance::driver::Request;
 
 /// The address from which a repository can be cloned.
 fn clone_url(request: &Request) -> String {

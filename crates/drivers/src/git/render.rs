@@ -2,7 +2,7 @@
 
 use super::import::{NewFile, path_is_safe};
 use crate::pattern::Patterns;
-use loggia_app::driver::{Failure, RecipeFile, Request};
+use loggia_app::instance::driver::{Failure, RecipeFile, Request};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value as Jinja};
 use serde_json::{Map, Value, json};

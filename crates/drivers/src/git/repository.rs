@@ -2,7 +2,7 @@
 
 use super::cli::{Call, Git, GitError};
 use super::import::{self, NewCommit, NewFile, Signature};
-use loggia_app::driver::{Failure, Request};
+use loggia_app::instance::driver::{Failure, Request};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 

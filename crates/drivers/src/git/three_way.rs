@@ -2,7 +2,7 @@
 
 use super::cli::{Call, Git, GitError};
 use super::import::{self, NewCommit, NewFile, Signature};
-use loggia_app::change_request::ChangedFile;
+use loggia_app::instance::change_request::ChangedFile;
 use std::collections::BTreeSet;
 use std::path::Path;
 

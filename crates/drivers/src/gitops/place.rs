@@ -4,7 +4,7 @@ use super::told::Told;
 use crate::git::import::NewFile;
 use crate::git::source::{EditError, Entry, EntryKind, Source, SourceError, SourceOptions};
 use crate::git::{name_is_safe, path_is_safe, render};
-use loggia_app::driver::{Backend, Failure, Request, Secret};
+use loggia_app::instance::driver::{Backend, Failure, Request, Secret};
 use loggia_model::canonical;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! The few verbs of the Kubernetes API that are needed.
 
 use crate::http::{Ask, FetchError, Fetched, GuardOptions, GuardedClient, Method};
-use loggia_app::driver::{Backend, Failure, Secret};
+use loggia_app::instance::driver::{Backend, Failure, Secret};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

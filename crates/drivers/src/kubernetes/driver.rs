@@ -7,7 +7,7 @@ use crate::git::render;
 use crate::http::GuardOptions;
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::{Map, Value};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::api::Name;
 use crate::git::render;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loggia_app::driver::{Failure, Request};
+use loggia_app::instance::driver::{Failure, Request};
 use loggia_model::yaml;
 use serde_json::{Map, Value, json};
 

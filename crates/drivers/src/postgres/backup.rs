@@ -2,7 +2,7 @@
 
 use super::connection::Place;
 use crate::process::{self, Ended, Program};
-use loggia_app::driver::{Failure, RunLog};
+use loggia_app::instance::driver::{Failure, RunLog};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use super::password;
 use crate::process;
-use loggia_app::driver::{Failure, Secret};
+use loggia_app::instance::driver::{Failure, Secret};
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use sqlx::postgres::PgConnectOptions;

@@ -1,6 +1,6 @@
 //! The way to the server that an environment names.
 
-use loggia_app::driver::{Backend, Failure};
+use loggia_app::instance::driver::{Backend, Failure};
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection};

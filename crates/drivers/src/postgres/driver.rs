@@ -1,11 +1,14 @@
 //! The driver itself.
 
 use super::connection::Place;
+use super::limits::Limits;
 use super::server::{self, Numbers, There};
 use super::{backup, major, names, password, size};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::driver::{
+    Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret,
+};
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use serde_json::{Map, Value};
@@ -27,43 +30,6 @@ pub struct PostgresDriver {
     options: PostgresOptions,
     /// Sessions at the last look, by key: the difference is the use since then.
     sessions: Mutex<HashMap<String, i64>>,
-}
-
-/// The limits of a plan, as the server takes them.
-struct Limits {
-    connections: i32,
-    statement_timeout: Option<String>,
-    size: Option<i64>,
-}
-
-impl Limits {
-    fn of(request: &Request) -> Result<Limits, Failure> {
-        let wrong = |name: &str, value: &Value| {
-            Failure::ours(
-                format!("the limit `{name}` of the plan cannot be used: {value}"),
-                "correct the plan of the offering",
-            )
-        };
-        let limit = |name: &str| request.limits.get(name).filter(|value| !value.is_null());
-        let connections = match limit("connections") {
-            None => -1,
-            Some(value) => {
-                let number = value.as_i64().and_then(|number| i32::try_from(number).ok()).filter(|number| *number > 0);
-                number.ok_or_else(|| wrong("connections", value))?
-            }
-        };
-        let statement_timeout = match limit("statement_timeout") {
-            None => None,
-            Some(Value::Number(seconds)) => Some(format!("{seconds}s")),
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(value) => return Err(wrong("statement_timeout", value)),
-        };
-        let size = match limit("size") {
-            None => None,
-            Some(value) => Some(size::bytes(value).ok_or_else(|| wrong("size", value))?),
-        };
-        Ok(Limits { connections, statement_timeout, size })
-    }
 }
 
 impl PostgresDriver {

@@ -1,7 +1,7 @@
 //! The major version of the server that a release asks for: `major` of its recipe. An environment may accept any other
 //! with `any_major: true`, and then says so.
 
-use loggia_app::driver::{Failure, Request};
+use loggia_app::instance::driver::{Failure, Request};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Names within the server.
 
-use loggia_app::driver::Request;
+use loggia_app::instance::driver::Request;
 use sha2::{Digest, Sha256};
 
 /// Longest name that PostgreSQL keeps, in bytes.
@@ -42,7 +42,7 @@ pub(super) fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{identifier, literal, name};
-    use loggia_app::driver::Request;
+    use loggia_app::instance::driver::Request;
 
     fn of(team: &str, named: &str) -> String {
         let (team, named) = (team.to_owned(), named.to_owned());

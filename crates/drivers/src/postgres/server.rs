@@ -1,7 +1,7 @@
 //! What the driver says to the server.
 
 use super::names::{comment, identifier, literal};
-use loggia_app::driver::Failure;
+use loggia_app::instance::driver::Failure;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 /// What there is for one key.

@@ -7,7 +7,7 @@ use crate::process;
 use crate::redact::{CleanLog, Redactor};
 use crate::sandbox::Sandbox;
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::instance::{Condition, Verdict};
 use reqwest::{Client, Method};
 use serde_json::{Map, Value};
@@ -94,7 +94,7 @@ impl TerraformDriver {
         let text = request.backend.secret.as_ref().map(|secret| secret.reveal()).unwrap_or_default();
         let all: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
         for value in all.values().filter_map(Value::as_str) {
-            redactor.learn(&loggia_app::driver::Secret::new(value));
+            redactor.learn(&loggia_app::instance::driver::Secret::new(value));
         }
         redactor
     }

@@ -4,7 +4,7 @@ use super::driver::TerraformOptions;
 use crate::git::{path_is_safe, render};
 use crate::process::{self, Ended, Finished, Program};
 use crate::sandbox::{self, Folders, Sandbox};
-use loggia_app::driver::{Failure, Request, RunLog, StateAccess, Whose};
+use loggia_app::instance::driver::{Failure, Request, RunLog, StateAccess, Whose};
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

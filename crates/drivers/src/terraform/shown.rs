@@ -1,6 +1,6 @@
 //! Reads what `show -json` tells of a plan.
 
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use serde_json::{Map, Value};
 
 /// What a plan says.

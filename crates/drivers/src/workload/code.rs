@@ -4,7 +4,7 @@ use super::place::Place;
 use super::wanted::Source;
 use crate::git::cli::{Call, Git, GitError};
 use crate::git::render;
-use loggia_app::driver::{Failure, Request};
+use loggia_app::instance::driver::{Failure, Request};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 

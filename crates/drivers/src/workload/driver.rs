@@ -6,7 +6,7 @@ use super::wanted::{Source, Wanted, variable};
 use super::{code, health, keeper};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::Map;
 use std::ops::RangeInclusive;

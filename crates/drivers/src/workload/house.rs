@@ -7,7 +7,7 @@ use super::run::{self, Start};
 use super::wanted::Wanted;
 use crate::gates::Gates;
 use crate::sandbox::Sandbox;
-use loggia_app::driver::{Failure, Secret, Whose};
+use loggia_app::instance::driver::{Failure, Secret, Whose};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;

@@ -5,7 +5,7 @@ use super::code;
 use super::house::House;
 use super::place::{ENDING, Place, REFUSED, RUNNING, Refused, Role, Running, WANTED};
 use super::wanted::{Source, Wanted};
-use loggia_app::driver::Failure;
+use loggia_app::instance::driver::Failure;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;

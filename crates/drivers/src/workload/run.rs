@@ -5,7 +5,7 @@ use super::place::{Place, Role, mark};
 use super::wanted::Wanted;
 use crate::process;
 use crate::sandbox;
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::io::Result;

@@ -2,7 +2,7 @@
 
 use crate::git::render;
 use crate::git::{name_is_safe, path_is_safe};
-use loggia_app::driver::{Failure, Request};
+use loggia_app::instance::driver::{Failure, Request};
 use loggia_model::canonical;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

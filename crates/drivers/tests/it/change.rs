@@ -2,8 +2,8 @@
 
 use crate::Lines;
 use crate::git::{file, git};
-use loggia_app::change_request::{Merges, Proposal, Seen};
-use loggia_app::driver::{Driver, Failure, Request};
+use loggia_app::instance::change_request::{Merges, Proposal, Seen};
+use loggia_app::instance::driver::{Driver, Failure, Request};
 use loggia_drivers::git::GitDriver;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Driver programs that behave badly.
 
 use crate::{Lines, object, request};
-use loggia_app::driver::{Driver, Failure, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Failure, Request, Secret, Whose};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;

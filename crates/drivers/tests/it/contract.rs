@@ -2,7 +2,7 @@
 
 use crate::workload::{self, Yard};
 use crate::{gitops, kubernetes, object, postgres, project, request, service, terraform};
-use loggia_app::driver::{Driver, Request, Secret};
+use loggia_app::instance::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
 use loggia_drivers::contract::{Contract, Hand};
 use loggia_drivers::git::GitDriver;

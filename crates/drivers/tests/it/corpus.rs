@@ -1,7 +1,7 @@
 //! Templates as people publish them.
 
 use crate::{Lines, object, request, shared};
-use loggia_app::driver::{Driver, RecipeFile};
+use loggia_app::instance::driver::{Driver, RecipeFile};
 use loggia_drivers::git::{GitDriver, check_template};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

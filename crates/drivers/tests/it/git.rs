@@ -1,7 +1,7 @@
 //! Golden paths and templates.
 
 use crate::{Lines, request};
-use loggia_app::driver::{Driver, Presence, RecipeFile, Request, Whose};
+use loggia_app::instance::driver::{Driver, Presence, RecipeFile, Request, Whose};
 use loggia_drivers::git::GitDriver;
 use serde_json::json;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use crate::git::{file, git};
 use crate::{Lines, object, request};
-use loggia_app::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Presence, Request, Secret, Whose};
 use loggia_drivers::gitops::GitOpsDriver;
 use loggia_model::instance::Verdict;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use loggia_drivers::http::{FetchError, Get, GuardOptions, GuardedClient};
 use std::time::Duration;
 

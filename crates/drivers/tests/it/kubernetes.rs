@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use loggia_app::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Presence, Request, Secret, Whose};
 use loggia_drivers::http::GuardOptions;
 use loggia_drivers::kubernetes::KubernetesDriver;
 use loggia_model::instance::Verdict;

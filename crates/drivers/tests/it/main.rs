@@ -18,7 +18,7 @@ mod terraform;
 mod web;
 mod workload;
 
-use loggia_app::driver::{Request, RunLog};
+use loggia_app::instance::driver::{Request, RunLog};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::sync::Mutex;

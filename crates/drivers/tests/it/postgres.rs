@@ -1,7 +1,7 @@
 //! Databases on a real server, named by `LOGGIA_TEST_POSTGRES`.
 
 use crate::{Lines, object, request};
-use loggia_app::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Presence, Request, Secret, Whose};
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_model::instance::Verdict;
 use serde_json::json;

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::post;
-use loggia_app::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Presence, Request, Secret, Whose};
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::service::HttpDriver;
 use serde_json::json;

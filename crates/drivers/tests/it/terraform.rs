@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use loggia_app::driver::{
+use loggia_app::instance::driver::{
     Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret, StateAccess, Whose,
 };
 use loggia_drivers::terraform::{TerraformDriver, TerraformOptions};

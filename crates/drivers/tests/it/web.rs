@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::StreamExt;
-use loggia_app::driver::Driver;
+use loggia_app::instance::driver::Driver;
 use loggia_drivers::git::GitDriver;
 use loggia_drivers::git::backend::{BackendError, GitRequest, serve};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use crate::git::{file, git};
 use crate::{Lines, object, request};
-use loggia_app::driver::{Driver, Observation, Presence, Request, Secret, Whose};
+use loggia_app::instance::driver::{Driver, Observation, Presence, Request, Secret, Whose};
 use loggia_drivers::workload::{ProcessDriver, ProcessOptions, end_all, running};
 use loggia_model::instance::Verdict;
 use serde_json::json;

@@ -7,7 +7,7 @@ use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use loggia_app::policy::Action;
+use loggia_app::access::policy::Action;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use crate::credentials::without_credentials;
 use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use loggia_app::adopt::{
+use loggia_app::estate::adopt::{
     AdoptInput, Adoption, Estate, EstateSource, Frame, Kind, Place, ProposalFile, Proposed, files, plan,
 };
 use loggia_drivers::adopt::{EstateReader, read_text};

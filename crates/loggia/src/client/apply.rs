@@ -5,7 +5,7 @@ use super::output::{Output, Table, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::Args;
-use loggia_app::read::{Reading, read};
+use loggia_app::source::read::{Reading, read};
 use loggia_drivers::reader::read_folder;
 use loggia_model::problem::sentences;
 use reqwest::Method;

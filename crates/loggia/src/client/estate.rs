@@ -7,7 +7,7 @@ use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::{Context, Result};
 use clap::Args;
-use loggia_app::usage::MOST;
+use loggia_app::estate::usage::MOST;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

@@ -2,10 +2,10 @@
 //! which it does by itself, through the same commands as any other.
 
 use anyhow::{Result, bail};
-use loggia_app::caller::{Caller, Door};
+use loggia_app::access::caller::{Caller, Door};
 use loggia_app::campaign::{Decide, Verb};
-use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
+use loggia_app::record::prepare::prepare;
 use loggia_app::{App, Error};
 use loggia_model::campaign::CampaignState;
 use loggia_model::time::DAY;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use loggia_app::App;
-use loggia_app::secret_use::SecretUse;
+use loggia_app::access::secret_use::SecretUse;
 use loggia_drivers::postgres::cluster::{self, Cluster};
 use std::path::PathBuf;
 use std::sync::Arc;

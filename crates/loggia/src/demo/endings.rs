@@ -3,10 +3,10 @@
 
 use super::seed::REQUEST;
 use anyhow::{Context, Result};
-use loggia_app::caller::{Caller, Door};
+use loggia_app::access::caller::{Caller, Door};
 use loggia_app::ending::{Decide, ProposalWish, Verb};
-use loggia_app::prepare::prepare;
 use loggia_app::record::Apply;
+use loggia_app::record::prepare::prepare;
 use loggia_app::{App, Error};
 use loggia_model::ending::Wish;
 use loggia_model::{Day, Ref};

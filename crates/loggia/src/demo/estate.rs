@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use loggia_app::estate::Observed;
-use loggia_app::order::{OrderInput, Past};
+use loggia_app::instance::order::{OrderInput, Past};
 use loggia_model::instance::Step;
 use loggia_model::{Micros, Ref};
 use serde::Deserialize;

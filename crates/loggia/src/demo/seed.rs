@@ -4,9 +4,9 @@
 use super::estate::{self, Running};
 use super::{endings, files, usage};
 use anyhow::{Context, Result};
-use loggia_app::caller::{Caller, Door, Limits};
-use loggia_app::enrol::Enrol;
+use loggia_app::access::caller::{Caller, Door, Limits};
 use loggia_app::estate::Observe;
+use loggia_app::estate::enrol::Enrol;
 use loggia_app::{App, Error};
 use loggia_graph::Audience;
 use loggia_model::instance::Step;
@@ -44,7 +44,7 @@ pub async fn run(app: &Arc<App>, store: &Store) -> Result<()> {
     super::campaign::run(app).await?;
     let readings = usage::readings(&all, &offerings, seed.now);
     seed.tell(&format!("taking {} readings of use in", readings.len())).await?;
-    for some in readings.chunks(loggia_app::usage::MOST) {
+    for some in readings.chunks(loggia_app::estate::usage::MOST) {
         app.report_usage(&Caller::system("replay", Door::Worker), some.to_vec()).await?;
     }
     seed.tell("what goes away is announced").await?;

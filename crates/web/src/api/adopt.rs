@@ -4,8 +4,8 @@ use super::call::{Call, json};
 use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Route};
 use axum::http::Method;
-use loggia_app::adopt::{AdoptInput, Adoption};
-use loggia_app::policy::Action;
+use loggia_app::access::policy::Action;
+use loggia_app::estate::adopt::{AdoptInput, Adoption};
 
 const DRY_RUN: Param = Param::query("dryRun", Form::Flag, "Only tell what it would mean; nothing is reported.");
 

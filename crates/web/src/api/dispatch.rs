@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use loggia_app::policy::admit;
+use loggia_app::access::policy::admit;
 use loggia_app::{Caller, Error};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use super::call::{Call, json};
 use super::route::Handled;
 use loggia_app::Error;
-use loggia_app::audit::{AuditQuery, EventFilter};
+use loggia_app::access::audit::{AuditQuery, EventFilter};
 use loggia_model::{Event, Micros, Ref, Uid};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loggia_app::Error;
-use loggia_app::diff::Difference;
+use loggia_app::command::diff::Difference;
 use loggia_model::{Problem, Refusal};
 use schemars::JsonSchema;
 use serde::Serialize;

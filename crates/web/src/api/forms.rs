@@ -2,7 +2,7 @@
 
 use super::call::{Call, json};
 use super::route::Handled;
-use loggia_app::form::FormQuery;
+use loggia_app::instance::form::FormQuery;
 
 /// The form of an offering.
 pub async fn form(call: Call) -> Handled {

@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use loggia_app::Error;
-use loggia_app::idempotency::{Earlier, HeldKey, Keyed, request_digest};
+use loggia_app::command::idempotency::{Earlier, HeldKey, Keyed, request_digest};
 use std::sync::Arc;
 use tracing::Instrument;
 

@@ -2,7 +2,7 @@
 
 use super::call::{Call, json};
 use super::route::Handled;
-use loggia_app::caller::Limits;
+use loggia_app::access::caller::Limits;
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::Serialize;

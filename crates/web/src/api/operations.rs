@@ -24,8 +24,8 @@ pub struct Lines {
     pub items: Vec<Line>,
 }
 
-impl From<loggia_app::operation::LogLine> for Line {
-    fn from(line: loggia_app::operation::LogLine) -> Line {
+impl From<loggia_app::instance::operation::LogLine> for Line {
+    fn from(line: loggia_app::instance::operation::LogLine) -> Line {
         Line { seq: line.seq, time: line.time, text: line.text }
     }
 }

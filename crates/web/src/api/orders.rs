@@ -7,7 +7,7 @@ use crate::ending::Subject;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loggia_app::Outcome;
-use loggia_app::order::OrderInput;
+use loggia_app::instance::order::OrderInput;
 use loggia_model::{Ref, Uid};
 use schemars::JsonSchema;
 use serde::Serialize;

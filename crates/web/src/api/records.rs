@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use loggia_app::Error;
-use loggia_app::audit::Revision;
+use loggia_app::access::audit::Revision;
 use loggia_graph::{Graph, OrderKey, Position, Predicate, Query, Resolved, TextFilter, Turn};
 use loggia_model::{Micros, Record, Ref};
 use schemars::JsonSchema;

@@ -8,9 +8,9 @@ use super::{
     versions, who_runs, write,
 };
 use axum::http::Method;
-use loggia_app::form;
-use loggia_app::order::OrderInput;
-use loggia_app::policy::Action;
+use loggia_app::access::policy::Action;
+use loggia_app::instance::form;
+use loggia_app::instance::order::OrderInput;
 use loggia_model::operation::Operation;
 use std::sync::LazyLock;
 

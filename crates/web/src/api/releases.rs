@@ -3,9 +3,9 @@
 use super::call::{Call, json, outcome};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
-use loggia_app::dry_run::DryRun;
-use loggia_app::policy::Action;
-use loggia_app::publication::Publish;
+use loggia_app::access::policy::Action;
+use loggia_app::release::dry_run::DryRun;
+use loggia_app::release::publication::Publish;
 use loggia_model::{Publication, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::schema::Checker;
 use axum::http::Method;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use loggia_app::policy::Action;
+use loggia_app::access::policy::Action;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::sync::OnceLock;
 

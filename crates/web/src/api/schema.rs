@@ -1,7 +1,8 @@
 //! Schemas of bodies: made from types, sharpened, compiled, and checked before a body is read.
 
 use super::route::Shape;
-use loggia_app::{Error, schema};
+use loggia_app::Error;
+use loggia_app::record::schema;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};

@@ -3,10 +3,10 @@
 use super::call::{Call, json, outcome};
 use super::route::{Access, Handled, Route};
 use axum::http::{Method, StatusCode};
-use loggia_app::driver::Secret;
-use loggia_app::platform_secret::Grant;
-use loggia_app::policy::Action;
-use loggia_app::secret_use::SecretUse;
+use loggia_app::access::platform_secret::Grant;
+use loggia_app::access::policy::Action;
+use loggia_app::access::secret_use::SecretUse;
+use loggia_app::instance::driver::Secret;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use super::call::{Call, json, nothing};
 use super::route::Handled;
-use loggia_app::login::digest;
+use loggia_app::access::login::digest;
 use loggia_model::Micros;
 use schemars::JsonSchema;
 use serde::Serialize;

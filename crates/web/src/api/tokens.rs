@@ -3,7 +3,7 @@
 use super::call::{Call, json, json_with, nothing};
 use super::route::Handled;
 use axum::http::StatusCode;
-use loggia_app::token::{Token, TokenWish};
+use loggia_app::access::token::{Token, TokenWish};
 use loggia_graph::Graph;
 use loggia_model::{Micros, Ref, Uid};
 use schemars::JsonSchema;
@@ -39,7 +39,7 @@ pub struct ScopeName(#[schemars(extend("enum" = scope_names()))] pub String);
 
 /// All scopes, each once.
 fn scope_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = loggia_app::policy::Action::ALL.iter().map(|action| action.scope()).collect();
+    let mut names: Vec<&str> = loggia_app::access::policy::Action::ALL.iter().map(|action| action.scope()).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -5,7 +5,7 @@ use super::cloudevents::{self, CloudEvent};
 use super::fault::Fault;
 use super::route::Handled;
 use loggia_app::Error;
-use loggia_app::usage::{Reported, UnknownName, UsageFilter};
+use loggia_app::estate::usage::{Reported, UnknownName, UsageFilter};
 use loggia_model::usage::{UsageReading, Use};
 use loggia_model::{Micros, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

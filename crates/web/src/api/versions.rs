@@ -3,8 +3,8 @@
 use super::call::{Call, json};
 use super::route::{Access, Handled, Route};
 use axum::http::Method;
-use loggia_app::policy::Action;
-use loggia_app::versions::Versions;
+use loggia_app::access::policy::Action;
+use loggia_app::release::versions::Versions;
 
 /// The routes.
 pub fn routes() -> Vec<Route> {

@@ -3,8 +3,8 @@
 use super::call::{Call, json};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::Method;
-use loggia_app::policy::Action;
-use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_app::access::policy::Action;
+use loggia_app::estate::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::Micros;
 use loggia_model::instance::Step;
 use schemars::JsonSchema;

@@ -8,7 +8,7 @@ use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use loggia_app::Error;
-use loggia_app::login::Entry;
+use loggia_app::access::login::Entry;
 use loggia_model::Ref;
 use serde::Deserialize;
 

@@ -11,8 +11,8 @@ use axum::extract::{Form, Query};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use loggia_app::Error;
-use loggia_app::driver::Secret;
-use loggia_app::login::Entry;
+use loggia_app::access::login::Entry;
+use loggia_app::instance::driver::Secret;
 use serde::Deserialize;
 use std::time::Duration;
 

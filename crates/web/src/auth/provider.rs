@@ -10,9 +10,9 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::future::BoxFuture;
 use loggia_app::Error;
-use loggia_app::driver::Secret;
-use loggia_app::exchange::Exchange;
-use loggia_app::provider::Identity;
+use loggia_app::access::provider::Identity;
+use loggia_app::instance::driver::Secret;
+use loggia_app::source::exchange::Exchange;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken,

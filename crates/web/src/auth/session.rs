@@ -4,8 +4,8 @@ use crate::caller::COOKIE;
 use crate::state::WebState;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use loggia_app::driver::Secret;
-use loggia_app::login::SESSION_SECONDS;
+use loggia_app::access::login::SESSION_SECONDS;
+use loggia_app::instance::driver::Secret;
 
 /// Whether browsers shall send cookies over TLS only.
 fn secure(state: &WebState) -> &'static str {

@@ -9,7 +9,7 @@ use super::reply;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
-use loggia_app::location;
+use loggia_app::source::location;
 use loggia_model::shape::{self, Rest, Shape};
 use serde_json::{Value, json};
 use url::Url;

@@ -9,7 +9,7 @@ use super::{predicate, reply, scope, status};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
-use loggia_app::location;
+use loggia_app::source::location;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::shape::{self, Rest, Shape};
 use loggia_model::{Record, Uid};

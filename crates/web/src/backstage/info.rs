@@ -10,7 +10,7 @@ use crate::state::WebState;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use loggia_app::policy::{Action, Subject};
+use loggia_app::access::policy::{Action, Subject};
 use loggia_app::{Caller, Door, Error};
 use loggia_graph::Graph;
 use loggia_model::canonical::{etag, to_string};

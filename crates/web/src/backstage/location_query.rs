@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use loggia_app::location::{self, Registered};
+use loggia_app::source::location::{self, Registered};
 use loggia_model::shape::{self, Rest, Shape};
 use serde_json::{Value, json};
 

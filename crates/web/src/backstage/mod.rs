@@ -36,7 +36,7 @@ use axum::response::Response;
 use axum::routing::get;
 use error::{Fault, MOUNT};
 use loggia_app::Caller;
-use loggia_app::policy::{Action, Subject};
+use loggia_app::access::policy::{Action, Subject};
 use loggia_graph::Graph;
 use smallvec::SmallVec;
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! What this API shows of all records: the kinds of the catalog, without places that were never read.
 
-use loggia_app::location::UNREAD;
+use loggia_app::source::location::UNREAD;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::{Kind, Record, kinds};
 use std::sync::{Arc, LazyLock};

@@ -1,7 +1,7 @@
 //! `status` of an entity, as the catalog knows it.
 
-use loggia_app::location::UNREADABLE;
-use loggia_app::removal::SOURCE_GONE;
+use loggia_app::record::removal::SOURCE_GONE;
+use loggia_app::source::location::UNREADABLE;
 use loggia_model::Record;
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
 //! Git over HTTP: who may read or write a repository, and nothing else; Git itself is behind
-//! [`loggia_app::git_http::GitBackend`].
+//! [`loggia_app::instance::git_http::GitBackend`].
 //!
 //! Git clients send a name and a password: the password is a token, the name does not matter. A bearer token works too.
 
@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use loggia_app::driver::Failure;
-use loggia_app::git_http::{Body as GitBody, GitAddress, GitRequest};
+use loggia_app::instance::driver::Failure;
+use loggia_app::instance::git_http::{Body as GitBody, GitAddress, GitRequest};
 use loggia_app::{App, Caller, Door, Error};
 use loggia_model::Record;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
     }
     let Some(address) = git.address(parts.method.as_str(), path, query) else {
         // Without a token the answer is the same for every address.
-        loggia_app::policy::admit(&caller, loggia_app::policy::Action::GitRead)?;
+        loggia_app::access::policy::admit(&caller, loggia_app::access::policy::Action::GitRead)?;
         return Err(missing());
     };
     let instance = state.app.git_access(&caller, &address)?;

@@ -2,7 +2,7 @@
 
 use super::visit::Visit;
 use super::words::{self, When};
-use loggia_app::history::Past;
+use loggia_app::record::history::Past;
 use loggia_model::{Event, Ref};
 use serde_json::Value;
 use std::collections::BTreeMap;

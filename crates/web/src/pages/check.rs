@@ -12,8 +12,8 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
+use loggia_app::access::writing::may_write;
 use loggia_app::checks::{CheckLine, CheckView, Exempt, Standing, ThingVerdict};
-use loggia_app::writing::may_write;
 use loggia_model::check::Outcome;
 use loggia_model::{Day, Ref};
 

@@ -2,7 +2,7 @@
 
 use super::visit::Visit;
 use loggia_app::Error;
-use loggia_app::token::TokenWish;
+use loggia_app::access::token::TokenWish;
 use loggia_model::instance::InstanceStatus;
 use loggia_model::{Record, Ref};
 

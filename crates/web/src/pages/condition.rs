@@ -2,8 +2,8 @@
 
 use super::visit::Visit;
 use super::words;
-use loggia_app::observation;
-use loggia_app::offering;
+use loggia_app::estate::observation;
+use loggia_app::release::offering;
 use loggia_model::instance::{Condition, InstanceStatus, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::Drift;

@@ -7,7 +7,7 @@ use crate::state::WebState;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
-use loggia_app::policy::{Action, Subject};
+use loggia_app::access::policy::{Action, Subject};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {

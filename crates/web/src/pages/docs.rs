@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::Error;
-use loggia_app::files::FileEntry;
+use loggia_app::record::files::FileEntry;
 use loggia_model::frontmatter;
 use loggia_model::{Record, Ref};
 
@@ -59,7 +59,7 @@ pub async fn pages(visit: &Visit, record: &Record) -> Vec<DocPage> {
 
 async fn all(visit: &Visit, record: &Record) -> Vec<DocPage> {
     let mut pages = Vec::new();
-    for entry in loggia_app::files::of(record) {
+    for entry in loggia_app::record::files::of(record) {
         if entry.path.ends_with(".md")
             && let Ok((_, blob)) = visit.app().file_of(record, &entry.path).await
         {
@@ -116,7 +116,7 @@ fn record(visit: &Visit, name: &str) -> Result<std::sync::Arc<Record>, super::er
 fn show(visit: &Visit, record: &Record, all: &[DocPage], page: &DocPage) -> Answer {
     let name = record.reference.name();
     let title = record.parse().title().to_owned();
-    let entries = loggia_app::files::of(record);
+    let entries = loggia_app::record::files::of(record);
     let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let done = markdown::render(&page.body, |address| resolve(record, &entries, folder, address));
     let mut versions: Vec<&str> = all.iter().map(|page| page.version.as_str()).collect();
@@ -151,7 +151,7 @@ fn resolve(record: &Record, entries: &[FileEntry], folder: &str, address: &str) 
     }
     let (path, anchor) = address.split_once('#').unwrap_or((address, ""));
     let own = if folder.is_empty() { "page".to_owned() } else { format!("{folder}/page") };
-    let path = loggia_app::read::beside(&own, path)?;
+    let path = loggia_app::source::read::beside(&own, path)?;
     let entry = entries.iter().find(|entry| entry.path == path)?;
     if !path.ends_with(".md") {
         return Some(files::href(record, entry));

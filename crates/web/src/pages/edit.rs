@@ -13,12 +13,13 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use loggia_app::edit::digest;
-use loggia_app::policy::Subject;
+use loggia_app::Error;
+use loggia_app::access::policy::Subject;
+use loggia_app::access::writing::may_write;
 use loggia_app::record::Apply;
+use loggia_app::record::prepare;
 use loggia_app::source::Delivery;
-use loggia_app::writing::may_write;
-use loggia_app::{Error, prepare};
+use loggia_app::source::edit::digest;
 use loggia_model::{Problem, Record, Ref, yaml};
 
 /// The routes.
@@ -149,7 +150,7 @@ async fn apply(visit: &Visit, record: &Record, seen: &str, text: &str) -> Result
         yaml::place(text, 0, &mut problems);
         Error::Invalid(problems)
     })?;
-    prepared.files = loggia_app::files::of(record);
+    prepared.files = loggia_app::record::files::of(record);
     if prepared.reference != record.reference {
         let message = format!("It would become {}", prepared.reference);
         return Err(Error::invalid("edit.name", "", message, "Keep kind, namespace and name."));

@@ -268,7 +268,7 @@ fn when(dates: &Dates, now: Micros) -> Vec<When> {
 }
 
 fn team_row(one: &loggia_app::ending::Concerned) -> TeamRow {
-    let link = |row: &loggia_app::who_runs::WhoRunsRow| {
+    let link = |row: &loggia_app::estate::who_runs::WhoRunsRow| {
         Link::new(format!("{} in {}", row.name, row.environment), instance::href(&row.instance))
     };
     TeamRow {

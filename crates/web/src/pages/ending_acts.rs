@@ -12,8 +12,8 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::post;
 use loggia_app::Error;
+use loggia_app::access::writing::may_write;
 use loggia_app::ending::{Decide, EndingView, Verb};
-use loggia_app::writing::may_write;
 use loggia_model::ending::Dates;
 use loggia_model::{Day, EndingState, Ref};
 

@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use loggia_app::files::{Blob, FileEntry};
+use loggia_app::record::files::{Blob, FileEntry};
 use loggia_model::{Record, Ref};
 
 /// The routes.
@@ -26,7 +26,7 @@ pub fn href(record: &Record, entry: &FileEntry) -> String {
 pub fn logo(record: &Record) -> String {
     let document = record.parse();
     let path = document.annotation("loggia.dev/logo").trim_start_matches("./");
-    let files = loggia_app::files::of(record);
+    let files = loggia_app::record::files::of(record);
     files.iter().find(|entry| entry.path == path).map(|entry| href(record, entry)).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! What one needs to reach a running thing, as its page shows it.
 
 use super::words;
-use loggia_app::reveal::Way;
+use loggia_app::access::reveal::Way;
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::release::ReleaseSpec;
 

@@ -12,10 +12,10 @@ use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
 use loggia_app::Error;
-use loggia_app::change_request::WAITS;
-use loggia_app::history::Past;
-use loggia_app::policy::{Action, Subject};
-use loggia_app::writing::subject_of;
+use loggia_app::access::policy::{Action, Subject};
+use loggia_app::access::writing::subject_of;
+use loggia_app::instance::change_request::WAITS;
+use loggia_app::record::history::Past;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
@@ -112,7 +112,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
     let row = app.row(&visit.graph, record);
     let phase = row.as_ref().map_or(status.phase, |row| row.phase);
     let (first, last) = app.sighting(record.uid).unzip();
-    let base = loggia_app::request::base_name(&record.reference, &spec.environment);
+    let base = loggia_app::instance::request::base_name(&record.reference, &spec.environment);
     let lines = match newest {
         Some(operation) => app.log_lines(operation.id, -1).await?.into_iter().map(|line| line.text).collect(),
         None => Vec::new(),
@@ -173,7 +173,7 @@ pub async fn gone(visit: &Visit, past: &Past) -> Result<GonePage, Error> {
     let now = visit.app().now();
     Ok(GonePage {
         shell: visit.shell(Some(Place::Team)),
-        title: loggia_app::request::base_name(&past.record.reference, &spec.environment),
+        title: loggia_app::instance::request::base_name(&past.record.reference, &spec.environment),
         lede: lede(visit, &spec),
         when: When::ago(now, last.map(|event| event.time)),
         proof: if reported {

@@ -15,9 +15,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
-use loggia_app::login::{Session, digest};
-use loggia_app::policy::Action;
-use loggia_app::token::{Token, TokenWish};
+use loggia_app::access::login::{Session, digest};
+use loggia_app::access::policy::Action;
+use loggia_app::access::token::{Token, TokenWish};
 use loggia_model::Problem;
 use std::collections::BTreeSet;
 

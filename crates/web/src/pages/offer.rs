@@ -3,8 +3,8 @@
 use super::visit::Visit;
 use super::{files, words};
 use crate::design::{Fact, OfferingCard};
-use loggia_app::availability::Availability;
-use loggia_app::offering::release_for;
+use loggia_app::instance::availability::Availability;
+use loggia_app::release::offering::release_for;
 use loggia_graph::Predicate;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
@@ -130,7 +130,7 @@ pub fn href(name: &str) -> String {
 
 /// Everything that is offered, in order of titles.
 pub fn all(visit: &Visit) -> Vec<Offer> {
-    let records = loggia_app::offering::offerings(&visit.graph, visit.audience());
+    let records = loggia_app::release::offering::offerings(&visit.graph, visit.audience());
     let mut offers: Vec<Offer> = records.iter().filter_map(|record| Offer::read(visit, record)).collect();
     offers.sort_by_cached_key(|offer| offer.title.to_lowercase());
     offers

@@ -13,8 +13,8 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::ending;
-use loggia_app::offering::{release_status, releases};
-use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_app::estate::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_app::release::offering::{release_status, releases};
 use loggia_model::kinds::offering::Alternative;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::{Record, Ref};
@@ -172,7 +172,7 @@ fn plan(plan: &loggia_model::kinds::offering::Plan) -> PlanRow {
 
 /// An alternative that is offered here leads to its page.
 fn alternative_href(visit: &Visit, name: &str) -> String {
-    let offered = loggia_app::offering::offerings(&visit.graph, visit.audience());
+    let offered = loggia_app::release::offering::offerings(&visit.graph, visit.audience());
     let found = offered.iter().find(|r| r.parse().title().eq_ignore_ascii_case(name) || r.reference.name() == name);
     found.map(|record| offer::href(record.reference.name())).unwrap_or_default()
 }

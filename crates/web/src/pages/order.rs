@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use loggia_app::Error;
-use loggia_app::order::OrderInput;
+use loggia_app::instance::order::OrderInput;
 use loggia_model::{Problem, Ref};
 
 /// The routes.

@@ -11,9 +11,9 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::post;
 use loggia_app::Error;
-use loggia_app::offering::publication;
-use loggia_app::publication::Publish;
-use loggia_app::writing::may_write;
+use loggia_app::access::writing::may_write;
+use loggia_app::release::offering::publication;
+use loggia_app::release::publication::Publish;
 use loggia_model::contract::Weight;
 use loggia_model::{Publication, Record, Ref};
 

@@ -9,7 +9,7 @@ use askama::Template;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use loggia_app::who_runs::WhoRunsRow;
+use loggia_app::estate::who_runs::WhoRunsRow;
 use loggia_graph::{Predicate, Query};
 use loggia_model::{Kind, Record};
 use serde_json::json;

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
-use loggia_app::policy::{Action, Subject};
-use loggia_app::sources::SourceView;
+use loggia_app::access::policy::{Action, Subject};
+use loggia_app::source::sources::SourceView;
 use loggia_model::{Problem, Ref};
 
 /// The routes.

@@ -10,8 +10,8 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
-use loggia_app::offering::release_for;
-use loggia_app::who_runs::WhoRunsRow;
+use loggia_app::estate::who_runs::WhoRunsRow;
+use loggia_app::release::offering::release_for;
 use loggia_model::instance::Phase;
 use loggia_model::version::Version;
 use loggia_model::{Record, Ref, RelationType};
@@ -192,7 +192,7 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
     let groups: Vec<Arc<Record>> = visit
         .graph
         .of_kind(visit.audience(), "group")
-        .filter(|group| loggia_app::team::is_team(&visit.graph, visit.audience(), &group.reference))
+        .filter(|group| loggia_app::record::team::is_team(&visit.graph, visit.audience(), &group.reference))
         .collect();
     let mut teams: Vec<TeamLine> = groups.iter().map(line).collect();
     teams.sort_by_cached_key(|team| team.title.to_lowercase());
@@ -243,7 +243,7 @@ fn show(visit: &Visit, team: &Ref) -> Answer {
 
 /// Rows by environment, in the order of the environments.
 fn groups(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<PlaceGroup> {
-    let known = loggia_app::availability::environments(&visit.graph, visit.audience());
+    let known = loggia_app::instance::availability::environments(&visit.graph, visit.audience());
     let place = |name: &str| known.iter().position(|record| record.reference.name() == name).unwrap_or(known.len());
     let mut by_place: BTreeMap<(usize, &str), Vec<&WhoRunsRow>> = BTreeMap::new();
     for row in rows {

@@ -14,11 +14,11 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
-use loggia_app::offering::release_for;
-use loggia_app::policy::Action;
-use loggia_app::upgrade::{Upgrade, UpgradePreview};
-use loggia_app::upgrade_move::LetGo;
-use loggia_app::writing::subject_of;
+use loggia_app::access::policy::Action;
+use loggia_app::access::writing::subject_of;
+use loggia_app::release::offering::release_for;
+use loggia_app::release::upgrade::{Upgrade, UpgradePreview};
+use loggia_app::release::upgrade_move::LetGo;
 use loggia_model::Ref;
 use loggia_model::contract::Weight;
 use loggia_model::instance::InstanceStatus;
@@ -112,7 +112,8 @@ fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
         Weight::None => "same",
     };
     let text = |value: &Option<serde_json::Value>| value.as_ref().map(words::plain).unwrap_or_default();
-    let hop = |hop: &loggia_app::upgrade_path::Hop| format!("{}: {}", hop.version, words::upgrade(hop.strategy));
+    let hop =
+        |hop: &loggia_app::release::upgrade_path::Hop| format!("{}: {}", hop.version, words::upgrade(hop.strategy));
     let command = if wish.back { "loggia upgrade --back" } else { "loggia upgrade" };
     UpgradePage {
         shell: Shell {

@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::ending::title_of;
-use loggia_app::versions::{Share, VersionRow};
+use loggia_app::release::versions::{Share, VersionRow};
 use loggia_model::support::{Severity, SupportPhase};
 use loggia_model::{Publication, Ref};
 

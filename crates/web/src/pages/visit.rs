@@ -10,7 +10,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use loggia_app::policy::{Action, admit};
+use loggia_app::access::policy::{Action, admit};
 use loggia_app::{App, Caller, Error};
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::kinds::product::{Brand, ProductSpec};
@@ -121,7 +121,7 @@ impl Visit {
 
     /// The teams that the caller belongs to, in order of names.
     pub fn my_teams(&self) -> Vec<Arc<Record>> {
-        loggia_app::team::own(&self.graph, &self.caller)
+        loggia_app::record::team::own(&self.graph, &self.caller)
     }
 
     /// The shell of a page.
@@ -266,7 +266,7 @@ pub fn product(graph: &Graph) -> Option<Arc<Record>> {
 
 fn logo_of_brand(product: Option<&Record>, brand: &Brand) -> String {
     let path = brand.logo.as_deref().unwrap_or_default();
-    let files = product.map(loggia_app::files::of).unwrap_or_default();
+    let files = product.map(loggia_app::record::files::of).unwrap_or_default();
     let entry = files.iter().find(|entry| entry.path == path.trim_start_matches("./"));
     entry.map(|entry| format!("/brand/logo?v={}", &entry.sha256[..12.min(entry.sha256.len())])).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use loggia_app::Error;
-use loggia_app::who_runs::{WhoRunsQuery, WhoRunsRow};
+use loggia_app::estate::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_model::instance::Step;
 use loggia_model::{Record, Ref};
 use std::sync::Arc;
@@ -182,12 +182,12 @@ fn field(name: &str, label: &str, input: Input) -> Field {
 
 fn fields(visit: &Visit, query: &WhoRunsQuery) -> Vec<Field> {
     let audience = visit.audience();
-    let offerings = loggia_app::offering::offerings(&visit.graph, audience);
-    let environments = loggia_app::availability::environments(&visit.graph, audience);
+    let offerings = loggia_app::release::offering::offerings(&visit.graph, audience);
+    let environments = loggia_app::instance::availability::environments(&visit.graph, audience);
     let teams: Vec<Arc<Record>> = visit
         .graph
         .of_kind(audience, "group")
-        .filter(|g| loggia_app::team::is_team(&visit.graph, audience, &g.reference))
+        .filter(|g| loggia_app::record::team::is_team(&visit.graph, audience, &g.reference))
         .collect();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let step = query.step.map(words::step).unwrap_or_default();
@@ -327,7 +327,7 @@ async fn unmatched(visit: Visit) -> Answer {
     visit.signed_in()?;
     let rows = visit.app().unmatched(&visit.caller).await?;
     let text = |value: &serde_json::Value, name: &str| value.get(name).map(words::plain).unwrap_or_default();
-    let view = |row: &loggia_app::unmatched::UnmatchedThing| UnmatchedRow {
+    let view = |row: &loggia_app::estate::unmatched::UnmatchedThing| UnmatchedRow {
         key: row.key.clone(),
         offering: text(&row.attributes, "offering"),
         version: text(&row.attributes, "version"),

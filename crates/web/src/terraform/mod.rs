@@ -9,7 +9,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use loggia_app::state::Kept;
 use loggia_app::{Error, Result};
 use loggia_model::Uid;

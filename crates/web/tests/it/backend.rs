@@ -3,8 +3,8 @@
 use crate::world::World;
 use async_trait::async_trait;
 use axum::http::StatusCode;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
-use loggia_app::worker;
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::worker;
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -4,8 +4,8 @@
 use crate::roles::{is_committed, sample};
 use crate::world::{World, on_both};
 use axum::http::{Request, header};
-use loggia_app::policy::Action;
-use loggia_app::token::TokenWish;
+use loggia_app::access::policy::Action;
+use loggia_app::access::token::TokenWish;
 use loggia_app::{Caller, Door};
 use loggia_web::api::registry;
 use std::collections::BTreeSet;

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use axum::http::{Request, StatusCode, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::TryStreamExt;
-use loggia_app::driver::Request as Asked;
-use loggia_app::driver::{Backend, Driver, Failure, Observation, Plan, Presence, RunLog};
-use loggia_app::git_http::{GitAddress, GitAnswer, GitBackend, GitRequest};
-use loggia_app::worker;
+use loggia_app::instance::driver::Request as Asked;
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, RunLog};
+use loggia_app::instance::git_http::{GitAddress, GitAnswer, GitBackend, GitRequest};
+use loggia_app::instance::worker;
 use serde_json::json;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use crate::world::{Said, World, on_both};
 use axum::http::{Request, StatusCode, header};
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use loggia_drivers::exchange::for_provider;
 use loggia_web::auth::provider::{Provider, ProviderSettings};
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use crate::world::{Said, World, on_both};
 use axum::http::{Method, Request, header};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use loggia_app::driver::StateAccess;
+use loggia_app::instance::driver::StateAccess;
 use loggia_model::{Ref, Uid};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use crate::git::clone_url;
 use crate::git::render::{Tree, jinja, wrong};
 use crate::git::repository::BRANCH;
 use crate::pattern::Patterns;
-use loggia_app::driver::{Failure, RecipeFile, Request};
+use loggia_app::instance::driver::{Failure, RecipeFile, Request};
 use loggia_model::yaml;
 use serde_json::{Value, json};
 

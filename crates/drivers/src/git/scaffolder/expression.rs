@@ -2,7 +2,7 @@
 
 use super::filters;
 use crate::git::render::{environment, jinja, text, wrong};
-use loggia_app::driver::Failure;
+use loggia_app::instance::driver::Failure;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, UndefinedBehavior, Value as Jinja};

@@ -9,7 +9,7 @@ use super::import::NewFile;
 use super::render::wrong;
 use actions::Workspace;
 use expression::Expressions;
-use loggia_app::driver::{Failure, RecipeFile, Request};
+use loggia_app::instance::driver::{Failure, RecipeFile, Request};
 use loggia_model::yaml;
 use serde_json::{Map, Value, json};
 

@@ -13,7 +13,7 @@ mod objects;
 pub use edit::{Edit, EditError, Proposed};
 
 use super::cli::{Call, Git, GitError};
-use loggia_app::driver::Secret;
+use loggia_app::instance::driver::Secret;
 use loggia_app::source::Written;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

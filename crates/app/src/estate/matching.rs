@@ -1,0 +1,117 @@
+//! Rules that say which offering an observed thing is.
+
+use crate::estate::Observed;
+use crate::release::offering;
+use loggia_graph::{Audience, Graph};
+use loggia_model::Ref;
+use loggia_model::kinds::offering::{MatchRule, OfferingSpec};
+use std::fmt;
+
+/// What an observed thing was found to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Name of the offering.
+    pub offering: String,
+    /// Name of the release, when the version tells.
+    pub release: Option<String>,
+}
+
+/// Why an observed thing matches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// No rule names it.
+    NoRule(String),
+    /// Rules name it, but ask for other attributes or versions.
+    OtherAttributes(String, Vec<String>),
+    /// Several offerings claim it.
+    Ambiguous(Vec<String>),
+}
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmatched::NoRule(name) => write!(f, "No offering has a match rule for {name:?}."),
+            Unmatched::OtherAttributes(name, offerings) => {
+                write!(f, "{} has a rule for {name:?}, but its attributes or version do not fit.", offerings.join(", "))
+            }
+            Unmatched::Ambiguous(offerings) => write!(f, "Several offerings claim it: {}.", offerings.join(", ")),
+        }
+    }
+}
+
+/// The rules of every offering, by its name.
+pub type Rules = Vec<(String, Vec<MatchRule>)>;
+
+/// Collects the rules of everything that is offered, as far as the audience may see it: a report must not tell its sender
+/// what is hidden from them.
+pub fn rules(graph: &Graph, audience: &Audience) -> Rules {
+    let offerings = graph.of_kind(audience, "offering");
+    let rules = offerings.filter_map(|record| {
+        let spec: OfferingSpec = record.spec().ok()?;
+        Some((record.reference.name().to_owned(), spec.matches))
+    });
+    rules.collect()
+}
+
+/// Finds the offering, and the release when the version tells. A rule wins over the plain name.
+///
+/// # Errors
+/// Why nothing fits.
+pub fn match_offering(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
+    let release = |offering: &str, version: &str| release(graph, audience, offering, version);
+    let mut near = Vec::new();
+    let mut hits: Vec<(&String, Option<&str>)> = Vec::new();
+    for (offering, rules) in rules {
+        let named: Vec<&MatchRule> = rules.iter().filter(|rule| names(rule, seen)).collect();
+        match named.iter().find(|rule| fits(rule, seen)) {
+            Some(rule) => hits.push((offering, rule.release.as_deref())),
+            None if !named.is_empty() => near.push(offering.clone()),
+            None => {}
+        }
+    }
+    match hits.as_slice() {
+        [] => {
+            let plain = graph.get(&Ref::new("offering", "default", &seen.offering));
+            let plain = plain.filter(|record| graph.visible(audience, record));
+            match plain {
+                Some(record) => {
+                    let name = record.reference.name();
+                    Ok(Match { offering: name.to_owned(), release: release(name, &seen.version) })
+                }
+                None if near.is_empty() => Err(Unmatched::NoRule(seen.offering.clone())),
+                None => Err(Unmatched::OtherAttributes(seen.offering.clone(), near)),
+            }
+        }
+        [(offering, named)] => {
+            let release = match named {
+                Some(version) => release(offering, version),
+                None => release(offering, &seen.version),
+            };
+            Ok(Match { offering: (*offering).clone(), release })
+        }
+        many => Err(Unmatched::Ambiguous(many.iter().map(|(offering, _)| (*offering).clone()).collect())),
+    }
+}
+
+/// Whether a rule is about what the reporter calls it, whatever the rest says.
+fn names(rule: &MatchRule, seen: &Observed) -> bool {
+    let only_name = MatchRule { offering: rule.offering.clone(), ..MatchRule::default() };
+    match rule.offering {
+        Some(_) => only_name.fits(&seen.offering, &seen.version, &seen.attributes),
+        None => rule.attributes.keys().all(|key| seen.attributes.contains_key(key)),
+    }
+}
+
+fn fits(rule: &MatchRule, seen: &Observed) -> bool {
+    rule.fits(&seen.offering, &seen.version, &seen.attributes)
+}
+
+/// The release of an offering with a version: its own, or that of what really runs.
+fn release(graph: &Graph, audience: &Audience, offering: &str, version: &str) -> Option<String> {
+    if version.is_empty() {
+        return None;
+    }
+    let all = offering::releases(graph, audience, offering);
+    let own = all.iter().find(|release| release.parse().spec_text("version") == version);
+    own.map(|release| release.reference.name().to_owned())
+}

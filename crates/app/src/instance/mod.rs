@@ -1,0 +1,18 @@
+//! What runs: getting it, the work on it, and the drivers that do the work.
+
+pub mod availability;
+pub(crate) mod backend;
+pub mod change_request;
+pub mod driver;
+pub(crate) mod finish;
+pub mod form;
+pub mod git_http;
+pub(crate) mod instance_place;
+pub mod operation;
+pub mod order;
+pub(crate) mod order_place;
+pub mod request;
+pub(crate) mod run_log;
+pub(crate) mod secret_input;
+pub mod take_over;
+pub mod worker;

@@ -1,0 +1,165 @@
+//! Commands about operations: asking for them again, destroying.
+
+use crate::App;
+use crate::access::caller::Caller;
+use crate::access::policy::Action;
+use crate::access::writing::subject_of;
+use crate::command::changes::{Changes, Draft};
+use crate::command::writer::Outcome;
+use crate::command::{Command, Ctx, Facts};
+use crate::error::{Error, Result};
+use crate::instance::order::start;
+use crate::record::visible;
+use crate::release::offering;
+use loggia_graph::Graph;
+use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::operation::{Operation, Verb};
+use loggia_model::{Ref, Uid};
+pub use loggia_store::LogLine;
+use serde_json::json;
+
+/// Destroys an instance, looks at it, or does again what failed.
+struct Operate {
+    instance: Ref,
+    verb: Verb,
+    /// The customer knows that data is lost (destroy only).
+    confirmed: bool,
+    /// What its driver says: destroying loses data for good.
+    loses_data: bool,
+}
+
+impl Command for Operate {
+    fn name(&self) -> &'static str {
+        match self.verb {
+            Verb::Apply => "instance.retry",
+            Verb::Observe => "instance.look",
+            Verb::Destroy => "instance.destroy",
+            Verb::Import => "instance.import",
+            Verb::Propose => "instance.propose",
+            Verb::Retire => "instance.retire",
+        }
+    }
+
+    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        let record = visible(graph, &ctx.caller.audience, &self.instance)?;
+        ctx.require(Action::Operate, &subject_of(&record.parse()))?;
+        let spec: InstanceSpec = record.spec()?;
+        if spec.step != Step::Managed {
+            return Err(Error::refused(
+                "instance.not-managed",
+                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step)
+                    .to_lowercase(),
+                "Change it where it was made; what runs is reported by your pipeline.",
+            ));
+        }
+        let mut status: InstanceStatus = record.typed_status()?;
+        if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
+            return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
+        }
+        if self.verb == Verb::Destroy && self.loses_data && !self.confirmed {
+            return Err(Error::refused(
+                "instance.unconfirmed",
+                format!("Destroying {} loses its data for good: there is no backup.", self.instance.name()),
+                "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
+            ));
+        }
+        let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
+        let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
+        if let Some(running) = status.operation.filter(|_| destroying || making) {
+            // Asked for already: one operation is enough, and its end is the answer to both.
+            return Ok(Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": running})));
+        }
+        let id = ctx.uid();
+        let driver = driver_of(graph, &spec, &status)?;
+        let (operation, mut work) = start(id, record.uid, &self.instance, self.verb, (&spec.environment, &driver), ctx);
+        work.payload = json!({"confirmed": self.confirmed, "before": status.phase});
+        let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
+        changes.operations.push(operation);
+        changes.work.push(work);
+        if self.verb == Verb::Observe {
+            return Ok(changes);
+        }
+        status.operation = Some(id);
+        status.phase = if self.verb == Verb::Destroy { Phase::Deleting } else { Phase::Progressing };
+        let event = if self.verb == Verb::Destroy { "instance.destroying" } else { "instance.retried" };
+        let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
+        changes.put(event, draft, json!({"operation": id, "confirmed": self.confirmed}));
+        Ok(changes)
+    }
+}
+
+/// The driver of an instance: the one that holds it, else that of the release that it is to run.
+pub(crate) fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus) -> Result<String> {
+    if !status.driver.is_empty() {
+        return Ok(status.driver.clone());
+    }
+    let name = spec.target.as_deref().unwrap_or_default();
+    let release = graph.get(&Ref::new("release", "default", name));
+    let release = release.ok_or_else(|| Error::NotFound(format!("The release {name} is not there any more.")))?;
+    Ok(release.spec::<ReleaseSpec>()?.recipe.driver)
+}
+
+impl App {
+    /// Destroys an instance, looks at it, or does again what failed.
+    ///
+    /// # Errors
+    /// As the command decides; [`Error::Refused`] when data would be lost and nobody confirmed it.
+    pub async fn operate(&self, caller: &Caller, instance: Ref, verb: Verb, confirmed: bool) -> Result<Outcome> {
+        let loses_data = self.loses_data(&instance);
+        self.run(caller, Operate { instance, verb, confirmed, loses_data }).await
+    }
+
+    /// What the driver of an instance says about destroying it; false where there is nothing to ask about.
+    fn loses_data(&self, instance: &Ref) -> bool {
+        let graph = self.graph();
+        let found = || {
+            let record = graph.get(instance)?;
+            let spec: InstanceSpec = record.spec().ok()?;
+            let name = driver_of(&graph, &spec, &record.typed_status().ok()?).ok()?;
+            let driver = self.drivers.get()?.get(&name)?;
+            let release = graph.get(&Ref::new("release", "default", spec.target.as_deref()?))?;
+            let recipe = release.spec::<ReleaseSpec>().ok()?.recipe.settings;
+            let environment = graph.get(&Ref::new("environment", "default", &spec.environment))?;
+            let environment: EnvironmentSpec = environment.spec().ok()?;
+            let config = offering::backend(&environment, &name).map(|(_, backend)| backend.config.clone());
+            Some(driver.loses_data(&recipe, &config.unwrap_or_default()))
+        };
+        found().unwrap_or(false)
+    }
+
+    /// An operation that the caller may see: that of an instance that they may see, or could before it was gone.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], the same whether it does not exist or may not be seen.
+    pub async fn operation(&self, caller: &Caller, id: Uid) -> Result<Operation> {
+        let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
+        let operation = self.store.operation(id).await?.ok_or_else(missing)?;
+        let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
+        let may = seen || operation.requested_by == caller.name();
+        if may { Ok(operation) } else { Err(missing()) }
+    }
+
+    /// The operations of an instance, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn operations_of(&self, instance: Uid, limit: i64) -> Result<Vec<Operation>> {
+        Ok(self.store.operations_of(instance, limit).await?)
+    }
+
+    /// The lines of an operation's run after a number, each with its number.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn log_lines(&self, operation: Uid, after: i64) -> Result<Vec<LogLine>> {
+        Ok(self.store.log_lines(operation, after, 10_000).await?)
+    }
+
+    /// Tells which operations have moved, as they move.
+    pub fn progress(&self) -> tokio::sync::broadcast::Receiver<Uid> {
+        self.progress.subscribe()
+    }
+}

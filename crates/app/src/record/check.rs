@@ -1,0 +1,113 @@
+//! `loggia check`: everything that can be said about a repository without a server.
+
+use crate::record::missing_references;
+use crate::record::prepare::Prepared;
+use crate::record::recipes;
+pub use crate::record::recipes::Recipes;
+use crate::record::warnings;
+use crate::release::offering_versions::OfferingVersions;
+use crate::source::read::{Place, Reading, SourceFile, read};
+use loggia_graph::Graph;
+use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::{Problem, Publication, Ref, file_of, version};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckReport {
+    /// How many files were looked at.
+    pub files: usize,
+    /// How many documents are right.
+    pub documents: usize,
+    /// What is wrong, in order of places.
+    pub problems: Vec<Problem>,
+    /// What is allowed and may be a mistake, in order of places.
+    pub warnings: Vec<Problem>,
+}
+
+/// Checks the files of a repository: each document by itself, then all of them together. `recipes` is what the drivers
+/// that are known say about recipes.
+pub fn check(source: &[SourceFile], recipes: &Recipes) -> CheckReport {
+    let nowhere: Place<'_> = &|_| None;
+    let mut reading = read(source, nowhere);
+    let mut later = duplicates(&reading);
+    later.extend(dangling(&reading));
+    later.extend(releases(&reading));
+    let (wrong, unheard) = recipes::problems(&reading, recipes);
+    later.extend(wrong);
+    later.append(&mut reading.problems);
+    reading.locate_later(source, &mut later);
+    let mut warnings = unsure(&reading);
+    warnings.extend(unheard);
+    reading.locate_later(source, &mut warnings);
+    for list in [&mut later, &mut warnings] {
+        list.sort_by(|a, b| (&a.file, a.line, a.column, &a.rule).cmp(&(&b.file, b.line, b.column, &b.rule)));
+    }
+    CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later, warnings }
+}
+
+/// What may be a mistake.
+fn unsure(reading: &Reading) -> Vec<Problem> {
+    let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();
+    let found = warnings::of_files(&reading.prepared, |target| names.contains(target));
+    found.into_iter().map(|warning| warning.problem).collect()
+}
+
+/// References that lead nowhere.
+fn dangling(reading: &Reading) -> Vec<Problem> {
+    let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();
+    missing_references(&reading.prepared, &Graph::empty(), |target| names.contains(target))
+}
+
+fn duplicates(reading: &Reading) -> Vec<Problem> {
+    let mut first: HashMap<&Ref, &str> = HashMap::new();
+    let mut problems = Vec::new();
+    for prepared in &reading.prepared {
+        if let Some(before) = first.insert(&prepared.reference, &prepared.path) {
+            let message = format!("{} is described already, in {}", prepared.reference, file_of(before));
+            let mut problem = Problem::new("name.duplicate", "metadata.name", message, "Rename or remove one of them.");
+            problem.file = Some(prepared.path.clone());
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+fn at(prepared: &Prepared, mut problem: Problem) -> Problem {
+    problem.file = Some(prepared.path.clone());
+    problem
+}
+
+/// What can only be said when offering and releases are all known: each number fits the offering's rule of versions, and
+/// says how much changed since the version before.
+fn releases(reading: &Reading) -> Vec<Problem> {
+    let offerings: HashMap<&str, OfferingSpec> = reading
+        .prepared
+        .iter()
+        .filter(|p| p.kind == "Offering")
+        .filter_map(|p| Some((p.reference.name(), spec(p)?)))
+        .collect();
+    let mut problems = Vec::new();
+    for prepared in reading.prepared.iter().filter(|p| p.kind == "Release") {
+        let document = prepared.document();
+        let Some(offering) = offerings.get(document.spec_text("offering")) else { continue };
+        if let Err(message) = version::check(offering.versioning, document.spec_text("version")) {
+            let mend = "Give it a number of that form, or change `versioning` of the offering.";
+            problems.push(at(prepared, Problem::new("release.versioning", "spec.version", message, mend)));
+        }
+        if Publication::wanted(&document) != Publication::Draft
+            && let Some(problem) =
+                OfferingVersions::of_files(&reading.prepared, &document).lie(offering.versioning, &document)
+        {
+            problems.push(at(prepared, problem));
+        }
+    }
+    problems
+}
+
+fn spec(prepared: &Prepared) -> Option<OfferingSpec> {
+    serde_json::from_value(prepared.document().spec()?.clone()).ok()
+}

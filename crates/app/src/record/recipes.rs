@@ -1,0 +1,66 @@
+//! Whether recipes can run, as far as files alone tell: each driver says what it takes.
+
+use crate::record::prepare::Prepared;
+use crate::record::schema;
+use crate::source::read::Reading;
+use loggia_model::kinds::environment::EnvironmentSpec;
+use loggia_model::kinds::release::{Recipe, ReleaseSpec};
+use loggia_model::{Problem, Severity};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The schema of the settings of a recipe, by driver.
+pub type Recipes = BTreeMap<&'static str, Value>;
+
+/// What is wrong with the recipes of all releases, and the drivers that only a server may know.
+pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec<Problem>) {
+    let (mut wrong, mut unheard) = (Vec::new(), Vec::new());
+    let configs = configs(reading);
+    for prepared in reading.prepared.iter().filter(|prepared| prepared.kind == "Release") {
+        let Some(Recipe { driver, settings }) = spec::<ReleaseSpec>(prepared).map(|spec| spec.recipe) else { continue };
+        let at = |mut problem: Problem| {
+            problem.file = Some(prepared.path.clone());
+            problem
+        };
+        match known.get(driver.as_str()) {
+            Some(schema) => {
+                let own = configs.get(&driver).map_or(&[][..], Vec::as_slice);
+                wrong.extend(misfits(schema, &settings, own).into_iter().map(at));
+            }
+            None => {
+                let message = format!("No driver of this program is called {driver}");
+                let mend = "Correct it, unless the server has one of that name.";
+                let problem = Problem::new("recipe.driver", "spec.recipe.driver", message, mend);
+                unheard.push(at(Problem { severity: Severity::Warning, ..problem }));
+            }
+        }
+    }
+    (wrong, unheard)
+}
+
+/// What does not fit with any backend: what a recipe leaves out, the environment's settings may say.
+fn misfits(schema: &Value, settings: &Map<String, Value>, configs: &[Map<String, Value>]) -> Vec<Problem> {
+    let with = |config: &Map<String, Value>| {
+        let mut whole = config.clone();
+        whole.extend(settings.clone());
+        schema::check(schema, &Value::Object(whole), "spec.recipe")
+    };
+    let alone = with(&Map::new());
+    if configs.iter().any(|config| with(config).is_empty()) { Vec::new() } else { alone }
+}
+
+/// The settings of all backends of environments, by driver.
+fn configs(reading: &Reading) -> BTreeMap<String, Vec<Map<String, Value>>> {
+    let mut found: BTreeMap<String, Vec<Map<String, Value>>> = BTreeMap::new();
+    let environments = reading.prepared.iter().filter(|prepared| prepared.kind == "Environment");
+    for environment in environments.filter_map(spec::<EnvironmentSpec>) {
+        for backend in environment.backends.into_values() {
+            found.entry(backend.driver).or_default().push(backend.config);
+        }
+    }
+    found
+}
+
+fn spec<T: serde::de::DeserializeOwned>(prepared: &Prepared) -> Option<T> {
+    serde_json::from_value(prepared.document().spec()?.clone()).ok()
+}

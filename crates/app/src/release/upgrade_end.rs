@@ -1,0 +1,190 @@
+//! What the end of an operation means for an upgrade: the instance is what it was meant to be, or stays what it was.
+
+use crate::command::Ctx;
+use crate::command::changes::{Changes, Draft};
+use crate::error::Result;
+use crate::instance::change_request;
+use crate::instance::driver::Observation;
+use crate::instance::finish::Ending;
+use crate::instance::operation::driver_of;
+use crate::instance::order::start;
+use crate::instance::take_over::Wish;
+use crate::release::upgrade_move::{self, Move};
+use loggia_graph::Graph;
+use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::operation::{Operation, Verb};
+use loggia_model::version::{Range, Version};
+use loggia_model::{Record, version};
+
+/// The statement that the last upgrade failed.
+pub(crate) const FAILED: &str = "UpgradeFailed";
+
+/// The event, where an upgrade ended with the operation.
+pub(crate) fn concluded(
+    changes: &mut Changes,
+    graph: &Graph,
+    (ending, before, status, draft): (&Ending, &InstanceStatus, &mut InstanceStatus, &mut Draft),
+    about: (&Record, &Operation, &Ctx<'_>),
+    moving: Option<&Move>,
+) -> Result<Option<&'static str>> {
+    let (record, operation, ctx) = about;
+    match (operation.verb, ending) {
+        (Verb::Propose, _) => offered(ending, status, draft, about),
+        (Verb::Retire, _) => {
+            let gone = matches!(ending, Ending::Retired);
+            upgrade_move::retired(changes, record, status, gone, &sentence(&operation.message));
+            Ok(None)
+        }
+        (Verb::Observe, Ending::Seen(seen)) => seen_done(record, status, draft, seen),
+        (_, Ending::Ready(seen)) => {
+            if before.applied != status.applied {
+                // What was said of the earlier version, and is not said of this one, does not hold any more.
+                status.conditions.retain(|known| seen.conditions.iter().any(|said| said.kind == known.kind));
+            }
+            if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
+                upgrade_move::switched(changes, record, status, moving, ctx.now);
+            }
+            Ok(arrived(before, status, record, &seen.version))
+        }
+        (_, Ending::Failed) => fell_back(changes, graph, draft, status, about, moving),
+        _ => Ok(None),
+    }
+}
+
+/// A look that sees what people brought by hand.
+fn seen_done(
+    record: &Record,
+    status: &mut InstanceStatus,
+    draft: &mut Draft,
+    seen: &Observation,
+) -> Result<Option<&'static str>> {
+    Ok(change_request::settle(record, status, seen)?.map(|(settled, event)| {
+        *draft = settled;
+        event
+    }))
+}
+
+/// The event of an operation that made a change to merge, or could not.
+fn offered(
+    ending: &Ending,
+    status: &mut InstanceStatus,
+    draft: &mut Draft,
+    (record, operation, _): (&Record, &Operation, &Ctx<'_>),
+) -> Result<Option<&'static str>> {
+    let Ending::Seen(seen) = ending else { return Ok(Some(change_request::failed(status, operation))) };
+    let event = change_request::proposed(status);
+    // Where nothing differs it is the new version already.
+    Ok(Some(match change_request::settle(record, status, seen)? {
+        Some((settled, event)) => {
+            *draft = settled;
+            event
+        }
+        None => event,
+    }))
+}
+
+/// Whether a range of versions takes a version.
+pub(crate) fn accepts(range: &str, version: &str) -> bool {
+    Range::parse(range).ok().zip(Version::parse(version)).is_some_and(|(range, version)| range.contains(&version))
+}
+
+/// The event of an operation that made another version of something that already had one.
+fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record, seen: &str) -> Option<&'static str> {
+    if before.applied.is_empty() || before.applied == status.applied {
+        return None;
+    }
+    status.conditions.retain(|condition| condition.kind != FAILED);
+    if !status.driver.is_empty() && !seen.is_empty() {
+        // What another driver carries keeps the version that was reported, until that driver brings it to another.
+        seen.clone_into(&mut status.version);
+    }
+    let prefix = format!("{}-", record.parse().spec_text("offering"));
+    let number = |name: &str| name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+    match version::is_below(&number(&status.applied), &number(&before.applied)) {
+        Some(true) => {
+            // There is no way back from the way back.
+            status.earlier = None;
+            Some("instance.rolled-back")
+        }
+        _ => Some("instance.upgraded"),
+    }
+}
+
+/// The event of an upgrade that failed: the instance keeps the version that it had. Where the driver had begun to change
+/// it, nobody knows whether that one still serves: it is looked at.
+fn fell_back(
+    changes: &mut Changes,
+    graph: &Graph,
+    draft: &mut Draft,
+    status: &mut InstanceStatus,
+    (record, operation, ctx): (&Record, &Operation, &Ctx<'_>),
+    moving: Option<&Move>,
+) -> Result<Option<&'static str>> {
+    let mut spec: InstanceSpec = record.spec()?;
+    let wanted = spec.target.clone().unwrap_or_default();
+    let Some(earlier) = before_it(status, operation, &wanted, moving) else { return Ok(None) };
+    let did = |name: &str| operation.steps.iter().any(|step| step.name == name);
+    let beside = moving.is_some_and(Move::is_beside);
+    let (touched, anew) = (did("apply") && !beside, did("destroy"));
+    if let Some(moving) = moving.filter(|_| beside && did("apply")) {
+        upgrade_move::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
+    }
+    spec.target = Some(earlier.release.clone());
+    spec.inputs.clone_from(&earlier.inputs);
+    let reason = if touched { "ApplyFailed" } else { "NotBegun" };
+    told(status, operation, (&wanted, &earlier.release), reason);
+    if status.operation == Some(operation.id) {
+        status.phase = if touched { Phase::Unknown } else { Phase::Ready };
+    }
+    if touched || anew {
+        // What was taken away is made again; what was touched is looked at.
+        let verb = if anew { Verb::Apply } else { Verb::Observe };
+        let (id, driver) = (ctx.uid(), driver_of(graph, &spec, status)?);
+        let (next, work) = start(id, record.uid, &record.reference, verb, (&spec.environment, &driver), ctx);
+        if anew {
+            status.operation = Some(id);
+            status.phase = Phase::Progressing;
+        }
+        changes.operations.push(next);
+        changes.work.push(work);
+    }
+    let mut text = record.parse();
+    text.0["spec"] = serde_json::to_value(&spec)?;
+    *draft = Draft::new(record.uid, &text, record.source.clone());
+    Ok(Some("instance.fell-back"))
+}
+
+/// What it was before the upgrade that an operation was for; none where it was for none.
+fn before_it(
+    status: &mut InstanceStatus,
+    operation: &Operation,
+    wanted: &str,
+    moving: Option<&Move>,
+) -> Option<Earlier> {
+    let before = |moving: &Move| {
+        let Wish { release, inputs, .. } = moving.earlier.clone();
+        Earlier { release, inputs }
+    };
+    let earlier = moving.map(before).or_else(|| status.earlier.clone());
+    let is_move = |earlier: &Earlier| earlier.release == status.applied && wanted != status.applied;
+    let earlier = earlier.filter(|earlier| operation.verb == Verb::Apply && is_move(earlier))?;
+    // What there is a way back to stays so when going back failed.
+    if !moving.is_some_and(|moving| moving.back) {
+        status.earlier = None;
+    }
+    Some(earlier)
+}
+
+/// Says that an upgrade failed, and what to do.
+fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
+    status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
+    let why = sentence(&operation.message);
+    let message = format!("Going to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
+    let (kind, reason, message) = (FAILED.to_owned(), reason.to_owned(), message.trim().to_owned());
+    status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
+}
+
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
