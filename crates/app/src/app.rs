@@ -13,6 +13,7 @@ use crate::estate::look;
 use crate::instance::worker::Drivers;
 use crate::settings::Settings;
 use crate::source::SourceState;
+use crate::source::looked::LookedAt;
 use crate::trace::TRACES;
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
@@ -71,6 +72,8 @@ pub struct App {
     pub(crate) callers: CallerCache,
     /// How many transactions the writer of this server has committed.
     pub(crate) commits: AtomicU64,
+    /// When the sources were looked at.
+    pub(crate) looked: LookedAt,
     /// What was found at backends and belongs to nothing.
     pub(crate) leaks: ArcSwap<Vec<Leak>>,
     /// Operations that ended, by verb, driver and outcome.
@@ -146,6 +149,7 @@ impl App {
             callers: CallerCache::default(),
             commits: AtomicU64::new(0),
             ended: Mutex::default(),
+            looked: LookedAt::default(),
             sightings: ArcSwap::from_pointee(
                 sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
             ),

@@ -68,6 +68,9 @@ fn unavailable(error: &StoreError) -> anyhow::Error {
 /// When the file is there already, or cannot be written.
 pub async fn backup(args: BackupArgs) -> Result<()> {
     let settings = args.data.resolve()?;
+    if args.file.exists() {
+        return Err(failure(PROBLEM, format!("{} is there already. Name a file that is not.", args.file.display())));
+    }
     let store = open(&settings).await?;
     let copied = store.backup(&args.file).await;
     store.close().await;
@@ -93,6 +96,12 @@ fn beside(data: &Path) -> String {
 pub async fn restore(args: BackupArgs) -> Result<()> {
     let settings = args.data.resolve()?;
     let data = &settings.data;
+    if !args.file.is_file() {
+        return Err(failure(
+            PROBLEM,
+            format!("there is no file {}. Name one that loggia backup has written.", args.file.display()),
+        ));
+    }
     data_folder(data, OWN)?;
     let target = target(settings.database_url.as_deref(), data);
     let store = Store::open(&target).await.map_err(|error| unavailable(&error))?;

@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// What a token begins with, so that leaked ones can be found by scanners.
 const TOKEN_PREFIX: &str = "lgt_";
 
+/// The name of whoever has the token of the operator.
+pub const ADMINISTRATOR: &str = "administrator";
+
 impl App {
     /// Makes a token: a personal one for the caller, or one for a service.
     ///
@@ -33,6 +36,11 @@ impl App {
                 (TokenKind::Service, None, wish.service.clone().unwrap_or_else(|| wish.name.clone()))
             }
         };
+        if kind == TokenKind::Service && principal.eq_ignore_ascii_case(ADMINISTRATOR) {
+            let message =
+                format!("{ADMINISTRATOR} is whoever has the token of the operator. Give the service another name.");
+            return Err(Error::Conflict(message));
+        }
         check_scopes(&wish.scopes)?;
         let team = self.bound_to(caller, &wish, kind)?;
         let token = new_token(self, TOKEN_PREFIX);

@@ -228,6 +228,9 @@ impl Catalogs {
         let id = origin(url);
         let before = self.app.store.source(&id).await?;
         let (now, value) = (self.app.now(), serde_json::to_value(state)?);
+        if state.failure.is_empty() {
+            self.app.looked.note(&id, now);
+        }
         if before.as_ref().is_some_and(|row| row.state == value && row.last_commit == last_commit) {
             return Ok(());
         }

@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod fetch;
 pub(crate) mod folders;
 pub mod location;
+pub(crate) mod looked;
 pub mod placeholders;
 pub mod places;
 pub(crate) mod public_url;
@@ -254,7 +255,10 @@ impl Sources {
         let started = Instant::now();
         let tree = match self.reader.read(location, known.as_deref()).await {
             Ok(Some(tree)) => tree,
-            Ok(None) => return self.settled(before, state).await,
+            Ok(None) => {
+                self.app.looked.note(&id, self.app.now());
+                return self.settled(before, state).await;
+            }
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
         if confirmed.as_ref().is_some_and(|yes| yes.commit != tree.commit) {
@@ -268,6 +272,7 @@ impl Sources {
         let waiting = self.still_waiting(location, &noted).await;
         let state = SourceState { documents: report.1, report: report.0, failure: String::new(), waiting };
         let now = self.app.now();
+        self.app.looked.note(&id, now);
         let row = SourceRow {
             id,
             kind: "repository".into(),

@@ -128,6 +128,9 @@ pub struct ObserveArgs {
     /// It was taken away.
     #[arg(long)]
     removed: bool,
+    /// Ends with 1 also when it is not known what this is, or something it names; a clash of names always does.
+    #[arg(long)]
+    strict: bool,
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
@@ -160,7 +163,11 @@ pub async fn observe(args: ObserveArgs) -> Result<()> {
     let warnings = one.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
     let warnings: String = warnings.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect();
     let line = format!("{}\n{warnings}", format!("{name} {result} {why}").trim_end());
-    args.output.tell(&answer, &names, &line)
+    args.output.tell(&answer, &names, &line)?;
+    // A pipeline that reports nothing has to know.
+    let lost =
+        result == "clash" || args.strict && (!warnings.is_empty() || result == "unmatched" || result == "unknown");
+    if lost { Err(told()) } else { Ok(()) }
 }
 
 /// Arguments of `loggia enrol`.
@@ -335,7 +342,7 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
     if let Some(location) = confirm {
         return confirm_removals(&api, &answer, location, args.output).await;
     }
-    let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
+    let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LOOKED AT", "CHANGED", "STATE"]);
     let mut problems = String::new();
     for one in items(&answer) {
         let found = one.pointer("/report/problems").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -347,8 +354,8 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
             (_, 0, held) => format!("{held} removals wait for a yes"),
             (_, count, _) => format!("{count} problems"),
         };
-        let cells =
-            [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), minute(one, "/lastOk"), state];
+        let (looked, changed) = (minute(one, "/lookedAt"), minute(one, "/lastOk"));
+        let cells = [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), looked, changed, state];
         table.rows.push(cells.to_vec());
         for name in one.pointer("/report/held").and_then(Value::as_array).into_iter().flatten() {
             problems.push_str(&format!("removal waits: {}\n", text(name, "")));

@@ -62,6 +62,11 @@ fn names_that_nobody_knows_are_told_with_what_is_near() {
     let seen = ["--offering", "old-cache", "--version", "1.0.0", "--environment", "attic", "--team", "red"];
     server.ok(&[&["observe"], &seen[..]].concat());
     assert!(server.ok(&["who-runs", "cache", "--environment", "attic"]).contains("1 running"));
+    // What is not known is told, and refused where that was asked for; what clashes always is.
+    let unknown = ["observe", "--offering", "unheard-of", "--environment", "dev", "--team", "red"];
+    server.ok(&unknown);
+    assert_eq!(server.fails(&[&unknown[..], &["--strict"]].concat()).0, 1);
+    assert!(server.ok(&["sources"]).contains("LOOKED AT"));
     server.stop();
 }
 

@@ -56,7 +56,12 @@ macro_rules! by {
 const VERSION: &str = r"^[vV]?[0-9]{1,9}([.][0-9]{1,9}){0,5}([-+][0-9A-Za-z]+([.-][0-9A-Za-z]+)*)?$";
 const RANGE: &str = r"^(>=|<=|>|<|~|\^)?[0-9]{1,9}([.][0-9]{1,9}){0,2}$";
 const FILTER: &str = r"^[^=,\u0000-\u001f\u007f-\u009f]+(=[^,\u0000-\u001f\u007f-\u009f]*)?(,[^=,\u0000-\u001f\u007f-\u009f]+(=[^,\u0000-\u001f\u007f-\u009f]*)?)*$";
-const FIELDS: &str = r"^[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*(,[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*)*$";
+const FIELDS: &str = concat!(
+    r"^(ref|uid|etag|revision|position|createdAt|updatedAt|source|document|status|relations|apiVersion|kind|metadata|spec)",
+    r"([.][A-Za-z0-9_/-]+)*",
+    r"(,(ref|uid|etag|revision|position|createdAt|updatedAt|source|document|status|relations|apiVersion|kind|metadata|spec)",
+    r"([.][A-Za-z0-9_/-]+)*)*$",
+);
 const ORDER: &str = r"^-?[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*(,-?[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*)?$";
 const CURSOR: &str = r"^[A-Za-z0-9_-]+$";
 
@@ -132,8 +137,8 @@ fn reading() -> Vec<Route> {
                 ),
                 patterned(
                     "fields",
-                    (FIELDS, "dotted paths with commas between them"),
-                    "Only these fields, such as ref,document.metadata.title.",
+                    (FIELDS, "fields of a record with commas between them, such as ref, metadata.title or spec.owner"),
+                    "Only these fields, such as ref,metadata.title,spec.owner; those of the document may leave `document.` out.",
                 ),
             ])
             .gives::<records::RecordList>(200, "A page."),

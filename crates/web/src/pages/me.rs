@@ -83,7 +83,7 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
         name: form.one("name").to_owned(),
         service: None,
         team: None,
-        scopes: form.all("scopes"),
+        scopes: form.all("scopes").into_iter().filter(|scope| scope != EVERYTHING).collect(),
         days: form.one("days").parse().ok(),
     };
     let made = if wish.name.is_empty() {
@@ -93,6 +93,9 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
             "It has no name",
             "Say where it will be used, so that you know it again.",
         ))
+    } else if form.all("scopes").is_empty() {
+        // A token that may do everything is asked for, and never what is left over.
+        Err(Error::invalid("token.scopes", "scopes", "Nothing is ticked that it may do", "Tick what it is for."))
     } else {
         visit.app().create_token(&visit.caller, wish).await
     };
@@ -200,9 +203,12 @@ fn token_line(visit: &Visit, token: &Token) -> TokenLine {
     }
 }
 
+/// The choice of a token without limits of its own.
+const EVERYTHING: &str = "everything";
+
 fn fields(form: &Form) -> Vec<Field> {
     let scopes: BTreeSet<&str> = Action::ALL.iter().map(|action| action.scope()).collect();
-    let chosen = form.all("scopes");
+    let chosen = if form.is_empty() { vec!["read".to_owned()] } else { form.all("scopes") };
     let scope = |scope: &str| Choice {
         value: scope.to_owned(),
         title: scope_words(scope).to_owned(),
@@ -237,9 +243,8 @@ fn fields(form: &Form) -> Vec<Field> {
             ..field("days", "Valid for", Input::Select)
         },
         Field {
-            options: scopes.into_iter().filter(|scope| *scope != "admin").map(scope).collect(),
-            help: "With none of them ticked it may do everything that you may.".into(),
-            ..field("scopes", "It may only", Input::Choices)
+            options: scopes.into_iter().filter(|scope| *scope != "admin").chain([EVERYTHING]).map(scope).collect(),
+            ..field("scopes", "It may", Input::Choices)
         },
     ]
 }
@@ -256,6 +261,7 @@ fn scope_words(scope: &str) -> &str {
         "audit" => "read the whole history",
         "git:read" => "clone and pull with Git",
         "git:write" => "push with Git",
+        EVERYTHING => "everything that you may, also what comes later",
         other => other,
     }
 }
