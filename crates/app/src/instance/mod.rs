@@ -11,6 +11,7 @@ pub(crate) mod instance_place;
 pub mod operation;
 pub mod order;
 pub(crate) mod order_place;
+pub mod program;
 pub mod request;
 pub(crate) mod run_log;
 pub(crate) mod secret_input;

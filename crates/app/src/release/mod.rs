@@ -3,6 +3,7 @@
 pub mod dry_run;
 pub(crate) mod going;
 pub(crate) mod input_migration;
+pub mod offered;
 pub mod offering;
 pub(crate) mod offering_versions;
 pub mod publication;

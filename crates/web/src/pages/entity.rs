@@ -353,6 +353,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let base = format!("{}/history", page(reference));
     let shell = Shell {
         command: format!("loggia history {}/{}", reference.kind(), reference.short(reference.kind())),
+        json_twin: format!("/api/v1/history/{}", past.record.uid),
         ..visit.shell(None)
     };
     visit.page(&HistoryPage {
