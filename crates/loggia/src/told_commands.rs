@@ -21,7 +21,7 @@ fn texts(folder: &Path, out: &mut Vec<(String, String)>) {
 
 /// What ends a command in a text.
 fn ends(letter: char) -> bool {
-    "\"`;,)<>|…{}\\&".contains(letter)
+    "\"`;,)<>|…\\&".contains(letter)
 }
 
 /// What is wrong with the command that begins a text; none when it is one, or only the start of one.

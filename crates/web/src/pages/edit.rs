@@ -200,7 +200,7 @@ async fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &
     visit.page(&EditPage {
         shell: Shell {
             command: format!("loggia apply -f {}.yaml", reference.name()),
-            json_twin: format!("/api/v1/records/{}/{}/{}", reference.kind(), reference.namespace(), reference.name()),
+            json_twin: entity::twin(reference),
             ..visit.shell(None)
         },
         crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],

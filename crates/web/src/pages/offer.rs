@@ -144,6 +144,9 @@ impl Offer {
     /// As a search shows it: with who runs it, its plans, and the way to get it.
     pub fn whole_card(&self, visit: &Visit) -> OfferingCard {
         let mut card = self.card();
+        if let Some((_, release)) = &self.release {
+            card.facts.push(Fact::new("Newest version", &release.version));
+        }
         card.facts.extend(self.owner(visit).map(|(_, title)| Fact::new("Run by", title)));
         let plan = |plan: &Plan| {
             let title = plan.title.clone().unwrap_or_else(|| words::capital(&plan.name));

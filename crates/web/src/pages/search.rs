@@ -24,6 +24,8 @@ pub fn routes() -> Router<WebState> {
 
 /// How many results one page has.
 const PAGE: usize = 50;
+/// What the address of a search begins with.
+const START: &str = "/search?";
 /// How many offerings are shown whole.
 const CARDS: usize = 3;
 /// How many the palette shows.
@@ -185,7 +187,7 @@ fn kinds(visit: &Visit, query: &str, chosen: &str) -> Vec<(String, u64, String, 
 }
 
 fn address(query: &str, kind: &str, offset: usize) -> String {
-    let mut out = url::form_urlencoded::Serializer::new(String::from("/search?"));
+    let mut out = url::form_urlencoded::Serializer::for_suffix(String::from(START), START.len());
     if !query.is_empty() {
         out.append_pair("q", query);
     }

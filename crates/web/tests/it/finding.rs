@@ -14,7 +14,7 @@ async fn what_is_offered_is_found_first_and_whole() {
             "<dt>Used by</dt><dd>1 team</dd>",
             "<dt>Small</dt><dd>10 connections · free of charge</dd>",
             "<dt>Large</dt>",
-            "1.0.0",
+            "<dt>Newest version</dt><dd>1.0.0</dd>",
         ] {
             assert!(card.contains(part), "{part}: {card}");
         }
