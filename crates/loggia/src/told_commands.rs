@@ -66,9 +66,11 @@ fn commands_in_texts_are_commands() {
     for (file, text) in &all {
         for (at, line) in text.lines().enumerate() {
             for (before, _) in line.match_indices("loggia ") {
+                // Bytes are for no reader.
+                let bytes = line[..before].ends_with("b\"");
                 let starts =
                     line[..before].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && !"-_./".contains(c));
-                if starts {
+                if starts && !bytes {
                     seen += 1;
                     found.extend(wrong(&line[before + 7..]).map(|why| format!("{file}:{}: {why}: {line}", at + 1)));
                 }
