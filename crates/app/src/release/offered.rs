@@ -92,7 +92,7 @@ impl App {
             promise: spec.promise,
             category: spec.category,
             stage: spec.stage,
-            owner: owner(graph, &spec.owner),
+            owner: owner(graph, audience, &spec.owner),
             support: spec.support,
             plans: spec.plans,
             can_be_got: release.is_some() && places.iter().any(|place| place.why_not.is_empty()),
@@ -104,9 +104,10 @@ impl App {
     }
 }
 
-fn owner(graph: &Graph, text: &str) -> Option<Owner> {
+/// Who sees the offering reads its owner's name in its text, and no more of that group than it may see.
+pub fn owner(graph: &Graph, audience: &Audience, text: &str) -> Option<Owner> {
     let reference = Ref::parse(text, Some("group"), "default").ok()?;
-    let record = graph.get(&reference);
+    let record = visible(graph, audience, &reference).ok();
     let title = record.map_or_else(|| reference.name().to_owned(), |record| record.parse().title().to_owned());
     Some(Owner { reference, title })
 }

@@ -183,9 +183,9 @@ impl File<'_> {
         }
         if metadata.get("description").is_none() {
             let offering = record.parse().spec_text("offering").to_owned();
-            let title =
-                self.graph.get(&Ref::new("offering", "default", &offering)).map(|r| r.parse().title().to_owned());
-            let what = title.unwrap_or(offering);
+            let named = self.graph.get(&Ref::new("offering", "default", &offering));
+            let named = named.filter(|record| self.graph.visible(&self.caller.audience, record));
+            let what = named.map_or(offering, |record| record.parse().title().to_owned());
             let version = if row.version.is_empty() { "at an unknown version" } else { &row.version };
             metadata["description"] = format!("{what} {version} in {}", row.environment).into();
         }

@@ -4,7 +4,7 @@ use super::visit::Visit;
 use super::{files, words};
 use crate::design::{Fact, OfferingCard};
 use loggia_app::instance::availability::Availability;
-use loggia_app::release::offered::teams;
+use loggia_app::release::offered::{self, teams};
 use loggia_app::release::offering::release_for;
 use loggia_model::kinds::offering::{OfferingSpec, Plan};
 use loggia_model::kinds::release::ReleaseSpec;
@@ -161,9 +161,8 @@ impl Offer {
 
     /// Who answers for it: the group and its title.
     pub fn owner(&self, visit: &Visit) -> Option<(Ref, String)> {
-        let owner = Ref::parse(&self.spec.owner, Some("group"), "default").ok()?;
-        let title = visit.graph.get(&owner).map_or_else(|| owner.name().to_owned(), |r| r.parse().title().to_owned());
-        Some((owner, title))
+        let owner = offered::owner(&visit.graph, visit.audience(), &self.spec.owner)?;
+        Some((owner.reference, owner.title))
     }
 }
 
