@@ -285,7 +285,7 @@ impl App {
             };
             *sources.entry(word).or_default() += 1;
         }
-        let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.is_empty())).collect();
+        let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.why_not.is_empty())).collect();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (records, position) = (graph.len(), graph.position());
         let (drifted, leaks) = (look::count_drifted(&graph), self.leaks.load().len());

@@ -3,7 +3,7 @@
 use crate::fold::fold;
 use crate::index::Term;
 use crate::search;
-use crate::within::Within;
+use crate::visibility::Within;
 use loggia_model::flatten::{Leaf, flatten, flatten_under};
 use loggia_model::{Document, Kind, Record, Relation, Scope};
 use serde_json::Value;

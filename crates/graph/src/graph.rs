@@ -5,7 +5,7 @@ use crate::edges::{self, Ends};
 use crate::index::{Edits, Index};
 use crate::nodes::Nodes;
 use crate::posting::Posting;
-use crate::within::{Sight, Within};
+use crate::visibility::{Sight, Within};
 use crate::{Audience, Change, Resolved};
 use imbl::HashMap;
 use loggia_model::{Record, Ref, Uid};

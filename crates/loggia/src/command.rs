@@ -316,6 +316,33 @@ mod tests {
         assert_eq!(without, plain);
     }
 
+    /// A line as a shell splits it; no other quotes than these are printed.
+    fn split(line: &str) -> Vec<String> {
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        for letter in line.chars() {
+            match letter {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("there is one").push(letter),
+            }
+        }
+        words
+    }
+
+    /// Whatever a page prints for a terminal is taken there. The list is written by the test of the pages.
+    #[test]
+    fn every_command_on_a_page_is_one() {
+        let file = format!("{}/../web/tests/it/commands.txt", env!("CARGO_MANIFEST_DIR"));
+        let lines = std::fs::read_to_string(file).expect("the list of the pages");
+        assert!(lines.lines().count() > 20, "{lines}");
+        for line in lines.lines() {
+            if let Err(error) = Cli::command().try_get_matches_from(split(line)) {
+                // Only the help is no command to be carried out.
+                assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}: {error}");
+            }
+        }
+    }
+
     /// What every command says about itself. A change here is a change of what people rely on.
     #[test]
     fn all_help_texts() {

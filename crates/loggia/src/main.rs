@@ -15,6 +15,8 @@ mod printed;
 mod public;
 mod serve;
 mod settings;
+#[cfg(test)]
+mod told_commands;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,8 @@ use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use loggia_web::auth::provider::Provider;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -143,6 +145,31 @@ async fn known(store: &Store, settings: &ServeSettings) -> Result<()> {
     Ok(())
 }
 
+/// Takes the address.
+async fn listen(at: SocketAddr) -> Result<tokio::net::TcpListener> {
+    let error = match tokio::net::TcpListener::bind(at).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    let other = |port| SocketAddr::new(at.ip(), port);
+    let port = at.port();
+    Err(match error.kind() {
+        ErrorKind::AddrInUse => {
+            let free = other(port.checked_add(1).unwrap_or(port - 1));
+            failure(PROBLEM, format!("Port {port} is taken; say --listen {free}, or end what uses it."))
+        }
+        ErrorKind::PermissionDenied => {
+            let free = other(7400);
+            failure(PROBLEM, format!("Port {port} is only for administrators of this machine; say --listen {free}."))
+        }
+        ErrorKind::AddrNotAvailable => {
+            let message = format!("{} is no address of this machine; say --listen 127.0.0.1:{port}.", at.ip());
+            failure(PROBLEM, message)
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {at}")),
+    })
+}
+
 impl Server {
     /// Puts a server together: opens the database, listens, starts workers and the readers of sources.
     ///
@@ -154,6 +181,8 @@ impl Server {
         }
         let (app, store, alone) = start(&settings, demo).await?;
         known(&store, &settings).await?;
+        // Before anything works: without an address there is nothing to work for.
+        let listener = listen(settings.listen).await?;
         let (stop, stopping) = watch::channel(false);
         let drivers = Arc::new(drivers(&settings, demo)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
@@ -193,8 +222,6 @@ impl Server {
         tokio::spawn(sources.follow(open, stopping.clone()));
         catalogs.start(&stopping);
         adoptions.start(&stopping);
-        let listener = tokio::net::TcpListener::bind(settings.listen).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
         for warning in crate::settings::warnings(&settings) {
             tracing::warn!("{warning}");
         }
@@ -366,6 +393,6 @@ async fn ended(stop: watch::Sender<bool>) {
 ///
 /// # Errors
 /// When the address cannot be used.
-pub fn empty(listen: std::net::SocketAddr) -> Result<()> {
+pub fn empty(listen: SocketAddr) -> Result<()> {
     block_on(async { Ok(loggia_web::serve_empty(tokio::net::TcpListener::bind(listen).await?).await?) })
 }

@@ -188,7 +188,7 @@ function draw() {
     line.setAttribute("role", "option");
     line.setAttribute("aria-selected", String(at === chosen));
     const kind = document.createElement("span");
-    kind.textContent = item.kind;
+    kind.textContent = item.offer ? `${item.kind} · ${item.offer.promise}` : item.kind;
     line.append(item.title, kind);
     line.addEventListener("click", () => go(at));
     return line;

@@ -75,7 +75,7 @@ impl App {
             return Err(Error::invalid("token.team", "team", "Your own token acts as you, not as a team", mend));
         }
         let unknown = || {
-            let mend = "Give the name of a group, such as booking; loggia list groups shows all.";
+            let mend = "Give the name of a group, such as booking; loggia get groups shows all.";
             Error::NotFound(format!("There is no team {name:?}. {mend}"))
         };
         let team = Ref::parse(name, Some("group"), "default").map_err(|_| unknown())?;

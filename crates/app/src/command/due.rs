@@ -13,9 +13,9 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
-use crate::release::upgrade_move;
+use crate::release::upgrade_strategy;
 use crate::rules::approval;
-use crate::rules::automatic;
+use crate::rules::automatic_upgrades;
 use loggia_graph::Graph;
 use loggia_model::Micros;
 use loggia_model::time::SECOND;
@@ -50,8 +50,8 @@ pub fn handlers() -> Handlers {
         (HOUSEKEEPING, tidy as Handler),
         (ending::KIND, ending::sweep as Handler),
         (approval::KIND, approval::lapse as Handler),
-        (automatic::KIND, automatic::sweep as Handler),
-        (upgrade_move::KIND, upgrade_move::over as Handler),
+        (automatic_upgrades::KIND, automatic_upgrades::sweep as Handler),
+        (upgrade_strategy::KIND, upgrade_strategy::over as Handler),
         (campaign::KIND, campaign::sweep as Handler),
     ])
 }
@@ -177,7 +177,7 @@ impl Command for Arrange {
     }
 
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        [HOUSEKEEPING, ending::KEY, automatic::KIND].map(|key| Need::Due(key.to_owned())).to_vec()
+        [HOUSEKEEPING, ending::KEY, automatic_upgrades::KIND].map(|key| Need::Due(key.to_owned())).to_vec()
     }
 
     fn decide(&self, _: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -188,8 +188,8 @@ impl Command for Arrange {
         if facts.due.get(ending::KEY).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
             changes.due.push(ending::next(ctx.now, ctx.now));
         }
-        if facts.due.get(automatic::KIND).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
-            changes.due.push(automatic::next(ctx.now));
+        if facts.due.get(automatic_upgrades::KIND).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
+            changes.due.push(automatic_upgrades::next(ctx.now));
         }
         Ok(changes)
     }

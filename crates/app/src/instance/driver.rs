@@ -5,6 +5,7 @@
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
 use crate::instance::change_request::Merges;
+use crate::instance::program::Program;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
@@ -313,6 +314,22 @@ pub trait Driver: Send + Sync {
 
     /// Whether it can work here: `Err` says why not, before anybody orders.
     async fn probe(&self, backend: &Backend) -> Result<(), Failure>;
+
+    /// The program that serves at a backend, where what is made there runs in one that was there before.
+    async fn program(&self, _backend: &Backend) -> Result<Option<Program>, Failure> {
+        Ok(None)
+    }
+
+    /// What differs between the program at a backend and the one that a recipe asks for; `Err` where it would be refused.
+    /// Asks nobody.
+    fn differs(
+        &self,
+        _recipe: &Map<String, Value>,
+        _config: &Map<String, Value>,
+        _program: &Program,
+    ) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
 
     /// What `apply` would change. Changes nothing.
     async fn plan(&self, request: &Request, log: &dyn RunLog) -> Result<Plan, Failure>;

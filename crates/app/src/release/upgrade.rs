@@ -13,14 +13,14 @@ use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
 use crate::record::visible;
 use crate::release::dry_run::release_spec;
-use crate::release::going::Going;
 use crate::release::input_migration::InputMigration;
 use crate::release::offering::{preview, release_for};
 use crate::release::offering_versions::OfferingVersions;
 use crate::release::upgrade_end::accepts;
-use crate::release::upgrade_move::Move;
 use crate::release::upgrade_path::{is_above, up_to_date, way};
 pub use crate::release::upgrade_preview::UpgradePreview;
+use crate::release::upgrade_strategy::Move;
+use crate::release::upgrade_target::UpgradeTarget;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
@@ -64,7 +64,7 @@ impl Command for Upgrade {
 
 impl Upgrade {
     /// Where it goes.
-    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
+    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<UpgradeTarget> {
         let spec: InstanceSpec = record.spec()?;
         let status: InstanceStatus = record.typed_status()?;
         let from = release_spec(graph, &status.applied).ok_or_else(|| {
@@ -96,11 +96,17 @@ impl Upgrade {
             ));
         }
         let inputs = InputMigration::new(&versions, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
-        Ok(Going::new(spec, status, (from, to), inputs, way))
+        Ok(UpgradeTarget::new(spec, status, (from, to), inputs, way))
     }
 
     /// Passes when it may and can begin now; gives who has to agree first. The way back is open to the end.
-    pub(crate) fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<Option<Needed>> {
+    pub(crate) fn may(
+        &self,
+        graph: &Graph,
+        audience: &Audience,
+        going: &UpgradeTarget,
+        now: Micros,
+    ) -> Result<Option<Needed>> {
         self.ready(graph, going)?;
         let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(None) };
         let offering = going.spec.offering.as_str();
@@ -111,7 +117,7 @@ impl Upgrade {
     }
 
     /// Waits until somebody agrees.
-    fn ask_first(&self, record: &Record, going: Going, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn ask_first(&self, record: &Record, going: UpgradeTarget, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
         let (id, mut status) = (ctx.uid(), going.status);
         let mut asked = approval::asked(Act::Upgrade, needed, id, ctx);
         asked.to = Some(going.to.version.clone());
@@ -137,7 +143,7 @@ impl Upgrade {
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
-        let going = Going { status, ..going };
+        let going = UpgradeTarget { status, ..going };
         self.may(graph, &Audience::All, &going, ctx.now)?;
         self.begin(graph, record, going, id, ctx)
     }
@@ -155,7 +161,7 @@ impl Upgrade {
         Some((going.from, going.to))
     }
 
-    fn begin(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn begin(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
             Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
@@ -164,8 +170,8 @@ impl Upgrade {
     }
 
     /// Passes when it can begin now.
-    pub(crate) fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
-        let Going { spec, status, to, .. } = going;
+    pub(crate) fn ready(&self, graph: &Graph, going: &UpgradeTarget) -> Result<()> {
+        let UpgradeTarget { spec, status, to, .. } = going;
         if spec.step != Step::Managed {
             return Err(Error::refused(
                 "instance.not-managed",
@@ -212,7 +218,7 @@ impl Upgrade {
             )),
             Rollback::LosesData if self.back && !self.confirmed => Err(Error::refused(
                 "instance.unconfirmed",
-                format!("Going back from {} loses what was written since.", going.from.version),
+                format!("UpgradeTarget back from {} loses what was written since.", going.from.version),
                 "Confirm that it may be lost, and send it again (in the API: \"confirmed\": true).",
             )),
             _ => Ok(()),
@@ -220,7 +226,7 @@ impl Upgrade {
     }
 
     /// Has its driver make a change for its team to merge; until that was seen it is what it was.
-    fn request(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn request(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
@@ -238,7 +244,14 @@ impl Upgrade {
     }
 
     /// Leaves it to people, and looks whether they have done it.
-    fn hand_over(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn hand_over(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
         let runs = going.to.upstream.as_ref().map(|upstream| upstream.version.clone());
         let change = ChangeRequest {
             release: going.release(),
@@ -268,7 +281,7 @@ impl Upgrade {
     }
 
     /// How it is moved: which of the things made for it is the one in use then, and what it was before.
-    fn moves(&self, going: &Going) -> Move {
+    fn moves(&self, going: &UpgradeTarget) -> Move {
         let how = going.how(self.back);
         let status = &going.status;
         let beside = how.strategy == Strategy::SideBySide;
@@ -284,9 +297,9 @@ impl Upgrade {
         Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept(), back: self.back }
     }
 
-    fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn changes(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let (name, moving) = (going.release(), self.moves(&going));
-        let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
+        let UpgradeTarget { mut spec, mut status, from, to, inputs, secrets, .. } = going;
         secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) =
@@ -316,14 +329,14 @@ impl Upgrade {
 }
 
 /// Back to what it was before.
-fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: ReleaseSpec) -> Result<Going> {
+fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: ReleaseSpec) -> Result<UpgradeTarget> {
     let earlier = status.earlier.clone();
     let found = earlier.and_then(|earlier| Some((release_spec(graph, &earlier.release)?, earlier.inputs)));
     let (to, inputs) = found.ok_or_else(|| {
         let mend = "Nothing needs to be done.";
         Error::refused("upgrade.no-way-back", "It was not upgraded, or has gone back already.", mend)
     })?;
-    Ok(Going::new(spec, status, (from, to.clone()), inputs, vec![to]))
+    Ok(UpgradeTarget::new(spec, status, (from, to.clone()), inputs, vec![to]))
 }
 
 /// The way to the newest version that its team accepts and to which there is one.

@@ -8,10 +8,10 @@ use crate::instance::change_request::Proposal;
 use crate::instance::take_over::Wish;
 use crate::record::visible;
 use crate::release::dry_run::release_spec;
-use crate::release::going::Going;
 use crate::release::upgrade::Upgrade;
 use crate::release::upgrade_path::{Hop, hops};
-use crate::rules::automatic;
+use crate::release::upgrade_target::UpgradeTarget;
+use crate::rules::automatic_upgrades;
 use crate::rules::{Needed, Rules, Wanted};
 use loggia_graph::Graph;
 use loggia_model::Ref;
@@ -163,7 +163,7 @@ impl App {
     }
 }
 
-fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
+fn fill(preview: &mut UpgradePreview, going: UpgradeTarget, back: bool) {
     let how = going.how(back);
     preview.way = hops(&going.from, &going.way);
     preview.changes = compare(&going.from.contract, &going.to.contract);
@@ -183,11 +183,11 @@ fn words(error: &Error) -> String {
 }
 
 /// When it comes by itself, in a sentence.
-fn by_itself(graph: &Graph, going: &Going) -> Option<String> {
+fn by_itself(graph: &Graph, going: &UpgradeTarget) -> Option<String> {
     let wanted = Wanted::of(graph, &going.spec)?;
     let rules = Rules::of(graph, &wanted.environment);
     let (automatic, placed) = rules.automatic(&wanted)?;
-    let when = automatic::when(graph, &automatic, &going.from, &going.to)?;
+    let when = automatic_upgrades::when(graph, &automatic, &going.from, &going.to)?;
     let when = when.datetime().format("%-d %B %Y");
     Some(format!("It comes by itself from {when} on, as the rule {} says.", placed.words()))
 }

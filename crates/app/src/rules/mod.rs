@@ -2,7 +2,7 @@
 //! why that one.
 
 pub mod approval;
-pub(crate) mod automatic;
+pub(crate) mod automatic_upgrades;
 mod quota;
 mod words;
 

@@ -5,7 +5,7 @@
 
 use crate::record::misspelt;
 use crate::record::prepare::{Place, Prepared, prepare_from};
-use crate::source::folders::{Claim, claims};
+use crate::source::document_folders::{Claim, claims};
 use crate::source::placeholders::{Unfilled, fill};
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
 use serde_json::{Map, Value, json};

@@ -6,12 +6,12 @@
 pub(crate) mod addresses;
 pub(crate) mod authorship;
 pub mod catalog;
+pub(crate) mod document_folders;
 pub(crate) mod documents;
 pub(crate) mod duplicate;
 pub mod edit;
 pub mod exchange;
 pub mod fetch;
-pub(crate) mod folders;
 pub mod location;
 pub(crate) mod looked;
 pub mod placeholders;

@@ -5,8 +5,8 @@
 
 use crate::record::files::{self, FileEntry, LARGEST};
 use crate::record::prepare::{self, Prepared};
+use crate::source::document_folders;
 use crate::source::documents::{self, Found, Outcome, Surroundings, Text, is_ours};
-use crate::source::folders;
 use crate::source::placeholders::Contents;
 use loggia_graph::Graph;
 use loggia_model::canonical::hex;
@@ -182,7 +182,7 @@ impl Reading {
 
     /// Keeps what is right and tells what is wrong, but for what lies in the folders of documents.
     fn sort_out(&mut self, texts: &[Text<'_>], found: Vec<Found>, is_live: &dyn Fn(&Prepared) -> bool) {
-        let judged = folders::judge(texts, &found, is_live);
+        let judged = document_folders::judge(texts, &found, is_live);
         let mut amiss: HashMap<usize, Vec<Problem>> = HashMap::new();
         for (at, problem) in judged.problems {
             amiss.entry(at).or_default().push(problem);

@@ -7,6 +7,7 @@ use loggia_app::access::secret::SecretBox;
 use loggia_app::clock::{Clock, FixedClock};
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::program::Program;
 use loggia_app::instance::worker::{self, Drivers};
 use loggia_app::settings::Settings;
 use loggia_app::source::read::{Outside, SourceFile, read_from};
@@ -211,6 +212,8 @@ pub struct InMemory {
     pub drifted: Mutex<Option<bool>>,
     /// Whether looks have no answer.
     pub silent: Mutex<bool>,
+    /// The version of the program that serves, when there is one; any but `9` is told, and `7` refused.
+    pub program: Mutex<Option<String>>,
 }
 
 impl InMemory {
@@ -283,6 +286,24 @@ impl Driver for InMemory {
         match *self.down.lock().unwrap() {
             true => Err(Failure::ours("It is switched off.", "Switch it on.")),
             false => Ok(()),
+        }
+    }
+
+    async fn program(&self, _: &Backend) -> Result<Option<Program>, Failure> {
+        let version = self.program.lock().unwrap().clone();
+        Ok(version.map(|version| Program { name: "Memory".into(), version }))
+    }
+
+    fn differs(
+        &self,
+        _: &Map<String, Value>,
+        _: &Map<String, Value>,
+        program: &Program,
+    ) -> Result<Option<String>, Failure> {
+        match program.version.as_str() {
+            "9" => Ok(None),
+            "7" => Err(Failure::ours("Memory 7 is too old", "take another environment")),
+            other => Ok(Some(format!("Memory {other} is what runs there."))),
         }
     }
 

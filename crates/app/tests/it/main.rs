@@ -16,6 +16,7 @@ mod folders;
 mod gone;
 mod harness;
 mod odd;
+mod offered;
 mod order;
 mod places;
 mod platform_secret;

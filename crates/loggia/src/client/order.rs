@@ -135,6 +135,11 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
         let flags: Vec<String> = needed.iter().map(|name| format!("--input {name}=…")).collect();
         return Err(failure(USAGE, format!("{} needs to know more. Add {}.", args.offering, flags.join(" "))));
     }
+    let chosen = form["environments"].as_array().into_iter().flatten().find(|one| text(one, "/name") == environment);
+    let note = chosen.map(|one| text(one, "/note")).unwrap_or_default();
+    if !note.is_empty() && !args.dry_run {
+        eprintln!("{note}");
+    }
     let mut order = json!({"offering": args.offering, "environment": environment, "team": team, "name": name,
         "inputs": inputs, "dryRun": args.dry_run});
     for (field, value) in [("plan", &args.plan), ("release", &args.release)] {

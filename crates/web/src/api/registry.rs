@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, checks, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
-    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    versions, who_runs, write,
+    adopt, campaigns, checks, endings, environments, events, forms, home, instances, leaks, logins, me, observe,
+    offers, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens,
+    upgrades, usage, versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -36,6 +36,8 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         leaks::routes(),
         environments::routes(),
         versions::routes(),
+        offers::routes(),
+        home::routes(),
         who_runs::unmatched_routes(),
     ];
     groups.into_iter().flatten().collect()

@@ -10,7 +10,7 @@ use loggia_app::Error;
 use loggia_app::access::policy::Action;
 use loggia_app::instance::change_request::Proposal;
 use loggia_app::release::upgrade::{Upgrade, UpgradePreview};
-use loggia_app::release::upgrade_move::LetGo;
+use loggia_app::release::upgrade_strategy::LetGo;
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -99,6 +99,8 @@ struct ChangePage {
     change: Shown,
     /// What brings both sides together by hand.
     commands: Vec<String>,
+    /// What the buttons do, in a terminal.
+    terminal: Vec<(&'static str, String)>,
     may: bool,
 }
 
@@ -111,9 +113,18 @@ async fn show(visit: Visit, Path((team, name)): At) -> Answer {
     let subject = subject_of(&record.parse());
     let allowed = |action| visit.app().require(&visit.caller, action, &subject).is_ok();
     let to = href(&record.reference);
+    let conflicts = proposal.conflicts().count();
     visit.page(&ChangePage {
+        terminal: vec![
+            ("See it, as a patch", format!("loggia upgrade {team}/{name} --patch")),
+            ("Merge it, once it holds no conflict", format!("loggia upgrade {team}/{name} --merge")),
+            ("Give it up", format!("loggia upgrade {team}/{name} --close")),
+        ],
         shell: Shell {
-            command: format!("loggia upgrade {team}/{name} --merge"),
+            command: match conflicts {
+                0 => format!("loggia upgrade {team}/{name} --merge"),
+                _ => format!("loggia upgrade {team}/{name} --patch"),
+            },
             json_twin: format!("/api/v1/instances/{team}/{name}/change"),
             ..visit.shell(Some(Place::Team))
         },

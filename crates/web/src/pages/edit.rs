@@ -198,7 +198,11 @@ async fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &
     let repository = !record.source.is_server();
     let (button, help) = what_becomes(visit, record).await;
     visit.page(&EditPage {
-        shell: Shell { command: format!("loggia apply -f {}.yaml", reference.name()), ..visit.shell(None) },
+        shell: Shell {
+            command: format!("loggia apply -f {}.yaml", reference.name()),
+            json_twin: entity::twin(reference),
+            ..visit.shell(None)
+        },
         crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],
         heading: format!("Change {}", entity::title(record)),
         lede: format!("Kept in {}.", place(record)),

@@ -29,6 +29,11 @@ pub fn routes() -> Router<WebState> {
         .route("/catalog/{kind}/{namespace}/{name}/history", get(history))
 }
 
+/// The same as JSON.
+pub fn twin(reference: &Ref) -> String {
+    format!("/api/v1/records/{}/{}/{}", reference.kind(), reference.namespace(), reference.name())
+}
+
 /// The address of the catalog page of a record.
 pub fn page(reference: &Ref) -> String {
     format!("/catalog/{}/{}/{}", reference.kind(), reference.namespace(), reference.name())
@@ -185,7 +190,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let known = Kind::find(reference.kind());
     let shell = Shell {
         command: format!("loggia describe {}/{}", reference.kind(), reference.short(reference.kind())),
-        json_twin: format!("/api/v1/records/{kind}/{namespace}/{name}"),
+        json_twin: twin(reference),
         ..visit.shell(None)
     };
     visit.page(&EntityPage {
@@ -353,6 +358,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let base = format!("{}/history", page(reference));
     let shell = Shell {
         command: format!("loggia history {}/{}", reference.kind(), reference.short(reference.kind())),
+        json_twin: format!("{}/history", twin(reference)),
         ..visit.shell(None)
     };
     visit.page(&HistoryPage {

@@ -47,6 +47,8 @@ pub struct InstancePage {
     live: String,
     sentence: &'static str,
     /// Which try it is, when the next one comes, and why the last one did not work.
+    /// What is being tried now, while that takes long.
+    hangs: String,
     tries: String,
     steps: Vec<StepLine>,
     lines: Vec<String>,
@@ -130,7 +132,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         },
         crumbs: vec![Link::new(title_of(visit, &team), team::href(&team))],
         lede: lede(visit, &spec),
-        state: words::phase(phase, spec.step),
+        state: words::phase(phase),
         step: words::step(spec.step),
         meaning: words::step_meaning(spec.step),
         facts: facts(visit, &spec, &status, release.as_ref()),
@@ -143,6 +145,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
             .unwrap_or_default(),
         sentence: newest.map(operation::sentence).unwrap_or_default(),
         tries: newest.map(|op| operation::tries(op, app.now())).unwrap_or_default(),
+        hangs: newest.map(|op| operation::hangs(op, app.now())).unwrap_or_default(),
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
         fault: newest.and_then(|op| operation::fault(op, &spec.environment)),

@@ -5,7 +5,7 @@ use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use crate::caller::{COOKIE, cookie};
 use crate::design::{Choice, Field, Input};
-use crate::shell::Shell;
+use crate::shell::{Link, Shell};
 use crate::state::WebState;
 use askama::Template;
 use axum::Router;
@@ -142,7 +142,12 @@ async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Probl
             None => refused.push(text),
         }
     }
-    let shell = visit.shell(None);
+    let shell = Shell {
+        command: "loggia token list".into(),
+        json_twin: "/api/v1/tokens".into(),
+        json_also: vec![Link::new("Sessions as JSON", "/api/v1/sessions"), Link::new("You as JSON", "/api/v1/me")],
+        ..visit.shell(None)
+    };
     visit.page(&MePage {
         who: shell.person.as_ref().map(|person| person.name.clone()).unwrap_or_default(),
         shell,

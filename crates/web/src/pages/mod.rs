@@ -38,6 +38,8 @@ pub mod picture;
 pub mod releases;
 pub mod search;
 pub mod source;
+pub mod start;
+pub mod studio;
 pub mod team;
 mod upgrade;
 mod versions;
@@ -57,6 +59,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(check::routes())
         .merge(change_request::routes())
         .merge(design::routes())
+        .merge(studio::routes())
         .merge(docs::routes())
         .merge(edit::routes())
         .merge(ending::routes())

@@ -99,7 +99,7 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
     let rows = visit.app().who_runs(&visit.caller, &query)?;
     let shell = Shell {
         command: if offer.can_be_got() { format!("loggia new {}", offer.name()) } else { String::new() },
-        json_twin: format!("/api/v1/records/offering/default/{}", offer.name()),
+        json_twin: format!("/api/v1/offers/{}", offer.name()),
         ..visit.shell(Some(Place::Get))
     };
     visit.page(&OfferingPage {
@@ -142,8 +142,7 @@ fn endings(visit: &Visit, record: &Record) -> Vec<Going> {
 
 fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
     let mut facts = Vec::new();
-    if let Ok(owner) = Ref::parse(&offer.spec.owner, Some("group"), "default") {
-        let title = visit.graph.get(&owner).map_or_else(|| owner.name().to_owned(), |r| r.parse().title().to_owned());
+    if let Some((owner, title)) = offer.owner(visit) {
         facts.push(Fact::link("Run by", title, super::entity::href(&owner)));
     }
     if let Some(support) = &offer.spec.support {

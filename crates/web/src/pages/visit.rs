@@ -62,6 +62,20 @@ impl Visit {
         }
     }
 
+    /// Of somebody who asks for the content of a page in another form.
+    pub fn without_page(state: &WebState, caller: &Caller) -> Visit {
+        Visit {
+            caller: caller.clone(),
+            graph: state.app.graph(),
+            state: state.clone(),
+            path: String::new(),
+            query: Vec::new(),
+            whole: String::new(),
+            theme: Theme::Auto,
+            tag: None,
+        }
+    }
+
     /// The application.
     pub fn app(&self) -> &Arc<App> {
         &self.state.app

@@ -5,7 +5,7 @@ use super::run::Run;
 use crate::error::{Error, Result};
 use crate::estate::usage;
 use crate::instance::driver::{Call, Failure, RunLog, Whose};
-use crate::instance::finish::{Applied, Ending, Finish};
+use crate::instance::operation_end::{Applied, Ending, Finish};
 use crate::trace;
 use loggia_model::Micros;
 use loggia_model::instance::Phase;

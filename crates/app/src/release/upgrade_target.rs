@@ -9,7 +9,7 @@ use loggia_model::kinds::release::{ReleaseSpec, Upgrade};
 use serde_json::{Map, Value};
 
 /// Where an instance goes, found and checked.
-pub(crate) struct Going {
+pub(crate) struct UpgradeTarget {
     pub(crate) spec: InstanceSpec,
     pub(crate) status: InstanceStatus,
     pub(crate) from: ReleaseSpec,
@@ -21,7 +21,7 @@ pub(crate) struct Going {
     pub(crate) way: Vec<ReleaseSpec>,
 }
 
-impl Going {
+impl UpgradeTarget {
     /// With the inputs that are secret there taken out.
     pub(crate) fn new(
         spec: InstanceSpec,
@@ -29,13 +29,13 @@ impl Going {
         (from, to): (ReleaseSpec, ReleaseSpec),
         mut inputs: Map<String, Value>,
         way: Vec<ReleaseSpec>,
-    ) -> Going {
+    ) -> UpgradeTarget {
         let contract = |release: &ReleaseSpec| Value::Object(release.contract.inputs.clone());
         let mut secrets = secret_input::take(&contract(&to), &mut inputs);
         // A secret that it has already stays what it is, whatever the default of the new contract says.
         let kept = secret_names(&contract(&from));
         secrets.retain(|(name, _)| !kept.contains(name));
-        Going { spec, status, from, to, inputs, secrets, way }
+        UpgradeTarget { spec, status, from, to, inputs, secrets, way }
     }
 
     /// How it is done; the way back is that of the version that it has.
