@@ -4,7 +4,7 @@ use loggia_graph::Change;
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
-use loggia_store::{Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
+use loggia_store::{Credential, Due, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -158,6 +158,8 @@ pub struct Changes {
     pub sightings: Vec<Sighting>,
     /// What records keep about others.
     pub items: Vec<Item>,
+    /// Changes on pages that repositories have to take in, new ones or what became of them.
+    pub edits: Vec<PageEdit>,
     /// What the caller gets as an answer.
     pub answer: Value,
 }
@@ -197,6 +199,7 @@ impl Changes {
             && self.dismissed.is_empty()
             && self.sightings.is_empty()
             && self.items.is_empty()
+            && self.edits.is_empty()
     }
 
     /// Adds what another command wants to be written, as part of this one. Its answer is dropped.
@@ -218,6 +221,7 @@ impl Changes {
         self.dismissed.extend(other.dismissed);
         self.sightings.extend(other.sightings);
         self.items.extend(other.items);
+        self.edits.extend(other.edits);
     }
 
     /// Writes a record.

@@ -8,6 +8,7 @@ use loggia_app::clock::{Clock, FixedClock};
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_app::instance::worker::{self, Drivers};
+use loggia_app::record::check::Recipes;
 use loggia_app::settings::Settings;
 use loggia_app::source::read::{Outside, SourceFile, read_from};
 use loggia_app::source::sync::{SyncReport, SyncSource};
@@ -16,7 +17,7 @@ use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -168,6 +169,13 @@ pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
     Arc::new([("memory".to_owned(), driver)].into())
 }
 
+/// What the drivers take: `strict` wants a program, and knows how long it may take; nothing is known of `memory`.
+pub fn strict() -> Recipes {
+    let timeout = json!({"type": "integer", "minimum": 1, "maximum": 60});
+    let properties = json!({"program": {"type": "string"}, "timeout": timeout});
+    Recipes::from([("strict", json!({"type": "object", "required": ["program"], "properties": properties}))])
+}
+
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
     let secrets = SecretBox::new(&[1; 32], clock.clone());
     secrets.bind(store).await.unwrap();
@@ -180,7 +188,8 @@ async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> 
     };
     let (clock, ids) = (Arc::clone(clock), Arc::clone(clock));
     let policy = Arc::new(RoleTable);
-    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings }).await.unwrap()
+    let recipes = strict();
+    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings, recipes }).await.unwrap()
 }
 
 pub fn file(path: &str, text: &str) -> SourceFile {

@@ -62,8 +62,8 @@ pub async fn application(target: &Target, settings: Settings) -> Arc<App> {
     let store = Store::open(target).await.unwrap();
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
     let secrets = SecretBox::new(&[7; 32], Arc::clone(&ids));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings }).await.unwrap()
+    let (clock, recipes): (Arc<dyn Clock>, _) = (Arc::new(SystemClock::default()), loggia_drivers::recipes::all());
+    App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings, recipes }).await.unwrap()
 }
 
 /// Sends a request to doors.
