@@ -6,8 +6,10 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Credential, Due, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched};
-use crate::{credentials, due, edits, events, history, idempotency, items, logins, operations, secrets, sessions};
+use crate::{Answer, Credential, Due, ErasedInputs, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched};
+use crate::{
+    credentials, due, edits, erasure, events, history, idempotency, items, logins, operations, secrets, sessions,
+};
 use crate::{sightings, usage, work};
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
@@ -70,6 +72,8 @@ pub struct Batch {
     pub items: Vec<Item>,
     /// Changes on pages, new ones or what became of them.
     pub edits: Vec<PageEdit>,
+    /// Inputs that no revision of some records shall hold any more; those of this batch included.
+    pub erased: Vec<ErasedInputs>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
 }
@@ -133,6 +137,7 @@ impl WriteTx {
         sightings::dismiss_unmatched(conn, &batch.dismissed).await?;
         items::upsert(conn, &batch.items).await?;
         edits::upsert(conn, &batch.edits).await?;
+        erasure::inputs(conn, &batch.erased).await?;
         if let Some(time) = batch.expired_by {
             expired(conn, time).await?;
         }

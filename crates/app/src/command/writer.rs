@@ -278,6 +278,7 @@ impl Decided {
         self.batch.sightings.extend(changes.sightings);
         self.batch.items.extend(changes.items);
         self.batch.edits.extend(changes.edits);
+        self.batch.erased.extend(changes.erased);
         Ok(())
     }
 

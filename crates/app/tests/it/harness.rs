@@ -220,9 +220,17 @@ pub struct InMemory {
     pub drifted: Mutex<Option<bool>>,
     /// Whether looks have no answer.
     pub silent: Mutex<bool>,
+    /// Plan and limits that each call was told, by what it was asked.
+    pub limits: Mutex<Vec<(&'static str, String, Map<String, Value>)>>,
+    /// Inputs in the clear that each `apply` was told.
+    pub inputs: Mutex<Vec<Value>>,
 }
 
 impl InMemory {
+    fn note(&self, call: &'static str, request: &Request) {
+        self.limits.lock().unwrap().push((call, request.plan.clone(), request.limits.clone()));
+    }
+
     fn drift(&self) -> Option<Condition> {
         let status = if (*self.drifted.lock().unwrap())? { Verdict::True } else { Verdict::False };
         let (kind, reason, message) = ("Drifted".into(), "Looked".into(), "It was compared".into());
@@ -300,12 +308,15 @@ impl Driver for InMemory {
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
+        self.note("plan", request);
         self.step("plan")?;
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         Ok(Plan { changes: if there { Vec::new() } else { vec!["make it".into()] } })
     }
 
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("apply", request);
+        self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
@@ -328,6 +339,7 @@ impl Driver for InMemory {
     }
 
     async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("observe", request);
         if *self.silent.lock().unwrap() {
             return Err(Failure::backend("The memory does not answer.", "Wait."));
         }
@@ -346,6 +358,7 @@ impl Driver for InMemory {
     }
 
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
+        self.note("destroy", request);
         self.step("destroy")?;
         if !*self.sticky.lock().unwrap() {
             self.resources.lock().unwrap().remove(&request.key);

@@ -18,6 +18,7 @@ mod harness;
 mod odd;
 mod order;
 mod places;
+mod plan_limits;
 mod platform_secret;
 mod publication;
 mod recipes;

@@ -32,6 +32,8 @@ pub(crate) struct Repository {
     pub(crate) ended: Mutex<HashMap<String, Standing>>,
     /// How many edits were made.
     made: AtomicUsize,
+    /// Who made the last edit: name and address.
+    pub(crate) author: Mutex<(String, String)>,
 }
 
 impl Repository {
@@ -64,7 +66,8 @@ impl Reader for Repository {
         Ok(edits.iter().map(|edit| ended.get(&edit.branch).copied().unwrap_or(Standing::Open)).collect())
     }
 
-    async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
+    async fn commit(&self, _: &str, edit: &Edit) -> Result<Landed, Failure> {
+        self.author.lock().unwrap().clone_from(&edit.author);
         let takes = self.takes.lock().unwrap().clone();
         let landed = takes.ok_or_else(|| Failure::yours("It takes no edits.", "Change the file."))?;
         let number = self.made.fetch_add(1, Ordering::AcqRel) + 1;

@@ -3,11 +3,13 @@
 use crate::estate::platform;
 use crate::harness::{World, on_each};
 use crate::source::{PLACE, Repository, admin, component, follow, pause, sources, there};
+use crate::versions::apply;
 use loggia_app::source::read::SourceFile;
 use loggia_app::source::waiting::Waiting;
 use loggia_app::source::{Delivery, Landed, Reader, Sources, Standing};
 use loggia_app::{App, Error};
 use loggia_model::{Record, Ref};
+use serde_json::json;
 use std::sync::Arc;
 
 /// The text of a component, as an editor would have it, with another owner.
@@ -156,4 +158,49 @@ async fn until_settled(world: &World, record: &Record, edit: &Waiting) {
         pause().await;
     }
     panic!("{} waits for ever", edit.branch);
+}
+
+/// A commit is in the name of whoever made the change: as people call them, with their address.
+#[test]
+fn a_commit_has_the_name_and_the_address_of_its_author() {
+    on_each("a_commit_has_the_name_and_the_address_of_its_author", |world| async move {
+        platform(&world).await;
+        let reader = Arc::new(Repository::default());
+        let owned = String::from_utf8(component("a").bytes.to_vec()).unwrap().replace("owner: x", "owner: booking");
+        reader.commit("c1", vec![crate::harness::file("a.yaml", &owned)]);
+        let sources = sources(&world, &reader, &[PLACE]);
+        follow(&world, &sources);
+        world.until("read", |app| there(app, "a")).await;
+        let name: Ref = "component:default/a".parse().unwrap();
+        *reader.takes.lock().unwrap() =
+            Some(Landed { commit: "p".into(), branch: "loggia/a-{n}".into(), link: String::new() });
+        let titles = [None, Some("Noor A.")];
+        let profiles = [
+            json!({}),
+            json!({"displayName": " Noor Ahmadi "}),
+            json!({"email": "noor@example.com"}),
+            json!({"displayName": "Noor Ahmadi", "email": "noor@example.com"}),
+        ];
+        for (at, (title, profile)) in
+            titles.iter().flat_map(|title| profiles.iter().map(move |one| (title, one))).enumerate()
+        {
+            let user = format!("noor-{at}");
+            let mut person = json!({"apiVersion": "backstage.io/v1alpha1", "kind": "User",
+                "metadata": {"name": user}, "spec": {"memberOf": ["booking"], "profile": profile}});
+            if let Some(title) = title {
+                person["metadata"]["title"] = json!(title);
+            }
+            apply(&world, person).await.unwrap();
+            let draft = sources.draft(&admin(), &name).await.unwrap();
+            let text = draft.text.replace("type: service", &format!("type: t{at}"));
+            let seen = loggia_app::source::edit::digest(&draft.text);
+            sources.change(&world.person(&user), &name, &seen, &text, "").await.unwrap();
+            let shown = profile["displayName"].as_str().map(str::trim).or(*title).unwrap_or(&user).to_owned();
+            let mail = profile["email"].as_str().unwrap_or("nobody@localhost").to_owned();
+            assert_eq!(*reader.author.lock().unwrap(), (shown, mail), "{title:?} {profile}");
+            let all = world.app.page_edits(&admin(), &name).await.unwrap();
+            assert_eq!(all[0].author, format!("user:default/{user}"));
+        }
+        world.stop.send_replace(true);
+    });
 }

@@ -101,7 +101,7 @@ fn provider(name: &str, status: u16, date: &str) -> String {
         for stream in listener.incoming().map_while(Result::ok) {
             let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
             let first = lines.next().unwrap_or_default();
-            drop(lines.take_while(|line| !line.is_empty()).count());
+            let _ = lines.take_while(|line| !line.is_empty()).count();
             let (status, body) = match first.contains("openid-configuration") {
                 true => (200, format!(r#"{{"issuer": "{name}", "authorization_endpoint": "{address}/auth"}}"#)),
                 false => (status, String::new()),

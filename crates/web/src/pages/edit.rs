@@ -228,7 +228,7 @@ async fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static
         Delivery::Patch => (
             "",
             "This repository takes no changes from here, so you get yours as a file. Send it to those who look after the \
-             repository (for them: git am --keep-cr).",
+             repository.",
         ),
     }
 }

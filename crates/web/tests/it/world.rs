@@ -57,6 +57,9 @@ impl Said {
     }
 }
 
+/// Where people reach the server.
+const PUBLIC: &str = "http://127.0.0.1:7400";
+
 /// An application over a database, with the clock of the machine.
 pub async fn application(target: &Target, settings: Settings) -> Arc<App> {
     let store = Store::open(target).await.unwrap();
@@ -127,18 +130,24 @@ impl Database {
 
 impl World {
     async fn new(target: Target, dir: tempfile::TempDir) -> World {
-        World::open(target, dir, false).await
+        World::open(target, dir, false, PUBLIC).await
+    }
+
+    /// The same company on a server with another public address.
+    pub async fn at(public_url: &str) -> World {
+        let dir = tempfile::tempdir().unwrap();
+        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, false, public_url).await
     }
 
     /// The same company on a server that is read-only.
     pub async fn read_only() -> World {
         let dir = tempfile::tempdir().unwrap();
-        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, true).await
+        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, true, PUBLIC).await
     }
 
-    async fn open(target: Target, dir: tempfile::TempDir, read_only: bool) -> World {
+    async fn open(target: Target, dir: tempfile::TempDir, read_only: bool, public_url: &str) -> World {
         let settings = Settings {
-            public_url: "http://127.0.0.1:7400".into(),
+            public_url: public_url.into(),
             data: dir.path().to_owned(),
             demo: true,
             read_only,
