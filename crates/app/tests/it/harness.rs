@@ -13,6 +13,7 @@ use loggia_app::settings::Settings;
 use loggia_app::source::read::{Outside, SourceFile, read_from};
 use loggia_app::source::sync::{SyncReport, SyncSource};
 use loggia_app::{App, Caller, Door, Parts};
+use loggia_graph::Audience;
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
@@ -160,7 +161,8 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("never: {what}");
+        let all = self.app.graph().of_kind(&Audience::All, "instance").map(|one| format!("{:?}", one.status));
+        panic!("never: {what}; what runs: {}", all.collect::<Vec<_>>().join("\n"));
     }
 }
 

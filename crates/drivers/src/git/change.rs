@@ -11,7 +11,7 @@ use super::standing::standing;
 use super::three_way::{commit, commit_of, difference, forget, is_within, marked, merge, point, templates, tree_of};
 use async_trait::async_trait;
 use loggia_app::instance::change_request::{CLOSED, Merges, Proposal, Seen, WAITS, branch};
-use loggia_app::instance::driver::{Failure, Request, RunLog};
+use loggia_app::instance::driver::{Failure, Request, RunLog, Silent};
 use loggia_app::source::Standing;
 use loggia_model::instance::{Condition, Verdict};
 use std::collections::BTreeSet;
@@ -115,13 +115,6 @@ fn change_to(after: &Request, commit: String) -> Change {
     let name = branch(&after.offering, &after.version);
     let name = name.trim_start_matches("loggia/").to_owned();
     Change { name, version: after.version.clone(), commit }
-}
-
-/// Nobody reads what a preview would write.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
 }
 
 fn moved() -> Failure {

@@ -21,6 +21,7 @@ mod provider;
 mod read_only;
 mod records;
 mod roles;
+mod roles_things;
 mod running;
 mod scopes;
 mod signing;
