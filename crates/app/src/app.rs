@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::estate::leaks::Leak;
 use crate::estate::look;
 use crate::instance::worker::Drivers;
+use crate::record::check::Recipes;
 use crate::settings::Settings;
 use crate::source::SourceState;
 use crate::source::looked::LookedAt;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub secrets: SecretBox,
     /// Settings of the operator.
     pub settings: Settings,
+    /// What the drivers of this program take.
+    pub recipes: Recipes,
 }
 
 /// The application. One for each process; shared by all doors and workers.
@@ -62,6 +65,8 @@ pub struct App {
     pub(crate) secrets: SecretBox,
     /// Settings of the operator.
     pub settings: Settings,
+    /// What the drivers of this program take.
+    pub(crate) recipes: Recipes,
     /// Wakes workers when there is work.
     pub(crate) work: Notify,
     /// Tells that an offering has changed.
@@ -139,6 +144,7 @@ impl App {
             policy: parts.policy,
             secrets: parts.secrets,
             settings: parts.settings,
+            recipes: parts.recipes,
             work: Notify::new(),
             offered: Notify::new(),
             progress: broadcast::channel(1024).0,

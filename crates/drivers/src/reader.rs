@@ -2,12 +2,12 @@
 
 use crate::git::Signature;
 use crate::git::source::{
-    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Proposed, Source, SourceError, SourceOptions, folder,
+    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions, folder,
 };
 use async_trait::async_trait;
 use loggia_app::instance::driver::{Failure, Secret};
 use loggia_app::source::read::{SourceFile, beside};
-use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree, Written};
+use loggia_app::source::{Delivery, Edit, Landed, Proposed, Reader, Standing, Tree, Written};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};
 use sha2::{Digest, Sha256};
@@ -92,13 +92,13 @@ impl Reader for SourceReader {
             Delivery::Patch => return Err(Failure::yours("This source takes no commits from here.", BY_HAND)),
             Delivery::Request => {}
         }
-        let Proposed { commit, branch, link } =
+        let crate::git::source::Proposed { commit, branch, link } =
             source.propose_edit(&made, &edit.about).await.map_err(|error| uncommitted(&error))?;
         Ok(Landed { commit, branch, link })
     }
 
-    async fn is_open(&self, location: &str, branch: &str) -> Result<bool, Failure> {
-        self.open(location)?.is_open(branch).await.map_err(|error| uncommitted(&error))
+    async fn standing(&self, location: &str, edits: &[Proposed]) -> Result<Vec<Standing>, Failure> {
+        self.open(location)?.standing(edits).await.map_err(|error| uncommitted(&error))
     }
 
     async fn patch(&self, location: &str, edit: &Edit) -> Result<Vec<u8>, Failure> {

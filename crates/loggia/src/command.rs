@@ -58,6 +58,8 @@ pub enum Command {
     Get(records::GetArgs),
     /// Shows one thing with its state and what it is related to
     Describe(records::DescribeArgs),
+    /// Puts a change aside that was made on a page and waits for its repository
+    PutAside(records::PutAsideArgs),
     /// Takes something away; an instance is destroyed
     Delete(order::DeleteArgs),
     /// Tells what happened to one thing
@@ -189,6 +191,7 @@ fn client(command: Command) -> Result<()> {
         Command::Apply(args) => ask(apply::apply(args)),
         Command::Get(args) => ask(records::get(args)),
         Command::Describe(args) => ask(records::describe(args)),
+        Command::PutAside(args) => ask(records::put_aside(args)),
         Command::Delete(args) => ask(order::delete(args)),
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),

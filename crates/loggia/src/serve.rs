@@ -26,6 +26,7 @@ use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::own::OwnRepositories;
 use loggia_drivers::reader::SourceReader;
+use loggia_drivers::recipes;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
@@ -120,7 +121,8 @@ async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store,
         repositories: settings.repositories.clone(),
     };
     let clock = Arc::new(SystemClock::default());
-    let parts = Parts { store: store.clone(), clock, ids, policy: Arc::new(RoleTable), secrets, settings: own };
+    let (store_of_app, policy) = (store.clone(), Arc::new(RoleTable));
+    let parts = Parts { store: store_of_app, clock, ids, policy, secrets, settings: own, recipes: recipes::all() };
     Ok((App::start(parts).await?, store, alone))
 }
 

@@ -1,13 +1,17 @@
 //! Who may see a record, where its text alone does not tell.
 
+use crate::access::provider::claimed;
 use crate::release::offering::publication;
 use loggia_graph::{Audience, Facts, Graph, Within, describe};
-use loggia_model::{Document, Event, Publication, Record, Ref, Scope, reference::DEFAULT_NAMESPACE};
+use loggia_model::{
+    Document, Event, Publication, Record, Ref, Relation, RelationType, Scope, reference::DEFAULT_NAMESPACE,
+};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// What the graph holds of a record: as its kind says, but a release that is not published is seen by the product team
-/// and the owners of its offering only, a candidate by those too who follow a channel of it; and what runs is seen where all that it names is.
+/// and the owners of its offering only, a candidate by those too who follow a channel of it; somebody belongs to the
+/// teams that the sign-in provider names too; and what runs is seen where all that it names is.
 pub fn facts(record: &Record, document: &Document) -> Facts {
     let mut facts = describe(record, document);
     let drafts = |offering: &str| Scope::Drafts(offering.to_lowercase().into());
@@ -25,6 +29,10 @@ pub fn facts(record: &Record, document: &Document) -> Facts {
             let offering = subject.and_then(|subject| loggia_model::kinds::ending::offering_of(&subject));
             facts.scopes = std::iter::once(Scope::Product).chain(offering.map(|name| drafts(&name))).collect();
         }
+        "user" => facts.relations.extend(claimed(record).iter().filter_map(|team| {
+            let group = Ref::parse(team, Some("group"), DEFAULT_NAMESPACE).ok()?;
+            Some(Relation { relation: RelationType::MEMBER_OF, target: group })
+        })),
         "instance" => facts.within = runs_within(record, document),
         _ => {}
     }

@@ -4,6 +4,7 @@
 //! kept.
 
 mod decide;
+pub mod doctor;
 mod engine;
 pub mod probe;
 

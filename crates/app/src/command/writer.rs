@@ -181,7 +181,7 @@ impl Writer {
         let needs = one.command.needs(&decided.graph, &one.caller);
         let facts = read_facts(tx, &needs, &decided.batch).await?;
         let app = &*self.app;
-        let mut ctx = Ctx::new(&one.caller, &*app.clock, &*app.ids, &*app.policy, &app.secrets);
+        let mut ctx = Ctx::new(&one.caller, &*app.clock, &*app.ids, &*app.policy, &app.secrets, &app.recipes);
         ctx.now = ctx.now.max(decided.head.time);
         let result = one.command.decide(&decided.graph, &facts, &ctx);
         Ok(match result {
@@ -277,6 +277,8 @@ impl Decided {
         self.batch.dismissed.extend(changes.dismissed);
         self.batch.sightings.extend(changes.sightings);
         self.batch.items.extend(changes.items);
+        self.batch.edits.extend(changes.edits);
+        self.batch.erased.extend(changes.erased);
         Ok(())
     }
 

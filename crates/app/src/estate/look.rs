@@ -12,7 +12,7 @@ use crate::estate::drift::{repair, repairs};
 use crate::estate::observation;
 use crate::estate::usage;
 use crate::instance::change_request;
-use crate::instance::driver::{Driver, Failure, Observation, Presence, RunLog};
+use crate::instance::driver::{Driver, Failure, Observation, Presence, Silent};
 use crate::instance::operation;
 use crate::instance::request;
 use crate::instance::worker::Drivers;
@@ -85,13 +85,6 @@ struct Turn {
     budget: u32,
     /// How long a look is good for, in microseconds.
     good_for: i64,
-}
-
-/// A look writes no lines: nobody waits for it.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
 }
 
 impl Looker {

@@ -198,6 +198,20 @@ pub struct Observation {
     pub readings: Vec<UsageReading>,
 }
 
+impl Observation {
+    /// It was looked for, and nothing is there.
+    pub fn absent() -> Observation {
+        Observation {
+            presence: Presence::Absent,
+            version: String::new(),
+            conditions: Vec::new(),
+            outputs: Map::new(),
+            secret_outputs: Vec::new(),
+            readings: Vec::new(),
+        }
+    }
+}
+
 /// Why a driver did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -245,6 +259,13 @@ impl Failure {
 pub trait RunLog: Send + Sync {
     /// Writes one line.
     fn line(&self, text: &str);
+}
+
+/// A log that nobody reads.
+pub struct Silent;
+
+impl RunLog for Silent {
+    fn line(&self, _: &str) {}
 }
 
 /// A call of a driver.

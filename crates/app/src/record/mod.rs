@@ -98,7 +98,8 @@ impl Apply {
             may_create(ctx.caller, &after)?;
         }
         let (audience, now) = (&ctx.caller.audience, ctx.now);
-        let publishing = Publishing { graph, beside: &self.prepared, facts, now, audience, accepts: false };
+        let publishing =
+            Publishing { graph, beside: &self.prepared, facts, recipes: ctx.recipes, now, audience, accepts: false };
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));

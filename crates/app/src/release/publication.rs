@@ -9,8 +9,10 @@ use crate::checks;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
+use crate::record::check::Recipes;
 use crate::record::files;
 use crate::record::prepare::Prepared;
+use crate::record::recipes;
 use crate::record::visible;
 use crate::release::dry_run::fits_all;
 use crate::release::offering::{publication, release_status};
@@ -28,6 +30,8 @@ pub(crate) struct Publishing<'a> {
     /// What is written in the same command; an offering may come with its releases.
     pub(crate) beside: &'a [Prepared],
     pub(crate) facts: &'a Facts,
+    /// What the drivers take.
+    pub(crate) recipes: &'a Recipes,
     pub(crate) now: Micros,
     /// Who asks; they are told the names of what they see only.
     pub(crate) audience: &'a Audience,
@@ -45,10 +49,11 @@ impl Publishing<'_> {
     /// Publishes a text, or says why it may not be. Every way to a published release leads through here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes;
-    /// [`Error::Refused`] for a breaking one that something which runs would not fit.
+    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes, and for a
+    /// recipe that its driver does not take; [`Error::Refused`] for a breaking one that something which runs would not fit.
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
         self.fits(document)?;
+        recipes::fits(self.graph, self.beside, self.recipes, document)?;
         fits_all(self, document)?;
         self.checked(document)?;
         let since = Some(self.now);
@@ -234,7 +239,7 @@ impl Command for Publish {
         }
         let audience = &ctx.caller.audience;
         let (now, accepts) = (ctx.now, self.accept_failing);
-        let publishing = Publishing { graph, beside: &[], facts, now, audience, accepts };
+        let publishing = Publishing { graph, beside: &[], facts, recipes: ctx.recipes, now, audience, accepts };
         let (event, status) = self.step(&publishing, &text, before)?;
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
         changes.put(event, draft, Value::Null);

@@ -31,7 +31,7 @@ use loggia_model::operation::Verb;
 use loggia_model::rule::Act;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref, Uid};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
 #[derive(Clone, Debug)]
@@ -240,6 +240,7 @@ impl Upgrade {
         };
         let mut changes = ask(graph, record, (&going.spec, going.status), change, id, ctx)?;
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         Ok(changes)
     }
 
@@ -275,6 +276,7 @@ impl Upgrade {
         let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
         changes.put("instance.handed-over", draft, data);
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)
@@ -299,7 +301,7 @@ impl Upgrade {
 
     fn changes(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let (name, moving) = (going.release(), self.moves(&going));
-        let UpgradeTarget { mut spec, mut status, from, to, inputs, secrets, .. } = going;
+        let UpgradeTarget { mut spec, mut status, from, to, inputs, secrets, hidden, .. } = going;
         secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) =
@@ -322,6 +324,7 @@ impl Upgrade {
         let event = if self.back { "instance.going-back" } else { "instance.upgrading" };
         changes.put(event, draft, json!({"operation": id, "from": from.version, "to": to.version, "release": name}));
         secret_input::seal(&mut changes, record.uid, &secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &Map::new(), &hidden)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)

@@ -48,7 +48,7 @@ pub(crate) fn sweep(_: &Due, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<
         let Some(upgrade) = due(graph, &rules, &record, ctx) else { continue };
         // Whatever stands in its way now may be gone at the next look.
         if let Ok(more) = upgrade.by_itself(graph, &record, ctx) {
-            changes.append(more);
+            changes.absorb(more);
             begun += 1;
         }
     }

@@ -22,7 +22,7 @@ pub(crate) mod reader;
 pub(crate) mod source_location;
 pub mod sources;
 pub mod sync;
-pub(crate) mod waiting;
+pub mod waiting;
 
 use crate::App;
 use crate::access::caller::{Caller, Door};
@@ -36,13 +36,13 @@ use crate::source::location::Registered;
 use crate::source::placeholders::Contents;
 use crate::source::places::Places;
 use crate::source::read::{Outside, Reading, addresses, read_from};
-pub use crate::source::reader::{Commit, Delivery, Edit, Landed, Reader, Tree, Written};
+pub use crate::source::reader::{Commit, Delivery, Edit, Landed, Proposed, Reader, Standing, Tree, Written};
 use crate::source::sync::{SyncReport, SyncSource};
-use loggia_model::{Problem, Record, Ref};
+use loggia_model::{Micros, Problem, Record};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -63,25 +63,6 @@ pub struct SourceState {
     pub failure: String,
     /// How many documents it has.
     pub documents: usize,
-    /// Changes on pages that are committed and not shown yet, by the name of the record.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub waiting: BTreeMap<Ref, Waiting>,
-}
-
-/// A change on a page that its repository does not show yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Waiting {
-    /// The commit.
-    pub commit: String,
-    /// The branch on which it waits to be taken in; empty when it only waits to be read.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub branch: String,
-    /// Where a change request for the branch is opened; empty when that is not known.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub link: String,
-    /// Tag of the text that it changes: with another one, it was taken in or overtaken.
-    pub etag: String,
 }
 
 /// The sources of this server.
@@ -95,6 +76,8 @@ pub struct Sources {
     pub places: Places,
     /// One synchronisation of a source at a time.
     turns: HashMap<String, Mutex<Option<Looked>>>,
+    /// When each repository gave an answer last, whether or not anything was new.
+    answered: std::sync::Mutex<HashMap<String, Micros>>,
     wake: watch::Sender<u64>,
 }
 
@@ -133,7 +116,8 @@ impl Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
         let turns = locations.iter().map(|location| (location.clone(), Mutex::default())).collect();
         let wake = watch::channel(0).0;
-        Sources { app, reader, locations, catalogs: None, adoptions: None, places, turns, wake }
+        let answered = std::sync::Mutex::default();
+        Sources { app, reader, locations, catalogs: None, adoptions: None, places, turns, answered, wake }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -180,8 +164,9 @@ impl Sources {
     async fn follow_one(self: Arc<Self>, location: String, mut stop: watch::Receiver<bool>) {
         let mut wake = self.wake.subscribe();
         while !*stop.borrow() {
-            if let Err(error) = self.sync(&location, None).await {
-                tracing::warn!(%location, %error, "a source could not be taken over");
+            match self.sync(&location, None).await {
+                Ok(_) => self.has_answered(&location),
+                Err(error) => tracing::warn!(%location, %error, "a source could not be taken over"),
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -189,6 +174,18 @@ impl Sources {
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    fn has_answered(&self, location: &str) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.insert(location.to_owned(), self.app.now());
+    }
+
+    /// When each repository and catalog gave an answer last, since this server started.
+    pub(crate) fn answered(&self) -> HashMap<String, Micros> {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        answered.extend(self.catalogs.iter().flat_map(|catalogs| catalogs.answered()));
+        answered
     }
 
     /// Looks at all sources now.
@@ -257,7 +254,8 @@ impl Sources {
             Ok(Some(tree)) => tree,
             Ok(None) => {
                 self.app.looked.note(&id, self.app.now());
-                return self.settled(before, state).await;
+                self.settle(location).await?;
+                return Ok(state.report);
             }
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
@@ -267,10 +265,8 @@ impl Sources {
         let report = self.take_over(&id, &tree, confirmed.map(|yes| yes.caller)).await?;
         let position = self.app.graph().position();
         *turn = Some(Looked { at: Instant::now(), took: started.elapsed(), position });
-        // Another server may have noted something while this one read.
-        let noted = state_of(self.app.store.source(&id).await?.as_ref());
-        let waiting = self.still_waiting(location, &noted).await;
-        let state = SourceState { documents: report.1, report: report.0, failure: String::new(), waiting };
+        self.settle(location).await?;
+        let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
         let now = self.app.now();
         self.app.looked.note(&id, now);
         let row = SourceRow {

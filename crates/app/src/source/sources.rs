@@ -102,7 +102,6 @@ fn outline(mut state: SourceState) -> SourceState {
     state.report.held.clear();
     state.report.problems.clear();
     state.report.warnings.clear();
-    state.waiting.clear();
     if !state.failure.is_empty() {
         "It cannot be read now.".clone_into(&mut state.failure);
     }

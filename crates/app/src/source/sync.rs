@@ -200,7 +200,7 @@ impl Deciding<'_> {
     fn publishing(&self) -> Publishing<'_> {
         let audience = &self.ctx.caller.audience;
         let (graph, beside, facts, now) = (self.graph, self.described, self.facts, self.ctx.now);
-        Publishing { graph, beside, facts, now, audience, accepts: false }
+        Publishing { graph, beside, facts, recipes: self.ctx.recipes, now, audience, accepts: false }
     }
 
     /// A status that was decided; none when the release may not be so, which is told.
@@ -319,9 +319,21 @@ impl Deciding<'_> {
             self.report.held = leaving.into_iter().map(|record| record.reference.clone()).collect();
             return;
         }
+        let before = self.changes.entries.len();
         let (removed, kept) = let_go(self.graph, &leaving, &mut self.changes);
+        self.tell_gone(before);
         self.report.removed += removed;
         self.report.kept.extend(kept);
+    }
+
+    /// Says of what was removed where it was until then. A repository says more: the commit.
+    fn tell_gone(&mut self, first: usize) {
+        let Some((_, place)) = self.origin.split_once(':').filter(|(kind, _)| *kind != "repository") else { return };
+        for entry in self.changes.entries.iter_mut().skip(first) {
+            if matches!(entry.change, Some(RecordChange::Remove(_))) {
+                entry.reason = Some(format!("{place} does not have it any more"));
+            }
+        }
     }
 
     /// References of our own kinds that lead nowhere: told, not refused, because the other end may come later.

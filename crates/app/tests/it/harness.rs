@@ -9,15 +9,17 @@ use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_app::instance::program::Program;
 use loggia_app::instance::worker::{self, Drivers};
+use loggia_app::record::check::Recipes;
 use loggia_app::settings::Settings;
 use loggia_app::source::read::{Outside, SourceFile, read_from};
 use loggia_app::source::sync::{SyncReport, SyncSource};
 use loggia_app::{App, Caller, Door, Parts};
+use loggia_graph::Audience;
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -160,13 +162,21 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("never: {what}");
+        let all = self.app.graph().of_kind(&Audience::All, "instance").map(|one| format!("{:?}", one.status));
+        panic!("never: {what}; what runs: {}", all.collect::<Vec<_>>().join("\n"));
     }
 }
 
 pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
     let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
     Arc::new([("memory".to_owned(), driver)].into())
+}
+
+/// What the drivers take: `strict` wants a program, and knows how long it may take; nothing is known of `memory`.
+pub fn strict() -> Recipes {
+    let timeout = json!({"type": "integer", "minimum": 1, "maximum": 60});
+    let properties = json!({"program": {"type": "string"}, "timeout": timeout});
+    Recipes::from([("strict", json!({"type": "object", "required": ["program"], "properties": properties}))])
 }
 
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
@@ -181,7 +191,8 @@ async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> 
     };
     let (clock, ids) = (Arc::clone(clock), Arc::clone(clock));
     let policy = Arc::new(RoleTable);
-    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings }).await.unwrap()
+    let recipes = strict();
+    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings, recipes }).await.unwrap()
 }
 
 pub fn file(path: &str, text: &str) -> SourceFile {
@@ -214,9 +225,17 @@ pub struct InMemory {
     pub silent: Mutex<bool>,
     /// The version of the program that serves, when there is one; any but `9` is told, and `7` refused.
     pub program: Mutex<Option<String>>,
+    /// Plan and limits that each call was told, by what it was asked.
+    pub limits: Mutex<Vec<(&'static str, String, Map<String, Value>)>>,
+    /// Inputs in the clear that each `apply` was told.
+    pub inputs: Mutex<Vec<Value>>,
 }
 
 impl InMemory {
+    fn note(&self, call: &'static str, request: &Request) {
+        self.limits.lock().unwrap().push((call, request.plan.clone(), request.limits.clone()));
+    }
+
     fn drift(&self) -> Option<Condition> {
         let status = if (*self.drifted.lock().unwrap())? { Verdict::True } else { Verdict::False };
         let (kind, reason, message) = ("Drifted".into(), "Looked".into(), "It was compared".into());
@@ -312,12 +331,15 @@ impl Driver for InMemory {
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
+        self.note("plan", request);
         self.step("plan")?;
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         Ok(Plan { changes: if there { Vec::new() } else { vec!["make it".into()] } })
     }
 
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("apply", request);
+        self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
@@ -340,6 +362,7 @@ impl Driver for InMemory {
     }
 
     async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("observe", request);
         if *self.silent.lock().unwrap() {
             return Err(Failure::backend("The memory does not answer.", "Wait."));
         }
@@ -358,6 +381,7 @@ impl Driver for InMemory {
     }
 
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
+        self.note("destroy", request);
         self.step("destroy")?;
         if !*self.sticky.lock().unwrap() {
             self.resources.lock().unwrap().remove(&request.key);

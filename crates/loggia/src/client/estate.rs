@@ -360,7 +360,8 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
         for name in one.pointer("/report/held").and_then(Value::as_array).into_iter().flatten() {
             problems.push_str(&format!("removal waits: {}\n", text(name, "")));
         }
-        for problem in found {
+        let warnings = one.pointer("/report/warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+        for problem in found.into_iter().chain(warnings) {
             if let Ok(problem) = serde_json::from_value::<loggia_model::Problem>(problem) {
                 problems.push_str(&format!("{problem}\n"));
             }

@@ -12,7 +12,7 @@ pub mod environment;
 pub mod estate;
 pub mod export;
 mod follow;
-mod http;
+pub(crate) mod http;
 pub mod open;
 pub mod order;
 pub mod output;

@@ -9,6 +9,7 @@ mod check;
 mod clock;
 mod configuration;
 mod demo;
+mod doctor;
 mod export;
 mod golden_path;
 mod kill;

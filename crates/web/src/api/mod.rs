@@ -9,6 +9,8 @@ mod change_requests;
 mod checks;
 mod cloudevents;
 mod dispatch;
+mod doctor;
+mod edits;
 mod endings;
 mod environments;
 mod events;

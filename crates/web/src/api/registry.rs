@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, checks, endings, environments, events, forms, home, instances, leaks, logins, me, observe,
-    offers, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens,
-    upgrades, usage, versions, who_runs, write,
+    adopt, campaigns, checks, doctor, edits, endings, environments, events, forms, home, instances, leaks, logins, me,
+    observe, offers, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources,
+    stream, tokens, upgrades, usage, versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -18,6 +18,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let groups = [
         reading(),
         writing(),
+        edits::routes(),
         getting(),
         running(),
         estate(),
@@ -34,6 +35,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instances::routes(),
         upgrades::routes(),
         leaks::routes(),
+        doctor::routes(),
         environments::routes(),
         versions::routes(),
         offers::routes(),

@@ -1,6 +1,7 @@
 //! Signing in and out: passwords, the provider of the company, and the people of the demo.
 
 mod demo;
+mod examine;
 mod limiter;
 mod login;
 pub mod provider;

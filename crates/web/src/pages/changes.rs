@@ -112,6 +112,11 @@ fn what(kind: &str) -> String {
         "secret.revealed-to-administrator" => "An administrator looked at a secret of this team",
         other => match other.rsplit_once('.') {
             Some((_, "applied")) => "Written",
+            Some((_, "edit-committed")) => "A change was saved in the repository",
+            Some((_, "edit-proposed")) => "A change was proposed to the repository",
+            Some((_, "edit-taken")) => "A change was taken into the repository",
+            Some((_, "edit-closed")) => "A proposed change was closed in the repository",
+            Some((_, "edit-put-aside")) => "A proposed change was put aside",
             Some((_, verb)) => return words::capital(&words::spaced(verb)),
             None => return words::capital(&words::spaced(other)),
         },

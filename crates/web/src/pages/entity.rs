@@ -1,6 +1,7 @@
 //! The page of any record of the catalog: facts, relations as a picture and as a list, history, source.
 
 use super::changes::{Difference, Happened, differences, happened};
+use super::edit::{self, WaitingLine};
 use super::picture::{self, Node};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
@@ -16,7 +17,6 @@ use loggia_app::access::policy::Subject;
 use loggia_app::access::writing::may_write;
 use loggia_app::record::removal::SOURCE_GONE;
 use loggia_app::release::offering::release_status;
-use loggia_app::source::Waiting;
 use loggia_app::source::location::UNREADABLE;
 use loggia_model::{Document, Kind, Publication, Record, Ref, RelationType};
 use serde_json::Value;
@@ -160,7 +160,7 @@ struct EntityPage {
     relations: Vec<(String, Vec<Link>)>,
     source: String,
     may_edit: bool,
-    waiting: Option<Waiting>,
+    waiting: Vec<WaitingLine>,
     gone_from_source: String,
     /// Why something at a registered place was not taken, line by line.
     not_taken: Vec<String>,
@@ -185,7 +185,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         kind: kind_word(reference.kind()),
         href: page(reference),
     };
-    let own = title(&record);
+    let (own, may) = (title(&record), may_edit(&visit, &record));
     let svg = picture::draw(&walked, reference, &format!("What {own} is connected with"), describe);
     let known = Kind::find(reference.kind());
     let shell = Shell {
@@ -210,9 +210,9 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         svg: svg.unwrap_or_default(),
         cut: walked.cut,
         relations: relations(&visit, reference),
-        source: super::edit::place(&record),
-        may_edit: may_edit(&visit, &record),
-        waiting: visit.state.sources.waiting(&record).await?,
+        source: edit::place(&record),
+        may_edit: may,
+        waiting: edit::waiting(&visit, &record, may).await?,
         gone_from_source: condition(&record, SOURCE_GONE),
         not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),

@@ -33,6 +33,9 @@ pub struct Proposed {
 /// What git says of a folder that it may not bring up to date.
 const UNCLEAN: [&str; 3] = ["has unstaged changes", "has staged changes", "Up-to-date check failed"];
 
+/// Where the copy keeps commits that wait on branches of their own, so that what became of them can be told.
+pub(super) const KEPT: &str = "refs/loggia/proposed/";
+
 /// A commit that is in the cache only, and what points to it there.
 struct Made {
     target: String,
@@ -108,22 +111,6 @@ impl Source {
         }
     }
 
-    /// Whether a branch is there and not taken into what was fetched last.
-    ///
-    /// # Errors
-    /// When the repository cannot be reached.
-    pub async fn is_open(&self, branch: &str) -> Result<bool, EditError> {
-        let Some(git) = &self.git else { return Err(EditError::NotARepository) };
-        let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
-        let full = format!("refs/heads/{branch}");
-        let text = git.text(self.remote(args.chain([self.address(), full.clone()]))).await?;
-        let found = text.lines().find_map(|line| line.split_once('\t').filter(|(_, name)| *name == full));
-        let Some((commit, _)) = found else { return Ok(false) };
-        // A commit that is not in the copy is in nothing that was fetched.
-        let within = ["merge-base", "--is-ancestor", commit, "refs/loggia/head"];
-        Ok(git.bytes(Call::new(&self.options.cache, within)).await.is_err())
-    }
-
     /// Commits one edit and sends it as a branch of its own, `loggia/<about>-<n>`.
     ///
     /// # Errors
@@ -172,9 +159,15 @@ impl Source {
         let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
         let pattern = format!("refs/heads/{front}*");
         let text = git.text(self.remote(args.chain([self.address(), pattern]))).await?;
-        let taken = text.lines().filter_map(|line| line.rsplit_once(&front)?.1.parse::<u32>().ok()).max();
+        // What waits keeps its name until that was settled, also when its branch is gone.
+        let kept = Call::new(&self.options.cache, ["for-each-ref", "--format=%(refname)", &format!("{KEPT}loggia/")]);
+        let kept = git.text(kept).await?;
+        let lines = text.lines().chain(kept.lines());
+        let taken = lines.filter_map(|line| line.rsplit_once(&front)?.1.parse::<u32>().ok()).max();
         let branch = format!("{front}{}", taken.unwrap_or_default() + 1);
         self.send(git, made, &format!("refs/heads/{branch}")).await?;
+        let keep = ["update-ref".to_owned(), format!("{KEPT}{branch}"), made.commit.clone()];
+        git.bytes(Call::new(&self.options.cache, keep)).await?;
         let base = self.base(git).await?;
         let base = base.strip_prefix("refs/heads/").unwrap_or(&base);
         let link = forge::compare(&self.options.location, base, &branch).unwrap_or_default();

@@ -1,5 +1,8 @@
 //! `loggia doctor`: looks at everything that a server stands on, and says what to do.
 
+mod server;
+
+use self::server::Asked;
 use crate::backup;
 use crate::client::output::{Output, Table};
 use crate::demo::seed;
@@ -41,22 +44,22 @@ pub struct DoctorArgs {
 
 /// What was found about one thing.
 struct Verdict {
-    what: &'static str,
+    what: String,
     /// `ok`, `note` (works without), or `bad`.
     state: &'static str,
     found: String,
 }
 
-fn ok(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "ok", found: found.into() }
+fn ok(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "ok", found: found.into() }
 }
 
-fn note(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "note", found: found.into() }
+fn note(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "note", found: found.into() }
 }
 
-fn bad(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "bad", found: found.into() }
+fn bad(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "bad", found: found.into() }
 }
 
 /// `loggia doctor`
@@ -66,17 +69,27 @@ fn bad(what: &'static str, found: impl Into<String>) -> Verdict {
 pub async fn run(args: DoctorArgs) -> Result<()> {
     let settings = args.settings.with_file()?.resolve();
     let mut all = vec![configuration(&settings), space(&settings.data), data(&settings)];
+    let (asked, server) = match server::ask(&settings).await {
+        Asked::Found(found) => (true, found),
+        Asked::Not(why) => (false, vec![why]),
+    };
+    all.extend(server);
     match open(&settings).await {
         Ok(store) => {
             all.push(database(&settings));
             all.push(key(&store, &settings).await);
             all.push(queue(&store).await);
-            all.extend(sources(&store, &settings).await);
+            if !asked {
+                all.extend(sources(&store, &settings).await);
+            }
             all.extend(standards(&store).await);
             all.extend(demo(&store).await);
             store.close().await;
         }
         Err(verdict) => all.push(verdict),
+    }
+    if !asked {
+        all.extend(server::sign_in(&settings, micros()).await);
     }
     all.extend(rights(&settings.data));
     all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
@@ -87,8 +100,8 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
 fn show(all: &[Verdict], output: Output) -> Result<()> {
     let items: Vec<_> = all.iter().map(|v| json!({"what": v.what, "state": v.state, "found": v.found})).collect();
     let mut table = Table::new(&["STATE", "WHAT", "FOUND"]);
-    table.rows.extend(all.iter().map(|v| vec![v.state.to_owned(), v.what.to_owned(), v.found.clone()]));
-    let names: Vec<String> = all.iter().map(|v| v.what.to_owned()).collect();
+    table.rows.extend(all.iter().map(|v| vec![v.state.to_owned(), v.what.clone(), v.found.clone()]));
+    let names: Vec<String> = all.iter().map(|v| v.what.clone()).collect();
     output.print(&json!({"items": items}), &names, &table)
 }
 
@@ -147,8 +160,7 @@ async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
 }
 
 async fn queue(store: &Store) -> Verdict {
-    let now = Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX));
-    match store.work_counts(now).await {
+    match store.work_counts(micros()).await {
         Ok((all, held)) => ok("work", work(all, held)),
         Err(error) => bad("work", format!("cannot be read: {error}")),
     }
@@ -165,20 +177,19 @@ fn work(all: i64, held: i64) -> String {
 async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
     let rows = match store.sources().await {
         Ok(rows) => rows,
-        Err(error) => return vec![bad("repositories", format!("cannot be read: {error}"))],
+        Err(error) => return vec![bad("source", format!("cannot be read: {error}"))],
     };
     let wanted = settings.repositories.iter().chain(&settings.catalogs).chain(&settings.adopt);
     let unread: Vec<&String> = wanted.filter(|place| !rows.iter().any(|row| row.location == **place)).collect();
-    let mut found: Vec<Verdict> =
-        unread.into_iter().map(|p| note("repositories", format!("{p} was not read yet"))).collect();
+    let mut found: Vec<Verdict> = unread.into_iter().map(|p| note("source", format!("{p} was not read yet"))).collect();
     for row in rows {
         let state: SourceState = serde_json::from_value(row.state).unwrap_or_default();
         let place = row.location;
         found.push(match (state.failure.as_str(), state.report.problems.len(), state.report.held.len()) {
-            ("", 0, 0) => ok("repositories", format!("{place}: {} documents", state.documents)),
-            ("", 0, held) => note("repositories", format!("{place}: {held} removals wait for a yes on the sync page")),
-            ("", many, _) => note("repositories", format!("{place}: {many} problems; loggia sources lists them")),
-            (failure, _, _) => bad("repositories", format!("{place}: {failure}")),
+            ("", 0, 0) => ok("source", format!("{place}: {} documents", state.documents)),
+            ("", 0, held) => note("source", format!("{place}: {held} removals wait for a yes on the sync page")),
+            ("", many, _) => note("source", format!("{place}: {many} problems; loggia sources lists them")),
+            (failure, _, _) => bad("source", format!("{place}: {failure}")),
         });
     }
     found
@@ -188,8 +199,7 @@ async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
 async fn standards(store: &Store) -> Vec<Verdict> {
     let Ok(loaded) = store.load().await else { return Vec::new() };
     let graph = Graph::load(loaded.records, loaded.aliases);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
-    let now = Micros(i64::try_from(now).unwrap_or(i64::MAX));
+    let now = micros();
     let (mut count, mut failing) = (0, Vec::new());
     for record in graph.of_kind(&Audience::All, "check") {
         let readings = checks::readings(&store.items_of(record.uid).await.unwrap_or_default());
@@ -252,6 +262,10 @@ fn rights(data: &Path) -> Option<Verdict> {
     let open: Vec<String> = open_files(data).iter().map(|path| path.display().to_string()).collect();
     let mend = format!("chmod 600 {}", open.join(" "));
     (!open.is_empty()).then(|| note("rights", format!("others on this machine may read the data. Close it: {mend}")))
+}
+
+fn micros() -> Micros {
+    Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX))
 }
 
 fn now() -> Duration {
