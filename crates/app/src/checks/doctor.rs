@@ -133,7 +133,7 @@ impl App {
     /// What drivers said when they were asked last.
     fn drivers_found(&self) -> Vec<Finding> {
         let probed = self.probed.load();
-        let found = probed.iter().map(|((environment, driver), why)| match why.as_str() {
+        let found = probed.iter().map(|((environment, driver), probe)| match probe.why_not.as_str() {
             "" => Finding::new("driver", State::Ok, format!("{driver} can work in {environment}")),
             why => Finding::new("driver", State::Bad, format!("{driver} cannot work in {environment}: {why}")),
         });

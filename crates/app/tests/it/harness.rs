@@ -134,7 +134,7 @@ impl World {
 
     pub fn names(&self, kind: &str) -> Vec<String> {
         let graph = self.app.graph();
-        let all = graph.of_kind(&loggia_graph::Audience::All, kind);
+        let all = graph.of_kind(&Audience::All, kind);
         let mut names: Vec<String> = all.map(|r| r.reference.to_string()).collect();
         names.sort();
         names
@@ -162,7 +162,8 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let all = self.app.graph().of_kind(&Audience::All, "instance").map(|one| format!("{:?}", one.status));
+        let graph = self.app.graph();
+        let all = graph.of_kind(&Audience::All, "instance").map(|one| format!("{:?}", one.status));
         panic!("never: {what}; what runs: {}", all.collect::<Vec<_>>().join("\n"));
     }
 }
