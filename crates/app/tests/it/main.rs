@@ -18,7 +18,6 @@ mod harness;
 mod odd;
 mod order;
 mod places;
-mod plan_limits;
 mod platform_secret;
 mod publication;
 mod recipes;
