@@ -19,7 +19,6 @@ mod odd;
 mod offered;
 mod order;
 mod places;
-mod plan_limits;
 mod platform_secret;
 mod publication;
 mod recipes;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The environment with these rules, and plans with prices.
-pub(crate) async fn ruled(world: &World, rules: Value) {
+async fn ruled(world: &World, rules: Value) {
     let environment = json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "dev"},
         "spec": {"product": "fairway", "type": "development", "owner": "core",
             "backends": {"memory": {"driver": "memory"}}, "rules": rules}});
