@@ -4,6 +4,8 @@ mod backup;
 mod check;
 mod client;
 mod command;
+#[cfg(test)]
+mod command_tests;
 mod credentials;
 mod demo;
 mod doctor;
@@ -15,8 +17,6 @@ mod printed;
 mod public;
 mod serve;
 mod settings;
-#[cfg(test)]
-mod told_commands;
 
 use std::process::ExitCode;
 

@@ -372,6 +372,6 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
     if args.output == Output::Table && !problems.is_empty() {
         print(&format!("\n{problems}"))?;
     }
-    let good = table.rows.iter().all(|row| row[4] == "in step");
+    let good = table.rows.iter().all(|row| row.last().is_some_and(|state| state == "in step"));
     if good { Ok(()) } else { Err(told()) }
 }
