@@ -6,7 +6,7 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
+use crate::{Answer, Credential, Due, HeldAnswer, Item, NewWork, SecretRow, Sighting, Unmatched};
 use crate::{credentials, due, events, history, idempotency, items, logins, operations, secrets, sessions, sightings};
 use crate::{usage, work};
 use loggia_model::operation::Operation;
@@ -70,6 +70,8 @@ pub struct Batch {
     pub items: Vec<Item>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
+    /// Answers under keys that are held; when one of them is not any more, nothing is written.
+    pub held_answers: Vec<HeldAnswer>,
 }
 
 /// A transaction in which this is the only writer. Dropping it undoes everything.
@@ -133,6 +135,7 @@ impl WriteTx {
         if let Some(time) = batch.expired_by {
             expired(conn, time).await?;
         }
+        idempotency::settle(conn, &batch.held_answers).await?;
         idempotency::insert(conn, &batch.answers).await
     }
 

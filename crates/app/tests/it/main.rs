@@ -38,4 +38,5 @@ mod version_table;
 mod versions;
 mod warnings;
 mod worker;
+mod writer;
 mod writing;
