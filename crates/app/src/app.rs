@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use loggia_graph::Graph;
 use loggia_model::operation::Operation;
 use loggia_model::{Micros, Uid};
-use loggia_store::{Batch, Store};
+use loggia_store::{Batch, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -181,6 +181,14 @@ impl App {
         self.clock.now()
     }
 
+    /// The time by which leases run: that of the database where several servers share one.
+    pub(crate) async fn time_of_database(&self) -> std::result::Result<Micros, StoreError> {
+        Ok(match self.store.is_sqlite() {
+            true => self.now(),
+            false => self.clock.agreed(self.store.time().await?),
+        })
+    }
+
     /// A new id that sorts after all before it: what a door gives what it names itself, such as a request.
     pub fn new_id(&self) -> Uid {
         self.ids.uid(self.now())
@@ -229,6 +237,11 @@ impl App {
         let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());
         self.inbox.send(message).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Whether this server still writes. When its writer broke down it never will again, and has to be started anew.
+    pub fn is_writing(&self) -> bool {
+        !self.inbox.is_closed()
     }
 
     /// Passes when the caller may do it.

@@ -107,8 +107,9 @@ async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store,
     let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
     let store = store.context("cannot open the database; loggia doctor says more")?;
     if alone.is_some() {
-        // Whoever held work before on this file was cut off: it is taken up again at once.
+        // Whoever held work or keys before on this file was cut off: both are taken up again at once.
         store.end_leases().await?;
+        store.end_holds().await?;
     }
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
     let secrets = SecretBox::new(&secret_key(data, &store, &*ids).await?, Arc::clone(&ids));

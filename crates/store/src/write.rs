@@ -6,7 +6,9 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Credential, Due, ErasedInputs, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched};
+use crate::{
+    Answer, Credential, Due, ErasedInputs, HeldAnswer, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched,
+};
 use crate::{
     credentials, due, edits, erasure, events, history, idempotency, items, logins, operations, secrets, sessions,
 };
@@ -76,6 +78,8 @@ pub struct Batch {
     pub erased: Vec<ErasedInputs>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
+    /// Answers under keys that are held; when one of them is not any more, nothing is written.
+    pub held_answers: Vec<HeldAnswer>,
 }
 
 /// A transaction in which this is the only writer. Dropping it undoes everything.
@@ -141,6 +145,7 @@ impl WriteTx {
         if let Some(time) = batch.expired_by {
             expired(conn, time).await?;
         }
+        idempotency::settle(conn, &batch.held_answers).await?;
         idempotency::insert(conn, &batch.answers).await
     }
 

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::access::caller::{Caller, Door};
+use crate::access::caller_cache::version;
 use crate::access::credential::Prove;
 use crate::access::policy::{Action, Subject};
 use crate::error::{Error, Result};
@@ -192,7 +193,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn session_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, version(&graph), now, door, request_id) {
             return Ok(Some(caller));
         }
         let row = self.store.session(&hash).await?;
@@ -200,7 +201,7 @@ impl App {
         // Whoever has the name now may be somebody else.
         let Some(person) = graph.by_uid(row.uid) else { return Ok(None) };
         let caller = Caller::person(&graph, person.reference.clone(), door, request_id);
-        self.callers.put(&hash, graph.position(), now, Some(row.expires_at), &caller);
+        self.callers.put(&hash, version(&graph), now, Some(row.expires_at), &caller);
         self.seen_session(row, now);
         Ok(Some(caller))
     }

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::access::caller::{Caller, Door, Limits};
+use crate::access::caller_cache::version;
 use crate::access::credential::Prove;
 use crate::access::login::{digest, new_token};
 use crate::access::policy::{Action, Subject};
@@ -89,7 +90,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn token_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, version(&graph), now, door, request_id) {
             return Ok(Some(caller));
         }
         let Some(row) = self.store.token(&hash).await? else { return Ok(None) };
@@ -113,7 +114,7 @@ impl App {
                 Caller { limits, ..Caller::person(&graph, person.reference.clone(), door, request_id) }
             }
         };
-        self.callers.put(&hash, graph.position(), now, row.expires_at, &caller);
+        self.callers.put(&hash, version(&graph), now, row.expires_at, &caller);
         Ok(Some(caller))
     }
 

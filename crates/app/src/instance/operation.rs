@@ -138,8 +138,16 @@ impl App {
         let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
         let operation = self.store.operation(id).await?.ok_or_else(missing)?;
         let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
-        let may = seen || operation.requested_by == caller.name();
-        if may { Ok(operation) } else { Err(missing()) }
+        if seen || self.asked_for(caller, &operation) { Ok(operation) } else { Err(missing()) }
+    }
+
+    /// Whether the caller asked for an operation: somebody who got the name later did not.
+    fn asked_for(&self, caller: &Caller, operation: &Operation) -> bool {
+        let graph = self.graph();
+        let person = caller.user().and_then(|user| graph.get(user));
+        person.is_some_and(|person| {
+            operation.requested_by == person.reference.as_str() && person.created_at <= operation.created_at
+        })
     }
 
     /// The operations of an instance, newest first.

@@ -17,6 +17,7 @@ pub(crate) mod looked;
 pub mod placeholders;
 pub mod places;
 pub(crate) mod public_url;
+pub mod reach;
 pub mod read;
 pub(crate) mod reader;
 pub(crate) mod source_location;
@@ -31,10 +32,11 @@ use crate::estate::adopt::Adoptions;
 use crate::instance::driver::Failure;
 use crate::record::warnings;
 use crate::source::catalog::Catalogs;
-use crate::source::fetch::{Fetch, Nowhere, raw};
+use crate::source::fetch::{Fetch, Nowhere};
 use crate::source::location::Registered;
 use crate::source::placeholders::Contents;
 use crate::source::places::Places;
+use crate::source::reach::Reach;
 use crate::source::read::{Outside, Reading, addresses, read_from};
 pub use crate::source::reader::{Commit, Delivery, Edit, Landed, Proposed, Reader, Standing, Tree, Written};
 use crate::source::sync::{SyncReport, SyncSource};
@@ -353,9 +355,11 @@ impl Sources {
 
     /// What the documents of a source point to elsewhere.
     async fn contents(&self, tree: &Tree) -> Contents {
+        // What lies in a repository of the operator is everybody's, and so is what it may take from a team's.
+        let reach = Reach::from(&self.app, self.places.fetch(), "");
         let mut contents = Contents::new();
         for address in addresses(&tree.files) {
-            let content = self.places.fetch().fetch(&raw(&address)).await.map_err(|failure| failure.message);
+            let content = reach.fetch(&address).await.map_err(|failure| failure.message);
             contents.insert(address, content);
         }
         contents

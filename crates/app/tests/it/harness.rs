@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use loggia_app::access::policy::RoleTable;
 use loggia_app::access::secret::SecretBox;
-use loggia_app::clock::{Clock, FixedClock};
+use loggia_app::clock::{Clock, FixedClock, Ids, SystemClock, SystemIds};
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_app::instance::program::Program;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// The time at which every test begins.
@@ -35,6 +35,8 @@ pub struct World {
     pub clock: Arc<FixedClock>,
     pub store: Store,
     pub stop: watch::Sender<bool>,
+    /// The database, where it is on a server: the server and its name.
+    postgres: Option<(String, String)>,
     data: PathBuf,
 }
 
@@ -45,16 +47,17 @@ pub fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(World) -> F) {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::Sqlite(folder.path().join("test.sqlite"));
         // The folder outlives the test, whatever parts of the world it takes.
-        test(World::start(&target, folder.path()).await).await;
+        test(World::start(&target, folder.path(), None).await).await;
     });
     let Ok(server) = std::env::var("LOGGIA_TEST_POSTGRES") else {
         eprintln!("skipped: {name} on PostgreSQL: no LOGGIA_TEST_POSTGRES");
         return;
     };
     runtime.block_on(async {
-        let (_guard, url) = postgres::database(&server).await;
+        let (guard, url) = postgres::database(&server).await;
         let folder = tempfile::tempdir().unwrap();
-        test(World::start(&Target::Postgres(url), folder.path()).await).await;
+        let place = Some((server.clone(), guard.name.clone()));
+        test(World::start(&Target::Postgres(url), folder.path(), place).await).await;
     });
 }
 
@@ -67,7 +70,7 @@ mod postgres {
 
     pub struct Guard {
         server: String,
-        name: String,
+        pub name: String,
     }
 
     impl Drop for Guard {
@@ -76,7 +79,7 @@ mod postgres {
         }
     }
 
-    fn run(server: &str, sql: &str) {
+    pub fn run(server: &str, sql: &str) {
         let done = Command::new("psql").args([server, "-qc", sql]).output().unwrap();
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
     }
@@ -91,16 +94,40 @@ mod postgres {
 }
 
 impl World {
-    async fn start(target: &Target, data: &Path) -> World {
+    async fn start(target: &Target, data: &Path, postgres: Option<(String, String)>) -> World {
         let clock = Arc::new(FixedClock::at(START));
         let store = Store::open(target).await.unwrap();
         let app = start(&store, &clock, data).await;
-        World { app, clock, store, stop: watch::channel(false).0, data: data.to_owned() }
+        World { app, clock, store, stop: watch::channel(false).0, postgres, data: data.to_owned() }
+    }
+
+    /// The database is away for so long: nothing can be written, and on a server nothing can be read either.
+    pub async fn outage(&self, time: Duration) {
+        let Some((server, name)) = &self.postgres else {
+            let held = self.store.begin(0).await.unwrap();
+            tokio::time::sleep(time).await;
+            return held.0.rollback().await.unwrap();
+        };
+        let connections = |allowed| format!("alter database {name} with allow_connections {allowed}");
+        postgres::run(server, &connections("false"));
+        let all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        postgres::run(server, &all);
+        tokio::time::sleep(time).await;
+        postgres::run(server, &connections("true"));
     }
 
     /// The same data, loaded by a new process.
     pub async fn restarted(&self) -> Arc<App> {
         start(&self.store, &self.clock, &self.data).await
+    }
+
+    /// A server over the same data with a clock of its own, which is so many seconds ahead of the machine's.
+    pub async fn by_clock(&self, ahead: u64) -> Arc<App> {
+        let clock = Arc::new(SystemClock::over(move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(ahead);
+            Micros(i64::try_from(now.as_micros()).unwrap())
+        }));
+        by(&self.store, clock, Arc::new(SystemIds::default()), &self.data).await
     }
 
     /// Takes over a repository of these files.
@@ -181,7 +208,11 @@ pub fn strict() -> Recipes {
 }
 
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
-    let secrets = SecretBox::new(&[1; 32], clock.clone());
+    by(store, clock.clone(), clock.clone(), data).await
+}
+
+async fn by(store: &Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, data: &Path) -> Arc<App> {
+    let secrets = SecretBox::new(&[1; 32], Arc::clone(&ids));
     secrets.bind(store).await.unwrap();
     let settings = Settings {
         public_url: "http://localhost".into(),
@@ -190,7 +221,6 @@ async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> 
         read_only: false,
         repositories: Vec::new(),
     };
-    let (clock, ids) = (Arc::clone(clock), Arc::clone(clock));
     let policy = Arc::new(RoleTable);
     let recipes = strict();
     App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings, recipes }).await.unwrap()

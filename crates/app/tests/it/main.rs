@@ -41,4 +41,5 @@ mod versions;
 mod waiting;
 mod warnings;
 mod worker;
+mod writer;
 mod writing;

@@ -13,7 +13,7 @@ use loggia_app::release::upgrade::Upgrade;
 use loggia_model::Uid;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::operation::{Operation, State};
-use loggia_store::WorkClass;
+use loggia_store::{Times, WorkClass};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +112,8 @@ fn what_never_comes_to_an_end_fails_after_some_attempts() {
         let lost = ordered(&world, &world.app, "lost", "dev").await;
         for attempt in 1..=40 {
             // Somebody takes it up, and is never heard of again.
-            let claimed = world.store.claim("w", world.app.now(), 30, &WorkClass::ALL, &[]).await.unwrap().unwrap();
+            let claimed =
+                world.store.claim("w", Times::at(world.app.now()), 30, &WorkClass::ALL, &[]).await.unwrap().unwrap();
             assert_eq!((claimed.id, claimed.attempt), (lost, attempt));
             pass(&world, 31);
         }

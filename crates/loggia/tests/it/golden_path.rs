@@ -1,9 +1,10 @@
 //! A repository from a golden path, gone on with by its team, is brought to the next version by a change to merge.
 
 use crate::platform::{commit, repository};
-use crate::support::{Plan, Server, TOKEN, folder, git, on_both, until, write};
+use crate::support::{Plan, Server, TOKEN, folder, git, on_both, until, until_within, write};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The second version of the golden path, from another folder of files.
 const SECOND: &str = "apiVersion: loggia.dev/v1
@@ -89,4 +90,29 @@ fn merged(server: &Server, work: &Path) {
     let read = |name: &str| std::fs::read_to_string(work.join(name)).unwrap();
     assert_eq!(read("README.md"), "# web of red, at 1.1.0\n");
     assert_eq!((read("run.sh"), read("own.txt")), ("#!/bin/sh\necho two\n".into(), "of the team\n".into()));
+}
+
+/// What a repository says of itself is read when somebody sends commits, not only when its time comes.
+#[test]
+fn what_a_team_sends_is_in_the_catalog_at_once() {
+    on_both("golden_catalog", |database| {
+        let folder = folder();
+        let root = repository(folder.path());
+        let component = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: web, description: TEXT}\n\
+            spec: {type: service, lifecycle: production, owner: red}\n";
+        write(&root, "template/catalog-info.yaml", &component.replace("TEXT", "first"));
+        commit(&root, "It says what it is");
+        let server = Plan::new(folder.path(), "data", database, &[&root]).ready();
+        server.ok(&["new", "path", "web", "--team", "red", "--env", "dev", "--wait"]);
+        let said = || server.http("GET", "/api/v1/components/default/web", None).1.to_string();
+        until("it is in the catalog", || said().contains("first"));
+        let work = cloned(&server, folder.path(), "work");
+        for text in ["second", "third"] {
+            write(&work, "catalog-info.yaml", &component.replace("TEXT", text));
+            commit(&work, text);
+            git(&work, &["push", "-q"]);
+            until_within(Duration::from_secs(10), "what was sent is in the catalog", || said().contains(text));
+        }
+        server.stop();
+    });
 }

@@ -7,6 +7,7 @@ mod bad_input;
 mod catalog;
 mod check;
 mod clock;
+mod cluster;
 mod configuration;
 mod demo;
 mod doctor;

@@ -1,6 +1,6 @@
 use crate::support::{at, on_both, uid};
 use loggia_model::operation::{Operation, OperationStep, State, Verb};
-use loggia_store::{Batch, Claimed, Due, NewWork, Store, StoreError, WorkClass};
+use loggia_store::{Batch, Claimed, Due, NewWork, Store, StoreError, Times, WorkClass};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -44,7 +44,7 @@ async fn write(store: &Store, batch: Batch) {
 }
 
 async fn claim(store: &Store, second: i64) -> Option<Claimed> {
-    store.claim("worker", at(second), 30, &WorkClass::ALL, &[]).await.unwrap()
+    store.claim("worker", Times::at(at(second)), 30, &WorkClass::ALL, &[]).await.unwrap()
 }
 
 async fn finish(store: &Store, claimed: &Claimed) -> Result<(), StoreError> {
@@ -67,7 +67,7 @@ async fn the_most_urgent_work_goes_first() {
         write(store, Batch { work: pieces.clone(), ..Batch::default() }).await;
         write(store, Batch { work: pieces, ..Batch::default() }).await;
         assert_eq!(store.work_counts(at(10)).await.unwrap(), (5, 0));
-        let only = store.claim("worker", at(10), 30, &[WorkClass::Drift], &[]).await.unwrap().unwrap();
+        let only = store.claim("worker", Times::at(at(10)), 30, &[WorkClass::Drift], &[]).await.unwrap().unwrap();
         assert_eq!((only.id, only.class, only.payload), (uid(5), WorkClass::Drift, json!({"number": 5})));
         let mut order = Vec::new();
         while let Some(claimed) = claim(store, 10).await {
@@ -152,7 +152,7 @@ async fn eight_workers_never_hold_the_same() {
                 let (mut done, mut idle) = (Vec::new(), 0);
                 while idle < 50 {
                     let Some(claimed) =
-                        store.claim(&format!("w{worker}"), at(1), 600, &WorkClass::ALL, &[]).await.unwrap()
+                        store.claim(&format!("w{worker}"), Times::at(at(1)), 600, &WorkClass::ALL, &[]).await.unwrap()
                     else {
                         idle += 1;
                         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

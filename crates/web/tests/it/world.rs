@@ -76,7 +76,7 @@ pub async fn said(doors: &Doors, request: Request<Body>) -> Said {
     Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
 }
 
-struct NoSources;
+pub struct NoSources;
 
 #[async_trait]
 impl Reader for NoSources {

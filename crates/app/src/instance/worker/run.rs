@@ -6,7 +6,7 @@ use crate::instance::backend::Hold;
 use crate::instance::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, Secret};
 use crate::instance::operation_end::{Applied, Ending};
 use crate::instance::request::{self, Prepared};
-use crate::instance::run_log::Lines;
+use crate::instance::run_log::{Lines, readable_observation};
 use crate::instance::take_over::Wish;
 use crate::release::upgrade_strategy::Move;
 use loggia_model::instance::{HeldBackend, Phase};
@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
                     let message = "It was made, but cannot be seen yet.";
                     return Err(Failure::backend(message, "It is looked for again by itself."));
                 }
-                merge(&mut seen, applied);
+                merge(&mut seen, readable_observation(applied));
                 Ok(Ending::Ready(Box::new(seen)))
             }
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
@@ -144,7 +144,7 @@ impl<'a> Run<'a> {
             .to_owned()
         };
         let log = Arc::clone(&self.lines);
-        self.step((Call::Observe, driver), driver.observe(request, &*log), tell).await
+        self.step((Call::Observe, driver), driver.observe(request, &*log), tell).await.map(readable_observation)
     }
 
     /// Keeps where the instance is made, before anything is made.
