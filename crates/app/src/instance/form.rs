@@ -5,6 +5,7 @@ use crate::access::caller::Caller;
 use crate::error::{Error, Result};
 use crate::record::schema;
 use crate::record::visible;
+use crate::release::from_template;
 use crate::release::offering::{self, release_for};
 use loggia_graph::Graph;
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -83,8 +84,12 @@ impl App {
     pub fn form(&self, caller: &Caller, query: &FormQuery) -> Result<Form> {
         let graph = self.graph();
         let audience = &caller.audience;
-        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
-            .map_err(|_| Error::NotFound(format!("There is no offering {:?}.", query.offering)))?;
+        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering)).map_err(|_| {
+            match from_template::instead(&graph, audience, &query.offering) {
+                Some((message, mend)) => Error::NotFound(format!("{message}. {mend}.")),
+                None => Error::NotFound(format!("There is no offering {:?}.", query.offering)),
+            }
+        })?;
         let release = release_for(&graph, audience, offering.reference.name(), query.release.as_deref())?;
         let spec: ReleaseSpec = release.spec()?;
         let offered: OfferingSpec = offering.spec()?;

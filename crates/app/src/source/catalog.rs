@@ -12,6 +12,7 @@ use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use async_trait::async_trait;
+use loggia_graph::Graph;
 use loggia_model::{Problem, Ref};
 use loggia_store::SourceRow;
 use serde_json::Value;
@@ -76,6 +77,8 @@ struct Catalog {
 struct Known {
     /// Tags of what was taken over, or found wrong; none before the first round.
     tags: Option<HashMap<Ref, String>>,
+    /// What was taken over: when it is not here any more although it has its tag, somebody took it away by hand.
+    taken: HashSet<Ref>,
     /// What is wrong, by name.
     problems: BTreeMap<Ref, Vec<Problem>>,
 }
@@ -161,9 +164,11 @@ impl Catalogs {
             return Ok(Some(News::whole(self.source.all(url).await?)));
         };
         let now = self.source.tags(url).await?;
+        let (graph, origin) = (self.app.graph(), origin(url));
+        let lost = |name: &Ref| known.taken.contains(name) && !is_of(&graph, &origin, name);
         let other: Vec<Ref> = now
             .iter()
-            .filter(|one| tags.get(&one.reference) != Some(&one.etag))
+            .filter(|one| tags.get(&one.reference) != Some(&one.etag) || lost(&one.reference))
             .map(|one| one.reference.clone())
             .collect();
         if other.is_empty() && now.len() == tags.len() {
@@ -207,6 +212,8 @@ impl Catalogs {
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         report.problems.extend(known.problems.values().flatten().cloned());
         let state = SourceState { documents: tags.len(), report: report.clone(), ..SourceState::default() };
+        let (graph, origin) = (self.app.graph(), self::origin(url));
+        known.taken = tags.keys().filter(|name| is_of(&graph, &origin, name)).cloned().collect();
         // What is held back is asked about again, so that it is let go when it comes back.
         known.tags = report.held.is_empty().then_some(tags);
         self.save(url, &state, Some(at)).await?;
@@ -237,6 +244,11 @@ impl Catalogs {
         let row = SourceRow { id, kind, location, last_commit, last_sync: Some(now), last_ok, state: value };
         Ok(self.app.store.put_source(&row).await?)
     }
+}
+
+/// Whether a record came from a catalog.
+fn is_of(graph: &Graph, origin: &str, name: &Ref) -> bool {
+    graph.get(name).is_some_and(|record| *record.source.origin == *origin)
 }
 
 /// What a round has found.

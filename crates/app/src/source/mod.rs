@@ -12,6 +12,7 @@ pub mod edit;
 pub mod exchange;
 pub mod fetch;
 pub(crate) mod folders;
+pub(crate) mod ignored;
 pub mod location;
 pub mod placeholders;
 pub mod places;
@@ -21,6 +22,7 @@ pub(crate) mod reader;
 pub(crate) mod source_location;
 pub mod sources;
 pub mod sync;
+pub(crate) mod targets;
 pub(crate) mod waiting;
 
 use crate::App;

@@ -174,7 +174,7 @@ async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> 
     let settings = Settings {
         public_url: "http://localhost".into(),
         data: data.to_owned(),
-        demo: false,
+        demo: loggia_app::settings::Demo::No,
         read_only: false,
         repositories: Vec::new(),
     };

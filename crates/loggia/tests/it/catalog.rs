@@ -35,6 +35,7 @@ fn a_catalog_is_followed_and_may_go_away() {
     assert_eq!(record["source"]["origin"], format!("catalog:{catalog}"));
     changes_are_seen(&source, &follower, &root);
     is_read_only(&follower);
+    comes_back(&follower);
     let plan = source.stop();
     until("its absence is told", || follower.run(&["sources"]).status.code() == Some(1));
     assert!(owner(&follower, "many-1").contains("red"), "what it gave stays");
@@ -61,6 +62,17 @@ fn changes_are_seen(source: &Server, follower: &Server, root: &std::path::Path) 
     until("the new one too", || owner(follower, "many-new").contains("red"));
     until("and the removal", || owner(follower, "many-3") == "404");
     assert_eq!((revision("many-2"), revision("many-4")), (json!(2), json!(1)), "what is the same is not written");
+}
+
+/// As in a Backstage: what is forgotten and still there comes back, as itself.
+fn comes_back(follower: &Server) {
+    let uid = || follower.http("GET", "/api/v1/components/default/many-5", None).1["uid"].clone();
+    let before = uid();
+    let path = format!("/api/catalog/entities/by-uid/{}", before.as_str().unwrap());
+    let (status, said) = follower.http("DELETE", &path, None);
+    assert_eq!(status, 204, "{said}");
+    until("what was forgotten comes back as itself", || uid() == before);
+    assert!(follower.run(&["sources"]).status.success());
 }
 
 fn is_read_only(follower: &Server) {

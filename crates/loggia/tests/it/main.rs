@@ -11,6 +11,7 @@ mod configuration;
 mod demo;
 mod export;
 mod golden_path;
+mod guide;
 mod kill;
 mod operate;
 mod platform;

@@ -4,11 +4,12 @@ use super::visit::Visit;
 use super::{files, words};
 use crate::design::{Fact, OfferingCard};
 use loggia_app::instance::availability::Availability;
+use loggia_app::release::from_template;
 use loggia_app::release::offering::release_for;
 use loggia_graph::Predicate;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::{Record, Scope};
+use loggia_model::{Record, Scope, yaml};
 use std::sync::Arc;
 
 /// An offering with what is known about it now.
@@ -144,4 +145,12 @@ fn teams(visit: &Visit, offering: &str) -> usize {
         .facets(visit.audience(), &runs, &["spec.team".to_owned()])
         .first()
         .map_or(0, |teams| teams.iter().filter(|(team, _)| visit.graph.get_text(team).is_some()).count())
+}
+
+/// The file that offers a template, and its text; nothing for what is no template, or offered already.
+pub fn of_template(visit: &Visit, record: &Record) -> (String, String) {
+    let template = record.reference.kind() == "template";
+    let found = template.then(|| from_template::documents(&visit.graph, visit.audience(), record)).flatten();
+    let (at, documents) = found.unwrap_or_default();
+    (at, documents.iter().map(yaml::write).collect::<Vec<_>>().join("---\n"))
 }

@@ -6,6 +6,7 @@ mod audience;
 mod backend;
 mod bindings;
 mod catalog;
+mod cdevents;
 mod doors;
 mod ending;
 mod ending_clients;

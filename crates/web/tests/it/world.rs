@@ -140,7 +140,7 @@ impl World {
         let settings = Settings {
             public_url: "http://127.0.0.1:7400".into(),
             data: dir.path().to_owned(),
-            demo: true,
+            demo: loggia_app::settings::Demo::Open,
             read_only,
             repositories: Vec::new(),
         };
