@@ -8,8 +8,8 @@ use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::command::writer::{Head, Message, Outcome, Writer};
 use crate::error::{Error, Result};
+use crate::estate::drift;
 use crate::estate::leaks::Leak;
-use crate::estate::look;
 use crate::instance::worker::Drivers;
 use crate::record::check::Recipes;
 use crate::settings::Settings;
@@ -307,7 +307,7 @@ impl App {
         let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.why_not.is_empty())).collect();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (records, position) = (graph.len(), graph.position());
-        let (drifted, leaks) = (look::count_drifted(&graph), self.leaks.load().len());
+        let (drifted, leaks) = (drift::count_drifted(&graph), self.leaks.load().len());
         let leaks = i64::try_from(leaks).unwrap_or(i64::MAX);
         Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers, drifted, leaks })
     }

@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, open, order, output,
-    records, release, run as ask, secrets, take_over, upgrade, versions,
+    access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, kinds, open, order,
+    output, records, release, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -113,8 +113,8 @@ pub enum Command {
     Sources(estate::SourcesArgs),
     /// Finds things by words
     Search(records::SearchArgs),
-    /// Lists the kinds of things
-    Kinds(records::KindsArgs),
+    /// Lists the kinds of things, or shows the fields of one with an example
+    Kinds(kinds::KindsArgs),
     /// Shows the page of something in a browser
     Open(open::OpenArgs),
     /// Remembers a server and a token
@@ -138,7 +138,7 @@ pub enum Command {
     /// Writes the whole database into a file, while the server runs
     Backup(backup::BackupArgs),
     /// Fills an empty database from a backup
-    Restore(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     /// Looks at settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -177,7 +177,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Backup(args) => ask(backup::backup(args)),
         Command::Restore(args) => ask(backup::restore(args)),
         Command::Config(ConfigCommand::Check(args)) => config(*args),
-        Command::Kinds(args) => records::kinds(&args),
+        Command::Kinds(args) => kinds::kinds(&args),
         Command::Open(args) => open::open(&args),
         Command::Completion { shell } => completion(shell),
         Command::BenchEmpty { listen } => serve::empty(listen),

@@ -13,7 +13,7 @@ use loggia_app::command::due;
 use loggia_app::estate::adopt::Adoptions;
 use loggia_app::estate::look;
 use loggia_app::instance::worker;
-use loggia_app::settings::Settings;
+use loggia_app::settings::{Demo, Settings};
 use loggia_app::source::Sources;
 use loggia_app::source::catalog::Catalogs;
 use loggia_app::{App, Parts};
@@ -57,7 +57,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     let settings = args.with_file()?.resolve();
     block_on(async {
         crate::logs::start(settings.log_format)?;
-        Server::start(settings, false).await?.run().await
+        Server::start(settings, Demo::No).await?.run().await
     })
 }
 
@@ -100,7 +100,7 @@ pub fn target(database_url: Option<&str>, data: &Path) -> Target {
 }
 
 /// Opens the database and starts the application.
-async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store, Option<File>)> {
+async fn start(settings: &ServeSettings, demo: Demo) -> Result<(Arc<App>, Store, Option<File>)> {
     let data = &settings.data;
     data_folder(data, OWN)?;
     let alone = if settings.database_url.is_none() { Some(alone(data)?) } else { None };
@@ -178,7 +178,7 @@ impl Server {
     ///
     /// # Errors
     /// When the settings are wrong, or the database, the key or the address cannot be used.
-    pub async fn start(settings: ServeSettings, demo: bool) -> Result<Server> {
+    pub async fn start(settings: ServeSettings, demo: Demo) -> Result<Server> {
         if let Some(problem) = crate::settings::problems(&settings).first() {
             bail!("{problem}");
         }
@@ -283,11 +283,11 @@ fn programs(settings: &ServeSettings) -> Result<CommandOptions> {
     Ok(CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox })
 }
 
-fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
+fn drivers(settings: &ServeSettings, demo: Demo) -> Result<worker::Drivers> {
     let command = programs(settings)?;
     let client = Some(GuardedClient::new(guard(settings))?);
     let (data, terraform) = (settings.data.clone(), settings.terraform.clone());
-    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo });
+    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo != Demo::No });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }

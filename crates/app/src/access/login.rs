@@ -135,6 +135,17 @@ impl App {
         Ok(())
     }
 
+    /// Whether whoever asks is a person with a password.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn has_password(&self, caller: &Caller) -> Result<bool> {
+        match caller.user().and_then(|user| self.graph().get(user).map(|record| record.uid)) {
+            Some(uid) => Ok(self.store.login(uid).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// Signs in with a password; gives the session's token for the cookie.
     ///
     /// # Errors

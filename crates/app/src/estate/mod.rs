@@ -10,6 +10,7 @@ pub mod look;
 pub mod matching;
 pub mod observation;
 pub mod observed;
+pub mod restored;
 pub mod unmatched;
 pub mod usage;
 pub(crate) mod version_scale;
@@ -21,7 +22,7 @@ use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
-use crate::estate::matching::{Match, Rules, match_offering};
+use crate::estate::matching::{Match, Rules, address, recognise};
 use crate::estate::observed::check_names;
 use crate::estate::unmatched::UnmatchedThing;
 use crate::instance::order::{component, document, namespace_for, namespace_of};
@@ -68,8 +69,8 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
     }
     let rules = matching::rules(graph, &caller.audience);
     let known = |seen: &Observed| {
-        let found = match_offering(&rules, graph, &caller.audience, seen).ok()?;
         let team = Ref::parse(&seen.team, Some("group"), "default").ok()?;
+        let found = recognise(&rules, graph, &caller.audience, seen, &team).ok()?;
         let name = address(seen, &found, &team);
         Some(match graph.get(&name) {
             Some(record) => Need::LastSeen(record.uid),
@@ -77,12 +78,6 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
         })
     };
     dated.filter_map(known).collect()
-}
-
-/// The name that an observed thing has as an instance.
-fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
-    let name = seen.name.as_ref().unwrap_or(&found.offering);
-    Ref::new("instance", &namespace_for(team), &format!("{name}.{}", seen.environment))
 }
 
 /// Reports on their way into the estate, one after another: each is decided on what those before it made.
@@ -111,7 +106,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn take(&mut self, rules: &Rules, seen: &Observed) -> Result<Value> {
         let team = team(seen, self.ctx)?;
         let first = self.changes.entries.len();
-        let mut answer = match match_offering(rules, &self.graph, &self.ctx.caller.audience, seen) {
+        let mut answer = match recognise(rules, &self.graph, &self.ctx.caller.audience, seen, &team) {
             Ok(found) => self.matched(seen, &found, &team)?,
             Err(why) => self.unmatched(seen, &why.to_string(), &team)?,
         };

@@ -50,6 +50,13 @@ pub struct Observed {
     /// The reporter says that it was taken away.
     #[serde(default)]
     pub removed: bool,
+    /// Other names that rules may know it by, tried in order where none knows `offering`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub also: Vec<String>,
+    /// Nobody said what it is, only how it is called: what has the name already stays what it is.
+    #[serde(skip)]
+    pub assumed: bool,
 }
 
 /// Passes when every report can be kept as it is: names and versions are short and plain texts, and so are attributes.
@@ -74,7 +81,8 @@ fn names(at: usize, seen: &Observed, problems: &mut Vec<Problem>) {
         ("name", seen.name.as_deref().unwrap_or_default()),
         ("how", seen.how.as_deref().unwrap_or_default()),
     ];
-    for (field, text) in texts {
+    let also = seen.also.iter().map(|name| ("also", name.as_str()));
+    for (field, text) in texts.into_iter().chain(also) {
         let mut wrong = |message: &str, mend: &str| {
             problems.push(Problem::new("observe.text", format!("{at}.{field}"), message, mend));
         };

@@ -7,6 +7,7 @@ use crate::instance::program::Program;
 use crate::record::schema;
 use crate::record::team::no_team;
 use crate::record::{suggestion, visible};
+use crate::release::from_template;
 use crate::release::offering::{self, release_for};
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -103,8 +104,12 @@ impl App {
     pub fn form(&self, caller: &Caller, query: &FormQuery) -> Result<Form> {
         let graph = self.graph();
         let audience = &caller.audience;
-        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
-            .map_err(|_| unknown(&graph, audience, "offering", &query.offering))?;
+        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering)).map_err(|_| {
+            match from_template::instead(&graph, audience, &query.offering) {
+                Some((message, mend)) => Error::NotFound(format!("{message}. {mend}.")),
+                None => unknown(&graph, audience, "offering", &query.offering),
+            }
+        })?;
         let release = release_for(&graph, audience, offering.reference.name(), query.release.as_deref())?;
         let spec: ReleaseSpec = release.spec()?;
         let offered: OfferingSpec = offering.spec()?;

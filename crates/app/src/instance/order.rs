@@ -11,6 +11,7 @@ use crate::instance::order_place::{check_name, environment};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
 use crate::record::{suggestion, visible};
+use crate::release::from_template;
 use crate::release::offering;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
@@ -160,6 +161,15 @@ impl Command for Order {
     }
 }
 
+/// What is said to whoever asks for an offering that is not there.
+fn unknown(graph: &Graph, audience: &Audience, name: &str) -> Error {
+    let (message, mend) = from_template::instead(graph, audience, name).unwrap_or_else(|| {
+        let near = suggestion::of_kind(graph, audience, "offering", name);
+        (format!("There is no offering {name:?}"), near)
+    });
+    Error::invalid("order.offering", "offering", message, mend)
+}
+
 impl Order {
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
@@ -173,11 +183,8 @@ impl Order {
             return Err(Error::invalid("order.team", "team", message, mend));
         }
         check_name(&input.name)?;
-        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering)).map_err(|_| {
-            let message = format!("There is no offering {:?}", input.offering);
-            let mend = suggestion::of_kind(graph, audience, "offering", &input.offering);
-            Error::invalid("order.offering", "offering", message, mend)
-        })?;
+        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering))
+            .map_err(|_| unknown(graph, audience, &input.offering))?;
         let followed = offering::followed(graph, &input.offering, &team);
         let wish = input.release.as_deref().or(followed.as_deref());
         let release = offering::release_for(graph, audience, &input.offering, wish)?;

@@ -1,6 +1,7 @@
 //! Offerings and their versions: publishing them, and moving what runs from one to the next.
 
 pub mod dry_run;
+pub mod from_template;
 pub(crate) mod input_migration;
 pub mod offered;
 pub mod offering;

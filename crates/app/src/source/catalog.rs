@@ -13,6 +13,7 @@ use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use async_trait::async_trait;
+use loggia_graph::Graph;
 use loggia_model::{Micros, Problem, Ref, Severity};
 use loggia_store::SourceRow;
 use serde_json::Value;
@@ -79,6 +80,8 @@ struct Catalog {
 struct Known {
     /// Tags of what was taken over, or found wrong; none before the first round.
     tags: Option<HashMap<Ref, String>>,
+    /// What was taken over: when it is not here any more although it has its tag, somebody took it away by hand.
+    taken: HashSet<Ref>,
     /// What is wrong, by name.
     problems: BTreeMap<Ref, Vec<Problem>>,
     /// What is there and not taken over, because it is the other platform's own: its kind, by name.
@@ -178,9 +181,11 @@ impl Catalogs {
             return Ok(Some(News::whole(self.source.all(url).await?)));
         };
         let now = self.source.tags(url).await?;
+        let (graph, origin) = (self.app.graph(), origin(url));
+        let lost = |name: &Ref| known.taken.contains(name) && !is_of(&graph, &origin, name);
         let other: Vec<Ref> = now
             .iter()
-            .filter(|one| tags.get(&one.reference) != Some(&one.etag))
+            .filter(|one| tags.get(&one.reference) != Some(&one.etag) || lost(&one.reference))
             .map(|one| one.reference.clone())
             .collect();
         if other.is_empty() && now.len() == tags.len() {
@@ -228,6 +233,8 @@ impl Catalogs {
         report.warnings = left_out(known);
         let documents = tags.len() - known.own.len();
         let state = SourceState { documents, report: report.clone(), ..SourceState::default() };
+        let (graph, origin) = (self.app.graph(), self::origin(url));
+        known.taken = tags.keys().filter(|name| is_of(&graph, &origin, name)).cloned().collect();
         // What is held back is asked about again, so that it is let go when it comes back.
         known.tags = report.held.is_empty().then_some(tags);
         self.save(url, &state, Some(at)).await?;
@@ -261,6 +268,11 @@ impl Catalogs {
         let row = SourceRow { id, kind, location, last_commit, last_sync: Some(now), last_ok, state: value };
         Ok(self.app.store.put_source(&row).await?)
     }
+}
+
+/// Whether a record came from a catalog.
+fn is_of(graph: &Graph, origin: &str, name: &Ref) -> bool {
+    graph.get(name).is_some_and(|record| *record.source.origin == *origin)
 }
 
 /// What a round has found.

@@ -182,8 +182,8 @@ fn parse(text: &str, notes: Option<&str>) -> Result<Prepared> {
         return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
     let mut value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
-    if let Some(notes) = notes {
-        add_notes(&mut value, notes);
+    if let Some(problem) = notes.and_then(|notes| add_notes(&mut value, notes)) {
+        return Err(Error::Invalid(vec![problem]));
     }
     prepare(value, "").map_err(|problems| Error::Invalid(located(text, problems)))
 }

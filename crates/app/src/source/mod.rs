@@ -12,6 +12,7 @@ pub(crate) mod duplicate;
 pub mod edit;
 pub mod exchange;
 pub mod fetch;
+pub(crate) mod ignored;
 pub mod location;
 pub(crate) mod looked;
 pub mod placeholders;
@@ -23,6 +24,7 @@ pub(crate) mod reader;
 pub(crate) mod source_location;
 pub mod sources;
 pub mod sync;
+pub(crate) mod targets;
 pub mod waiting;
 
 use crate::App;

@@ -96,9 +96,14 @@ pub struct SyncReport {
     pub warnings: Vec<Warning>,
 }
 
+/// Kinds by which others are judged: what a source brings of them counts for the rest of the same commit.
+const FIRST: [&str; 4] = ["Product", "Environment", "Offering", "Check"];
+
 /// The state of one decision.
 struct Deciding<'a> {
     graph: &'a Graph,
+    /// The same with what was decided of [`FIRST`].
+    whole: Graph,
     facts: &'a Facts,
     ctx: &'a Ctx<'a>,
     origin: &'a Arc<str>,
@@ -132,12 +137,22 @@ impl Command for SyncSource {
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
         let returning = &self.returning;
         let chosen = chosen(graph, origin, described);
-        let mut state =
-            Deciding { graph, facts, ctx, origin, described, returning, chosen, changes, report, left, met };
+        let mut state = Deciding {
+            graph,
+            whole: graph.clone(),
+            facts,
+            ctx,
+            origin,
+            described,
+            returning,
+            chosen,
+            changes,
+            report,
+            left,
+            met,
+        };
         state.refuse(self.unwelcome);
-        for prepared in &self.prepared {
-            state.one(prepared)?;
-        }
+        state.all(&self.prepared)?;
         state.remove(self, before);
         state.references(&self.prepared);
         state.only_said(&self.prepared);
@@ -165,6 +180,18 @@ impl Deciding<'_> {
             }
             stays
         });
+    }
+
+    /// Decides about everything that the source describes.
+    fn all(&mut self, described: &[Prepared]) -> Result<()> {
+        let (first, rest): (Vec<_>, Vec<_>) = described.iter().partition(|one| FIRST.contains(&one.kind));
+        for prepared in first {
+            self.one(prepared)?;
+        }
+        let now = self.ctx.now;
+        let news: Vec<_> = self.changes.entries.iter().filter_map(|entry| entry.as_graph_change(now)).collect();
+        self.whole.apply(&news);
+        rest.into_iter().try_for_each(|prepared| self.one(prepared))
     }
 
     fn one(&mut self, prepared: &Prepared) -> Result<()> {
@@ -199,7 +226,7 @@ impl Deciding<'_> {
 
     fn publishing(&self) -> Publishing<'_> {
         let audience = &self.ctx.caller.audience;
-        let (graph, beside, facts, now) = (self.graph, self.described, self.facts, self.ctx.now);
+        let (graph, beside, facts, now) = (&self.whole, self.described, self.facts, self.ctx.now);
         Publishing { graph, beside, facts, recipes: self.ctx.recipes, now, audience, accepts: false }
     }
 

@@ -217,7 +217,7 @@ async fn by(store: &Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, data: &Path
     let settings = Settings {
         public_url: "http://localhost".into(),
         data: data.to_owned(),
-        demo: false,
+        demo: loggia_app::settings::Demo::No,
         read_only: false,
         repositories: Vec::new(),
     };
@@ -229,6 +229,9 @@ async fn by(store: &Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, data: &Path
 pub fn file(path: &str, text: &str) -> SourceFile {
     SourceFile { path: path.into(), bytes: text.as_bytes().into(), executable: false, size: text.len() }
 }
+
+/// What a call was asked, with which plan and limits.
+pub type Limited = (&'static str, String, Map<String, Value>);
 
 /// Resources in memory: one for each key, with the password of the first `apply`.
 #[derive(Default)]
@@ -257,7 +260,7 @@ pub struct InMemory {
     /// The version of the program that serves, when there is one; any but `9` is told, and `7` refused.
     pub program: Mutex<Option<String>>,
     /// Plan and limits that each call was told, by what it was asked.
-    pub limits: Mutex<Vec<(&'static str, String, Map<String, Value>)>>,
+    pub limits: Mutex<Vec<Limited>>,
     /// Inputs in the clear that each `apply` was told.
     pub inputs: Mutex<Vec<Value>>,
 }

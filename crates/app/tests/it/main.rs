@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod alike;
 mod campaign;
 mod checks;
 mod drift;
@@ -13,6 +14,7 @@ mod ending_days;
 mod ending_parts;
 mod estate;
 mod folders;
+mod from_template;
 mod gone;
 mod harness;
 mod odd;

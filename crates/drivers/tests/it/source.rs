@@ -120,10 +120,20 @@ async fn edits_are_commits_of_their_authors() {
     assert!(matches!(refused, Err(EditError::PushRejected(_))), "{refused:?}");
     assert_eq!(refused.unwrap_err().to_string(), "the repository did not take the commit");
     git(&work, &["config", "receive.denyCurrentBranch", "updateInstead"]);
+    std::fs::write(work.join("other.yaml"), "kind: O\n").unwrap();
+    git(&work, &["add", "other.yaml"]);
+    std::fs::write(work.join("new/b.yaml"), "kind: mine\n").unwrap();
+    let commit = source.commit_edit(&edit("a.yaml", "kind: B2\n", Some("kind: B\n")), true).await.unwrap();
+    assert_eq!(git(&work, &["rev-parse", "HEAD"]), commit, "other files may be changed");
+    assert_eq!(std::fs::read_to_string(work.join("a.yaml")).unwrap(), "kind: B2\n");
+    assert_eq!(std::fs::read_to_string(work.join("new/b.yaml")).unwrap(), "kind: mine\n");
+    assert_eq!(git(&work, &["status", "--porcelain"]), "M new/b.yaml\nA  other.yaml");
+    assert_eq!(git(&work, &["for-each-ref", "refs/loggia-edits"]), "");
     std::fs::write(work.join("a.yaml"), "kind: mine\n").unwrap();
-    let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B\n")), true).await;
-    assert!(matches!(unclean, Err(EditError::Unclean(_))), "{unclean:?}");
-    assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B");
+    let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B2\n")), true).await;
+    assert_eq!(unclean, Err(EditError::Unclean("a.yaml".to_owned())));
+    assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B2");
+    assert_eq!(std::fs::read_to_string(work.join("a.yaml")).unwrap(), "kind: mine\n");
     let escape = source.commit_edit(&edit("../x", "", None), true).await;
     assert!(matches!(escape, Err(EditError::Path(_))));
 }

@@ -13,6 +13,7 @@ pub mod estate;
 pub mod export;
 mod follow;
 pub(crate) mod http;
+pub mod kinds;
 pub mod open;
 pub mod order;
 pub mod output;
@@ -23,7 +24,6 @@ pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
 pub mod versions;
-pub mod yaml;
 
 use anyhow::Result;
 

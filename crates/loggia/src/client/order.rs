@@ -88,7 +88,7 @@ pub async fn new(args: NewArgs) -> Result<()> {
     let answer = api.post("/api/v1/orders", &order).await?;
     if args.dry_run {
         return match args.output {
-            Output::Table => print(&super::yaml::write(&answer)),
+            Output::Table => print(&loggia_model::yaml::write(&answer)),
             output => output.print(&answer, &[text(&answer, "/instance")], &Table::new(&["NAME"])),
         };
     }

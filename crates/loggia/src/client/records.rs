@@ -3,10 +3,10 @@
 use super::follow::tries;
 use super::http::{Access, Api};
 use super::output::{Output, Table, day, items, minute, print, text};
-use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::yaml;
 use loggia_model::{Kind, Ref, Uid, kinds};
 use serde_json::{Value, json};
 
@@ -72,16 +72,11 @@ pub struct SearchArgs {
     access: Access,
 }
 
-/// Arguments of `loggia kinds`.
-#[derive(Args, Debug)]
-pub struct KindsArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-}
-
 /// The kind of a name in singular or plural.
-fn kind_of(name: &str) -> Result<&'static Kind> {
+///
+/// # Errors
+/// When there is none.
+pub fn kind_of(name: &str) -> Result<&'static Kind> {
     let lower = name.to_ascii_lowercase();
     let found = Kind::find(&lower).or_else(|| kinds::ALL.iter().copied().find(|kind| kind.plural == lower));
     found.ok_or_else(|| {
@@ -332,27 +327,6 @@ pub async fn search(args: SearchArgs) -> Result<()> {
     }
     let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
     args.output.print(&answer, &names, &table)
-}
-
-/// `loggia kinds`
-///
-/// # Errors
-/// When it cannot be printed.
-pub fn kinds(args: &KindsArgs) -> Result<()> {
-    let mut table = Table::new(&["NAME", "PLURAL", "VERSIONS", "WHAT"]);
-    for kind in kinds::ALL {
-        let versions = kind.api_versions.join(", ");
-        table.rows.push(vec![kind.lower(), kind.plural.to_owned(), versions, kind.summary.to_owned()]);
-    }
-    let names: Vec<String> = kinds::ALL.iter().map(|kind| kind.lower()).collect();
-    let all: Vec<Value> = kinds::ALL
-        .iter()
-        .map(|kind| {
-            json!({"kind": kind.name, "plural": kind.plural, "apiVersions": kind.api_versions,
-            "summary": kind.summary, "schema": (kind.schema)()})
-        })
-        .collect();
-    args.output.print(&json!({"items": all}), &names, &table)
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
             all.push(database(&settings));
             all.push(key(&store, &settings).await);
             all.push(queue(&store).await);
+            all.extend(restored(&store).await);
             if !asked {
                 all.extend(sources(&store, &settings).await);
             }
@@ -142,6 +143,16 @@ fn database(settings: &ServeSettings) -> Verdict {
         }
         Target::Postgres(_) => ok("database", "PostgreSQL answers"),
     }
+}
+
+/// That a restore has not been called complete yet.
+async fn restored(store: &Store) -> Option<Verdict> {
+    let at = loggia_app::estate::restored::since(store).await.ok().flatten()?;
+    let found = format!(
+        "this database was restored at {at}; where nothing was seen since, nothing counts as gone. When all is back: \
+         loggia restore --all-is-back"
+    );
+    Some(note("restore", found))
 }
 
 async fn key(store: &Store, settings: &ServeSettings) -> Verdict {

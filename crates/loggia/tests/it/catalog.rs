@@ -36,6 +36,7 @@ fn a_catalog_is_followed_and_may_go_away() {
     changes_are_seen(&source, &follower, &root);
     what_is_left_out_is_told(&source, &follower, &root);
     is_read_only(&follower);
+    comes_back(&follower);
     let plan = source.stop();
     until("its absence is told", || follower.run(&["sources"]).status.code() == Some(1));
     assert!(owner(&follower, "many-1").contains("red"), "what it gave stays");
@@ -104,6 +105,17 @@ fn what_is_left_out_is_told(source: &Server, follower: &Server, root: &std::path
     let last = &gone["items"][0];
     let why = last["reason"].as_str().unwrap_or_default();
     assert!(last["removed"] == json!(true) && why.ends_with("/api/catalog does not have it any more"), "{last}");
+}
+
+/// As in a Backstage: what is forgotten and still there comes back, as itself.
+fn comes_back(follower: &Server) {
+    let uid = || follower.http("GET", "/api/v1/components/default/many-5", None).1["uid"].clone();
+    let before = uid();
+    let path = format!("/api/catalog/entities/by-uid/{}", before.as_str().unwrap());
+    let (status, said) = follower.http("DELETE", &path, None);
+    assert_eq!(status, 204, "{said}");
+    until("what was forgotten comes back as itself", || uid() == before);
+    assert!(follower.run(&["sources"]).status.success());
 }
 
 fn is_read_only(follower: &Server) {

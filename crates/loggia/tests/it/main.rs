@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod export;
 mod golden_path;
+mod guide;
 mod kill;
 mod operate;
 mod platform;

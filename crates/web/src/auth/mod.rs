@@ -11,6 +11,7 @@ use crate::state::WebState;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use demo::lends;
 pub use limiter::Limiter;
 
 /// The routes.

@@ -166,6 +166,9 @@ struct EntityPage {
     not_taken: Vec<String>,
     updated: When,
     text: String,
+    /// How a template is offered: the file to write, and what is in it.
+    offer_at: String,
+    offer: String,
 }
 
 type At = Path<(String, String, String)>;
@@ -193,7 +196,10 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         json_twin: twin(reference),
         ..visit.shell(None)
     };
+    let (offer_at, offer) = offer::of_template(&visit, &record);
     visit.page(&EntityPage {
+        offer_at,
+        offer,
         shell,
         crumbs: crumbs(reference),
         tabs: tabs(reference),

@@ -45,6 +45,8 @@ struct MePage {
     refused: Vec<String>,
     /// The token that was just made; it is never shown again.
     fresh: String,
+    password: Vec<Field>,
+    has_password: bool,
     server: String,
     personal: bool,
 }
@@ -73,7 +75,7 @@ struct TokenLine {
 
 async fn show(visit: Visit, headers: HeaderMap) -> Answer {
     visit.signed_in()?;
-    page(&visit, &headers, &Form::default(), &[], String::new()).await
+    page(&visit, &headers, Said::default()).await
 }
 
 async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
@@ -102,13 +104,15 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
     match made {
         // Shown once, here, to the person who asked for it; only its digest is kept.
         Ok((_, token)) => {
-            let mut answer = page(&visit, &headers, &Form::default(), &[], token.reveal().to_owned()).await?;
+            let fresh = token.reveal().to_owned();
+            let mut answer = page(&visit, &headers, Said { fresh, ..Said::default() }).await?;
             answer.headers_mut().remove(header::ETAG);
             answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             Ok(answer)
         }
         Err(Error::Invalid(problems)) => {
-            let mut answer = page(&visit, &headers, &form, &problems, String::new()).await?;
+            let said = Said { form, token: &problems, ..Said::default() };
+            let mut answer = page(&visit, &headers, said).await?;
             *answer.status_mut() = StatusCode::BAD_REQUEST;
             Ok(answer)
         }
@@ -129,13 +133,27 @@ async fn end(visit: Visit, Path(hash): Path<String>) -> Answer {
     Ok(Redirect::to("/me?done=ended").into_response())
 }
 
-async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Problem], fresh: String) -> Answer {
+/// What the page answers to what was just sent.
+#[derive(Default)]
+pub(super) struct Said<'a> {
+    /// The form of a token, filled again.
+    pub(super) form: Form,
+    /// What is wrong with it.
+    pub(super) token: &'a [Problem],
+    /// What is wrong with a password.
+    pub(super) password: &'a [Problem],
+    /// The token that was just made.
+    pub(super) fresh: String,
+}
+
+pub(super) async fn page(visit: &Visit, headers: &HeaderMap, said: Said<'_>) -> Answer {
     let here = cookie(headers, COOKIE).map(digest).unwrap_or_default();
     let sessions = visit.app().my_sessions(&visit.caller).await?;
     let tokens = visit.app().my_tokens(&visit.caller).await?;
-    let mut fields = fields(form);
+    let has_password = visit.app().has_password(&visit.caller).await?;
+    let mut fields = fields(&said.form);
     let mut refused = Vec::new();
-    for problem in problems {
+    for problem in said.token {
         let text = format!("{}. {}", problem.message, problem.mend);
         match fields.iter_mut().find(|field| field.name == problem.path) {
             Some(field) => field.error = text,
@@ -156,7 +174,9 @@ async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Probl
         tokens: tokens.iter().map(|token| token_line(visit, token)).collect(),
         fields,
         refused,
-        fresh,
+        fresh: said.fresh,
+        password: super::password::fields(has_password, said.password),
+        has_password,
         server: visit.app().settings.public_url.clone(),
         personal: visit.caller.user().is_some(),
     })

@@ -34,6 +34,7 @@ pub mod offering;
 pub mod operation;
 pub mod order;
 pub mod order_form;
+mod password;
 pub mod picture;
 pub mod releases;
 pub mod search;
@@ -76,6 +77,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(offering::routes())
         .merge(operation::routes())
         .merge(order::routes())
+        .merge(password::routes())
         .merge(releases::routes())
         .merge(search::routes())
         .merge(source::routes())

@@ -4,11 +4,12 @@ use super::visit::Visit;
 use super::{files, words};
 use crate::design::{Fact, OfferingCard};
 use loggia_app::instance::availability::Availability;
+use loggia_app::release::from_template;
 use loggia_app::release::offered::{self, teams};
 use loggia_app::release::offering::release_for;
 use loggia_model::kinds::offering::{OfferingSpec, Plan};
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::{Record, Ref, Scope};
+use loggia_model::{Record, Ref, Scope, yaml};
 use std::sync::Arc;
 
 /// An offering with what is known about it now.
@@ -177,4 +178,12 @@ pub fn all(visit: &Visit) -> Vec<Offer> {
     let mut offers: Vec<Offer> = records.iter().filter_map(|record| Offer::read(visit, record)).collect();
     offers.sort_by_cached_key(|offer| offer.title.to_lowercase());
     offers
+}
+
+/// The file that offers a template, and its text; nothing for what is no template, or offered already.
+pub fn of_template(visit: &Visit, record: &Record) -> (String, String) {
+    let template = record.reference.kind() == "template";
+    let found = template.then(|| from_template::documents(&visit.graph, visit.audience(), record)).flatten();
+    let (at, documents) = found.unwrap_or_default();
+    (at, documents.iter().map(yaml::write).collect::<Vec<_>>().join("---\n"))
 }

@@ -6,6 +6,7 @@ mod audience;
 mod backend;
 mod bindings;
 mod catalog;
+mod cdevents;
 mod doors;
 mod edits;
 mod ending;

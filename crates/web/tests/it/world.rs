@@ -149,7 +149,7 @@ impl World {
         let settings = Settings {
             public_url: public_url.into(),
             data: dir.path().to_owned(),
-            demo: true,
+            demo: loggia_app::settings::Demo::Open,
             read_only,
             repositories: Vec::new(),
         };

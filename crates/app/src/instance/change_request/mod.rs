@@ -257,7 +257,7 @@ impl App {
 
     /// Takes in what became of a change, at once.
     async fn see(&self, about: &About) -> Result<InstanceStatus> {
-        look(self, &*about.driver, about.record.uid, &about.name).await?;
+        look(self, &*about.driver, about.record.uid, &about.name, &|_| true).await?;
         let graph = self.graph();
         let missing = || Error::NotFound("It is not there any more.".into());
         Ok(graph.by_uid(about.record.uid).ok_or_else(missing)?.typed_status()?)

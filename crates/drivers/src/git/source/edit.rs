@@ -63,8 +63,8 @@ pub enum EditError {
     /// The repository did not take the commit: it may be protected, or was faster.
     #[error("the repository did not take the commit")]
     PushRejected(String),
-    /// It is a folder of somebody with changes that are not committed.
-    #[error("somebody has changed files in the folder of the repository and not committed them")]
+    /// It is a folder in which somebody has changed the file and not committed it.
+    #[error("somebody has changed {0} in the folder of the repository and not committed it")]
     Unclean(String),
     /// It could not be read before.
     #[error(transparent)]
@@ -84,7 +84,13 @@ impl Source {
     /// When the file was changed by somebody else, or the repository does not take the commit; nothing is changed then.
     pub async fn commit_edit(&self, edit: &Edit, push: bool) -> Result<String, EditError> {
         let (git, made) = self.make(edit).await?;
-        let pushed = if push { self.push(git, &made).await } else { Ok(()) };
+        let pushed = match push {
+            true => match self.push(git, &made).await {
+                Err(EditError::Unclean(_)) => self.bring_in(git, &made, &edit.path).await,
+                pushed => pushed,
+            },
+            false => Ok(()),
+        };
         self.forget(git, &made).await?;
         pushed.map(|()| made.commit)
     }
@@ -188,6 +194,29 @@ impl Source {
     async fn push(&self, git: &Git, made: &Made) -> Result<(), EditError> {
         let branch = self.base(git).await?;
         self.send(git, made, &branch).await
+    }
+
+    /// Brings a commit into a folder where somebody works, beside what they have not committed: only the file that it
+    /// changes has to be as it was committed. A push asks that of all files.
+    async fn bring_in(&self, git: &Git, made: &Made, path: &str) -> Result<(), EditError> {
+        let folder = self.folder()?;
+        let unclean = |error: GitError| match error {
+            GitError::Refused(why) => {
+                tracing::warn!(%why, "an edit cannot be brought into a folder");
+                EditError::Unclean(path.to_owned())
+            }
+            other => other.into(),
+        };
+        let dirty = git.text(Call::new(folder, ["status", "--porcelain", "--untracked-files=all", "--", path])).await?;
+        if !dirty.is_empty() {
+            return Err(EditError::Unclean(path.to_owned()));
+        }
+        // A name that the other side takes, unlike those that it keeps for itself.
+        let name = made.target.replace("refs/loggia/", "refs/loggia-edits/");
+        self.send(git, made, &name).await?;
+        let merged = git.bytes(Call::new(folder, ["merge", "--quiet", "--ff-only", &made.commit])).await;
+        git.bytes(Call::new(folder, ["update-ref", "-d", &name])).await?;
+        merged.map(drop).map_err(unclean)
     }
 
     /// The full name of the branch that is read.
