@@ -143,7 +143,8 @@ mod tests {
 
     fn offering() -> Value {
         json!({"apiVersion": "loggia.dev/v1", "kind": "Offering", "metadata": {"name": "cache"}, "spec": {
-            "product": "hidden", "owner": "yard", "category": "data", "promise": "p", "for": "f", "problem": "x"}})
+            "product": "hidden", "owner": "yard", "category": "data", "promise": "p", "for": "f", "problem": "x",
+            "plans": [{"name": "small"}]}})
     }
 
     #[test]
