@@ -106,8 +106,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Forbidden`] unless an administrator asks or the person themselves, and on a server that is read-only;
-    /// [`Error::NotFound`] for unknown
-    /// people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
+    /// [`Error::NotFound`] for unknown people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
     pub async fn set_login(&self, caller: &Caller, user: &Ref, wish: PasswordWish) -> Result<()> {
         self.writable(caller)?;
         let own = caller.user() == Some(user);
