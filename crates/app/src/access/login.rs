@@ -106,9 +106,10 @@ impl App {
     /// Sets the password of a person, and ends their other sessions.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] unless an administrator asks or the person themselves; [`Error::NotFound`] for unknown
-    /// people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
+    /// [`Error::Forbidden`] unless an administrator asks or the person themselves, and on a server that is read-only;
+    /// [`Error::NotFound`] for unknown people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
     pub async fn set_login(&self, caller: &Caller, user: &Ref, wish: PasswordWish) -> Result<()> {
+        self.writable(caller)?;
         let own = caller.user() == Some(user);
         self.require(caller, if own { Action::OwnTokens } else { Action::Administer }, &Subject::default())?;
         let person = self.graph().get(user).filter(|_| user.kind() == "user").map(|record| record.uid);

@@ -127,7 +127,7 @@ async fn edits_are_commits_of_their_authors() {
     assert_eq!(git(&work, &["rev-parse", "HEAD"]), commit, "other files may be changed");
     assert_eq!(std::fs::read_to_string(work.join("a.yaml")).unwrap(), "kind: B2\n");
     assert_eq!(std::fs::read_to_string(work.join("new/b.yaml")).unwrap(), "kind: mine\n");
-    assert_eq!(git(&work, &["status", "--porcelain"]), "M new/b.yaml\nA  other.yaml");
+    assert_eq!(git(&work, &["status", "--porcelain"]), " M new/b.yaml\nA  other.yaml");
     assert_eq!(git(&work, &["for-each-ref", "refs/loggia-edits"]), "");
     std::fs::write(work.join("a.yaml"), "kind: mine\n").unwrap();
     let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B2\n")), true).await;

@@ -31,6 +31,7 @@ async fn change(
     body: Bytes,
 ) -> Answer {
     visit.signed_in()?;
+    visit.app().writable(&visit.caller)?;
     let user = visit.caller.user().cloned();
     let user = user.ok_or_else(|| Error::Forbidden("A password is a person's. A program has tokens.".into()))?;
     let form = Form::read(&body);

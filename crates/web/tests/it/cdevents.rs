@@ -48,7 +48,7 @@ async fn what_is_known_by_its_name_is_upgraded_and_removed_without_saying_again_
 async fn what_is_new_is_known_by_the_package_of_its_artifact() {
     on_both("cdevents_package", async |world| {
         let whose = json!({"team": "booking"});
-        let said = tell(&world, event("upgraded", 1, "ledger", Some("pkg:oci/postgres@15.4"), whose.clone())).await;
+        let said = tell(&world, event("upgraded", 1, "manifests", Some("pkg:oci/postgres@15.4"), whose.clone())).await;
         assert_eq!((said["result"].as_str(), said["offering"].as_str()), (Some("created"), Some("postgres")), "{said}");
         let said = tell(&world, event("deployed", 1, "other", Some("pkg:oci/unheard-of@15.4"), whose)).await;
         let why = said["why"].as_str().unwrap_or_default();

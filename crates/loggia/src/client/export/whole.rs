@@ -143,7 +143,8 @@ mod tests {
 
     fn offering() -> Value {
         json!({"apiVersion": "loggia.dev/v1", "kind": "Offering", "metadata": {"name": "cache"}, "spec": {
-            "product": "hidden", "owner": "yard", "category": "data", "promise": "p", "for": "f", "problem": "x"}})
+            "product": "hidden", "owner": "yard", "category": "data", "promise": "p", "for": "f", "problem": "x",
+            "plans": [{"name": "small"}]}})
     }
 
     #[test]
@@ -157,12 +158,12 @@ mod tests {
 
     #[test]
     fn what_would_claim_too_much_is_taken_out_or_left_out() {
-        let release = json!({"apiVersion": "loggia.dev/v1", "kind": "Release", "metadata": {"name": "other-1"}, "spec": {
+        let release = json!({"apiVersion": "loggia.dev/v1", "kind": "Release", "metadata": {"name": "other-1.0.0"}, "spec": {
             "offering": "other", "version": "1.0.0", "contract": {"inputs": {"type": "object"}},
             "recipe": {"driver": "replay"}}});
         let mut all = vec![exported(release), exported(offering())];
         let told = complete(&mut all);
-        assert!(told.iter().any(|line| line.starts_with("left out release:default/other-1")), "{told:?}");
+        assert!(told.iter().any(|line| line.starts_with("left out release:default/other-1.0.0")), "{told:?}");
         assert!(lost(&all).is_empty());
         let mut value = json!({"spec": {"list": ["a", "b"], "one": 1}});
         assert!(take_out(&mut value, "spec.list.0") && take_out(&mut value, "spec.one"));
