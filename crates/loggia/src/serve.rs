@@ -1,7 +1,7 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
-use crate::folder::{OWN, data_folder};
+use crate::folder::{OWN, data_folder, write_private};
 use crate::public::Public;
 use crate::settings::{ServeArgs, ServeSettings, absent};
 use anyhow::{Context, Result, bail};
@@ -358,23 +358,6 @@ fn hex_key(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
     }
     Some(key)
-}
-
-/// Writes a new file that only its owner may read.
-///
-/// # Errors
-/// When it is there already, or cannot be written.
-pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    // What the database says of it is kept, so it must be as well.
-    file.sync_all()?;
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => Ok(File::open(folder)?.sync_all()?),
-        _ => Ok(()),
-    }
 }
 
 /// Ends at the first signal that asks for it.

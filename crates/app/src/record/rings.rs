@@ -27,7 +27,7 @@ pub(crate) fn may(kind: &str, text: &str) -> bool {
 }
 
 /// A warning for each ring that something `own` is a part of, at the first of its own by name.
-pub(crate) fn of(documents: Vec<(Ref, Document, String)>, own: impl Fn(&Ref) -> bool) -> Vec<Warning> {
+pub(crate) fn of(documents: &[(Ref, Document, String)], own: impl Fn(&Ref) -> bool) -> Vec<Warning> {
     let mut above: BTreeMap<Ref, Vec<Above>> = BTreeMap::new();
     for (at, (name, document, _)) in documents.iter().enumerate() {
         let Some(kind) = loggia_model::Kind::find(document.kind()) else { continue };
@@ -46,7 +46,7 @@ pub(crate) fn of(documents: Vec<(Ref, Document, String)>, own: impl Fn(&Ref) -> 
     rings(&above)
         .iter()
         .filter(|ring| ring.iter().any(&own))
-        .filter_map(|ring| tell(ring, &above, &documents, &own))
+        .filter_map(|ring| tell(ring, &above, documents, &own))
         .collect()
 }
 
@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn told(all: Vec<(Ref, Document, String)>) -> Vec<(String, String)> {
-        let warnings = of(all, |_| true).into_iter();
+        let warnings = of(&all, |_| true).into_iter();
         warnings.map(|one| (one.problem.path, one.problem.message.replace("group:default/", ""))).collect()
     }
 

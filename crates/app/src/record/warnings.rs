@@ -29,9 +29,8 @@ pub struct Warning {
 pub(crate) fn of_files(prepared: &[Prepared], is_there: impl Fn(&Ref) -> bool) -> Vec<Warning> {
     let mut found = hidden(prepared);
     let may = prepared.iter().filter(|one| rings::may(one.kind, &one.text));
-    found.extend(rings::of(may.map(|one| (one.reference.clone(), one.document(), one.path.clone())).collect(), |_| {
-        true
-    }));
+    let may: Vec<_> = may.map(|one| (one.reference.clone(), one.document(), one.path.clone())).collect();
+    found.extend(rings::of(&may, |_| true));
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|kind| is_of_catalog(kind)) else { continue };
         let document = one.document();
@@ -50,9 +49,10 @@ pub(crate) fn of_source(graph: &Graph, origin: &str) -> Vec<Warning> {
     });
     let all = rings::KINDS.iter().flat_map(|kind| graph.of_kind(&Audience::All, kind));
     let may = all.filter(|record| rings::may(record.reference.kind(), &record.document));
-    let may = may.map(|record| (record.reference.clone(), record.parse(), record.source.path.to_string())).collect();
+    let may: Vec<_> =
+        may.map(|record| (record.reference.clone(), record.parse(), record.source.path.to_string())).collect();
     let own = |name: &Ref| graph.get(name).is_some_and(|record| &*record.source.origin == origin);
-    rings::of(may, own).into_iter().chain(found).take(MOST).collect()
+    rings::of(&may, own).into_iter().chain(found).take(MOST).collect()
 }
 
 /// What is hidden where everybody sees which names are taken.

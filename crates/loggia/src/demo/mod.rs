@@ -123,7 +123,7 @@ async fn sign_in(app: &loggia_app::App, data: &Path, url: &str) -> Result<()> {
             let wish = TokenWish { name: "Command line of the demo".to_owned(), ..TokenWish::default() };
             let (_, token) = app.create_token(&caller, wish).await?;
             // Revealed to the file that only the user of this demo can read.
-            serve::write_private(&file, token.reveal())?;
+            crate::folder::write_private(&file, token.reveal())?;
             token.reveal().to_owned()
         }
     };

@@ -222,13 +222,9 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         gone_from_source: condition(&record, SOURCE_GONE),
         not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),
-        text: pretty(&document),
+        text: format!("{:#}", document.0),
         title: own,
     })
-}
-
-fn pretty(document: &Document) -> String {
-    serde_json::to_string_pretty(&document.0).unwrap_or_default()
 }
 
 /// Whether the page of a record shows "change it".

@@ -124,8 +124,10 @@ impl Run<'_> {
 }
 
 /// A failure of a driver, in readable texts.
-fn told(failure: Failure) -> Failure {
-    Failure { message: readable(&failure.message), mend: readable(&failure.mend), ..failure }
+fn told(mut failure: Failure) -> Failure {
+    failure.message = readable(&failure.message);
+    failure.mend = readable(&failure.mend);
+    failure
 }
 
 pub(super) fn lost(error: &impl std::fmt::Display) -> Failure {
