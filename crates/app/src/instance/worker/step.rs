@@ -47,7 +47,7 @@ impl Run<'_> {
         };
         let (result, ()) = tokio::join!(work.instrument(span.clone()), self.write_along(&ended));
         let result = match result {
-            Ok(Ok(result)) => result.map_err(told),
+            Ok(Ok(result)) => result.map_err(|failure| told(&failure)),
             Ok(Err(_)) => Err(broke_down()),
             Err(_) => Err(too_late(patience)),
         };
@@ -124,10 +124,8 @@ impl Run<'_> {
 }
 
 /// A failure of a driver, in readable texts.
-fn told(mut failure: Failure) -> Failure {
-    failure.message = readable(&failure.message);
-    failure.mend = readable(&failure.mend);
-    failure
+fn told(failure: &Failure) -> Failure {
+    Failure { message: readable(&failure.message), mend: readable(&failure.mend), ..failure.clone() }
 }
 
 pub(super) fn lost(error: &impl std::fmt::Display) -> Failure {
