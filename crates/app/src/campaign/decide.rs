@@ -11,10 +11,11 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::record::visible;
 use loggia_graph::Graph;
+use loggia_model::campaign::Counts;
 use loggia_model::campaign::steps::Campaign;
 use loggia_model::ending::Exemption;
 use loggia_model::ending::steps::By;
-use loggia_model::{Day, Micros, Ref};
+use loggia_model::{Day, Micros, Ref, Uid};
 use serde_json::json;
 
 /// What is decided.
@@ -99,9 +100,10 @@ impl Command for Decide {
         self.may(graph, &record, ctx)?;
         let broken = || Error::Internal(format!("{} does not fit its type", self.campaign));
         let found = Found::read(&record).ok_or_else(broken)?;
+        let before = as_found(&found, facts);
+        let found = Found { status: before.status.clone(), ..found };
         let answers = answered(facts);
         let scope = Scope::read(graph, ctx.now, &found.spec, &answers)?;
-        let before = as_found(&found, facts);
         let items = before.items.clone();
         let mut after = self.step(graph, &scope, ctx, before)?;
         let mut changes = Changes::default();
@@ -112,7 +114,9 @@ impl Command for Decide {
             entry.reason = self.reason();
         }
         changes.due.push(next(found.record.uid, ctx.now, 0));
-        changes.answer = json!({"campaign": self.campaign, "state": after.status.state, "counts": after.status.counts});
+        let mine = |uid: &Uid| graph.by_uid(*uid).is_some_and(|record| graph.visible(&ctx.caller.audience, record));
+        let counts = Counts::of(after.items.iter().filter(|(uid, _)| mine(uid)).map(|(_, item)| item));
+        changes.answer = json!({"campaign": self.campaign, "state": after.status.state, "counts": counts});
         Ok(changes)
     }
 }

@@ -13,7 +13,7 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
-use crate::release::upgrade_move;
+use crate::release::{upgrade_move, upgrade_wait};
 use crate::rules::approval;
 use crate::rules::automatic;
 use loggia_graph::Graph;
@@ -52,6 +52,7 @@ pub fn handlers() -> Handlers {
         (approval::KIND, approval::lapse as Handler),
         (automatic::KIND, automatic::sweep as Handler),
         (upgrade_move::KIND, upgrade_move::over as Handler),
+        (upgrade_wait::KIND, upgrade_wait::come as Handler),
         (campaign::KIND, campaign::sweep as Handler),
     ])
 }

@@ -11,4 +11,5 @@ pub(crate) mod upgrade_end;
 pub mod upgrade_move;
 pub mod upgrade_path;
 pub mod upgrade_preview;
+pub mod upgrade_wait;
 pub mod versions;

@@ -68,7 +68,7 @@ pub(crate) fn hold(changes: &mut Changes, approval: &Approval, subject: Uid, mut
     changes.due.push(Due { key: key(subject), time: approval.until, kind, subject: Some(subject), payload });
 }
 
-fn key(subject: Uid) -> String {
+pub(crate) fn key(subject: Uid) -> String {
     format!("{KIND}:{subject}")
 }
 
@@ -161,7 +161,7 @@ fn go(
         Act::Upgrade => {
             let (instance, to) = (record.reference.clone(), approval.to.clone());
             let upgrade = Upgrade { instance, to, back: false, confirmed: false };
-            upgrade.approved(graph, record, status, approval.operation, ctx)?
+            upgrade.approved(graph, record, status, (approval.operation, &approval.asked_by), ctx)?
         }
     };
     for operation in &mut changes.operations {

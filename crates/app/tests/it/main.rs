@@ -36,6 +36,7 @@ mod upgrade;
 mod usage;
 mod version_table;
 mod versions;
+mod waiting;
 mod warnings;
 mod worker;
 mod writing;

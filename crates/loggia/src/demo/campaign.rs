@@ -48,7 +48,7 @@ pub async fn run(app: &App) -> Result<()> {
 async fn settled(app: &App, campaign: &Ref) -> Result<()> {
     let limit = Instant::now() + PATIENCE;
     while Instant::now() < limit {
-        let (line, _) = app.burn_down(&app.system("replay"), campaign)?;
+        let (line, _) = app.burn_down(&app.system("replay"), campaign).await?;
         if !matches!(line.state, CampaignState::Scheduled | CampaignState::Running) {
             return Ok(());
         }

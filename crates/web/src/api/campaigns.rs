@@ -178,7 +178,7 @@ pub struct SnoozeInput {
 }
 
 async fn overview(call: Call) -> Handled {
-    json(&Campaigns { items: call.app().campaigns(&call.caller) })
+    json(&Campaigns { items: call.app().campaigns(&call.caller).await? })
 }
 
 async fn thought(call: Call) -> Handled {
@@ -196,7 +196,7 @@ async fn state(call: Call) -> Handled {
 }
 
 async fn burn_down(call: Call) -> Handled {
-    let (line, days) = call.app().burn_down(&call.caller, &named(&call))?;
+    let (line, days) = call.app().burn_down(&call.caller, &named(&call)).await?;
     json(&BurnDown { line, days })
 }
 

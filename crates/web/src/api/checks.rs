@@ -6,7 +6,7 @@ use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Error;
 use loggia_app::access::policy::Action;
-use loggia_app::checks::{CheckLine, CheckView, Exempt};
+use loggia_app::checks::{CheckLine, CheckView, Exempt, LaunchList};
 use loggia_model::{Day, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ pub fn routes() -> Vec<Route> {
             .does("Tells what a check says of each thing and of each team, and what to do.")
             .takes([team()])
             .gives::<CheckView>(200, "What fails stands first."),
+        get("/api/v1/products/{namespace}/{name}/launch", "getLaunchLists", |call| Box::pin(launch(call)))
+            .does("Tells what holds up releases of the offerings of a product: each check of their launch lists, and what to do.")
+            .gives::<LaunchLists>(200, "By offering."),
         Route::new(
             Method::POST,
             "/api/v1/checks/{namespace}/{name}:exempt",
@@ -43,6 +46,13 @@ pub fn routes() -> Vec<Route> {
 pub struct Checks {
     /// Standards, by title.
     pub items: Vec<CheckLine>,
+}
+
+/// Launch lists.
+#[derive(Serialize, JsonSchema)]
+pub struct LaunchLists {
+    /// By offering; those without one are left out.
+    pub items: Vec<LaunchList>,
 }
 
 /// Who may differ.
@@ -87,6 +97,11 @@ fn team_of(call: &Call) -> Result<Option<Ref>, Error> {
     let team = name_in(team, "group", "team")?;
     call.app().record(&call.caller, &team)?;
     Ok(Some(team))
+}
+
+async fn launch(call: Call) -> Handled {
+    let product = Ref::new("product", call.segment("namespace"), call.segment("name"));
+    json(&LaunchLists { items: call.app().launch_lists(&call.caller, &product).await? })
 }
 
 async fn overview(call: Call) -> Handled {

@@ -3,6 +3,7 @@
 
 mod address;
 mod adopt;
+mod agenda;
 mod call;
 mod campaigns;
 mod change_requests;

@@ -31,7 +31,7 @@ pub fn href(check: &Ref) -> String {
 }
 
 /// How a verdict looks.
-fn mark(outcome: Outcome) -> &'static str {
+pub fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passes => "ok",
         Outcome::Fails => "bad",
