@@ -5,6 +5,7 @@ use crate::estate::{platform, seen};
 use crate::harness::{World, on_each};
 use crate::versions::{apply, release, usual};
 use async_trait::async_trait;
+use loggia_app::access::differ::Differ;
 use loggia_app::checks::probe::{self, Answer, Ask};
 use loggia_app::checks::{Exempt, verdict};
 use loggia_app::estate::Observe;
@@ -81,10 +82,7 @@ fn who_is_excused_fails_again_on_the_day() {
         let until = Day::of(world.app.now()).plus(5);
         let exempt = |reason: &str, until| Exempt {
             check: named("old"),
-            team: Ref::new("group", "default", "booking"),
-            thing: None,
-            until,
-            reason: reason.into(),
+            differ: Differ { team: Ref::new("group", "default", "booking"), thing: None, until, reason: reason.into() },
         };
         let refused = world.app.run(&ann, exempt("Peak", until)).await;
         assert!(matches!(refused, Err(Error::Forbidden(_))), "who asks does not grant: {refused:?}");
@@ -234,10 +232,12 @@ fn a_red_launch_list_holds_every_release_up() {
         // Permission to differ excuses what fails, and is no answer of a probe.
         let exempt = |name: &str| Exempt {
             check: named(name),
-            team: Ref::new("group", "default", "core"),
-            thing: None,
-            until: Day::of(world.app.now()).plus(9),
-            reason: "It comes with the next one.".into(),
+            differ: Differ {
+                team: Ref::new("group", "default", "core"),
+                thing: None,
+                until: Day::of(world.app.now()).plus(9),
+                reason: "It comes with the next one.".into(),
+            },
         };
         for name in ["guide", "answers"] {
             world.app.run(&admin(), exempt(name)).await.unwrap();

@@ -158,8 +158,8 @@ async fn has_an_end(world: &World, what: &str) {
 /// Lets so many days pass.
 async fn pass(world: &World, days: i64) {
     // As often as the shortest hours take.
-    for _ in 0..days * 8 {
-        world.clock.advance(10_800);
+    for _ in 0..days * 6 {
+        world.clock.advance(14_400);
         due::fire(&world.app, &due::handlers()).await.unwrap();
     }
     let rest = |app: &loggia_app::App| {
@@ -204,7 +204,7 @@ fn nothing_waits_for_ever_whatever_is_done() {
                     has_an_end(&world, &what).await;
                     act(&world, name, does).await;
                     has_an_end(&world, &what).await;
-                    pass(&world, 60).await;
+                    pass(&world, 32).await;
                     none_waits(&world, &held.into_iter().flatten().collect::<Vec<_>>(), &what).await;
                     world.stop.send_replace(true);
                 }

@@ -5,6 +5,7 @@ use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Error;
+use loggia_app::access::differ::Differ;
 use loggia_app::access::policy::Action;
 use loggia_app::checks::{CheckLine, CheckView, Exempt, LaunchList};
 use loggia_model::{Day, Ref};
@@ -119,7 +120,8 @@ async fn exempt(call: Call) -> Handled {
     let input: ExemptThing = call.json()?;
     let thing = input.thing.as_deref().map(|text| name_in(text, "instance", "thing")).transpose()?;
     let team = name_in(&input.team, "group", "team")?;
-    let command = Exempt { check: named(&call), team, thing, until: input.until, reason: input.reason };
+    let differ = Differ { team, thing, until: input.until, reason: input.reason };
+    let command = Exempt { check: named(&call), differ };
     let done = call.app().run(&call.caller, command).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))

@@ -9,6 +9,7 @@ mod campaigns;
 mod change_requests;
 mod checks;
 mod cloudevents;
+mod differ;
 mod dispatch;
 mod endings;
 mod environments;

@@ -29,6 +29,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
     // The second one begins on a day to come: whoever may starts it first, and nothing moves.
     let campaign = if route.path.contains(':') { "postgres-3" } else { "postgres-2" };
     let name = if route.path.contains("/campaigns/") { campaign } else { name };
+    let name = if route.path.contains("/products/") { "fairway" } else { name };
     let name = if route.path.contains("/checks/") { "postgres-owned" } else { name };
     let namespace = if route.path.contains("instances") { "booking" } else { "default" };
     for (key, value) in [
@@ -179,6 +180,7 @@ const NOTHING_THERE: [&str; 27] = [
     "takeOverInstance",
     "orphanInstance",
     "upgradeInstance",
+    "getUpgradePatch",
     "getChange",
     "getChangePatch",
     "mergeChange",
