@@ -71,7 +71,7 @@ impl Upgrade {
             since: ctx.now,
             opens: opening.at,
             until: Micros(ctx.now.0 + PATIENCE),
-            rule: opening.rule.clone(),
+            rule: opening.rule,
             confirmed: self.confirmed,
         };
         let place = (&*going.spec.environment, &*going.to.recipe.driver);
@@ -161,13 +161,13 @@ fn open(graph: &Graph, record: &Record, status: InstanceStatus, queued: Queued, 
 fn lost(record: &Record, mut status: InstanceStatus, queued: &Queued, why: &str, ctx: &Ctx<'_>) -> Result<Changes> {
     let offering = record.parse().spec_text("offering").to_owned();
     failed(&mut status, &format!("Going to {offering}-{} could not begin: {why}", queued.to));
-    ended(record, status, queued, (State::Failed, why.to_owned(), "lapsed"), ctx)
+    ended(record, &status, queued, (State::Failed, why.to_owned(), "lapsed"), ctx)
 }
 
 /// Ends what waited for its hours without doing it: the instance stays what it is.
 fn ended(
     record: &Record,
-    status: InstanceStatus,
+    status: &InstanceStatus,
     queued: &Queued,
     (state, why, event): (State, String, &str),
     ctx: &Ctx<'_>,
@@ -179,7 +179,7 @@ fn ended(
     operation.ended_at = Some(ctx.now);
     operation.message = why;
     operation.mend = "Nothing was changed. Ask for it again when you want it.".to_owned();
-    let text = serde_json::to_value(&status)?;
+    let text = serde_json::to_value(status)?;
     let mut changes = Changes::answer(text.clone());
     let data = json!({"operation": queued.operation, "to": queued.to, "message": operation.message});
     changes.operations.push(operation);
@@ -240,7 +240,7 @@ impl Command for GiveUp {
                 status.put_off = Some(PutOff { version: queued.to.clone(), until: Micros(queued.opens.0 + PUT_OFF) });
             }
             let why = format!("{} gave it up.", ctx.caller.name());
-            let mut changes = ended(&record, status, &queued, (State::Cancelled, why, "given-up"), ctx)?;
+            let mut changes = ended(&record, &status, &queued, (State::Cancelled, why, "given-up"), ctx)?;
             changes.past.push(key(record.uid));
             return Ok(changes);
         }
