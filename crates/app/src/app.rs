@@ -88,7 +88,7 @@ pub struct App {
     /// The drivers of this server, once its workers have started.
     pub(crate) drivers: OnceLock<Arc<Drivers>>,
     /// The items of campaigns, as they were read at a revision of each.
-    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, crate::campaign::Kept>>,
+    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, Arc<crate::campaign::Kept>>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::instance::availability::Probed>,
 }

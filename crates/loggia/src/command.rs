@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, kinds, open, order,
-    output, records, release, run as ask, secrets, take_over, upgrade, versions,
+    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export, kinds,
+    open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -70,6 +70,8 @@ pub enum Command {
     New(order::NewArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
+    /// Lists what is due: what is asked of you, what waits for your team, and until when
+    Due(agenda::DueArgs),
     /// Tells what holds in an environment, which rule says so, and why that one
     Why(environment::WhyArgs),
     /// Agrees to what waits for it, or says no; lists what waits
@@ -106,7 +108,7 @@ pub enum Command {
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what is left behind at backends and belongs to nothing
-    Leaks(access::ListArgs),
+    Leaks(args::How),
     /// Lists what was reported and belongs to nothing that is offered
     Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
@@ -120,7 +122,7 @@ pub enum Command {
     /// Remembers a server and a token
     Login(access::LoginArgs),
     /// Tells who you are
-    Whoami(access::WhoAmIArgs),
+    Whoami(args::How),
     /// Makes, lists and revokes tokens
     #[command(subcommand)]
     Token(access::TokenCommand),
@@ -197,6 +199,7 @@ fn client(command: Command) -> Result<()> {
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Due(args) => ask(agenda::due(args)),
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),
         Command::Reveal(args) => ask(order::reveal(args)),

@@ -71,7 +71,8 @@ pub struct Claimed {
     pub key: String,
     /// Number of this lease; whatever is written for this work must show it.
     pub fence: i64,
-    /// How often it was claimed, this time included.
+    /// How often it was begun, this time included. A beginning that was never given back is not counted: who held it ended,
+    /// and the work is not to blame for that.
     pub attempt: i64,
     /// The end of the lease.
     pub lease_until: Micros,
@@ -103,7 +104,7 @@ pub struct WorkRow {
     pub lease_until: Option<Micros>,
     /// Number of the newest lease.
     pub fence: i64,
-    /// How often it was claimed.
+    /// How often it was begun, but for those beginnings whose server ended.
     pub attempt: i64,
     /// What the worker needs to know.
     pub payload: Value,
@@ -184,7 +185,7 @@ async fn claim_once(
     wanted: Wanted<'_>,
 ) -> Result<Option<Claimed>, StoreError> {
     let mut statement = sql("update work set lease_owner = $3, lease_until = $4, running = subject, fence = fence + 1,
-         attempt = attempt + 1 where id = (select w.id ")
+         attempt = attempt + case when lease_owner is null then 1 else 0 end where id = (select w.id ")
     .bind(times.due)
     .bind(times.now)
     .bind(worker)

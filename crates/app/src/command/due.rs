@@ -13,7 +13,7 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
-use crate::release::upgrade_strategy;
+use crate::release::{upgrade_strategy, upgrade_wait};
 use crate::rules::approval;
 use crate::rules::automatic_upgrades;
 use loggia_graph::Graph;
@@ -52,6 +52,7 @@ pub fn handlers() -> Handlers {
         (approval::KIND, approval::lapse as Handler),
         (automatic_upgrades::KIND, automatic_upgrades::sweep as Handler),
         (upgrade_strategy::KIND, upgrade_strategy::over as Handler),
+        (upgrade_wait::KIND, upgrade_wait::come as Handler),
         (campaign::KIND, campaign::sweep as Handler),
     ])
 }

@@ -2,6 +2,7 @@
 //! observed to enrolled when their owner confirms them.
 
 pub mod adopt;
+pub mod agenda;
 pub(crate) mod drift;
 pub mod enrol;
 pub mod exported_status;

@@ -10,7 +10,7 @@ use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
-use crate::release::offering;
+use crate::release::{offering, upgrade_wait};
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -81,6 +81,9 @@ impl Command for Operate {
         changes.work.push(work);
         if self.verb == Verb::Observe {
             return Ok(changes);
+        }
+        if self.verb == Verb::Destroy {
+            upgrade_wait::let_go(&mut changes, &record, &mut status, ctx);
         }
         status.operation = Some(id);
         status.phase = if self.verb == Verb::Destroy { Phase::Deleting } else { Phase::Progressing };

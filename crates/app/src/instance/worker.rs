@@ -33,9 +33,9 @@ const LEASE: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs());
 const RENEWAL: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 3);
 /// How often an operation is tried before what goes wrong is for good.
 const ATTEMPTS: i64 = 8;
-/// How often an operation is begun before it fails for good, however the attempts ended: more often than it is tried, for
-/// it is not to blame for a server that is ended, and not for ever, for it may be what ends the server.
-const BEGINNINGS: i64 = 40;
+/// How often an operation is begun before it fails for good, those times included in which the server ended meanwhile.
+/// They count for nothing else, because it is not to blame for them; but it may be what ends the server.
+const BEGINNINGS: i64 = 200;
 /// How long a worker sleeps when there is nothing to do and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a worker waits for this server to take in what others wrote.

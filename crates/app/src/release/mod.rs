@@ -13,4 +13,5 @@ pub mod upgrade_path;
 pub mod upgrade_preview;
 pub mod upgrade_strategy;
 pub(crate) mod upgrade_target;
+pub mod upgrade_wait;
 pub mod versions;

@@ -4,6 +4,7 @@
 //! What was published once is remembered for good, by its last revision: taking it away and writing it anew with other
 //! content is no way around that.
 
+use crate::access::caller::Caller;
 use crate::access::writing::may_write;
 use crate::checks;
 use crate::command::changes::{Changes, Draft};
@@ -23,6 +24,7 @@ use loggia_model::{
     Document, Micros, PUBLICATION, PUBLICATION_REASON, Problem, Publication, Record, Ref, ReleaseStatus, version,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What a decision about releases stands on.
 pub(crate) struct Publishing<'a> {
@@ -41,8 +43,24 @@ pub(crate) struct Publishing<'a> {
 
 /// The facts that a decision about new releases needs: what was called so before.
 pub(crate) fn needs(graph: &Graph, prepared: &[Prepared]) -> Vec<Need> {
-    let releases = prepared.iter().filter(|one| one.kind == "Release" && graph.get(&one.reference).is_none());
-    releases.map(|one| Need::Past(one.reference.clone())).collect()
+    let releases = || prepared.iter().filter(|one| one.kind == "Release");
+    let new = releases().filter(|one| graph.get(&one.reference).is_none());
+    let past = new.map(|one| Need::Past(one.reference.clone()));
+    let names: BTreeSet<Ref> = releases().map(|one| offering_of(&one.document())).collect();
+    let offerings: Vec<OfferingSpec> = names.iter().filter_map(|name| offering(graph, prepared, name)).collect();
+    past.chain(checks::needs(graph, offerings.iter().map(|offering| &offering.checks))).collect()
+}
+
+fn offering_of(release: &Document) -> Ref {
+    Ref::new("offering", "default", release.spec_text("offering"))
+}
+
+/// An offering: as it is written in the same command, else as it is kept.
+fn offering(graph: &Graph, beside: &[Prepared], name: &Ref) -> Option<OfferingSpec> {
+    match beside.iter().find(|one| one.kind == "Offering" && one.reference == *name) {
+        Some(one) => serde_json::from_value(one.document().spec()?.clone()).ok(),
+        None => graph.get(name)?.spec().ok(),
+    }
 }
 
 impl Publishing<'_> {
@@ -60,17 +78,21 @@ impl Publishing<'_> {
         Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
     }
 
-    /// Passes when every check that its offering names for releases passes.
+    /// Passes when every check that its offering names passes: those of releases, and its launch list.
     fn checked(&self, document: &Document) -> Result<()> {
-        match self.offering(document.spec_text("offering")).filter(|offering| !offering.checks.release.is_empty()) {
-            Some(offering) => checks::may_publish(self.graph, self.now, &offering, document),
+        let name = offering_of(document);
+        match offering(self.graph, self.beside, &name).filter(|offering| !offering.checks.is_empty()) {
+            Some(offering) => {
+                let texts = (document, self.beside);
+                checks::may_publish(self.graph, self.facts, self.now, (&name, &offering), texts)
+            }
             None => Ok(()),
         }
     }
 
     /// Passes when the version is one of its offering, and its number hides nothing.
     fn fits(&self, document: &Document) -> Result<()> {
-        if let Some(offering) = self.offering(document.spec_text("offering")) {
+        if let Some(offering) = offering(self.graph, self.beside, &offering_of(document)) {
             version::check(offering.versioning, document.spec_text("version")).map_err(|message| {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
                 Error::invalid("release.versioning", "spec.version", message, mend)
@@ -157,15 +179,6 @@ impl Publishing<'_> {
             Publication::Draft | Publication::Yanked => Ok(Some(status)),
         }
     }
-
-    fn offering(&self, name: &str) -> Option<OfferingSpec> {
-        let reference = Ref::new("offering", "default", name);
-        let beside = self.beside.iter().find(|one| one.kind == "Offering" && one.reference == reference);
-        match beside {
-            Some(one) => serde_json::from_value(one.document().spec()?.clone()).ok(),
-            None => self.graph.get(&reference)?.spec().ok(),
-        }
-    }
 }
 
 /// What was published never changes: neither its `spec` nor its files.
@@ -222,6 +235,12 @@ impl Command for Publish {
             Publication::Published => "release.publish",
             Publication::Yanked => "release.yank",
         }
+    }
+
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        let text = graph.get(&self.release).map(|record| record.parse());
+        let spec = text.and_then(|text| offering(graph, &[], &offering_of(&text)));
+        checks::needs(graph, spec.iter().map(|spec| &spec.checks))
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {

@@ -21,8 +21,9 @@ use crate::release::upgrade_path::{is_above, up_to_date, way};
 pub use crate::release::upgrade_preview::UpgradePreview;
 use crate::release::upgrade_strategy::Move;
 use crate::release::upgrade_target::UpgradeTarget;
+use crate::release::upgrade_wait;
 use crate::rules::approval;
-use crate::rules::{self, Needed, Rules};
+use crate::rules::{self, Needed, Opening, Rules};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -57,7 +58,7 @@ impl Command for Upgrade {
         let going = self.going(graph, &ctx.caller.audience, &record)?;
         match self.may(graph, &ctx.caller.audience, &going, ctx.now)? {
             Some(needed) => self.ask_first(&record, going, &needed, ctx),
-            None => self.begin(graph, &record, going, ctx.uid(), ctx),
+            None => self.in_time(graph, &record, going, (ctx.uid(), &ctx.caller.name()), ctx),
         }
     }
 }
@@ -139,26 +140,58 @@ impl Upgrade {
         graph: &Graph,
         record: &Record,
         status: InstanceStatus,
-        id: Uid,
+        asked: (Uid, &str),
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
         let going = UpgradeTarget { status, ..going };
         self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, id, ctx)
+        self.in_time(graph, record, going, asked, ctx)
+    }
+
+    /// What waited for its hours, under the operation that waited; when it would be now, if those are not.
+    pub(crate) fn opened(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        status: InstanceStatus,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Result<Changes, Opening>> {
+        let going = UpgradeTarget { status, ..self.going(graph, &Audience::All, record)? };
+        if let Some(opening) = self.opening(graph, &going, ctx.now) {
+            return Ok(Err(opening));
+        }
+        self.may(graph, &Audience::All, &going, ctx.now)?;
+        self.begin(graph, record, going, id, ctx).map(Ok)
     }
 
     /// What a rule brings without being asked for.
     pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
         self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, ctx.uid(), ctx)
+        self.in_time(graph, record, going, (ctx.uid(), &ctx.caller.name()), ctx)
     }
 
     /// The versions that the next hop leads from and to.
     pub(crate) fn hop(&self, graph: &Graph, record: &Record) -> Option<(ReleaseSpec, ReleaseSpec)> {
         let going = self.going(graph, &Audience::All, record).ok()?;
         Some((going.from, going.to))
+    }
+
+    /// Begins, or waits for the hours in which upgrades are made there.
+    fn in_time(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        asked: (Uid, &str),
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
+        match self.opening(graph, &going, ctx.now) {
+            Some(opening) => self.queue(record, going, opening, asked, ctx),
+            None => self.begin(graph, record, going, asked.0, ctx),
+        }
     }
 
     fn begin(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -187,6 +220,10 @@ impl Upgrade {
         if let Some(approval) = &status.approval {
             let mend = "Wait until that is decided.";
             return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
+        }
+        if let Some(queued) = &status.queued {
+            let mend = "It begins by itself then; for another version give it up first.";
+            return Err(Error::refused("upgrade.waits", upgrade_wait::waits(queued), mend));
         }
         let how = going.how(self.back);
         if let Some(kept) = status.kept.as_ref().filter(|_| !self.back) {
@@ -227,7 +264,7 @@ impl Upgrade {
 
     /// Has its driver make a change for its team to merge; until that was seen it is what it was.
     fn request(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
-        let change = ChangeRequest {
+        let mut change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
             inputs: going.inputs,
@@ -237,8 +274,11 @@ impl Upgrade {
             expects: String::new(),
             made: false,
             back: self.back,
+            until: None,
         };
+        let limit = upgrade_wait::limit(graph, record, &going.spec, &mut change);
         let mut changes = ask(graph, record, (&going.spec, going.status), change, id, ctx)?;
+        changes.due.push(limit);
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
         secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         Ok(changes)
@@ -254,7 +294,7 @@ impl Upgrade {
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         let runs = going.to.upstream.as_ref().map(|upstream| upstream.version.clone());
-        let change = ChangeRequest {
+        let mut change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
             inputs: going.inputs,
@@ -264,7 +304,9 @@ impl Upgrade {
             since: ctx.now,
             made: true,
             back: self.back,
+            until: None,
         };
+        let limit = upgrade_wait::limit(graph, record, &going.spec, &mut change);
         let steps = going.to.upgrade.clone().unwrap_or_default().steps;
         let driver = driver_of(graph, &going.spec, &going.status)?;
         let (operation, work) =
@@ -275,6 +317,7 @@ impl Upgrade {
         let mut changes = Changes::answer(answer);
         let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
         changes.put("instance.handed-over", draft, data);
+        changes.due.push(limit);
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
         secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         changes.operations.push(operation);

@@ -37,6 +37,7 @@ mod strategies;
 mod sync;
 mod take_over;
 mod upgrade;
+mod upgrade_wait;
 mod usage;
 mod version_table;
 mod versions;

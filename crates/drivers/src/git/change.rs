@@ -234,6 +234,24 @@ impl Merges for GitDriver {
         let args = ["format-patch", "--stdout", "--no-signature", "--binary", "--full-index", &range];
         opened.git.bytes(Call::new(&opened.path, args)).await.map_err(|error| broken(&error))
     }
+
+    async fn between(&self, before: &Request, after: &Request) -> Result<Vec<u8>, Failure> {
+        let (old, new) = (render(before, &Silent).await?, render(after, &Silent).await?);
+        let folder = tempfile::tempdir().map_err(|error| broken(&GitError::Missing(error.to_string())))?;
+        let (git, path) = (git()?, folder.path());
+        let patch = async {
+            git.bytes(Call::new(path, ["init", "--quiet", "--bare"])).await?;
+            let (base, made) = templates(&git, path, &old, &new).await?;
+            let tree = tree_of(&git, path, &made).await?;
+            let message = format!("Bring {} to {}", after.offering, after.version);
+            let made = commit(&git, path, &tree, &[&base], &author(after), &message).await?;
+            let range = format!("{base}..{made}");
+            // With whole names of contents, so that `git am --3way` finds what the repository was made from.
+            let args = ["format-patch", "--stdout", "--no-signature", "--binary", "--full-index", &range];
+            git.bytes(Call::new(path, args)).await
+        };
+        patch.await.map_err(|error| broken(&error))
+    }
 }
 
 /// A commit with both sides, where the team went on meanwhile.

@@ -1,6 +1,6 @@
 //! Who runs what, and reporting it.
 
-use super::access::ListArgs;
+use super::args::How;
 use super::http::{Access, Api, Part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
@@ -256,7 +256,7 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
 ///
 /// # Errors
 /// With the words of the server.
-pub async fn leaks(args: ListArgs) -> Result<()> {
+pub async fn leaks(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/leaks", &[]).await?;
     let mut table = Table::new(&["DRIVER", "ENVIRONMENT", "BACKEND", "SINCE", "KEY"]);
     for one in items(&answer) {
@@ -274,7 +274,7 @@ pub struct UnmatchedArgs {
     #[arg(long, value_name = "NAME")]
     dismiss: Vec<String>,
     #[command(flatten)]
-    list: ListArgs,
+    list: How,
 }
 
 /// `loggia unmatched`
@@ -310,7 +310,7 @@ pub struct SourcesArgs {
     #[arg(long, value_name = "SOURCE", conflicts_with = "drop")]
     confirm: Option<String>,
     #[command(flatten)]
-    list: ListArgs,
+    list: How,
 }
 
 /// Says yes to the removals of a source, at the commit at which they were found.

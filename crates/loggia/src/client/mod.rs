@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod adopt;
+pub mod agenda;
 pub mod apply;
+pub mod args;
 pub mod campaign;
 pub mod campaign_args;
 pub mod checks;
@@ -12,7 +14,7 @@ pub mod environment;
 pub mod estate;
 pub mod export;
 mod follow;
-pub(crate) mod http;
+pub mod http;
 pub mod kinds;
 pub mod open;
 pub mod order;

@@ -4,7 +4,8 @@ mod server;
 
 use self::server::Asked;
 use crate::backup;
-use crate::client::output::{Output, Table};
+use crate::client::http::Access;
+use crate::client::output::{Output, Table, items, print, text};
 use crate::demo::seed;
 use crate::exit::told;
 use crate::folder::open_files;
@@ -35,8 +36,13 @@ const SKEW: u64 = 5;
 /// Arguments of `loggia doctor`.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
+    /// A product, as product/NAME: asks its server what holds up releases of its offerings.
+    #[arg(value_name = "PRODUCT")]
+    product: Option<String>,
     #[command(flatten)]
     settings: ServeArgs,
+    #[command(flatten)]
+    access: Access,
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
@@ -67,6 +73,9 @@ fn bad(what: impl Into<String>, found: impl Into<String>) -> Verdict {
 /// # Errors
 /// When something is bad, after everything was told.
 pub async fn run(args: DoctorArgs) -> Result<()> {
+    if let Some(name) = &args.product {
+        return launch(name, &args.access, args.output).await;
+    }
     let settings = args.settings.with_file()?.resolve();
     let mut all = vec![configuration(&settings), space(&settings.data), data(&settings)];
     let (asked, server) = match server::ask(&settings).await {
@@ -96,6 +105,27 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
     all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
     show(&all, args.output)?;
     if all.iter().any(|one| one.state == "bad") { Err(told()) } else { Ok(()) }
+}
+
+/// What holds up releases of the offerings of a product.
+async fn launch(name: &str, access: &Access, output: Output) -> Result<()> {
+    let name = name.trim_start_matches("product/").trim_start_matches("product:").trim_start_matches("default/");
+    let answer = access.api()?.get(&format!("/api/v1/products/default/{name}/launch"), &[]).await?;
+    let mut table = Table::new(&["STATE", "OFFERING", "CHECK", "FOUND", "WHAT TO DO"]);
+    for list in items(&answer) {
+        for line in list["lines"].as_array().into_iter().flatten() {
+            let parts = ["/outcome", "/check", "/why", "/mend"].map(|part| text(line, part));
+            let [outcome, check, why, mend] = parts;
+            let check = check.rsplit('/').next().unwrap_or_default().to_owned();
+            table.rows.push(vec![outcome, text(list, "/title"), check, why, mend]);
+        }
+    }
+    let names: Vec<String> = items(&answer).map(|list| text(list, "/offering")).collect();
+    if table.rows.is_empty() && output == Output::Table {
+        return print("No offering of it has a launch list. Write one: checks: {launch: [NAME]}\n");
+    }
+    output.print(&answer, &names, &table)?;
+    if items(&answer).any(|list| list["green"] == false) { Err(told()) } else { Ok(()) }
 }
 
 fn show(all: &[Verdict], output: Output) -> Result<()> {

@@ -50,6 +50,7 @@ fn a_team_merges_the_next_version_of_its_golden_path() {
         // A dry run names the files, and makes nothing.
         let dry = server.ok(&["upgrade", "red/web.dev", "--dry-run"]);
         assert!(dry.contains("file README.md") && dry.contains("file run.sh") && !dry.contains("own.txt"), "{dry}");
+        elsewhere(&server, folder.path());
         closed(&server);
         merged(&server, &work);
         // Back again: its team merges that by itself, and sends it.
@@ -59,8 +60,27 @@ fn a_team_merges_the_next_version_of_its_golden_path() {
         git(&work, &["merge", "-q", "--no-edit", "origin/loggia/path-1.0.0"]);
         git(&work, &["push", "-q"]);
         until("the merge was seen", || instance(&server) == json!(["path-1.0.0", "path-1.0.0", null]));
+        // What the platform does not look after any more gets its patch all the same.
+        server.ok(&["orphan", "red/web.dev"]);
+        assert!(server.ok(&["upgrade", "red/web.dev", "--patch"]).contains("+echo two"));
         server.stop();
     });
+}
+
+/// A repository that is kept elsewhere, and was gone on with there, takes the next version as a patch.
+fn elsewhere(server: &Server, folder: &Path) {
+    let work = cloned(server, folder, "elsewhere");
+    write(&work, "README.md", "# web of red\n\nOur own words.\n");
+    commit(&work, "Words");
+    let patch = server.ok(&["upgrade", "red/web.dev", "--patch", "--to", "1.1.0"]);
+    assert!(patch.contains("Subject: [PATCH] Bring path to 1.1.0"), "{patch}");
+    write(&work, "../next.patch", &patch);
+    let (name, mail) = ("user.name=Rosa", "user.email=rosa@example.org");
+    git(&work, &["-c", name, "-c", mail, "am", "-q", "--3way", "--exclude=README.md", "../next.patch"]);
+    let read = |name: &str| std::fs::read_to_string(work.join(name)).unwrap();
+    assert_eq!((read("run.sh"), read("own.txt")), ("#!/bin/sh\necho two\n".into(), "of the team\n".into()));
+    assert!(read("README.md").contains("Our own words."));
+    assert_eq!(instance(server), json!(["path-1.0.0", "path-1.0.0", null]), "nothing is done by it");
 }
 
 /// Given up, the version that there is stays.

@@ -3,11 +3,13 @@
 
 mod address;
 mod adopt;
+mod agenda;
 mod call;
 mod campaigns;
 mod change_requests;
 mod checks;
 mod cloudevents;
+mod differ;
 mod dispatch;
 mod doctor;
 mod edits;

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::access::policy::Subject;
+use loggia_app::access::visibility::told_status;
 use loggia_app::access::writing::may_write;
 use loggia_app::record::removal::SOURCE_GONE;
 use loggia_app::release::offering::release_status;
@@ -352,7 +353,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         Some((from, to)) => {
             let before = visit.app().revision(&visit.caller, past.record.uid, from).await?;
             let after = visit.app().revision(&visit.caller, past.record.uid, to).await?;
-            differences(&whole(&before), &whole(&after))
+            differences(&whole(&visit, &before), &whole(&visit, &after))
         }
         None => Vec::new(),
     };
@@ -378,9 +379,9 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
 }
 
 /// Text and status of a record together, for comparing.
-fn whole(record: &Record) -> Value {
+fn whole(visit: &Visit, record: &Record) -> Value {
     let mut value = record.parse().0;
-    let status = record.parse_status();
+    let status = told_status(&visit.graph, visit.audience(), record.reference.kind(), record.parse_status());
     if !status.is_null() {
         value["status"] = status;
     }

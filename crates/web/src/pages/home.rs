@@ -4,24 +4,22 @@ use super::offer::{self, Offer};
 use super::start::{StartStep, start};
 use super::team::{self, RunRow};
 use super::visit::{Answer, Visit};
-use super::words;
+use super::{agenda, words};
 use crate::design::OfferingCard;
 use crate::shell::{Place, Shell};
 use crate::state::WebState;
+use agenda::Line;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
-use loggia_app::campaign::Mine;
-use loggia_app::ending::{self, Found};
 use loggia_app::estate::who_runs::WhoRunsRow;
 use loggia_app::release::offered::Offered;
+use loggia_model::Ref;
 use loggia_model::instance::{Phase, Step};
 use loggia_model::kinds::product::ProductSpec;
-use loggia_model::{Day, Record, Ref};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -49,21 +47,6 @@ struct Home {
     runs_total: usize,
     newest: Vec<OfferingCard>,
     has_team: bool,
-}
-
-/// One line for me.
-#[derive(Serialize, JsonSchema)]
-pub struct Line {
-    /// The shape of its mark.
-    state: &'static str,
-    /// What it is about, in a word or two.
-    word: String,
-    /// The thing that it is about.
-    title: String,
-    /// Its page.
-    href: String,
-    /// The rest of the sentence.
-    text: String,
 }
 
 /// What home says.
@@ -96,8 +79,8 @@ async fn told(visit: &Visit) -> Result<Told, loggia_app::Error> {
     // What goes away comes before what was only not seen for long, or is being made.
     let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 2);
     let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
-    lines.extend(going_lines(visit, &rows));
-    lines.extend(campaign_lines(visit, &teams).await?);
+    let names: Vec<Ref> = teams.iter().map(|team| team.reference.clone()).collect();
+    lines.extend(agenda::lines(visit, &names).await?);
     lines.extend(others.into_iter().filter_map(line));
     lines.extend(product_lines(visit).await);
     let versions = team::newest_versions(visit, &rows);
@@ -190,49 +173,6 @@ fn line(row: &WhoRunsRow) -> Option<Line> {
         href: super::instance::href(&row.instance),
         text: format!(" in {} {text}", row.environment),
     })
-}
-
-/// What goes away of what runs: one line for each ending, however many of mine it concerns.
-fn going_lines(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<Line> {
-    let mut mine: BTreeMap<(Day, Ref), (Found, Vec<&WhoRunsRow>)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.ending.is_empty()) {
-        for found in visit.app().endings_of_row(&visit.graph, row) {
-            let key = (found.spec.dates.off, found.record.reference.clone());
-            mine.entry(key).or_insert((found, Vec::new())).1.push(row);
-        }
-    }
-    let now = visit.app().now();
-    let instead = |found: &Found| ending::instead(&visit.graph, visit.audience(), &found.spec);
-    let line = |(found, runs): (Found, Vec<&WhoRunsRow>)| Line {
-        state: super::ending::mark(found.state(now)),
-        word: found.standing(now).to_string(),
-        title: ending::subject_words(&visit.graph, visit.audience(), &found.spec),
-        href: super::ending::href(&found.record.reference),
-        text: match runs.as_slice() {
-            [one] => format!("; {} in {} is concerned. {}", one.name, one.environment, instead(&found)),
-            many => format!("; {} of yours are concerned. {}", many.len(), instead(&found)),
-        },
-    };
-    mine.into_values().map(line).collect()
-}
-
-/// What campaigns want of mine: one line for each.
-async fn campaign_lines(visit: &Visit, teams: &[Arc<Record>]) -> Result<Vec<Line>, loggia_app::Error> {
-    let teams: Vec<Ref> = teams.iter().map(|team| team.reference.clone()).collect();
-    let mine = visit.app().campaigns_of(&visit.caller, &teams).await?;
-    let line = |mine: Mine| {
-        let first = mine.open.first()?;
-        let (state, word) = super::campaign::state(&mine.line);
-        let by = mine.line.deadline.map(|day| format!(", until {day}")).unwrap_or_default();
-        Some(Line {
-            state,
-            word,
-            title: mine.line.title.clone(),
-            href: super::campaign::href(&mine.line.campaign),
-            text: format!(": {} of {} of yours to go{by}. {}", mine.open.len(), mine.total, first.todo),
-        })
-    };
-    Ok(mine.into_iter().filter_map(line).collect())
 }
 
 /// Newer versions of what runs: one line for each thing that is offered, however many run it.

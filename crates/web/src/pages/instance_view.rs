@@ -83,6 +83,8 @@ struct May {
     withdraw: bool,
     take_over: bool,
     orphan: bool,
+    /// Giving up what waits for its hours, or for people to bring it.
+    give_up: bool,
     upgrade: bool,
     go_back: bool,
 }
@@ -279,7 +281,10 @@ fn may(
 ) -> May {
     let subject: Subject = subject_of(&record.parse());
     let allowed = |action| visit.app().require(&visit.caller, action, &subject).is_ok();
-    let busy = newest.is_some_and(|op| !op.state.is_end());
+    // What only waits for its hours keeps nobody from anything else.
+    let held = status.queued.as_ref().map(|queued| queued.operation);
+    let busy = newest.is_some_and(|op| !op.state.is_end() && Some(op.id) != held);
+    let ours = held.is_some() || status.change.as_ref().is_some_and(|change| change.branch.is_empty());
     let managed = spec.step == Step::Managed && allowed(Action::Operate);
     let enrol = allowed(Action::Enrol);
     May {
@@ -290,9 +295,10 @@ fn may(
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
+        give_up: managed && ours,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy && status.change.is_none(),
-        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
+        upgrade: managed && !busy && status.change.is_none() && status.queued.is_none(),
+        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none() && status.queued.is_none(),
     }
 }
 

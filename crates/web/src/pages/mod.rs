@@ -1,5 +1,6 @@
 //! Pages, for people: struct, template and handler of each noun in a file of its own.
 
+mod agenda;
 pub mod asset;
 pub mod brand;
 pub mod campaign;

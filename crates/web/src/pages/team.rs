@@ -1,5 +1,6 @@
 //! What a team runs, by environment, and what it owns.
 
+use super::agenda::{self, Line};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{entity, instance};
@@ -49,6 +50,7 @@ struct TeamPage {
     /// My other teams, when this is one of mine.
     tabs: Vec<Link>,
     here: String,
+    due: Vec<Line>,
     groups: Vec<PlaceGroup>,
     owns: Vec<(String, Vec<Link>)>,
     people: Vec<Link>,
@@ -215,14 +217,14 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
 }
 
 async fn of_default(visit: Visit, Path(name): Path<String>) -> Answer {
-    show(&visit, &Ref::new("group", "default", &name))
+    show(&visit, &Ref::new("group", "default", &name)).await
 }
 
 async fn of_namespace(visit: Visit, Path((namespace, name)): Path<(String, String)>) -> Answer {
-    show(&visit, &Ref::new("group", &namespace, &name))
+    show(&visit, &Ref::new("group", &namespace, &name)).await
 }
 
-fn show(visit: &Visit, team: &Ref) -> Answer {
+async fn show(visit: &Visit, team: &Ref) -> Answer {
     let record = visit.record(team, href)?;
     let team = &record.reference;
     let document = record.parse();
@@ -242,6 +244,7 @@ fn show(visit: &Visit, team: &Ref) -> Answer {
         description: document.meta_text("description").to_owned(),
         tabs: if is_mine && mine.len() > 1 { mine.iter().map(link).collect() } else { Vec::new() },
         here: href(team),
+        due: agenda::lines(visit, std::slice::from_ref(team)).await?,
         groups: groups(visit, &rows),
         owns: owns(visit, team),
         people: people(visit, team),

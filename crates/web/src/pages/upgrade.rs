@@ -149,6 +149,9 @@ fn facts(preview: &UpgradePreview) -> Vec<Fact> {
     if let Some(approval) = &preview.approval {
         facts.push(Fact::new("Who agrees", approval));
     }
+    if let Some(waits) = &preview.waits {
+        facts.push(Fact::new("When", waits));
+    }
     if let Some(automatic) = &preview.automatic {
         facts.push(Fact::new("By itself", automatic));
     }

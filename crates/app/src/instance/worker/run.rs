@@ -1,6 +1,6 @@
 //! One attempt at one operation: the calls of its driver, in order.
 
-use super::{BEGINNINGS, Worker};
+use super::{ATTEMPTS, BEGINNINGS, Worker};
 use crate::error::{Error, Result};
 use crate::instance::backend::Hold;
 use crate::instance::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, Secret};
@@ -54,8 +54,8 @@ impl<'a> Run<'a> {
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
         let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines, timeout: None };
-        if attempt > BEGINNINGS {
-            return run.end(Err(worn_out(&last)), Applied::default()).await;
+        if fence > BEGINNINGS || attempt > ATTEMPTS {
+            return run.end(Err(worn_out(fence, &last)), Applied::default()).await;
         }
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
         let (wish, generation) = (run.wish.clone(), run.moving.as_ref().map(|moving: &Move| moving.generation));
@@ -181,7 +181,7 @@ fn timeout_of(request: &Request) -> Option<Duration> {
     said.as_u64().map(|seconds| Duration::from_secs(seconds.clamp(1, LONGEST)) + GRACE)
 }
 
-fn worn_out(last: &str) -> Failure {
-    let message = format!("It was begun {BEGINNINGS} times and never came to an end. {last}");
+fn worn_out(fence: i64, last: &str) -> Failure {
+    let message = format!("It was begun {} times and never came to an end. {last}", fence - 1);
     Failure::ours(message.trim(), "Look at its backend and at the log of the server, then ask for it again.")
 }
