@@ -23,7 +23,7 @@ use crate::release::upgrade_strategy::Move;
 use crate::release::upgrade_target::UpgradeTarget;
 use crate::release::upgrade_wait;
 use crate::rules::approval;
-use crate::rules::{self, Needed, Opening, Rules};
+use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -149,23 +149,6 @@ impl Upgrade {
         self.in_time(graph, record, going, asked, ctx)
     }
 
-    /// What waited for its hours, under the operation that waited; when it would be now, if those are not.
-    pub(crate) fn opened(
-        &self,
-        graph: &Graph,
-        record: &Record,
-        status: InstanceStatus,
-        id: Uid,
-        ctx: &Ctx<'_>,
-    ) -> Result<Result<Changes, Opening>> {
-        let going = UpgradeTarget { status, ..self.going(graph, &Audience::All, record)? };
-        if let Some(opening) = self.opening(graph, &going, ctx.now) {
-            return Ok(Err(opening));
-        }
-        self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, id, ctx).map(Ok)
-    }
-
     /// What a rule brings without being asked for.
     pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
@@ -194,7 +177,14 @@ impl Upgrade {
         }
     }
 
-    fn begin(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    pub(super) fn begin(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
             Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),

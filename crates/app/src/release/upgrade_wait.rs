@@ -14,7 +14,7 @@ use crate::release::upgrade_end::FAILED;
 use crate::release::upgrade_target::UpgradeTarget;
 use crate::rules::words::time;
 use crate::rules::{Opening, Rules, Wanted};
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{ChangeRequest, Condition, InstanceStatus, PutOff, Queued, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, State, Verb};
@@ -48,6 +48,23 @@ pub fn waits(queued: &Queued) -> String {
 }
 
 impl Upgrade {
+    /// What waited for its hours, under the operation that waited; when it would be now, if those are not.
+    pub(crate) fn opened(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        status: InstanceStatus,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Result<Changes, Opening>> {
+        let going = UpgradeTarget { status, ..self.going(graph, &Audience::All, record)? };
+        if let Some(opening) = self.opening(graph, &going, ctx.now) {
+            return Ok(Err(opening));
+        }
+        self.may(graph, &Audience::All, &going, ctx.now)?;
+        self.begin(graph, record, going, id, ctx).map(Ok)
+    }
+
     /// When it would begin; none when that is now. The way back is open at any time.
     pub(crate) fn opening(&self, graph: &Graph, going: &UpgradeTarget, now: Micros) -> Option<Opening> {
         let wanted = Wanted::of(graph, &going.spec).filter(|_| !self.back)?;
