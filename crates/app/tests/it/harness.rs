@@ -183,7 +183,7 @@ impl World {
 
     /// Waits until something is so.
     pub async fn until(&self, what: &str, test: impl Fn(&App) -> bool) {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             if test(&self.app) {
                 return;
             }
