@@ -109,6 +109,7 @@ impl App {
     /// [`Error::NotFound`] for what there is not or the caller may not see; [`Error::Forbidden`] unless they may change
     /// the record or made the change; [`Error::Invalid`] without a reason; [`Error::Conflict`] when it is settled.
     pub async fn put_edit_aside(&self, caller: &Caller, id: Uid, reason: &str) -> Result<Waiting> {
+        self.writable(caller)?;
         let missing = || Error::NotFound("There is no such change, or you may not see it.".into());
         let edit = self.store.edit(id).await?.ok_or_else(missing)?;
         let graph = self.graph();

@@ -2,7 +2,9 @@ use crate::ledgers::{item, reading, secret, sighting, source, unmatched};
 use crate::people::{answer, keep, login, login_state, session, tie, token};
 use crate::queue::operation;
 use crate::support::{Db, at, commit, drop_database, name, on_both, on_sqlite, record, removal, uid};
-use loggia_store::{Credential, Due, NewWork, Store, StoreError, Target, Times, TokenKind, WorkClass};
+use loggia_store::{
+    Credential, Due, NewWork, PageEdit, Settled, Store, StoreError, Target, Times, TokenKind, WorkClass,
+};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
@@ -35,6 +37,20 @@ async fn fill(store: &Store) {
         batch.unmatched = vec![unmatched("redis", 1)];
         batch.items = vec![item(1, 2, 1)];
         batch.answers = vec![answer("k", 99)];
+        let settled = Settled { at: at(2), outcome: "put-aside".into(), reason: "Later.".into() };
+        batch.edits = vec![PageEdit {
+            id: uid(6),
+            source: "repository:a".into(),
+            record: a.uid,
+            commit: "c1".into(),
+            branch: "loggia/a".into(),
+            link: "https://example.org/a".into(),
+            why: "Another owner".into(),
+            author: "user:default/ann".into(),
+            etag: a.etag.to_string(),
+            made_at: at(1),
+            settled: Some(settled),
+        }];
     })
     .await
     .unwrap();

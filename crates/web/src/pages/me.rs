@@ -85,7 +85,8 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
         name: form.one("name").to_owned(),
         service: None,
         team: None,
-        scopes: form.all("scopes").into_iter().filter(|scope| scope != EVERYTHING).collect(),
+        // No scope is no limit.
+        scopes: Some(form.all("scopes")).filter(|all| all.iter().all(|one| one != EVERYTHING)).unwrap_or_default(),
         days: form.one("days").parse().ok(),
     };
     let made = if wish.name.is_empty() {
