@@ -284,6 +284,7 @@ fn scope_words(scope: &str) -> &str {
         "observe" => "report what runs",
         "usage" => "report what is used, and how often",
         "sync" => "have repositories read, and confirm removals",
+        "approve" => "agree to what waits for it",
         "audit" => "read the whole history",
         "git:read" => "clone and pull with Git",
         "git:write" => "push with Git",
