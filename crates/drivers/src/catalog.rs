@@ -6,6 +6,7 @@ use loggia_app::instance::driver::{Failure, Secret};
 use loggia_app::source::catalog::{CatalogSource, Tagged, tagged};
 use loggia_model::Ref;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;
@@ -30,8 +31,9 @@ pub struct CatalogReader {
 #[serde(rename_all = "camelCase")]
 struct Page {
     items: Vec<Value>,
+    /// Some servers write `null` where there is no more.
     #[serde(default)]
-    page_info: PageInfo,
+    page_info: Option<PageInfo>,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,7 +68,7 @@ impl CatalogReader {
             match self.page(url, question, cursor.as_deref(), size).await {
                 Ok(page) => {
                     items.extend(page.items);
-                    match page.page_info.next_cursor.filter(|next| !next.is_empty()) {
+                    match page.page_info.and_then(|info| info.next_cursor).filter(|next| !next.is_empty()) {
                         Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
                         _ => return Ok(items),
                     }
@@ -99,7 +101,14 @@ impl CatalogReader {
         if fetched.status != 200 {
             return Err(Not::Answered(refused(url, fetched.status)));
         }
-        serde_json::from_slice(&fetched.bytes).map_err(|error| wrong(format!("{url} is not a catalog: {error}.")))
+        let is_json = serde_json::from_slice::<IgnoredAny>(&fetched.bytes).is_ok();
+        serde_json::from_slice(&fetched.bytes).map_err(|error| match is_json {
+            true => {
+                let message = format!("{url} gave something else than a page of a catalog: {error}.");
+                Not::Answered(Failure::backend(message, "What it gave stays; it is asked again by itself."))
+            }
+            false => wrong(format!("{url} is not a catalog: {error}.")),
+        })
     }
 }
 

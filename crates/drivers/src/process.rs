@@ -4,7 +4,7 @@
 //! that the caller holds is released only after the program is really gone, so that the next call never meets a
 //! half-dead one.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -29,6 +29,8 @@ pub(crate) struct Program {
     pub timeout: Duration,
     /// Largest accepted standard output, in bytes.
     pub limit: usize,
+    /// How long it has to tidy up when it is cut off, before it is killed.
+    pub grace: Duration,
     /// Held until the program is gone.
     pub gate: Option<OwnedMutexGuard<()>>,
 }
@@ -114,8 +116,13 @@ async fn attend(
         // Standard output is closed; a program that lingers after that has the rest of its time.
         ended = tokio::time::timeout(program.timeout, child.wait()).await.err().map(|_| Ended::TimedOut);
     }
+    if ended.is_some() && !program.grace.is_zero() {
+        signal(group, Signal::TERM);
+        // Who does not end in time is killed like everybody else.
+        tokio::time::timeout(program.grace, end_of(&mut child, group)).await.ok();
+    }
     // Also after a normal end: what the program left running in its group goes with it.
-    kill(group);
+    signal(group, Signal::KILL);
     let status = child.wait().await?;
     feed.abort();
     // The pipes close when the last process that holds them is dead; one that fled its group does not hold us up.
@@ -134,12 +141,27 @@ fn of_status(status: std::process::ExitStatus) -> Ended {
     }
 }
 
+/// Waits until a program and all that it started in its group have ended.
+async fn end_of(child: &mut Child, group: Option<u32>) {
+    child.wait().await.ok();
+    while pid_of(group).is_some_and(|pid| test_kill_process_group(pid).is_ok()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn pid_of(group: Option<u32>) -> Option<Pid> {
+    group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+}
+
 /// Kills a process group at once; one that is already gone is fine.
 pub(crate) fn kill(group: Option<u32>) {
-    let pid = group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // The only error is that there is nobody left to kill.
-        kill_process_group(pid, Signal::KILL).ok();
+    signal(group, Signal::KILL);
+}
+
+fn signal(group: Option<u32>, signal: Signal) {
+    if let Some(pid) = pid_of(group) {
+        // The only error is that there is nobody left.
+        kill_process_group(pid, signal).ok();
     }
 }
 
@@ -210,6 +232,7 @@ mod tests {
             stdin: Vec::new(),
             timeout: Duration::from_secs(30),
             limit: 100,
+            grace: Duration::ZERO,
             gate: None,
         };
         let began = Instant::now();
@@ -219,5 +242,27 @@ mod tests {
             (Ended::Exited(0), &b"done\n"[..], "begun")
         );
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    }
+
+    /// Who is cut off takes away what it locked, where it has the time for it.
+    #[tokio::test]
+    async fn what_is_cut_off_may_tidy_up_first() {
+        for (grace, left) in [(Duration::from_secs(5), false), (Duration::ZERO, true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let lock = folder.path().join("lock");
+            let program = Program {
+                path: "/bin/sh".into(),
+                args: vec!["-c".into(), "trap 'rm lock; exit 1' TERM; touch lock; while :; do sleep 0.05; done".into()],
+                env: vec![("PATH".into(), search_path())],
+                directory: folder.path().to_owned(),
+                stdin: Vec::new(),
+                timeout: Duration::from_secs(1),
+                limit: 100,
+                grace,
+                gate: None,
+            };
+            let finished = run(program, |_| {}).await.unwrap();
+            assert_eq!((finished.ended, lock.exists()), (Ended::TimedOut, left));
+        }
     }
 }

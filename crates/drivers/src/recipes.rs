@@ -1,12 +1,30 @@
 //! What recipes may say to each driver, as JSON Schemas, for whoever checks files without a server.
 
 use crate::command::LONGEST;
-use serde_json::{Value, json};
+use crate::git::template_check;
+use loggia_app::record::check::Recipes;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+
+/// What all drivers say about recipes: their settings, and the files of golden paths.
+pub fn all() -> Recipes {
+    Recipes::from(schemas()).reading(golden_path)
+}
+
+/// What is wrong with the files of a recipe, which drivers render.
+fn golden_path(driver: &str, settings: &Map<String, Value>, files: &template_check::Files<'_>) -> Vec<String> {
+    match driver {
+        "git" => template_check::check(settings, files),
+        "gitops" | "kubernetes" => {
+            template_check::plain(settings, files).unwrap_or_else(|failure| vec![failure.message])
+        }
+        _ => Vec::new(),
+    }
+}
 
 /// The schema of the settings of a recipe, by driver. A program or a service takes what its author wrote it to take beside
 /// what is said here, and a replayed thing takes anything.
-pub fn all() -> BTreeMap<&'static str, Value> {
+fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("command", command()),
         ("git", git()),
@@ -84,6 +102,6 @@ mod tests {
         let drivers = Drivers::new(options).unwrap();
         let mut names: Vec<&str> = drivers.names().collect();
         names.sort_unstable();
-        assert_eq!(names, super::all().into_keys().collect::<Vec<_>>());
+        assert_eq!(names, super::schemas().into_keys().collect::<Vec<_>>());
     }
 }

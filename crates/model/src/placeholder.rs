@@ -19,7 +19,11 @@ pub struct Placeholder {
 /// The placeholders that are known. Others stay as they are, as in Backstage.
 const KEYS: [&str; 5] = ["text", "json", "yaml", "openapi", "asyncapi"];
 
-/// Every placeholder of a document, in document order: an object with exactly one key, `$<known>`, and a text.
+/// The target of what is a placeholder by its key and names nothing, because it has no text: it cannot be filled.
+pub const NOTHING: &str = "";
+
+/// Every placeholder of a document, in document order: an object with exactly one key, `$<known>`. Without a text its target
+/// is [`NOTHING`].
 pub fn placeholders(document: &Value) -> Vec<Placeholder> {
     let mut found = Vec::new();
     walk(document, &mut Vec::new(), &mut found);
@@ -45,7 +49,8 @@ fn walk<'a>(value: &'a Value, path: &mut Vec<Step<'a>>, found: &mut Vec<Placehol
         }
         Value::Object(map) if map.keys().any(|key| key.starts_with('$')) => {
             let only = map.iter().next().filter(|_| map.len() == 1);
-            let known = only.and_then(|(key, target)| Some((key.strip_prefix('$')?, target.as_str()?)));
+            let known =
+                only.and_then(|(key, target)| Some((key.strip_prefix('$')?, target.as_str().unwrap_or(NOTHING))));
             if let Some((key, target)) = known.filter(|(key, _)| KEYS.contains(key)) {
                 let pointer = pointer(path);
                 found.push(Placeholder { pointer, path: dotted(path, None), key: key.into(), target: target.into() });

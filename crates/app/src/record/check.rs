@@ -3,7 +3,7 @@
 use crate::record::missing_references;
 use crate::record::prepare::Prepared;
 use crate::record::recipes;
-pub use crate::record::recipes::Recipes;
+pub use crate::record::recipes::{GoldenPaths, Recipes};
 use crate::record::warnings;
 use crate::release::offering_versions::OfferingVersions;
 use crate::source::read::{Place, Reading, SourceFile, read};
@@ -38,6 +38,7 @@ pub fn check(source: &[SourceFile], recipes: &Recipes) -> CheckReport {
     later.extend(releases(&reading));
     let (wrong, unheard) = recipes::problems(&reading, recipes);
     later.extend(wrong);
+    later.extend(recipes::golden_paths(&reading, recipes));
     later.append(&mut reading.problems);
     reading.locate_later(source, &mut later);
     let mut warnings = unsure(&reading);

@@ -1,6 +1,7 @@
 //! Whether recipes can run, as far as texts alone tell: each driver says what it takes.
 
 use crate::error::{Error, Result};
+use crate::record::files;
 use crate::record::prepare::Prepared;
 use crate::record::schema;
 use crate::source::read::Reading;
@@ -11,8 +12,60 @@ use loggia_model::{Document, Problem, Severity};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The schema of the settings of a recipe, by driver.
-pub type Recipes = BTreeMap<&'static str, Value>;
+/// Tells what is wrong with the files of a recipe, one sentence for each: driver, settings, and the files with their paths
+/// below the folder of the recipe.
+pub type GoldenPaths = fn(&str, &Map<String, Value>, &[(&str, &[u8])]) -> Vec<String>;
+
+/// What the drivers that are known say about recipes.
+#[derive(Clone, Default)]
+pub struct Recipes {
+    schemas: BTreeMap<&'static str, Value>,
+    golden_paths: Option<GoldenPaths>,
+}
+
+impl Recipes {
+    /// Of no driver.
+    pub fn new() -> Recipes {
+        Recipes::default()
+    }
+
+    /// With what reads the files of recipes.
+    #[must_use]
+    pub fn reading(self, golden_paths: GoldenPaths) -> Recipes {
+        Recipes { golden_paths: Some(golden_paths), ..self }
+    }
+
+    fn get(&self, driver: &str) -> Option<&Value> {
+        self.schemas.get(driver)
+    }
+}
+
+impl From<BTreeMap<&'static str, Value>> for Recipes {
+    /// The schema of the settings of a recipe, by driver.
+    fn from(schemas: BTreeMap<&'static str, Value>) -> Recipes {
+        Recipes { schemas, golden_paths: None }
+    }
+}
+
+/// What is wrong with the files of golden paths: what cannot be rendered is no version that anybody can get.
+pub(crate) fn golden_paths(reading: &Reading, known: &Recipes) -> Vec<Problem> {
+    let Some(read) = known.golden_paths else { return Vec::new() };
+    let releases = reading.prepared.iter().filter(|prepared| prepared.kind == "Release" && !prepared.files.is_empty());
+    let told = releases.flat_map(|prepared| {
+        let recipe = spec::<ReleaseSpec>(prepared).map(|spec| spec.recipe);
+        let blob = |sha256: &String| reading.blobs.get(sha256).map(|(_, bytes)| &**bytes);
+        let files: Vec<(&str, &[u8])> =
+            prepared.files.iter().filter_map(|file| Some((file.path.as_str(), blob(&file.sha256)?))).collect();
+        let wrong = recipe.map(|recipe| read(&recipe.driver, &recipe.settings, &files)).unwrap_or_default();
+        wrong.into_iter().map(|message| {
+            let mend = "Correct it: nobody could get this version.";
+            let mut problem = Problem::new("recipe.files", files::RECIPE, message, mend);
+            problem.file = Some(prepared.path.clone());
+            problem
+        })
+    });
+    told.collect()
+}
 
 /// What is wrong with the recipes of all releases, and the drivers that only a server may know.
 pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec<Problem>) {

@@ -8,13 +8,13 @@ use crate::access::caller::{Caller, Door};
 use crate::error::{Error, Result};
 use crate::instance::driver::Failure;
 use crate::record::prepare::{Prepared, prepare_all};
-use crate::record::warnings::Warning;
+use crate::source::left_out::{self, LeftOut};
 use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use async_trait::async_trait;
 use loggia_graph::Graph;
-use loggia_model::{Micros, Problem, Ref, Severity};
+use loggia_model::{Micros, Problem, Ref};
 use loggia_store::SourceRow;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -84,8 +84,8 @@ struct Known {
     taken: HashSet<Ref>,
     /// What is wrong, by name.
     problems: BTreeMap<Ref, Vec<Problem>>,
-    /// What is there and not taken over, because it is the other platform's own: its kind, by name.
-    own: BTreeMap<Ref, String>,
+    /// What is there and not taken over: what it is, by name.
+    left: BTreeMap<Ref, LeftOut>,
     /// How many entities said no kind or name when all were read last.
     nameless: usize,
 }
@@ -211,7 +211,7 @@ impl Catalogs {
         let old = known.tags.take().unwrap_or_default();
         tags.extend(old.into_iter().filter(|(name, _)| news.same.contains(name)));
         known.problems.retain(|name, _| news.same.contains(name));
-        known.own.retain(|name, _| news.same.contains(name));
+        known.left.retain(|name, _| news.same.contains(name));
         known.nameless = if news.same.is_empty() { 0 } else { known.nameless };
         let (prepared, broken) = prepare(news.entities, &mut tags, known);
         let commit = digest(&tags);
@@ -230,8 +230,8 @@ impl Catalogs {
         let outcome = self.app.run(&caller, command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         report.problems.extend(known.problems.values().flatten().cloned());
-        report.warnings = left_out(known);
-        let documents = tags.len() - known.own.len();
+        report.warnings = left_out::told(&known.left, known.nameless);
+        let documents = tags.len() - known.left.len();
         let state = SourceState { documents, report: report.clone(), ..SourceState::default() };
         let (graph, origin) = (self.app.graph(), self::origin(url));
         known.taken = tags.keys().filter(|name| is_of(&graph, &origin, name)).cloned().collect();
@@ -293,37 +293,8 @@ impl News {
     }
 }
 
-/// Whether an entity is of a group that a Backstage has. What another Loggia offers and runs is its own affair.
-fn is_catalog(entity: &Value) -> bool {
-    !entity.get("apiVersion").and_then(Value::as_str).unwrap_or_default().starts_with("loggia.dev/")
-}
-
-/// What is not taken over, with how many of each kind, and why.
-fn left_out(known: &Known) -> Vec<Warning> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for kind in known.own.values() {
-        *counts.entry(kind.as_str()).or_default() += 1;
-    }
-    let warning = |message: String, mend: &str| {
-        let problem = Problem::new("catalog.left-out", "", message, mend);
-        Warning { problem: Problem { severity: Severity::Warning, ..problem }, target: None }
-    };
-    let own = counts.into_iter().map(|(kind, count)| {
-        let message = format!(
-            "{count} of the kind {kind} {} not taken over: what another platform offers and runs is looked after there",
-            if count == 1 { "is" } else { "are" }
-        );
-        warning(message, "Look at them there. To have them here, describe them in a repository of this platform.")
-    });
-    let nameless = (known.nameless > 0).then(|| {
-        let message = format!("{} without a kind or a name cannot be taken over", known.nameless);
-        warning(message, "Correct them there.")
-    });
-    own.chain(nameless).collect()
-}
-
-/// Entities in normal form; those with problems are named, and what they described before stays. What is the other
-/// platform's own is only noted.
+/// Entities in normal form; those with problems are named, and what they described before stays. What is left
+/// out is only noted.
 fn prepare(
     entities: Vec<Value>,
     tags: &mut HashMap<Ref, String>,
@@ -337,15 +308,15 @@ fn prepare(
             continue;
         };
         tags.insert(tagged.reference.clone(), tagged.etag);
-        if !is_catalog(&entity) {
-            let kind = entity.get("kind").and_then(Value::as_str).unwrap_or_default();
-            known.own.insert(tagged.reference, kind.to_owned());
+        if let Some(left) = LeftOut::of(&entity) {
+            known.left.insert(tagged.reference, left);
             continue;
         }
         if let Some(map) = entity.as_object_mut() {
-            // What the other side derived; this side derives its own.
-            map.remove("relations");
-            map.remove("status");
+            // What the other side derived; this side derives its own. Attachments are the other side's to show.
+            for derived in ["relations", "status", "attachments"] {
+                map.remove(derived);
+            }
         }
         values.push((entity, tagged.reference.to_string(), None));
         names.push(tagged.reference);

@@ -111,7 +111,7 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
     let found = |claims, outcome| Some(Found { text: at, index, claims, outcome });
     let mut document = match document {
         Ok(value) => Document(value),
-        Err(problem) => return found(Vec::new(), Outcome::Unreadable(Box::new(problem))),
+        Err(problem) => return found(Vec::new(), Outcome::Unreadable(Box::new(or_ignored(problem, text.text)))),
     };
     let claims = claims(&document, text.path);
     if !is_ours(&document.0) {
@@ -129,6 +129,15 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
         (Err(problems), unread) => Outcome::Wrong(problems.into_iter().chain(unread).collect()),
     };
     found(claims, outcome)
+}
+
+/// Says how a file is left out that is none of ours, such as a template of another tool.
+fn or_ignored(problem: Problem, text: &str) -> Problem {
+    if misspelt::GROUPS.iter().any(|group| text.contains(group)) {
+        return problem;
+    }
+    let mend = format!("{} If it describes nothing of your catalog, name it in .loggiaignore.", problem.mend);
+    Problem { mend, ..problem }
 }
 
 /// The document in the head of a Markdown file, with what is wrong about the text below it; that is its notes. A head that

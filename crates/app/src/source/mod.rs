@@ -13,6 +13,7 @@ pub mod edit;
 pub mod exchange;
 pub mod fetch;
 pub(crate) mod ignored;
+mod left_out;
 pub mod location;
 pub(crate) mod looked;
 pub mod placeholders;
@@ -32,7 +33,7 @@ use crate::access::caller::{Caller, Door};
 use crate::error::{Error, Result};
 use crate::estate::adopt::Adoptions;
 use crate::instance::driver::Failure;
-use crate::record::warnings;
+use crate::record::{recipes, warnings};
 use crate::source::catalog::Catalogs;
 use crate::source::fetch::{Fetch, Nowhere};
 use crate::source::location::Registered;
@@ -376,7 +377,11 @@ impl Sources {
         };
         let place = |path: &str| Some(format!("{folder}{path}"));
         let known = Some(self.app.graph());
-        read_from(&tree.files, &place, &Outside { origin, contents: Some(contents), known, source: id.to_owned() })
+        let outside = Outside { origin, contents: Some(contents), known, source: id.to_owned() };
+        let mut reading = read_from(&tree.files, &place, &outside);
+        let unrendered = recipes::golden_paths(&reading, &self.app.recipes);
+        reading.put_aside(&tree.files, unrendered);
+        reading
     }
 }
 

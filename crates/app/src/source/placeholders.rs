@@ -2,7 +2,7 @@
 
 use crate::source::fetch::beside;
 use crate::source::reach::Reach;
-use loggia_model::placeholder::{Placeholder, placeholders, replace};
+use loggia_model::placeholder::{NOTHING, Placeholder, placeholders, replace};
 use loggia_model::{Problem, yaml};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -23,7 +23,10 @@ pub struct Unfilled {
 impl Unfilled {
     /// As a problem for people.
     pub fn problem(self) -> Problem {
-        let mend = format!("Correct the path {:?}, or write the content itself.", self.placeholder.target);
+        let mend = match self.placeholder.target.as_str() {
+            NOTHING => "Write the path or the address of the file as a text, or the content itself.".to_owned(),
+            target => format!("Correct the path {target:?}, or write the content itself."),
+        };
         Problem::new("placeholder", self.placeholder.path, self.message, mend)
     }
 }
@@ -32,9 +35,14 @@ impl Unfilled {
 pub fn fill(document: &mut Value, find: impl Fn(&str) -> Result<Arc<[u8]>, String>) -> Vec<Unfilled> {
     let mut unfilled = Vec::new();
     for placeholder in placeholders(document) {
-        let content = find(&placeholder.target).map_err(|cause| {
-            format!("Placeholder ${} could not read location {}, {cause}", placeholder.key, placeholder.target)
-        });
+        let content = match placeholder.target.as_str() {
+            NOTHING => Err(format!(
+                "Placeholder ${} expected a string value parameter, in the form of an absolute URL or a relative path",
+                placeholder.key
+            )),
+            target => find(target)
+                .map_err(|cause| format!("Placeholder ${} could not read location {target}, {cause}", placeholder.key)),
+        };
         match content.and_then(|bytes| read(&placeholder, &bytes)) {
             Ok(content) => replace(document, &placeholder, content),
             Err(message) => unfilled.push(Unfilled { placeholder, message }),
@@ -71,7 +79,7 @@ pub async fn fetch_and_fill(document: &mut Value, base: &str, reach: &Reach<'_>)
     let mut contents = Contents::new();
     for placeholder in placeholders(document) {
         let target = placeholder.target;
-        if contents.contains_key(&target) {
+        if target == NOTHING || contents.contains_key(&target) {
             continue;
         }
         let content = match beside(base, &target) {
@@ -96,6 +104,14 @@ mod tests {
         let mut document = json!({"a": {"$text": "./a.txt"}, "b": {"$json": "b.json"}, "c": {"$yaml": "c.yaml"}});
         assert_eq!(fill(&mut document, find), []);
         assert_eq!(document, json!({"a": "hello\n", "b": [1], "c": {"x": "y"}}));
+        for (key, value) in
+            [("$text", json!(5)), ("$json", json!(null)), ("$yaml", json!(["./a.txt"])), ("$text", json!(""))]
+        {
+            let mut document = json!({"metadata": {"foo": {key: value}}});
+            let unfilled = fill(&mut document, find);
+            assert_eq!(unfilled.len(), 1, "{document}");
+            assert!(unfilled[0].message.contains("expected a string value parameter"), "{}", unfilled[0].message);
+        }
         let mut document = json!({"a": {"$text": "nowhere"}, "d": {"$yaml": "d.yaml"}});
         let messages: Vec<String> = fill(&mut document, find).into_iter().map(|one| one.message).collect();
         assert_eq!(

@@ -235,6 +235,15 @@ impl Reading {
         }
     }
 
+    /// Takes back documents that turned out to be wrong later: what they described stays as it was.
+    pub(crate) fn put_aside(&mut self, source: &[SourceFile], mut problems: Vec<Problem>) {
+        let wrong: HashSet<String> = problems.iter().filter_map(|problem| problem.file.clone()).collect();
+        self.prepared.retain(|prepared| !wrong.contains(&prepared.path));
+        self.broken.extend(wrong.iter().map(|path| split_at(path).0.to_owned()));
+        self.locate_later(source, &mut problems);
+        self.problems.append(&mut problems);
+    }
+
     /// Finds the files that records name, and keeps their bytes.
     fn attach(&mut self, source: &[SourceFile]) {
         let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();

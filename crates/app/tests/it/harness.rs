@@ -204,7 +204,10 @@ pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
 pub fn strict() -> Recipes {
     let timeout = json!({"type": "integer", "minimum": 1, "maximum": 60});
     let properties = json!({"program": {"type": "string"}, "timeout": timeout});
-    Recipes::from([("strict", json!({"type": "object", "required": ["program"], "properties": properties}))])
+    Recipes::from(BTreeMap::from([(
+        "strict",
+        json!({"type": "object", "required": ["program"], "properties": properties}),
+    )]))
 }
 
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {

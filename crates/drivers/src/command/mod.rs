@@ -148,6 +148,7 @@ impl CommandDriver {
             stdin: call.stdin,
             timeout,
             limit: OUTPUT,
+            grace: Duration::ZERO,
             gate: Some(gate),
         };
         let finished = process::run(program, |line| log.line(line)).await.map_err(|error| {

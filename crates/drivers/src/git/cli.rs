@@ -30,6 +30,8 @@ const SETTINGS: [(&str, &str); 21] = [
     // What a server notes for itself is nobody's to fetch or to send.
     ("transfer.hideRefs", "refs/loggia"),
 ];
+/// How long git has to take its locks away when it is cut off; what it leaves locked nobody could write any more.
+const GRACE: Duration = Duration::from_secs(3);
 /// Ways over which a repository may be reached; a folder only when the operator named it.
 const PROTOCOLS: [&str; 3] = ["https", "http", "ssh"];
 
@@ -167,6 +169,7 @@ impl Git {
             stdin: call.stdin,
             timeout: call.timeout,
             limit: call.limit,
+            grace: GRACE,
             gate: None,
         };
         let mut said = Vec::new();

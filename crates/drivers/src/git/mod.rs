@@ -12,6 +12,7 @@ mod repository;
 mod scaffolder;
 pub mod source;
 mod standing;
+pub(crate) mod template_check;
 mod three_way;
 
 pub use door::GitDoor;

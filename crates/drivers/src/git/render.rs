@@ -117,7 +117,7 @@ pub(super) fn text(
     String::from_utf8(out.0).map_err(|_| wrong(format!("{name} of the template is not text")))
 }
 
-fn unrendered(name: &str, error: &minijinja::Error) -> Failure {
+pub(super) fn unrendered(name: &str, error: &minijinja::Error) -> Failure {
     let line = error.line().map(|line| format!(" line {line}")).unwrap_or_default();
     let mut causes = Vec::new();
     let mut next = std::error::Error::source(error);

@@ -38,6 +38,7 @@ pub(super) async fn write(
         stdin: Vec::new(),
         timeout: PATIENCE,
         limit: 1 << 20,
+        grace: Duration::ZERO,
         gate: None,
     };
     let finished = process::run(program, |line| log.line(line)).await.map_err(broken)?;

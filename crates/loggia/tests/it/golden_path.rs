@@ -136,3 +136,52 @@ fn what_a_team_sends_is_in_the_catalog_at_once() {
         server.stop();
     });
 }
+
+/// Below a path of a host the address that is shown is the one that Git takes, for reading and for sending.
+#[test]
+fn the_address_to_clone_from_holds_below_a_path() {
+    on_both("golden_below_a_path", |database| {
+        let folder = folder();
+        let root = repository(folder.path());
+        let plan = Plan::new(folder.path(), "data", database, &[&root]);
+        let public = format!("http://127.0.0.1:{}/tools/loggia", plan.port);
+        let server = plan.with("--public-url", &public).ready();
+        server.ok(&["new", "path", "web", "--team", "red", "--env", "dev", "--wait"]);
+        let found = server.http("GET", "/api/v1/instances/red/web.dev", None).1;
+        let address = found["status"]["outputs"]["clone_url"].as_str().unwrap();
+        assert_eq!(address, format!("{public}/git/red/web.git"));
+        let address = address.replace("http://", &format!("http://any:{TOKEN}@"));
+        let clone = |name: &str| {
+            git(folder.path(), &["clone", "-q", &address, name]);
+            folder.path().join(name)
+        };
+        let work = clone("work");
+        write(&work, "own.txt", "of the team\n");
+        commit(&work, "Own");
+        git(&work, &["push", "-q"]);
+        assert_eq!(std::fs::read_to_string(clone("again").join("own.txt")).unwrap(), "of the team\n");
+        server.stop();
+    });
+}
+
+/// What cannot be rendered is told before it is published, by `check` and by the server alike, with the file.
+#[test]
+fn a_golden_path_that_cannot_be_rendered_is_not_published() {
+    on_both("golden_broken", |database| {
+        let folder = folder();
+        let root = repository(folder.path());
+        let server = Plan::new(folder.path(), "data", database, &[&root]).ready();
+        write(&root, "second/README.md", "{% for x in %}{{ team | nope }}\n");
+        write(&root, "path-1.1.0.yaml", SECOND);
+        let (code, said) = server.fails(&["check", root.to_str().unwrap()]);
+        assert!(code == 1 && said.contains("path-1.1.0.yaml") && said.contains("README.md line 1"), "{said}");
+        commit(&root, "Second, broken");
+        until("it is told", || server.ok(&["sources"]).contains("README.md line 1"));
+        assert!(!server.run(&["get", "release/path-1.1.0"]).status.success());
+        server.ok(&["new", "path", "web", "--team", "red", "--env", "dev", "--wait"]);
+        write(&root, "second/README.md", "# {{ team | upper }}\n");
+        commit(&root, "Second, mended");
+        until("it is there", || server.run(&["get", "release/path-1.1.0"]).status.success());
+        server.stop();
+    });
+}

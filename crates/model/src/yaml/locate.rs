@@ -2,6 +2,7 @@
 
 use super::{scalar, split};
 use crate::Problem;
+use crate::field::{is_name, is_tag};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 
 /// Line and column of the file, both from 1, for a place in a chunk that begins on a line.
@@ -16,7 +17,7 @@ pub(super) fn place_of(marker: Marker, first_line: u32) -> (u32, u32) {
 /// when there is no such document, or when it is broken before the place.
 pub fn locate(text: &str, index: usize, path: &str) -> Option<(u32, u32)> {
     let chunk = split(text).into_iter().nth(index)?;
-    let mut finder = Finder { events: Parser::new_from_str(chunk.text), best: None };
+    let mut finder = Finder { events: Parser::new_from_str(chunk.text), best: None, key: None };
     finder.document(path);
     finder.best.map(|marker| place_of(marker, chunk.line))
 }
@@ -26,9 +27,10 @@ pub fn place(text: &str, index: usize, problems: &mut [Problem]) {
     for problem in problems.iter_mut().filter(|problem| problem.line.is_none()) {
         let unquoted = wants_text(problem).then(|| unquoted(text, index, &problem.path)).flatten();
         if let Some((written, (line, column))) = unquoted {
-            let field = problem.path.rsplit('.').next().filter(|field| field.parse::<usize>().is_err());
-            let field = field.map(|field| format!("{field}: ")).unwrap_or_default();
-            problem.mend = format!("Put it in quotes: {field}\"{written}\"");
+            if fits(&problem.path, &written.text) {
+                let field = written.key.map(|key| format!("{key}: ")).unwrap_or_default();
+                problem.mend = format!("Put it in quotes: {field}\"{}\"", written.text);
+            }
             (problem.line, problem.column) = (Some(line), Some(column));
         } else if let Some((line, column)) = locate(text, index, &problem.path) {
             (problem.line, problem.column) = (Some(line), Some(column));
@@ -42,14 +44,30 @@ fn wants_text(problem: &Problem) -> bool {
     problem.rule == "schema.type" && (said == "must be string" || said.ends_with("is not of type \"string\""))
 }
 
+/// Whether a text in quotes would be right there: tags and labels have a form of their own.
+fn fits(path: &str, text: &str) -> bool {
+    match path.strip_prefix("metadata.").and_then(|rest| rest.split('.').next()) {
+        Some("tags") => is_tag(text),
+        Some("labels") => is_name(text),
+        _ => true,
+    }
+}
+
+/// What is written without quotes, with the key before it where it has one.
+struct Written {
+    key: Option<String>,
+    text: String,
+}
+
 /// What is written at a path without quotes, and means something else than a text then: a number, `yes` or no, a date. With
 /// its own place. `None` for a list, a map, nothing at all, and a text.
-fn unquoted(text: &str, index: usize, path: &str) -> Option<(String, (u32, u32))> {
+fn unquoted(text: &str, index: usize, path: &str) -> Option<(Written, (u32, u32))> {
     let chunk = split(text).into_iter().nth(index)?;
-    let mut finder = Finder { events: Parser::new_from_str(chunk.text), best: None };
+    let mut finder = Finder { events: Parser::new_from_str(chunk.text), best: None, key: None };
     let (Event::Scalar(written, ScalarStyle::Plain, ..), marker) = finder.document(path)? else { return None };
     let other = !written.is_empty() && !scalar::plain(&written).is_string();
-    other.then(|| (written.into_owned(), place_of(marker, chunk.line)))
+    let text = written.into_owned();
+    other.then(|| (Written { key: finder.key, text }, place_of(marker, chunk.line)))
 }
 
 /// The state of a search.
@@ -58,6 +76,8 @@ struct Finder<'c> {
     events: Parser<'c, StrInput<'c>>,
     /// The deepest place found.
     best: Option<Marker>,
+    /// The key of the field that was gone to last; none for an item of a list.
+    key: Option<String>,
 }
 
 impl<'c> Finder<'c> {
@@ -95,16 +115,17 @@ impl<'c> Finder<'c> {
     fn field<'p>(&mut self, path: &'p str) -> Option<&'p str> {
         loop {
             let (event, place) = self.next()?;
-            let rest = match &event {
+            let (rest, key) = match &event {
                 Event::MappingEnd | Event::StreamEnd => return None,
                 Event::Scalar(key, ..) => match path.strip_prefix(key.as_ref()) {
-                    Some("") => Some(""),
-                    Some(rest) => rest.strip_prefix('.'),
-                    None => None,
+                    Some("") => (Some(""), Some(key)),
+                    Some(rest) => (rest.strip_prefix('.'), Some(key)),
+                    None => (None, None),
                 },
-                _ => None,
+                _ => (None, None),
             };
             if let Some(rest) = rest {
+                self.key = key.map(|key| key.clone().into_owned());
                 self.best = Some(place);
                 return Some(rest);
             }
@@ -128,7 +149,7 @@ impl<'c> Finder<'c> {
             Ok((Event::SequenceEnd, _)) | Err(_) => return None,
             Ok((_, span)) => span.start,
         };
-        self.best = Some(place);
+        (self.best, self.key) = (Some(place), None);
         Some(rest)
     }
 

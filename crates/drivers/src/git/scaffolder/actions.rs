@@ -1,6 +1,6 @@
 //! The actions of templates, over a workspace in memory.
 
-use super::expression::{Expressions, Marks};
+use super::fetch::FetchTemplate;
 use crate::git::clone_url;
 use crate::git::render::{Tree, jinja, wrong};
 use crate::git::repository::BRANCH;
@@ -50,7 +50,7 @@ impl<'a> Workspace<'a> {
 }
 
 /// Joins two relative paths; `None` when the result would leave the top.
-fn joined(folder: &str, path: &str) -> Option<String> {
+pub(super) fn joined(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in folder.split('/').chain(path.split('/')) {
         match part {
@@ -113,30 +113,25 @@ impl Action<'_> {
     }
 
     fn fetch_template(&self, workspace: &mut Workspace<'_>) -> Result<(), Failure> {
-        let cookiecutter = self.input.get("cookiecutterCompat").is_some_and(|value| value != &json!(false));
-        let (trim_blocks, lstrip_blocks) = (self.flag("trimBlocks"), self.flag("lstripBlocks"));
-        let expressions = Expressions::with(Marks { cookiecutter, trim_blocks, lstrip_blocks })?;
+        let fetch = FetchTemplate::of(self.step, self.input)?;
         let values = self.input.get("values").cloned().unwrap_or_else(|| json!({}));
-        let context = if cookiecutter { json!({ "cookiecutter": values }) } else { json!({ "values": values }) };
+        let context = if fetch.cookiecutter { json!({ "cookiecutter": values }) } else { json!({ "values": values }) };
         let context = jinja(&context);
-        let (unrendered, untouched) = (self.patterns("copyWithoutTemplating")?, self.patterns("copyWithoutRender")?);
-        let extension = match self.input.get("templateFileExtension") {
-            Some(Value::Bool(true)) => Some(".njk"),
-            Some(Value::String(extension)) => Some(extension.as_str()),
-            _ => None,
-        };
         let top = self.path(self.text("targetPath").unwrap_or_default())?;
         for (path, file) in workspace.below(self.required("url")?)? {
-            let plain = untouched.matches(&path);
-            let mut target = if plain { path.clone() } else { expressions.text(&path, &path, &context)? };
-            let stem = extension.and_then(|extension| target.strip_suffix(extension)).map(str::to_owned);
-            let rendered = !plain && !unrendered.matches(&path) && (extension.is_none() || stem.is_some());
-            target = stem.unwrap_or(target);
+            let mut target = match fetch.keeps_name(&path) {
+                true => path.clone(),
+                false => fetch.expressions.text(&path, &path, &context)?,
+            };
+            let rendered = fetch.renders(&path, &target);
+            if let Some(stem) = fetch.stem(&target) {
+                target = stem.to_owned();
+            }
             if target.split('/').any(str::is_empty) {
                 continue;
             }
             let bytes = match std::str::from_utf8(&file.bytes) {
-                Ok(source) if rendered => expressions.text(&path, source, &context)?.into_bytes(),
+                Ok(source) if rendered => fetch.expressions.text(&path, source, &context)?.into_bytes(),
                 _ => file.bytes.clone(),
             };
             self.put(workspace, &top, &target, bytes, file.executable)?;

@@ -2,6 +2,7 @@
 
 use super::filters;
 use crate::git::render::{environment, jinja, text, wrong};
+use crate::git::template_check::{compiles, is_unknown, of_expression};
 use loggia_app::instance::driver::Failure;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
@@ -73,9 +74,8 @@ impl Expressions {
     }
 
     fn typed(&self, name: &str, source: &str, context: &Jinja) -> Result<Value, Failure> {
-        let inside = source.trim().strip_prefix(self.open).and_then(|rest| rest.strip_suffix("}}"));
-        let single = inside.filter(|inside| !inside.contains(self.open) && !inside.contains("}}"));
-        let compiled = single.and_then(|source| self.environment.compile_expression_owned(normal(source)).ok());
+        let compiled =
+            self.single(source).and_then(|source| self.environment.compile_expression_owned(normal(source)).ok());
         let Some(compiled) = compiled else {
             return self.text(name, source, context).map(Value::String);
         };
@@ -84,9 +84,36 @@ impl Expressions {
         Ok(serde_json::to_value(&result).unwrap_or_default())
     }
 
+    /// Passes when a text can be rendered, as far as it tells without values.
+    pub(super) fn check(&self, name: &str, source: &str) -> Result<(), Failure> {
+        let inside = self.single(source);
+        let compiled = inside.and_then(|inside| self.environment.compile_expression_owned(normal(inside)).ok());
+        if compiled.is_none() {
+            return match self.is_template(source) {
+                true => compiles(&self.environment, name, &normal_text(source, self.open), self.open),
+                false => Ok(()),
+            };
+        }
+        let inside = normal(inside.unwrap_or_default());
+        match of_expression(&inside).into_iter().find(|filter| is_unknown(&self.environment, filter)) {
+            Some(filter) => Err(wrong(format!("{name} of the template uses the filter {filter}, which there is not"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What is inside the marks of a text that is one expression.
+    fn single<'s>(&self, source: &'s str) -> Option<&'s str> {
+        let inside = source.trim().strip_prefix(self.open).and_then(|rest| rest.strip_suffix("}}"));
+        inside.filter(|inside| !inside.contains(self.open) && !inside.contains("}}"))
+    }
+
+    fn is_template(&self, source: &str) -> bool {
+        source.contains(self.open) || source.contains("{%") || source.contains("{#")
+    }
+
     /// Renders one text.
     pub(super) fn text(&self, name: &str, source: &str, context: &Jinja) -> Result<String, Failure> {
-        match source.contains(self.open) || source.contains("{%") || source.contains("{#") {
+        match self.is_template(source) {
             true => text(&self.environment, name, &normal_text(source, self.open), context),
             false => Ok(source.to_owned()),
         }

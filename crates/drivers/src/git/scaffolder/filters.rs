@@ -2,7 +2,9 @@
 
 use crate::git::render::jinja;
 use minijinja::{Environment, Error, ErrorKind, Value as Jinja};
+use regex::Regex;
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
 
 /// Adds all filters.
 pub(super) fn add(environment: &mut Environment<'static>) {
@@ -26,9 +28,43 @@ pub(super) fn add(environment: &mut Environment<'static>) {
         words.join(" ")
     });
     environment.add_filter("capitalize", |value: &Jinja| capitalized(&plain(value)));
+    environment.add_filter("truncate", truncate);
+    environment.add_filter("striptags", striptags);
+    environment.add_filter("nl2br", |value: &Jinja| plain(value).replace("\r\n", "\n").replace('\n', "<br />\n"));
+    environment.add_filter("center", |value: &Jinja, width: Option<usize>| {
+        let (text, width) = (plain(value), width.unwrap_or(80));
+        let spaces = width.saturating_sub(text.chars().count());
+        format!("{}{text}{}", " ".repeat(spaces / 2), " ".repeat(spaces - spaces / 2))
+    });
+    environment.add_filter("wordcount", |value: &Jinja| {
+        let text = plain(value);
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty()).count()
+    });
     environment.add_filter("replace", |value: &Jinja, from: &Jinja, to: &Jinja| {
         plain(value).replace(&plain(from), &plain(to))
     });
+}
+
+/// The beginning of a text, up to the last word that fits.
+fn truncate(value: &Jinja, length: Option<usize>, kill_words: Option<bool>, end: Option<&str>) -> String {
+    let (text, length) = (plain(value), length.unwrap_or(255));
+    let Some((at, _)) = text.char_indices().nth(length) else { return text };
+    let begin = &text[..at];
+    let whole = text[at..].starts_with(' ') || kill_words.unwrap_or_default();
+    let cut = if whole { at } else { begin.rfind(' ').unwrap_or(at) };
+    format!("{}{}", &begin[..cut], end.unwrap_or("..."))
+}
+
+/// A text without marks of HTML; with line breaks where they are wanted, else with single spaces.
+fn striptags(value: &Jinja, keep_lines: Option<bool>) -> String {
+    static MARKS: LazyLock<Result<Regex, regex::Error>> =
+        LazyLock::new(|| Regex::new(r"(?i)</?[a-z][a-z0-9]*\b[^>]*>|<!--(?s:.*?)-->"));
+    let text = plain(value);
+    let bare = MARKS.as_ref().map_or_else(|_| text.clone(), |marks| marks.replace_all(&text, "").trim().to_owned());
+    match keep_lines.unwrap_or_default() {
+        true => bare.lines().map(str::trim).collect::<Vec<_>>().join("\n"),
+        false => bare.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
 }
 
 /// A value as text.

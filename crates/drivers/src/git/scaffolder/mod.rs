@@ -3,7 +3,9 @@
 
 mod actions;
 mod expression;
+mod fetch;
 mod filters;
+mod reading;
 
 use super::import::NewFile;
 use super::render::wrong;
@@ -11,6 +13,7 @@ use actions::Workspace;
 use expression::Expressions;
 use loggia_app::instance::driver::{Failure, RecipeFile, Request};
 use loggia_model::yaml;
+pub(in crate::git) use reading::check_files;
 use serde_json::{Map, Value, json};
 
 /// The actions that are known. `publish:*` stands for those that make a repository, such as `publish:github`.
