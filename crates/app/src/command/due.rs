@@ -13,6 +13,7 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
+use crate::instance::instance_access::settle;
 use crate::release::upgrade_move;
 use crate::rules::approval;
 use crate::rules::automatic;
@@ -52,6 +53,7 @@ pub fn handlers() -> Handlers {
         (approval::KIND, approval::lapse as Handler),
         (automatic::KIND, automatic::sweep as Handler),
         (upgrade_move::KIND, upgrade_move::over as Handler),
+        (settle::KIND, settle::due as Handler),
         (campaign::KIND, campaign::sweep as Handler),
     ])
 }

@@ -5,6 +5,7 @@
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
 use crate::instance::change_request::Merges;
+use crate::instance::instance_access::contract::Grants;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
@@ -263,6 +264,10 @@ pub enum Call {
     Propose,
     /// [`Driver::destroy`]
     Destroy,
+    /// [`Grants::grant`]
+    Grant,
+    /// [`Grants::revoke`]
+    Revoke,
 }
 
 impl Call {
@@ -276,6 +281,8 @@ impl Call {
             Call::Import => "import",
             Call::Propose => "propose",
             Call::Destroy => "destroy",
+            Call::Grant => "grant",
+            Call::Revoke => "revoke",
         }
     }
 
@@ -283,7 +290,7 @@ impl Call {
     pub fn usual_patience(self) -> Duration {
         match self {
             Call::Probe => Duration::from_secs(30),
-            Call::Plan | Call::Observe | Call::Import => Duration::from_secs(300),
+            Call::Plan | Call::Observe | Call::Import | Call::Grant | Call::Revoke => Duration::from_secs(300),
             Call::Apply | Call::Destroy | Call::Propose => Duration::from_secs(1_800),
         }
     }
@@ -335,6 +342,11 @@ pub trait Driver: Send + Sync {
 
     /// How it brings a newer version to what a team changes itself; none where no team does.
     fn merges(&self) -> Option<&dyn Merges> {
+        None
+    }
+
+    /// How it gives consumers credentials of their own; none where it does not.
+    fn grants(&self) -> Option<&dyn Grants> {
         None
     }
 

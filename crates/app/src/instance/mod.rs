@@ -7,6 +7,7 @@ pub mod driver;
 pub(crate) mod finish;
 pub mod form;
 pub mod git_http;
+pub mod instance_access;
 pub(crate) mod instance_place;
 pub mod operation;
 pub mod order;

@@ -13,6 +13,7 @@ use crate::record::visible;
 use crate::release::offering;
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_model::instance_access;
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
@@ -40,6 +41,8 @@ impl Command for Operate {
             Verb::Import => "instance.import",
             Verb::Propose => "instance.propose",
             Verb::Retire => "instance.retire",
+            Verb::Grant => "access.grant",
+            Verb::Revoke => "access.revoke",
         }
     }
 
@@ -66,6 +69,7 @@ impl Command for Operate {
                 "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
             ));
         }
+        self.needed_by_nobody(&status)?;
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -88,6 +92,21 @@ impl Command for Operate {
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
         changes.put(event, draft, json!({"operation": id, "confirmed": self.confirmed}));
         Ok(changes)
+    }
+}
+
+impl Operate {
+    /// What consumers use is destroyed only by who knows that.
+    fn needed_by_nobody(&self, status: &InstanceStatus) -> Result<()> {
+        let names = instance_access::consumers(&status.access);
+        if self.verb != Verb::Destroy || self.confirmed || names.is_empty() {
+            return Ok(());
+        }
+        Err(Error::refused(
+            "instance.in-use",
+            format!("{} use {} and would be refused from then on.", names.join(", "), self.instance.name()),
+            "Tell them and revoke their access first, or confirm it (in the API: \"confirmed\": true).",
+        ))
     }
 }
 
