@@ -5,6 +5,7 @@ pub mod adopt;
 pub(crate) mod drift;
 pub mod enrol;
 pub mod exported_status;
+pub mod leak_decision;
 pub mod leaks;
 pub mod look;
 pub mod matching;

@@ -15,6 +15,7 @@ mod estate;
 mod folders;
 mod gone;
 mod harness;
+mod instance_access;
 mod odd;
 mod order;
 mod places;

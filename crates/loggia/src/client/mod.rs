@@ -13,6 +13,8 @@ pub mod estate;
 pub mod export;
 mod follow;
 mod http;
+pub mod instance_access;
+pub mod leaks;
 pub mod open;
 pub mod order;
 pub mod output;

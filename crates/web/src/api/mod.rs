@@ -15,6 +15,7 @@ mod events;
 mod fault;
 mod forms;
 mod idempotency;
+mod instance_access;
 mod instances;
 mod leaks;
 mod logins;

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, checks, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
-    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    versions, who_runs, write,
+    adopt, campaigns, checks, endings, environments, events, forms, instance_access, instances, leaks, logins, me,
+    observe, openapi, operations, orders, records, releases, schema, search, secrets, sessions, sources, stream,
+    tokens, upgrades, usage, versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -32,6 +32,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         endings::routes(),
         adopt::routes(),
         instances::routes(),
+        instance_access::routes(),
         upgrades::routes(),
         leaks::routes(),
         environments::routes(),

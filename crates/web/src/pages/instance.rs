@@ -43,9 +43,9 @@ pub fn href(instance: &Ref) -> String {
     format!("/instances/{}/{}", instance.namespace(), instance.name())
 }
 
-type At = Path<(String, String)>;
+pub(super) type At = Path<(String, String)>;
 
-fn reference(team: &str, name: &str) -> Ref {
+pub(super) fn reference(team: &str, name: &str) -> Ref {
     Ref::new("instance", team, name)
 }
 
@@ -87,7 +87,7 @@ async fn token(visit: Visit, Path((team, name)): At) -> Answer {
 }
 
 /// A page with something that is kept nowhere.
-fn once(visit: &Visit, page: &InstancePage) -> Answer {
+pub(super) fn once(visit: &Visit, page: &InstancePage) -> Answer {
     let mut answer = visit.page(page)?;
     answer.headers_mut().remove(header::ETAG);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
