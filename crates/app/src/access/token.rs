@@ -68,7 +68,7 @@ impl App {
         }
         let unknown = || {
             let mend = "Give the name of a group, such as booking; loggia list groups shows all.";
-            Error::invalid("token.team", "team", format!("There is no team {name}"), mend)
+            Error::NotFound(format!("There is no team {name:?}. {mend}"))
         };
         let team = Ref::parse(name, Some("group"), "default").map_err(|_| unknown())?;
         let record = (team.kind() == "group").then(|| self.record(caller, &team).ok()).flatten();

@@ -6,6 +6,7 @@
 
 use super::call::{Call, wrong_body};
 use super::fault::Fault;
+use super::parameter::PLAIN;
 use axum::http::HeaderMap;
 use loggia_app::Error;
 use loggia_app::estate::Observed;
@@ -21,18 +22,18 @@ pub struct CloudEvent {
     #[schemars(regex(pattern = r"^1\.0$"))]
     pub specversion: String,
     /// Identity within the source.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub id: String,
     /// Who sent it.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub source: String,
     /// What happened, such as `dev.cdevents.service.deployed.0.3.0`.
     #[serde(rename = "type")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub kind: String,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = PLAIN))]
     pub subject: Option<String>,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
