@@ -16,10 +16,14 @@ const OFFERINGS: [&str; 5] = ["cache", "path", "bucket", "live", "flag"];
 const BURST: usize = 8;
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub fn of(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +32,7 @@ impl Dice {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -141,7 +145,7 @@ impl Trial {
     }
 }
 
-fn entries(folder: &Path) -> BTreeSet<String> {
+pub fn entries(folder: &Path) -> BTreeSet<String> {
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
     all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }

@@ -12,6 +12,7 @@ mod demo;
 mod export;
 mod golden_path;
 mod kill;
+mod kill_access;
 mod operate;
 mod platform;
 mod replicas;

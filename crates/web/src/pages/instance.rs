@@ -20,6 +20,7 @@ use loggia_app::estate::enrol::Enrol;
 use loggia_app::instance::take_over::{Orphan, TakeOverInput};
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
+use loggia_model::instance_access::consumers;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::Verb;
 
@@ -179,6 +180,10 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     let status: InstanceStatus = record.typed_status().map_err(Error::from)?;
     if !status.secret_outputs.is_empty() {
         lost.push("its passwords: whoever uses them is refused from then on".to_owned());
+    }
+    let consumers = consumers(&status.access);
+    if !consumers.is_empty() {
+        lost.push(format!("the access of {}, who are refused from then on", consumers.join(", ")));
     }
     let used_by = super::entity::neighbours(&visit, &record.reference, &["dependsOn", "dependencyOf"]);
     let to = href(&record.reference);

@@ -20,7 +20,8 @@ use loggia_app::instance::instance_access::{self, GrantInput};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::instance_access::{Access, CredentialState};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::{Day, Record, Ref, Uid};
+use loggia_model::time::SECOND;
+use loggia_model::{Day, Micros, Record, Ref, Uid};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -85,7 +86,8 @@ pub fn section(
     }
     let longest = offer.as_ref().and_then(|offer| offer.longest_days);
     let latest = longest.map(|days| Day::of(visit.app().now()).plus(days).to_string()).unwrap_or_default();
-    let roles = offer.map(|offer| offer.roles).unwrap_or_default();
+    let able = visit.app().unable(&record.reference).is_none();
+    let roles = offer.filter(|_| able).map(|offer| offer.roles).unwrap_or_default();
     Section { lines, roles: roles.into_iter().map(|role| (role.name, role.summary)).collect(), may, latest }
 }
 
@@ -134,21 +136,31 @@ fn note(visit: &Visit, access: &Access) -> String {
     let now = visit.app().now();
     let mut said = Vec::new();
     if let Some(until) = access.until.filter(|_| access.lives()) {
-        let last = Day::of(loggia_model::Micros(until.0 - 1));
-        said.push(format!("Works until the end of {}.", last.words()));
+        said.push(format!("Works until the end of {}.", Day::of(until).words()));
     }
     let newest = access.current().map(|credential| credential.id);
     for credential in &access.credentials {
         let ends =
             credential.ends.filter(|_| credential.state == CredentialState::Works && Some(credential.id) != newest);
         if let Some(ends) = ends {
-            said.push(format!("The earlier credential works on; it ends {}.", super::words::ago(now, ends)));
+            said.push(format!("The earlier credential works on; it is taken away {}.", ahead(now, ends)));
         }
         if !credential.message.is_empty() {
             said.push(format!("{} It is tried again by itself.", credential.message));
         }
     }
     said.join(" ")
+}
+
+/// A time to come, as people say it.
+fn ahead(now: Micros, then: Micros) -> String {
+    let of = |count: i64, one: &str| if count == 1 { format!("in one {one}") } else { format!("in {count} {one}s") };
+    match (then.0 - now.0).max(0) / SECOND {
+        seconds @ 0..60 => of(seconds.max(1), "second"),
+        seconds @ 60..3_600 => of(seconds / 60, "minute"),
+        seconds @ 3_600..172_800 => of(seconds / 3_600, "hour"),
+        _ => format!("on {}", Day::of(then).words()),
+    }
 }
 
 async fn back(visit: &Visit, instance: Ref, done: &'static str) -> Answer {
@@ -203,4 +215,27 @@ async fn show(visit: Visit, Path((team, name)): At, body: Bytes) -> Answer {
     let facts = plain.chain(secrets).map(|(name, value)| Fact::new(super::words::label(&name), value)).collect();
     let record = visit.record(&instance, super::instance::href)?;
     once(&visit, &page(&visit, &record, Shown::Access(id, facts)).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ahead;
+    use loggia_model::Micros;
+
+    #[test]
+    fn times_to_come_are_said_as_people_say_them() {
+        let told = |seconds: i64| ahead(Micros(0), Micros(seconds * 1_000_000));
+        let all = [0, 1, 59, 60, 3_599, 3_600, 100_000, 172_800].map(told);
+        let wanted = [
+            "in one second",
+            "in one second",
+            "in 59 seconds",
+            "in one minute",
+            "in 59 minutes",
+            "in one hour",
+            "in 27 hours",
+            "on 3 January 1970",
+        ];
+        assert_eq!(all, wanted);
+    }
 }

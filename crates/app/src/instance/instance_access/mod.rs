@@ -174,8 +174,8 @@ fn until(last: Option<Day>, offer: &AccessOffer, now: Micros) -> Result<Option<M
         (Some(day), Some(latest)) if day > latest => {
             wrong("That is longer than this offering allows".to_owned(), format!("Give a day up to {latest}."))
         }
-        (None, Some(latest)) => Ok(Some(latest.plus(1).start())),
-        (day, _) => Ok(day.map(|day| day.plus(1).start())),
+        // The last moment of the last day, so that its day is the one that was said.
+        (day, latest) => Ok(day.or(latest).map(|day| Micros(day.plus(1).start().0 - 1))),
     }
 }
 
@@ -242,7 +242,7 @@ impl App {
     }
 
     /// Why the driver of an instance gives no access; none where it does, and where that is not known here.
-    fn unable(&self, instance: &Ref) -> Option<String> {
+    pub fn unable(&self, instance: &Ref) -> Option<String> {
         let graph = self.graph();
         let record: Arc<Record> = graph.get(instance)?.clone();
         let name = driver_of(&graph, &record.spec().ok()?, &record.typed_status().ok()?).ok()?;
