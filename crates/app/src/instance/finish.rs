@@ -131,11 +131,7 @@ impl Finish {
         }
         let data = json!({"operation": operation.id, "message": operation.message});
         if let Ending::Gone = self.ending {
-            let status: InstanceStatus = record.typed_status()?;
-            instance_place::leave(changes, graph, &status.outputs);
-            settle::gone(changes, record.uid, &status);
-            changes.forgotten.push(record.uid);
-            changes.remove("instance.gone", record.uid, data);
+            gone(changes, graph, record, data)?;
             return Ok(());
         }
         let mut status: InstanceStatus = record.typed_status()?;
@@ -237,6 +233,16 @@ impl Finish {
         }
         Ok(())
     }
+}
+
+/// Writes that an instance is gone, with all that was kept of it.
+fn gone(changes: &mut Changes, graph: &Graph, record: &Record, data: Value) -> Result<()> {
+    let status: InstanceStatus = record.typed_status()?;
+    instance_place::leave(changes, graph, &status.outputs);
+    settle::gone(changes, record.uid, &status);
+    changes.forgotten.push(record.uid);
+    changes.remove("instance.gone", record.uid, data);
+    Ok(())
 }
 
 fn failed(operation: &Operation) -> Condition {

@@ -249,17 +249,22 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     if let Some(migration) = &spec.migration {
         migration::check(migration, "spec.migration", out);
     }
-    for (at, role) in spec.contract.access.iter().flat_map(|access| access.roles.iter().enumerate()) {
-        let earlier = spec.contract.access.iter().flat_map(|access| &access.roles[..at]);
+    check_access(&spec.contract, out);
+    check_form("spec.contract.inputs", &spec.contract.inputs, out);
+    if let Some(outputs) = &spec.contract.outputs {
+        check_form("spec.contract.outputs", outputs, out);
+    }
+}
+
+/// Each role of consumers has a name of its own.
+fn check_access(contract: &Contract, out: &mut Vec<Problem>) {
+    for (at, role) in contract.access.iter().flat_map(|access| access.roles.iter().enumerate()) {
+        let earlier = contract.access.iter().flat_map(|access| &access.roles[..at]);
         if earlier.into_iter().any(|other| other.name == role.name) {
             let path = format!("spec.contract.access.roles.{at}.name");
             let message = format!("the role {} stands here twice", role.name);
             out.push(Problem::new("release.access", path, message, "Give each role a name of its own."));
         }
-    }
-    check_form("spec.contract.inputs", &spec.contract.inputs, out);
-    if let Some(outputs) = &spec.contract.outputs {
-        check_form("spec.contract.outputs", outputs, out);
     }
 }
 

@@ -183,7 +183,9 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     }
     let consumers = consumers(&status.access);
     if !consumers.is_empty() {
-        lost.push(format!("the access of {}, who are refused from then on", consumers.join(", ")));
+        let names: Vec<String> =
+            consumers.iter().map(|to| super::instance_access::consumer(&visit, to).title).collect();
+        lost.push(format!("the access of {}: refused from then on", names.join(", ")));
     }
     let used_by = super::entity::neighbours(&visit, &record.reference, &["dependsOn", "dependencyOf"]);
     let to = href(&record.reference);

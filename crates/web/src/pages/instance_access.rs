@@ -110,7 +110,7 @@ fn line(visit: &Visit, record: &Record, access: &Access) -> Line {
 }
 
 /// A consumer by the name that people know.
-fn consumer(visit: &Visit, to: &str) -> Link {
+pub(super) fn consumer(visit: &Visit, to: &str) -> Link {
     let known = to.parse::<Ref>().ok().filter(|_| !to.starts_with("service:"));
     let record = known.as_ref().and_then(|named| visit.graph.get(named));
     match (record.filter(|record| visit.graph.visible(visit.audience(), record)), known) {

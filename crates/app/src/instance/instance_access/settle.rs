@@ -9,7 +9,7 @@ use crate::instance::operation::driver_of;
 use crate::instance::order::start;
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase};
-use loggia_model::instance_access::{self as access, Act, Credential};
+use loggia_model::instance_access::{self as access, Access, Act, Credential};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, Verb};
 use loggia_model::{Record, Uid};
@@ -124,17 +124,33 @@ pub(crate) fn ended(
 ) -> Result<()> {
     let mut status: InstanceStatus = record.typed_status()?;
     let before = status.clone();
-    let list = &mut status.access;
-    let message = access::of(list, credential).map(|(access, _)| words(access)).unwrap_or_default();
-    let (acts, event) = match end {
-        AccessEnd::Idle => return Ok(()),
+    let message = access::of(&status.access, credential).map(|(access, _)| words(access)).unwrap_or_default();
+    let about = (operation, credential);
+    let Some((acts, event)) = concluded(changes, &mut status.access, about, (end, secrets), ctx)? else {
+        return Ok(());
+    };
+    if status == before {
+        return Ok(());
+    }
+    let told = Told { event, data: json!({"operation": operation.id, "message": message}) };
+    write(changes, graph, (record, status), &acts, told, ctx).map(drop)
+}
+
+/// What an end means for the accesses: what is to be done now, and the event; none where it means nothing.
+fn concluded(
+    changes: &mut Changes,
+    list: &mut Vec<Access>,
+    (operation, credential): (&Operation, Uid),
+    (end, secrets): (&AccessEnd, &[(String, Secret)]),
+    ctx: &Ctx<'_>,
+) -> Result<Option<(Vec<Act>, &'static str)>> {
+    Ok(Some(match end {
+        AccessEnd::Idle => return Ok(None),
         AccessEnd::Made(outputs) => {
             let names = secrets.iter().map(|(name, _)| name.clone()).collect();
             let (wanted, acts) = access::made(list, credential, (outputs.clone(), names), ctx.now);
-            if wanted {
-                for (name, secret) in secrets {
-                    changes.secrets.push(ctx.seal(credential, &format!("{FIELD}{name}"), secret)?);
-                }
+            for (name, secret) in secrets.iter().filter(|_| wanted) {
+                changes.secrets.push(ctx.seal(credential, &format!("{FIELD}{name}"), secret)?);
             }
             (acts, "access.made")
         }
@@ -149,12 +165,7 @@ pub(crate) fn ended(
             access::not_taken(list, credential, &why, ctx.now);
             (Vec::new(), "access.stuck")
         }
-    };
-    if status == before {
-        return Ok(());
-    }
-    let told = Told { event, data: json!({"operation": operation.id, "message": message}) };
-    write(changes, graph, (record, status), &acts, told, ctx).map(drop)
+    }))
 }
 
 /// The instance was made beside what there was, or anew: each consumer gets a credential there.
