@@ -7,7 +7,8 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::estate::leaks::{Dismissed, Found, Leak};
-use crate::instance::driver::{Backend, Driver, Failure, Presence, Request, RunLog};
+use crate::estate::restored;
+use crate::instance::driver::{Backend, Driver, Failure, Presence, Request, Silent};
 use crate::instance::request;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -71,13 +72,6 @@ impl Command for Keep {
         }
         Ok(changes)
     }
-}
-
-/// Nobody reads along.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
 }
 
 impl App {
@@ -164,6 +158,12 @@ impl App {
         self.require(caller, Action::Administer, &Subject::default())?;
         self.writable(caller)?;
         let leak = self.leak(name)?;
+        if restored::since(&self.store).await?.is_some() {
+            let message =
+                "This server was restored: what was made after its backup looks as if it belonged to nothing.";
+            let mend = "When all around it is back, say so: loggia restore --all-is-back";
+            return Err(Error::refused("leak.restored", message, mend));
+        }
         if self.is_known(&leak.key) {
             self.forget(name);
             return Err(Error::refused("leak.known", "It belongs to an instance by now.", "There is nothing to do."));

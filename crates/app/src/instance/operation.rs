@@ -3,6 +3,7 @@
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::policy::Action;
+use crate::access::visibility::told_access;
 use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::writer::Outcome;
@@ -10,7 +11,7 @@ use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
-use crate::release::offering;
+use crate::release::{offering, upgrade_wait};
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::instance_access;
@@ -18,7 +19,7 @@ use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, Verb};
-use loggia_model::{Ref, Uid};
+use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
 use serde_json::json;
 
@@ -69,7 +70,7 @@ impl Command for Operate {
                 "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
             ));
         }
-        self.needed_by_nobody(&status)?;
+        self.needed_by_nobody(graph, &record, &status, ctx)?;
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -86,6 +87,9 @@ impl Command for Operate {
         if self.verb == Verb::Observe {
             return Ok(changes);
         }
+        if self.verb == Verb::Destroy {
+            upgrade_wait::let_go(&mut changes, &record, &mut status, ctx);
+        }
         status.operation = Some(id);
         status.phase = if self.verb == Verb::Destroy { Phase::Deleting } else { Phase::Progressing };
         let event = if self.verb == Verb::Destroy { "instance.destroying" } else { "instance.retried" };
@@ -97,14 +101,16 @@ impl Command for Operate {
 
 impl Operate {
     /// What consumers use is destroyed only by who knows that.
-    fn needed_by_nobody(&self, status: &InstanceStatus) -> Result<()> {
-        let names = instance_access::consumers(&status.access);
-        if self.verb != Verb::Destroy || self.confirmed || names.is_empty() {
+    fn needed_by_nobody(&self, graph: &Graph, record: &Record, status: &InstanceStatus, ctx: &Ctx<'_>) -> Result<()> {
+        if self.verb != Verb::Destroy || self.confirmed || status.access.iter().all(|access| !access.lives()) {
             return Ok(());
         }
+        let told = told_access(graph, &ctx.caller.audience, record, status.access.clone());
+        let names = instance_access::consumers(&told).join(", ");
+        let names = if names.is_empty() { "Others" } else { &names };
         Err(Error::refused(
             "instance.in-use",
-            format!("{} use {} and would be refused from then on.", names.join(", "), self.instance.name()),
+            format!("These use {} and would be refused from then on: {names}.", self.instance.name()),
             "Tell them and revoke their access first, or confirm it (in the API: \"confirmed\": true).",
         ))
     }
@@ -157,8 +163,16 @@ impl App {
         let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
         let operation = self.store.operation(id).await?.ok_or_else(missing)?;
         let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
-        let may = seen || operation.requested_by == caller.name();
-        if may { Ok(operation) } else { Err(missing()) }
+        if seen || self.asked_for(caller, &operation) { Ok(operation) } else { Err(missing()) }
+    }
+
+    /// Whether the caller asked for an operation: somebody who got the name later did not.
+    fn asked_for(&self, caller: &Caller, operation: &Operation) -> bool {
+        let graph = self.graph();
+        let person = caller.user().and_then(|user| graph.get(user));
+        person.is_some_and(|person| {
+            operation.requested_by == person.reference.as_str() && person.created_at <= operation.created_at
+        })
     }
 
     /// The operations of an instance, newest first.

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::instance::order_place::{check_name, environment};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
-use crate::record::visible;
+use crate::record::{suggestion, visible};
+use crate::release::from_template;
 use crate::release::offering;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
@@ -95,7 +96,12 @@ impl App {
     /// # Errors
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
-        self.run(caller, Order { input, past: None }).await
+        let would = input.dry_run.then(|| input.environment.clone());
+        let mut outcome = self.run(caller, Order { input, past: None }).await?;
+        if let Some(environment) = would {
+            self.tell_place(&environment, &mut outcome.answer);
+        }
+        Ok(outcome)
     }
 
     /// Takes over something that was ordered in the past, before this server knew of it: the same command, carried by
@@ -155,6 +161,15 @@ impl Command for Order {
     }
 }
 
+/// What is said to whoever asks for an offering that is not there.
+fn unknown(graph: &Graph, audience: &Audience, name: &str) -> Error {
+    let (message, mend) = from_template::instead(graph, audience, name).unwrap_or_else(|| {
+        let near = suggestion::of_kind(graph, audience, "offering", name);
+        (format!("There is no offering {name:?}"), near)
+    });
+    Error::invalid("order.offering", "offering", message, mend)
+}
+
 impl Order {
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
@@ -163,14 +178,13 @@ impl Order {
             .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Choose your team."))?;
         ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
         if graph.get(&team).is_none() {
-            let message = format!("There is no team {}", input.team);
-            return Err(Error::invalid("order.team", "team", message, "Choose your team."));
+            let message = format!("There is no team {:?}", input.team);
+            let mend = suggestion::of_kind(graph, audience, "group", &input.team);
+            return Err(Error::invalid("order.team", "team", message, mend));
         }
         check_name(&input.name)?;
-        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering)).map_err(|_| {
-            let message = format!("There is no offering {:?}", input.offering);
-            Error::invalid("order.offering", "offering", message, "See what is offered: loggia get offerings.")
-        })?;
+        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering))
+            .map_err(|_| unknown(graph, audience, &input.offering))?;
         let followed = offering::followed(graph, &input.offering, &team);
         let wish = input.release.as_deref().or(followed.as_deref());
         let release = offering::release_for(graph, audience, &input.offering, wish)?;

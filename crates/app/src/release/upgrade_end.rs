@@ -5,12 +5,12 @@ use crate::command::changes::{Changes, Draft};
 use crate::error::Result;
 use crate::instance::change_request;
 use crate::instance::driver::Observation;
-use crate::instance::finish::Ending;
 use crate::instance::instance_access::settle;
 use crate::instance::operation::driver_of;
+use crate::instance::operation_end::Ending;
 use crate::instance::order::start;
 use crate::instance::take_over::Wish;
-use crate::release::upgrade_move::{self, Move};
+use crate::release::upgrade_strategy::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -35,7 +35,7 @@ pub(crate) fn concluded(
         (Verb::Propose, _) => offered(ending, status, draft, about),
         (Verb::Retire, _) => {
             let gone = matches!(ending, Ending::Retired);
-            upgrade_move::retired(changes, record, status, gone, &sentence(&operation.message));
+            upgrade_strategy::retired(changes, record, status, gone, &sentence(&operation.message));
             Ok(None)
         }
         (Verb::Observe, Ending::Seen(seen)) => seen_done(record, status, draft, seen),
@@ -64,7 +64,7 @@ fn consumers_follow(
 ) -> Result<()> {
     let kept = moving.is_beside().then(|| i64::from(moving.keep_days) * 86_400);
     if moving.is_beside() {
-        upgrade_move::switched(changes, record, status, moving, ctx.now);
+        upgrade_strategy::switched(changes, record, status, moving, ctx.now);
     }
     match kept.is_some() || moving.strategy == Strategy::Rebuild {
         true => settle::moved(changes, graph, (record, status), kept, ctx),
@@ -148,7 +148,7 @@ fn fell_back(
     let beside = moving.is_some_and(Move::is_beside);
     let (touched, anew) = (did("apply") && !beside, did("destroy"));
     if let Some(moving) = moving.filter(|_| beside && did("apply")) {
-        upgrade_move::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
+        upgrade_strategy::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
     }
     spec.target = Some(earlier.release.clone());
     spec.inputs.clone_from(&earlier.inputs);

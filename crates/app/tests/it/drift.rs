@@ -6,6 +6,7 @@ use crate::order::{add, input, ordered, phase};
 use loggia_app::Error;
 use loggia_app::estate::leak_decision::LeakName;
 use loggia_app::estate::leaks::Leak;
+use loggia_app::estate::restored;
 use loggia_app::estate::who_runs::WhoRunsQuery;
 use loggia_model::operation::{State, Verb};
 use serde_json::{Value, json};
@@ -158,6 +159,11 @@ fn what_is_left_behind_is_put_aside_or_taken_away_and_unknown_when_nobody_answer
         let refused = world.app.remove_leak(&admin, &name(1), false).await;
         assert!(matches!(&refused, Err(Error::Refused(r)) if r.rule == "leak.unconfirmed"), "{refused:?}");
         assert!(matches!(world.app.remove_leak(&world.person("ann"), &name(1), true).await, Err(Error::Forbidden(_))));
+        // After a restore it may be what was made after the backup.
+        restored::begin(&world.store, world.app.now()).await.unwrap();
+        let held = world.app.remove_leak(&admin, &name(1), true).await;
+        assert!(matches!(&held, Err(Error::Refused(r)) if r.rule == "leak.restored"), "{held:?}");
+        assert!(restored::end(&world.store).await.unwrap() && driver.resources.lock().unwrap().contains_key(&keys[1]));
         // What stays there is not said to be gone.
         *driver.sticky.lock().unwrap() = true;
         let stays = world.app.remove_leak(&admin, &name(1), true).await;
@@ -184,6 +190,33 @@ fn what_is_left_behind_is_put_aside_or_taken_away_and_unknown_when_nobody_answer
             told.iter().map(|leak| (leak.key.as_str(), leak.since)).collect::<Vec<_>>(),
             [(keys[2].as_str(), since)]
         );
+        world.stop.send_replace(true);
+    });
+}
+
+/// After a restore nothing counts as gone where nothing was seen, until the operator says that all is back.
+#[test]
+fn what_is_not_there_after_a_restore_is_not_gone() {
+    on_each("what_is_not_there_after_a_restore", |world| async move {
+        platform(&world).await;
+        offered(&world, None).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        restored::begin(&world.store, world.app.now()).await.unwrap();
+        driver.resources.lock().unwrap().clear();
+        world.look(&driver);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(phase(&world.app, NAME), "ready");
+        assert!(restored::end(&world.store).await.unwrap());
+        assert!(!restored::end(&world.store).await.unwrap() && restored::since(&world.store).await.unwrap().is_none());
+        for _ in 0..300 {
+            if phase(&world.app, NAME) == "failed" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            world.clock.advance(1);
+        }
+        assert_eq!(phase(&world.app, NAME), "failed", "all is back, and it is not there");
         world.stop.send_replace(true);
     });
 }

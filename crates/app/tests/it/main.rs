@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod alike;
 mod campaign;
 mod checks;
 mod drift;
@@ -13,14 +14,17 @@ mod ending_days;
 mod ending_parts;
 mod estate;
 mod folders;
+mod from_template;
 mod gone;
 mod harness;
 mod instance_access;
 mod odd;
+mod offered;
 mod order;
 mod places;
 mod platform_secret;
 mod publication;
+mod recipes;
 mod record;
 mod removal;
 mod reveal;
@@ -34,9 +38,12 @@ mod strategies;
 mod sync;
 mod take_over;
 mod upgrade;
+mod upgrade_wait;
 mod usage;
 mod version_table;
 mod versions;
+mod waiting;
 mod warnings;
 mod worker;
+mod writer;
 mod writing;

@@ -1,7 +1,8 @@
 //! Access of consumers to an instance: granting, listing, renewing and revoking it.
 
+use super::args::How;
 use super::follow::follow;
-use super::http::{Access, Api};
+use super::http::Api;
 use super::order::{confirm, instance, instance_path};
 use super::output::{Output, Table, day, items, text};
 use crate::exit::{USAGE, failure};
@@ -23,16 +24,6 @@ pub enum AccessCommand {
     Rotate(RotateArgs),
     /// Takes access away, and looks that it is gone.
     Revoke(RevokeArgs),
-}
-
-/// How one is told about it.
-#[derive(Args, Debug)]
-pub struct Told {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
 }
 
 /// Which access.
@@ -68,7 +59,7 @@ pub struct GrantArgs {
     #[arg(long)]
     show: bool,
     #[command(flatten)]
-    told: Told,
+    how: How,
 }
 
 /// Arguments of `loggia access list`.
@@ -78,7 +69,7 @@ pub struct ListArgs {
     #[arg(value_name = "INSTANCE")]
     what: String,
     #[command(flatten)]
-    told: Told,
+    how: How,
 }
 
 /// Arguments of `loggia access show`.
@@ -90,7 +81,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
     #[command(flatten)]
-    told: Told,
+    how: How,
 }
 
 /// Arguments of `loggia access rotate`.
@@ -105,7 +96,7 @@ pub struct RotateArgs {
     #[arg(long)]
     show: bool,
     #[command(flatten)]
-    told: Told,
+    how: How,
 }
 
 /// Arguments of `loggia access revoke`.
@@ -117,7 +108,7 @@ pub struct RevokeArgs {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    told: Told,
+    how: How,
 }
 
 /// `loggia access`
@@ -135,7 +126,7 @@ pub async fn access(command: AccessCommand) -> Result<()> {
 }
 
 async fn grant(args: GrantArgs) -> Result<()> {
-    let (api, instance) = (args.told.access.api()?, instance(&args.what)?);
+    let (api, instance) = (args.how.access.api()?, instance(&args.what)?);
     let mut wish = json!({"to": args.to});
     for (field, value) in [("role", &args.role), ("until", &args.until)] {
         if let Some(value) = value {
@@ -143,7 +134,7 @@ async fn grant(args: GrantArgs) -> Result<()> {
         }
     }
     let answer = api.post(&format!("{}/access", instance_path(&instance)), &wish).await?;
-    works(&api, &instance, &answer, (args.show, args.told.output)).await
+    works(&api, &instance, &answer, (args.show, args.how.output)).await
 }
 
 /// Waits until a new credential works, and shows it when that was asked for.
@@ -170,13 +161,13 @@ async fn shown(api: &Api, instance: &Ref, id: &str, reason: &str, output: Output
 
 async fn list(args: ListArgs) -> Result<()> {
     let path = format!("{}/access", instance_path(&instance(&args.what)?));
-    let answer = args.told.access.api()?.get(&path, &[]).await?;
+    let answer = args.how.access.api()?.get(&path, &[]).await?;
     let mut table = Table::new(&["CONSUMER", "ROLE", "STATE", "UNTIL", "ID"]);
     let until = |one: &Value| if one["until"].is_null() { "-".to_owned() } else { day(one, "/until") };
     let row = |one: &Value| vec![text(one, "/to"), text(one, "/role"), state(one), until(one), text(one, "/id")];
     table.rows = items(&answer).map(row).collect();
     let names: Vec<String> = items(&answer).map(|one| text(one, "/id")).collect();
-    args.told.output.print(&answer, &names, &table)
+    args.how.output.print(&answer, &names, &table)
 }
 
 /// How an access is, in a few words.
@@ -215,28 +206,28 @@ async fn named(api: &Api, instance: &Ref, which: &Which) -> Result<String> {
 }
 
 async fn show(args: ShowArgs) -> Result<()> {
-    let (api, instance) = (args.told.access.api()?, instance(&args.which.what)?);
+    let (api, instance) = (args.how.access.api()?, instance(&args.which.what)?);
     let id = named(&api, &instance, &args.which).await?;
-    shown(&api, &instance, &id, &args.reason, args.told.output).await
+    shown(&api, &instance, &id, &args.reason, args.how.output).await
 }
 
 async fn rotate(args: RotateArgs) -> Result<()> {
-    let (api, instance) = (args.told.access.api()?, instance(&args.which.what)?);
+    let (api, instance) = (args.how.access.api()?, instance(&args.which.what)?);
     let id = named(&api, &instance, &args.which).await?;
     let wish = args.overlap.map_or(json!({}), |minutes| json!({"overlapMinutes": minutes}));
     let answer = api.post(&format!("{}/access/{id}:rotate", instance_path(&instance)), &wish).await?;
-    works(&api, &instance, &answer, (args.show, args.told.output)).await
+    works(&api, &instance, &answer, (args.show, args.how.output)).await
 }
 
 async fn revoke(args: RevokeArgs) -> Result<()> {
-    let (api, instance) = (args.told.access.api()?, instance(&args.which.what)?);
+    let (api, instance) = (args.how.access.api()?, instance(&args.which.what)?);
     let id = named(&api, &instance, &args.which).await?;
     confirm(&format!("Take the access of {} away?", args.which.who), args.yes)?;
     let answer = api.post(&format!("{}/access/{id}:revoke", instance_path(&instance)), &json!({})).await?;
     if !text(&answer, "/operation").is_empty() {
         follow(&api, &text(&answer, "/operation")).await?;
     }
-    args.told.output.tell(&answer, &[id], &format!("{} has no access any more\n", args.which.who))
+    args.how.output.tell(&answer, &[id], &format!("{} has no access any more\n", args.which.who))
 }
 
 #[cfg(test)]

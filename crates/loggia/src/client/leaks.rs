@@ -1,6 +1,6 @@
 //! What is left behind at backends.
 
-use super::access::ListArgs;
+use super::args::How;
 use super::http::Api;
 use super::order::confirm;
 use super::output::{Table, day, items, text};
@@ -25,7 +25,7 @@ pub struct LeaksArgs {
     #[arg(long, requires = "remove")]
     yes: bool,
     #[command(flatten)]
-    list: ListArgs,
+    how: How,
 }
 
 /// `loggia leaks`
@@ -33,22 +33,18 @@ pub struct LeaksArgs {
 /// # Errors
 /// With the words of the server.
 pub async fn leaks(args: LeaksArgs) -> Result<()> {
-    let api = args.list.access.api()?;
+    let api = args.how.access.api()?;
     let answer = api.get("/api/v1/leaks", &[]).await?;
     if let (Some(key), Some(reason)) = (&args.dismiss, &args.reason) {
         let driver = driver_of(&answer, key)?;
         act(&api, "dismiss", &json!({"driver": driver, "key": key, "reason": reason})).await?;
-        return args.list.output.tell(
-            &json!({"key": key}),
-            std::slice::from_ref(key),
-            &format!("{key} is put aside\n"),
-        );
+        return args.how.output.tell(&json!({"key": key}), std::slice::from_ref(key), &format!("{key} is put aside\n"));
     }
     if let Some(key) = &args.remove {
         let driver = driver_of(&answer, key)?;
         confirm(&format!("Take {key} of {driver} away, with all that is in it?"), args.yes)?;
         act(&api, "remove", &json!({"driver": driver, "key": key, "confirmed": true})).await?;
-        return args.list.output.tell(&json!({"key": key}), std::slice::from_ref(key), &format!("{key} is gone\n"));
+        return args.how.output.tell(&json!({"key": key}), std::slice::from_ref(key), &format!("{key} is gone\n"));
     }
     let mut table = Table::new(&["DRIVER", "ENVIRONMENT", "BACKEND", "SINCE", "SEEN", "KEY"]);
     for one in items(&answer) {
@@ -57,7 +53,7 @@ pub async fn leaks(args: LeaksArgs) -> Result<()> {
         table.rows.push(cells.into_iter().chain([seen.to_owned(), text(one, "/key")]).collect());
     }
     let names: Vec<String> = items(&answer).map(|one| text(one, "/key")).collect();
-    args.list.output.print(&answer, &names, &table)
+    args.how.output.print(&answer, &names, &table)
 }
 
 /// The driver of a key in the list.

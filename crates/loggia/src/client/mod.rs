@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod adopt;
+pub mod agenda;
 pub mod apply;
+pub mod args;
 pub mod campaign;
 pub mod campaign_args;
 pub mod checks;
@@ -12,8 +14,9 @@ pub mod environment;
 pub mod estate;
 pub mod export;
 mod follow;
-mod http;
+pub mod http;
 pub mod instance_access;
+pub mod kinds;
 pub mod leaks;
 pub mod open;
 pub mod order;
@@ -25,7 +28,6 @@ pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
 pub mod versions;
-pub mod yaml;
 
 use anyhow::Result;
 

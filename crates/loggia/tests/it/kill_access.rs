@@ -73,7 +73,7 @@ fn no_credential_is_left_over_or_doubled_by_kill_9() {
         let programs = drivers(folder.path());
         let plan = Plan::new(folder.path(), "data", database, &[&root]).with("--drivers", programs.to_str().unwrap());
         let kept = plan.data.join("driver-state/bucket");
-        let mut trial = Trial { dice: Dice::of(seed), server: Some(plan.ready()) };
+        let mut trial = Trial { dice: Dice(seed), server: Some(plan.ready()) };
         let order = json!({"offering": "bucket", "environment": "dev", "team": "red", "name": "shared", "inputs": {}});
         assert_eq!(trial.server().http("POST", "/api/v1/orders", Some(&order)).0, 202);
         let mut uid = String::new();

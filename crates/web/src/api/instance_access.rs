@@ -5,6 +5,7 @@ use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Outcome;
 use loggia_app::access::policy::Action;
+use loggia_app::access::visibility::told_access;
 use loggia_app::instance::instance_access::{self, GrantInput};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::instance_access as model;
@@ -108,8 +109,10 @@ async fn list(call: Call) -> Handled {
     let record = call.app().record(&call.caller, &call.reference()?)?;
     let (spec, status): (InstanceSpec, InstanceStatus) =
         (record.spec().map_err(loggia_app::Error::from)?, record.typed_status().map_err(loggia_app::Error::from)?);
-    let offer = instance_access::offer(&call.app().graph(), &spec, &status);
-    json(&Accesses { items: status.access, roles: offer.map(|offer| offer.roles).unwrap_or_default() })
+    let graph = call.app().graph();
+    let offer = instance_access::offer(&graph, &spec, &status);
+    let items = told_access(&graph, &call.caller.audience, &record, status.access);
+    json(&Accesses { items, roles: offer.map(|offer| offer.roles).unwrap_or_default() })
 }
 
 fn begun(done: &Outcome) -> axum::response::Response {

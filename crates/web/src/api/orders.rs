@@ -45,6 +45,12 @@ pub struct WouldGet {
     /// Who has to agree first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// Why it could not be made there now; empty when it could.
+    pub why_not: String,
+    /// What differs there from what the version promises; empty when nothing does.
+    pub note: String,
+    /// The program that really serves there; null where there is none, or it was not asked yet.
+    pub program: Option<loggia_app::instance::program::Program>,
 }
 
 /// Orders an instance.

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::access::policy::Action;
+use loggia_app::access::visibility::told_access;
 use loggia_app::access::writing::subject_of;
 use loggia_app::estate::enrol::Enrol;
 use loggia_app::instance::take_over::{Orphan, TakeOverInput};
@@ -181,7 +182,8 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     if !status.secret_outputs.is_empty() {
         lost.push("its passwords: whoever uses them is refused from then on".to_owned());
     }
-    let consumers = consumers(&status.access);
+    let told = told_access(&visit.graph, visit.audience(), &record, status.access);
+    let consumers = consumers(&told);
     if !consumers.is_empty() {
         let names: Vec<String> =
             consumers.iter().map(|to| super::instance_access::consumer(&visit, to).title).collect();
@@ -192,6 +194,7 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     visit.page(&DestroyPage {
         shell: Shell {
             command: format!("loggia delete instance/{}/{}", team, record.reference.name()),
+            json_twin: format!("/api/v1/instances/{}/{}", team, record.reference.name()),
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new(&base, &to)],

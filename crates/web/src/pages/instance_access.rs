@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::post;
 use loggia_app::Error;
 use loggia_app::access::reveal::Way;
+use loggia_app::access::visibility::told_access;
 use loggia_app::instance::instance_access::{self, GrantInput};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::instance_access::{Access, CredentialState};
@@ -78,7 +79,8 @@ pub fn section(
     mut shown: Option<(Uid, Vec<Fact>)>,
 ) -> Section {
     let offer = instance_access::offer(&visit.graph, spec, status);
-    let mut lines: Vec<Line> = status.access.iter().map(|access| line(visit, record, access)).collect();
+    let told = told_access(&visit.graph, visit.audience(), record, status.access.clone());
+    let mut lines: Vec<Line> = told.iter().map(|access| line(visit, record, access)).collect();
     for line in &mut lines {
         if let Some((_, facts)) = shown.take_if(|(id, _)| *id == line.id) {
             line.shown = facts;

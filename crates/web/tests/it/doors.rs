@@ -144,7 +144,9 @@ pub fn body(world: &World, way: &Way, number: usize) -> (&'static str, String) {
         "/instances/{team}/{name}/access/rotate"
         | "/instances/{team}/{name}/access/revoke"
         | "/instances/{team}/{name}/access/show" => "id=00000000-0000-7000-8000-000000000000",
-        "/me/tokens" => "name=laptop&days=1",
+        "/me/tokens" => "name=laptop&days=1&scopes=read",
+        // What would be refused to whoever may, so that nobody's session ends.
+        "/me/password" => "old=x&password=short&again=short",
         "/instances/{team}/{name}/reveal" => "output=password",
         "/instances/{team}/{name}/destroy" => "confirmed=true",
         "/standards/{name}/exempt" => "team=booking&until=2035-01-01&reason=x",

@@ -2,9 +2,10 @@
 
 use super::run::Run;
 use crate::instance::driver::{Call, Driver, Failure, Request, RunLog, Whose};
-use crate::instance::finish::Ending;
 use crate::instance::instance_access::contract::{Grants, Login};
 use crate::instance::instance_access::settle::AccessEnd;
+use crate::instance::operation_end::Ending;
+use crate::instance::run_log::{readable, readable_map};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::instance_access::{self as access, Credential, CredentialState};
 use loggia_model::operation::Verb;
@@ -35,14 +36,15 @@ impl Run<'_> {
         let Some((login, _)) = self.wanted() else { return Ok(Ending::Access(AccessEnd::Idle)) };
         let grants = able(driver)?;
         let log = Arc::clone(&self.lines);
-        log.line(&format!("{} for {}", login.role, login.consumer));
+        // Not for whom: more people see what is done to it than who uses it.
+        log.line(&format!("role {}", login.role));
         let made = self.step((Call::Grant, driver), grants.grant(request, &login, &*log), |_| "Done.".into()).await?;
         if !self.is_there(driver, grants, request, &login).await? {
             let message = "The credential was made, but cannot be seen yet.";
             return Err(Failure::backend(message, "It is looked for again by itself."));
         }
-        self.granted = made.secrets;
-        Ok(Ending::Access(AccessEnd::Made(made.outputs)))
+        self.granted = made.secrets.into_iter().map(|(name, secret)| (readable(&name), secret)).collect();
+        Ok(Ending::Access(AccessEnd::Made(readable_map(made.outputs))))
     }
 
     pub(super) async fn revoke(&mut self, driver: &dyn Driver, request: &Request) -> Result<Ending, Failure> {
