@@ -344,7 +344,7 @@ pub fn consumers(list: &[Access]) -> Vec<&str> {
     names
 }
 
-/// What the accesses of an instance say about it: those who have them need it.
+/// What the accesses of an instance say about it: those who have them use it.
 pub fn relations(record: &Record) -> Vec<Relation> {
     // Most have none: the text tells it without reading it.
     let said =
@@ -352,5 +352,5 @@ pub fn relations(record: &Record) -> Vec<Relation> {
     let Some(status) = said.then(|| record.typed_status::<InstanceStatus>().ok()).flatten() else { return Vec::new() };
     let consumers = consumers(&status.access).into_iter().filter(|name| !name.starts_with("service:"));
     let targets = consumers.filter_map(|name| name.parse::<Ref>().ok());
-    targets.map(|target| Relation { relation: RelationType::DEPENDENCY_OF, target }).collect()
+    targets.map(|target| Relation { relation: RelationType::USED_BY, target }).collect()
 }

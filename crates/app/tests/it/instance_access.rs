@@ -91,7 +91,7 @@ fn a_consumer_gets_a_credential_that_is_shown_once_renewed_and_taken_away() {
         assert_eq!((list(&world)[0].to.as_str(), list(&world)[0].role.as_str()), (API, "read"));
         // The edge is seen from both ends.
         let graph = world.app.graph();
-        for (from, other, way) in [(NAME, API, RelationType::DEPENDENCY_OF), (API, NAME, RelationType::DEPENDS_ON)] {
+        for (from, other, way) in [(NAME, API, RelationType::USED_BY), (API, NAME, RelationType::USES)] {
             let found = graph.related(&Audience::All, &from.parse().unwrap(), way);
             assert!(found.iter().any(|record| record.reference.to_string() == other), "{from}");
         }
@@ -117,7 +117,7 @@ fn a_consumer_gets_a_credential_that_is_shown_once_renewed_and_taken_away() {
         gone(&world).await;
         assert!(driver.logins.lock().unwrap().is_empty());
         let graph = world.app.graph();
-        assert!(graph.related(&Audience::All, &API.parse().unwrap(), RelationType::DEPENDS_ON).is_empty());
+        assert!(graph.related(&Audience::All, &API.parse().unwrap(), RelationType::USES).is_empty());
         let past = world.app.past(&ann, &one(), 50).await.unwrap();
         let kinds: Vec<&str> =
             past.events.iter().rev().filter_map(|e| e.kind.split_once("access.")).map(|k| k.1).collect();

@@ -118,6 +118,8 @@ fn relation_word(relation: RelationType) -> &'static str {
         "replaces" => "Takes the place of",
         "runsIn" => "Runs in",
         "runsRelease" => "Runs the version",
+        "usedBy" => "Has given access to",
+        "uses" => "Has access to",
         _ => "Related to",
     }
 }

@@ -176,7 +176,7 @@ async fn that_something_hidden_has_access_is_told_to_nobody_else() {
             }
         }
         assert!(told_to_admin >= 8, "told to who may see it at {told_to_admin} addresses only");
-        for query in ["filter=relations.dependencyOf=", "filter=status.access.to="] {
+        for query in ["filter=relations.usedBy=", "filter=status.access.to="] {
             let address = format!("/api/v1/instances?{query}component:default/zebrafish-component");
             as_nowhere(&world, "other", &address).await;
         }
