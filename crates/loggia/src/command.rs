@@ -2,8 +2,8 @@
 
 use crate::client::{
     access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export,
-    instance_access, kinds, leaks, open, order, output, records, release, run as ask, secrets, take_over, upgrade,
-    versions,
+    instance_access, kinds, leaks, open, order, output, records, release, retry, run as ask, secrets, take_over,
+    upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -69,6 +69,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Gets something from the platform
     New(order::NewArgs),
+    /// Makes an instance again that failed, or is not as it was made any more
+    Retry(retry::RetryArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
     /// Lists what is due: what is asked of you, what waits for your team, and until when
@@ -202,6 +204,7 @@ fn client(command: Command) -> Result<()> {
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
+        Command::Retry(args) => ask(retry::retry(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
         Command::Due(args) => ask(agenda::due(args)),
         Command::Why(args) => ask(environment::why(args)),

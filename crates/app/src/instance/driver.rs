@@ -4,6 +4,10 @@
 //! knows no records; it is told all that it needs. Every effect carries [`Request::key`], and a driver looks before it
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
+mod call;
+
+pub use call::Call;
+
 use crate::instance::change_request::Merges;
 use crate::instance::instance_access::contract::Grants;
 use crate::instance::program::Program;
@@ -267,55 +271,6 @@ pub struct Silent;
 
 impl RunLog for Silent {
     fn line(&self, _: &str) {}
-}
-
-/// A call of a driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// [`Driver::probe`]
-    Probe,
-    /// [`Driver::plan`]
-    Plan,
-    /// [`Driver::apply`]
-    Apply,
-    /// [`Driver::observe`]
-    Observe,
-    /// [`Driver::import`]
-    Import,
-    /// [`Merges::propose`]
-    Propose,
-    /// [`Driver::destroy`]
-    Destroy,
-    /// [`Grants::grant`]
-    Grant,
-    /// [`Grants::revoke`]
-    Revoke,
-}
-
-impl Call {
-    /// The name of its step.
-    pub fn name(self) -> &'static str {
-        match self {
-            Call::Probe => "probe",
-            Call::Plan => "plan",
-            Call::Apply => "apply",
-            Call::Observe => "observe",
-            Call::Import => "import",
-            Call::Propose => "propose",
-            Call::Destroy => "destroy",
-            Call::Grant => "grant",
-            Call::Revoke => "revoke",
-        }
-    }
-
-    /// How long it may take, where neither driver nor recipe say otherwise.
-    pub fn usual_patience(self) -> Duration {
-        match self {
-            Call::Probe => Duration::from_secs(30),
-            Call::Plan | Call::Observe | Call::Import | Call::Grant | Call::Revoke => Duration::from_secs(300),
-            Call::Apply | Call::Destroy | Call::Propose => Duration::from_secs(1_800),
-        }
-    }
 }
 
 /// The code that makes an instance real, or looks at it.

@@ -10,7 +10,7 @@ use super::names::{self, identifier, literal};
 use super::server::{self, There, execute, failed};
 use super::{driver, password};
 use async_trait::async_trait;
-use loggia_app::instance::driver::{Failure, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Failure, Request, RunLog};
 use loggia_app::instance::instance_access::contract::{Granted, Grants, Login};
 use sqlx::{Connection, PgConnection, Row};
 use std::collections::BTreeSet;
@@ -44,8 +44,16 @@ async fn marked(connection: &mut PgConnection, begin: &str) -> Result<Vec<(Strin
     Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
+/// The keys of everything at a backend that carries our mark.
+pub(super) async fn all_marked(backend: &Backend) -> Result<Vec<String>, Failure> {
+    let mut connection = Place::of(backend)?.connect().await?;
+    let marks = marks(&mut connection).await;
+    connection.close().await.ok();
+    marks
+}
+
 /// The keys of everything on the server that carries our mark.
-pub(super) async fn marks(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
+async fn marks(connection: &mut PgConnection) -> Result<Vec<String>, Failure> {
     let sql = "select shobj_description(oid, 'pg_authid') from pg_roles \
         where starts_with(shobj_description(oid, 'pg_authid'), 'loggia:') \
         union select shobj_description(oid, 'pg_database') from pg_database \

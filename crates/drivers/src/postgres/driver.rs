@@ -369,10 +369,7 @@ impl Driver for PostgresDriver {
     }
 
     async fn marked(&self, backend: &Backend) -> Result<Option<Vec<String>>, Failure> {
-        let mut connection = Place::of(backend)?.connect().await?;
-        let marks = access::marks(&mut connection).await;
-        connection.close().await.ok();
-        marks.map(Some)
+        access::all_marked(backend).await.map(Some)
     }
 
     fn loses_data(&self, recipe: &Map<String, Value>, config: &Map<String, Value>) -> bool {
