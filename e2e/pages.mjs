@@ -22,7 +22,7 @@ export const DEVELOPER = [
 
 /** Pages that only the product team sees. */
 export const PLATFORM = [
-  ['studio', '/studio'], ['sync and checks', '/sources'], ['unmatched', '/who-runs/unmatched'], ['design', '/design'],
+  ['studio', '/studio'], ['sync and checks', '/sources'], ['unmatched', '/who-runs/unmatched'], ['left behind', '/leaks'], ['design', '/design'],
   ['campaign of the product team', '/campaigns/tern-7'], ['standard of the product team', '/standards/owner-known'],
   ['ending of the product team', '/endings/tern-6'], ['new ending', '/ending/new'],
   ['versions for the product team', '/get/postgres/versions'],

@@ -1,6 +1,6 @@
 """A driver as a service: makes folders. PORT, TOKEN and FOLDER come from the environment."""
 
-import http.server, json, os, pathlib, shutil
+import http.server, json, os, pathlib, secrets, shutil
 
 FOLDER = pathlib.Path(os.environ["FOLDER"])
 
@@ -25,8 +25,25 @@ def answer(verb, request):
         (FOLDER / key).mkdir(exist_ok=True)
     if verb == "destroy":
         shutil.rmtree(FOLDER / key, ignore_errors=True)
+        shutil.rmtree(FOLDER / f"logins-{key}", ignore_errors=True)
         return {"done": True}
+    if verb in ("grant", "revoke", "granted"):
+        return access(verb, FOLDER / f"logins-{key}", request.get("login"))
     return seen(key)
+
+
+def access(verb, folder, login):
+    if verb == "granted":
+        return {"credentials": sorted(file.name for file in folder.glob("*"))}
+    assert login["id"].replace("-", "").isalnum()
+    if verb == "revoke":
+        (folder / login["id"]).unlink(missing_ok=True)
+        return {"done": True}
+    # Whoever asks again gets a new secret: the last one may have reached nobody.
+    folder.mkdir(exist_ok=True)
+    password = secrets.token_hex(16)
+    (folder / login["id"]).write_text(password)
+    return {"granted": {"outputs": {"user": login["id"]}, "secrets": {"password": password}}}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

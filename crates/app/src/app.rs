@@ -307,7 +307,8 @@ impl App {
         let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.why_not.is_empty())).collect();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (records, position) = (graph.len(), graph.position());
-        let (drifted, leaks) = (drift::count_drifted(&graph), self.leaks.load().len());
+        let leaks = self.leaks.load().iter().filter(|leak| leak.dismissed.is_none()).count();
+        let drifted = drift::count_drifted(&graph);
         let leaks = i64::try_from(leaks).unwrap_or(i64::MAX);
         Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers, drifted, leaks })
     }

@@ -2,8 +2,10 @@
 
 use crate::redact::Redactor;
 use loggia_app::instance::driver::{Backend, Failure, Observation, Plan, Request, Secret};
+use loggia_app::instance::instance_access::contract::{Granted, Login};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What is asked of a program: its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,9 @@ pub(crate) enum Verb {
     Apply,
     Observe,
     Destroy,
+    Grant,
+    Revoke,
+    Granted,
     Check,
 }
 
@@ -24,6 +29,9 @@ impl Verb {
             Verb::Apply => "apply",
             Verb::Observe => "observe",
             Verb::Destroy => "destroy",
+            Verb::Grant => "grant",
+            Verb::Revoke => "revoke",
+            Verb::Granted => "granted",
             Verb::Check => "check",
         }
     }
@@ -41,6 +49,8 @@ struct Secrets {
 struct Input<'a> {
     #[serde(flatten)]
     request: &'a Request,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<&'a Login>,
     secrets: Secrets,
 }
 
@@ -61,19 +71,19 @@ fn backend_secret(backend: &Backend) -> Option<String> {
 }
 
 /// What a program is told for every verb but `probe`, with the secret of the backend.
-pub(crate) fn input(request: &Request) -> serde_json::Result<Vec<u8>> {
-    told(request, backend_secret(&request.backend))
+pub(crate) fn input(request: &Request, login: Option<&Login>) -> serde_json::Result<Vec<u8>> {
+    told(request, login, backend_secret(&request.backend))
 }
 
 /// What a service is told for every verb but `probe`: the secret of the backend is how it is signed in to.
-pub(crate) fn question(request: &Request) -> serde_json::Result<Vec<u8>> {
-    told(request, None)
+pub(crate) fn question(request: &Request, login: Option<&Login>) -> serde_json::Result<Vec<u8>> {
+    told(request, login, None)
 }
 
-fn told(request: &Request, backend: Option<String>) -> serde_json::Result<Vec<u8>> {
+fn told(request: &Request, login: Option<&Login>, backend: Option<String>) -> serde_json::Result<Vec<u8>> {
     let secrets =
         Secrets { backend, inputs: revealed(&request.secret_inputs), outputs: revealed(&request.secret_outputs) };
-    serde_json::to_vec(&Input { request, secrets })
+    serde_json::to_vec(&Input { request, login, secrets })
 }
 
 /// What a service is told for `probe`.
@@ -94,7 +104,17 @@ struct Raw {
     plan: Option<Plan>,
     observation: Option<RawObservation>,
     failure: Option<Failure>,
+    granted: Option<RawGranted>,
+    credentials: Option<Vec<String>>,
     done: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGranted {
+    #[serde(default)]
+    outputs: Map<String, Value>,
+    secrets: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -102,13 +122,15 @@ struct RawObservation {
     #[serde(flatten)]
     seen: Observation,
     #[serde(default)]
-    secret_outputs: std::collections::BTreeMap<String, String>,
+    secret_outputs: BTreeMap<String, String>,
 }
 
 /// What a program answered.
 pub(crate) enum Answer {
     Plan(Plan),
     Observation(Observation),
+    Granted(Granted),
+    Credentials(Vec<String>),
     Failure(Failure),
     Done,
 }
@@ -117,22 +139,35 @@ impl Answer {
     /// Reads the whole standard output of a program.
     pub(crate) fn read(bytes: &[u8]) -> Result<Answer, String> {
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match (raw.plan, raw.observation, raw.failure, raw.done) {
-            (Some(plan), None, None, None) => Ok(Answer::Plan(plan)),
-            (None, Some(raw), None, None) => {
-                let secret_outputs = raw.secret_outputs.into_iter().map(|(name, text)| (name, Secret::new(text)));
-                Ok(Answer::Observation(Observation { secret_outputs: secret_outputs.collect(), ..raw.seen }))
+        let secrets = |all: BTreeMap<String, String>| all.into_iter().map(|(name, text)| (name, Secret::new(text)));
+        let plan = raw.plan.map(Answer::Plan);
+        let observation = raw.observation.map(|raw| {
+            let secret_outputs = secrets(raw.secret_outputs).collect();
+            Answer::Observation(Observation { secret_outputs, ..raw.seen })
+        });
+        let granted = raw
+            .granted
+            .map(|raw| Answer::Granted(Granted { outputs: raw.outputs, secrets: secrets(raw.secrets).collect() }));
+        let (credentials, failure) = (raw.credentials.map(Answer::Credentials), raw.failure.map(Answer::Failure));
+        let done = raw.done.map(|done| if done { Some(Answer::Done) } else { None });
+        let answers = [plan, observation, granted, credentials, failure];
+        let mut said = answers.into_iter().flatten().map(Some).chain(done);
+        match (said.next(), said.next()) {
+            (Some(Some(answer)), None) => Ok(answer),
+            _ => {
+                Err("expected exactly one of plan, observation, granted, credentials, failure, or done: true"
+                    .to_owned())
             }
-            (None, None, Some(failure), None) => Ok(Answer::Failure(failure)),
-            (None, None, None, Some(true)) => Ok(Answer::Done),
-            _ => Err("expected exactly one of plan, observation, failure, or done: true".to_owned()),
         }
     }
+
     /// What was answered, for the messages of those who wanted something else.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Answer::Plan(_) => "plan",
             Answer::Observation(_) => "observation",
+            Answer::Granted(_) => "granted",
+            Answer::Credentials(_) => "credentials",
             Answer::Failure(_) => "failure",
             Answer::Done => "done",
         }
@@ -148,7 +183,12 @@ impl Answer {
             Answer::Plan(plan) => {
                 Answer::Plan(Plan { changes: plan.changes.iter().map(|line| redactor.text(line)).collect() })
             }
-            Answer::Failure(_) | Answer::Done => self,
+            Answer::Granted(mut granted) => {
+                granted.secrets.iter().for_each(|(_, secret)| redactor.learn(secret));
+                redactor.outputs(&mut granted.outputs);
+                Answer::Granted(granted)
+            }
+            Answer::Credentials(_) | Answer::Failure(_) | Answer::Done => self,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::command::LONGEST;
 use crate::git::template_check;
-use loggia_app::record::check::Recipes;
+use loggia_app::record::check::{ROLES, Recipes};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -26,16 +26,22 @@ fn golden_path(driver: &str, settings: &Map<String, Value>, files: &template_che
 /// what is said here, and a replayed thing takes anything.
 fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
-        ("command", command()),
+        ("command", giving(command(), &true.into())),
         ("git", git()),
         ("gitops", manifests()),
-        ("http", settings(&json!({"timeout": seconds(LONGEST)}))),
+        ("http", giving(settings(&json!({"timeout": seconds(LONGEST)})), &true.into())),
         ("kubernetes", manifests()),
-        ("postgres", postgres()),
+        ("postgres", giving(postgres(), &json!(["read", "write", "own"]))),
         ("process", process()),
         ("replay", settings(&json!({}))),
         ("terraform", terraform()),
     ])
+}
+
+/// With the roles that consumers can get.
+fn giving(mut schema: Value, roles: &Value) -> Value {
+    schema[ROLES] = roles.clone();
+    schema
 }
 
 fn settings(properties: &Value) -> Value {
@@ -93,6 +99,7 @@ fn terraform() -> Value {
 #[cfg(test)]
 mod tests {
     use crate::registry::{DriverOptions, Drivers};
+    use serde_json::json;
 
     #[tokio::test]
     async fn every_driver_says_what_its_recipes_may_say() {
@@ -102,6 +109,13 @@ mod tests {
         let drivers = Drivers::new(options).unwrap();
         let mut names: Vec<&str> = drivers.names().collect();
         names.sort_unstable();
-        assert_eq!(names, super::schemas().into_keys().collect::<Vec<_>>());
+        let said = super::schemas();
+        assert_eq!(names, said.keys().copied().collect::<Vec<_>>());
+        // What is said of access without a driver is what the driver does.
+        for name in names {
+            let driver = drivers.get(name).unwrap();
+            let roles = driver.grants().map(|grants| grants.roles().map_or(json!(true), |roles| json!(roles)));
+            assert_eq!(said[name].get(super::ROLES).cloned(), roles, "{name}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Blanks secrets, by value, in everything that a driver says.
 
 use loggia_app::instance::driver::{Backend, Failure, Observation, Request, RunLog, Secret};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What stands where a secret was.
 const BLANK: &str = "***";
@@ -59,14 +59,17 @@ impl Redactor {
 
     /// The observation without secrets in what everybody may read.
     pub(crate) fn observation(&self, mut observation: Observation) -> Observation {
-        for value in observation.outputs.values_mut() {
-            self.value(value);
-        }
+        self.outputs(&mut observation.outputs);
         for condition in &mut observation.conditions {
             condition.message = self.text(&condition.message);
         }
         observation.version = self.text(&observation.version);
         observation
+    }
+
+    /// Blanks secrets in outputs, which everybody may read.
+    pub(crate) fn outputs(&self, outputs: &mut Map<String, Value>) {
+        outputs.values_mut().for_each(|value| self.value(value));
     }
 
     fn value(&self, value: &mut Value) {

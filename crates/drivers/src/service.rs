@@ -6,6 +6,7 @@ use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Secret, Silent};
+use loggia_app::instance::instance_access::contract::{Granted, Grants, Login};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -38,9 +39,19 @@ impl HttpDriver {
     }
 
     async fn ask(&self, verb: Verb, request: &Request, log: &dyn RunLog) -> Result<Answer, Failure> {
-        let body = protocol::question(request).map_err(|error| unwritable(&error))?;
+        self.ask_about(verb, (request, None), log).await
+    }
+
+    async fn ask_about(
+        &self,
+        verb: Verb,
+        (request, login): (&Request, Option<&Login>),
+        log: &dyn RunLog,
+    ) -> Result<Answer, Failure> {
+        let body = protocol::question(request, login).map_err(|error| unwritable(&error))?;
         let redactor = Redactor::of(request);
-        let (key, backend, recipe) = (&request.key, &request.backend, &request.recipe);
+        let (backend, recipe) = (&request.backend, &request.recipe);
+        let key = &login.map_or_else(|| request.key.clone(), |login| format!("{}-{}", request.key, login.id));
         let answer = self.call(Question { verb, key, backend, recipe, body }, &CleanLog::new(log, &redactor)).await;
         Ok(answer.map_err(|failure| redactor.failure(&failure))?.clean(redactor))
     }
@@ -163,6 +174,10 @@ impl Driver for HttpDriver {
         &["timeout"]
     }
 
+    fn grants(&self) -> Option<&dyn Grants> {
+        Some(self)
+    }
+
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
         let body = protocol::probe_question(backend).map_err(|error| unwritable(&error))?;
         let redactor = Redactor::of_backend(backend);
@@ -194,6 +209,35 @@ impl Driver for HttpDriver {
         match self.ask(Verb::Destroy, request, log).await? {
             Answer::Done => Ok(()),
             other => Err(unexpected(Verb::Destroy, &other)),
+        }
+    }
+}
+
+#[async_trait]
+impl Grants for HttpDriver {
+    /// What it knows is said by the release, for whoever wrote it.
+    fn roles(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    async fn grant(&self, request: &Request, login: &Login, log: &dyn RunLog) -> Result<Granted, Failure> {
+        match self.ask_about(Verb::Grant, (request, Some(login)), log).await? {
+            Answer::Granted(granted) => Ok(granted),
+            other => Err(unexpected(Verb::Grant, &other)),
+        }
+    }
+
+    async fn revoke(&self, request: &Request, login: &Login, log: &dyn RunLog) -> Result<(), Failure> {
+        match self.ask_about(Verb::Revoke, (request, Some(login)), log).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(Verb::Revoke, &other)),
+        }
+    }
+
+    async fn granted(&self, request: &Request) -> Result<Vec<String>, Failure> {
+        match self.ask_about(Verb::Granted, (request, None), &Silent).await? {
+            Answer::Credentials(keys) => Ok(keys),
+            other => Err(unexpected(Verb::Granted, &other)),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::index::Term;
 use crate::search;
 use crate::visibility::Within;
 use loggia_model::flatten::{Leaf, flatten, flatten_under};
+use loggia_model::instance_access;
 use loggia_model::{Document, Kind, Record, Relation, Scope};
 use serde_json::Value;
 
@@ -29,7 +30,8 @@ pub type Describe = fn(&Record, &Document) -> Facts;
 /// Reads the facts from the registry of kinds. A record of an unknown kind states nothing and is seen by no scope.
 pub fn describe(record: &Record, document: &Document) -> Facts {
     let Some(kind) = Kind::find(record.reference.kind()) else { return Facts::default() };
-    let (scopes, relations) = ((kind.scopes)(document), (kind.relations)(document));
+    let (scopes, mut relations) = ((kind.scopes)(document), (kind.relations)(document));
+    relations.extend(instance_access::relations(record));
     Facts { scopes, relations, status: kind.has_status, ..Facts::default() }
 }
 

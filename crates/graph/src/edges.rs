@@ -121,13 +121,15 @@ pub(crate) fn restate(nodes: &mut Nodes, ends: &mut Ends, source: u32, old: &[Re
 
 impl Graph {
     /// Calls `take` with type and other node for each relation of a node that the audience may see: what the record
-    /// states itself, and the inverse of what visible others state about it. A relation stated at both ends comes
+    /// states itself (but for what was decided about ends that they do not see), and the inverse of what visible others state about it. A relation stated at both ends comes
     /// twice.
     pub(crate) fn each_relation(&self, audience: &Audience, number: u32, mut take: impl FnMut(RelationType, u32)) {
         let Some(node) = self.nodes.get(number) else { return };
         node.stated.each(|edge| {
             let (relation, target) = unpack(edge);
-            take(relation, target);
+            if self.tells(audience, relation, target) {
+                take(relation, target);
+            }
         });
         // Edges come in order of type, and finding an inverse compares names.
         let mut inverse: Option<(RelationType, RelationType)> = None;
@@ -144,6 +146,11 @@ impl Graph {
         });
     }
 
+    /// Whether somebody who sees a record is told of a relation that it states.
+    fn tells(&self, audience: &Audience, relation: RelationType, target: u32) -> bool {
+        !relation.is_decided() || self.sees(audience, target)
+    }
+
     /// Whether anything states a relation of this type.
     pub fn has_relation(&self, relation: RelationType) -> bool {
         !self.ends.stating(relation).is_empty()
@@ -154,7 +161,9 @@ impl Graph {
         let mut found = RoaringBitmap::new();
         let Some(node) = self.nodes.get(number) else { return found };
         targets(&node.stated, relation, |target| {
-            found.insert(target);
+            if self.tells(audience, relation, target) {
+                found.insert(target);
+            }
         });
         targets(&node.received, relation.inverse(), |source| {
             if self.sees(audience, source) {
@@ -173,7 +182,14 @@ impl Graph {
     ) -> RoaringBitmap {
         let mut found = RoaringBitmap::new();
         let Some(names) = names else {
-            self.ends.stating(relation).add_to(&mut found);
+            match relation.is_decided() {
+                false => self.ends.stating(relation).add_to(&mut found),
+                true => self.ends.stating(relation).each(|number| {
+                    if !self.neighbours(audience, number, relation).is_empty() {
+                        found.insert(number);
+                    }
+                }),
+            }
             self.ends.receiving(relation.inverse()).each(|number| {
                 if *audience == Audience::All || !self.neighbours(audience, number, relation).is_empty() {
                     found.insert(number);
@@ -199,7 +215,9 @@ impl Graph {
         mut take: impl FnMut(u32),
     ) {
         let Some(node) = self.nodes.get(target) else { return };
-        targets(&node.received, relation, &mut take);
+        if self.tells(audience, relation, target) {
+            targets(&node.received, relation, &mut take);
+        }
         if self.sees(audience, target) {
             targets(&node.stated, relation.inverse(), take);
         }

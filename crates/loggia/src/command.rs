@@ -1,8 +1,9 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export, kinds,
-    open, order, output, records, release, retry, run as ask, secrets, take_over, upgrade, versions,
+    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export,
+    instance_access, kinds, leaks, open, order, output, records, release, retry, run as ask, secrets, take_over,
+    upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -80,6 +81,9 @@ pub enum Command {
     Approve(environment::ApproveArgs),
     /// Shows a secret of an instance to its team, or to an administrator who says why; each look is noted
     Reveal(order::RevealArgs),
+    /// Who has access to an instance, each with a credential of its own
+    #[command(subcommand)]
+    Access(instance_access::AccessCommand),
     /// Publishes a release: everybody can get it, and it never changes
     Publish(release::PublishArgs),
     /// Withdraws a release: nobody gets it any more, and where it runs it stays
@@ -110,7 +114,7 @@ pub enum Command {
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what is left behind at backends and belongs to nothing
-    Leaks(args::How),
+    Leaks(leaks::LeaksArgs),
     /// Lists what was reported and belongs to nothing that is offered
     Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
@@ -206,6 +210,7 @@ fn client(command: Command) -> Result<()> {
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),
         Command::Reveal(args) => ask(order::reveal(args)),
+        Command::Access(command) => ask(instance_access::access(command)),
         Command::Publish(args) => ask(release::publish(args)),
         Command::Yank(args) => ask(release::yank(args)),
         Command::Campaign(command) => ask(campaign::campaign(command)),
@@ -219,7 +224,7 @@ fn client(command: Command) -> Result<()> {
         Command::Orphan(args) => ask(take_over::orphan(args)),
         Command::Adopt(command) => ask(adopt::adopt(command)),
         Command::Usage(args) => ask(estate::usage(args)),
-        Command::Leaks(args) => ask(estate::leaks(args)),
+        Command::Leaks(args) => ask(leaks::leaks(args)),
         Command::Unmatched(args) => ask(estate::unmatched(args)),
         Command::Sources(args) => ask(estate::sources(args)),
         Command::Search(args) => ask(records::search(args)),

@@ -51,6 +51,9 @@ pub struct CheckArgs {
     /// One setting with which the backend cannot be reached; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     unreachable: Vec<String>,
+    /// A role that consumers may have, such as read; tries access of consumers too.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
     /// The program may use the network when it asks for it.
     #[arg(long, env = "LOGGIA_DRIVERS_NETWORK", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", default_value = "no", value_parser = switch)]
@@ -91,7 +94,8 @@ pub async fn run(command: DriverCommand) -> Result<()> {
     }
     let lose = args.lose.clone().map(|command| losing(command, kept.join(&args.name)));
     let unreachable = unreachable(&args, &sample)?.map(|request| (&driver as &dyn Driver, request));
-    let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, rounds: args.rounds };
+    let role = args.role.clone();
+    let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, role, rounds: args.rounds };
     let report = match args.output {
         Output::Table => {
             print(&format!("driver {}\n", args.name))?;
@@ -125,7 +129,7 @@ fn summary(report: &Report) -> String {
     let skipped = count(|o| matches!(o, Outcome::Skipped(_)));
     let mut text = format!("{ok} of {} checks passed, {failed} failed, {skipped} skipped.\n", report.checks.len());
     if skipped > 0 {
-        text.push_str("Not everything was tried: --lose COMMAND and --unreachable KEY=VALUE try more.\n");
+        text.push_str("Not everything was tried: --lose COMMAND, --unreachable KEY=VALUE and --role ROLE try more.\n");
     }
     text
 }

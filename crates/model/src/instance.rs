@@ -1,5 +1,6 @@
 //! What is running: the parts of an instance that drivers, workers and pages share.
 
+use crate::instance_access::Access;
 use crate::rule::Act;
 use crate::{Micros, Uid};
 use schemars::JsonSchema;
@@ -282,6 +283,9 @@ pub struct InstanceStatus {
     /// The backend that it was made on; none before a driver began to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<HeldBackend>,
+    /// Who uses it with credentials of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<Access>,
 }
 
 fn is_first(generation: &u32) -> bool {

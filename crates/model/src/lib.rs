@@ -17,6 +17,7 @@ pub mod flatten;
 pub mod frontmatter;
 pub mod glob;
 pub mod instance;
+pub mod instance_access;
 pub mod kind;
 pub mod kinds;
 pub mod migration;

@@ -22,6 +22,10 @@ pub enum Verb {
     Propose,
     /// Take away what was kept of an earlier version.
     Retire,
+    /// Give a consumer a credential of its own.
+    Grant,
+    /// Take a credential of a consumer away.
+    Revoke,
 }
 
 /// Where an operation is. `Succeeded`, `Failed` and `Cancelled` are the ends; each operation reaches one of them once.
@@ -160,7 +164,8 @@ macro_rules! words {
 }
 
 words!(Verb { Verb::Apply => "apply", Verb::Observe => "observe", Verb::Destroy => "destroy",
-    Verb::Import => "import", Verb::Propose => "propose", Verb::Retire => "retire" });
+    Verb::Import => "import", Verb::Propose => "propose", Verb::Retire => "retire", Verb::Grant => "grant",
+    Verb::Revoke => "revoke" });
 words!(State {
     State::Queued => "queued",
     State::Running => "running",

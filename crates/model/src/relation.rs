@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 pub struct RelationType(pub u8);
 
 /// Every relation type with its inverse, in order of names.
-const NAMES: [(&str, &str); 30] = [
+const NAMES: [(&str, &str); 32] = [
     ("apiConsumedBy", "consumesApi"),
     ("apiProvidedBy", "providesApi"),
     ("childOf", "parentOf"),
@@ -41,6 +41,8 @@ const NAMES: [(&str, &str); 30] = [
     ("replaces", "hasReplacement"),
     ("runsIn", "hosts"),
     ("runsRelease", "ranBy"),
+    ("usedBy", "uses"),
+    ("uses", "usedBy"),
 ];
 
 impl RelationType {
@@ -104,6 +106,16 @@ impl RelationType {
     pub const RUNS_IN: RelationType = RelationType(28);
     /// `runsRelease`.
     pub const RUNS_RELEASE: RelationType = RelationType(29);
+    /// `usedBy`: with a credential of its own.
+    pub const USED_BY: RelationType = RelationType(30);
+    /// `uses`.
+    pub const USES: RelationType = RelationType(31);
+
+    /// Whether no text of a record states it: it follows from what was decided, and is for those who see both ends. What a
+    /// text states is read with the text.
+    pub fn is_decided(self) -> bool {
+        self == RelationType::USED_BY
+    }
 
     /// Finds a type by its name, in any case.
     pub fn find(name: &str) -> Option<RelationType> {
@@ -158,5 +170,7 @@ mod tests {
         assert_eq!(RelationType::HAS_INSTANCE.name(), "hasInstance");
         assert_eq!(RelationType::OWNED_BY.name(), "ownedBy");
         assert_eq!(RelationType::RUNS_RELEASE.name(), "runsRelease");
+        assert_eq!((RelationType::USED_BY.name(), RelationType::USED_BY.inverse()), ("usedBy", RelationType::USES));
+        assert_eq!(RelationType::USES.name(), "uses");
     }
 }

@@ -5,6 +5,7 @@ mod latency;
 mod orders;
 mod pages;
 mod serving;
+mod sweep;
 mod versions;
 mod visible;
 mod whole;
@@ -37,6 +38,7 @@ const MEASURES: &[(&str, Measure)] = &[
     ("large", serving::large),
     ("source", whole::source),
     ("orders", orders::measure),
+    ("sweep", sweep::measure),
     ("campaigns", campaigns::measure),
     ("versions", versions::measure),
     ("demo", whole::demo),

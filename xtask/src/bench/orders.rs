@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: usize = 10;
 const EACH: usize = 10;
 
-const REPOSITORY: &str = r#"apiVersion: backstage.io/v1alpha1
+pub(super) const REPOSITORY: &str = r#"apiVersion: backstage.io/v1alpha1
 kind: Group
 metadata:
   name: crew

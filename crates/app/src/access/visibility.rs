@@ -4,6 +4,7 @@ use crate::access::provider::claimed;
 use crate::release::offering::publication;
 use loggia_graph::{Audience, Facts, Graph, Within, describe};
 use loggia_model::ending::{Exemption, Reopened};
+use loggia_model::instance_access::Access;
 use loggia_model::{
     Document, Event, Publication, Record, Ref, Relation, RelationType, Scope, reference::DEFAULT_NAMESPACE,
 };
@@ -67,10 +68,11 @@ pub(crate) fn is_told(graph: &Graph, audience: &Audience, name: &Ref) -> bool {
     graph.get(name).is_none_or(|record| graph.visible(audience, record)) || own()
 }
 
-/// Parts of a status that name teams and what they run, which not everybody sees who sees the record.
+/// Parts of a status that name teams, what they run and what uses it, which not everybody sees who sees the record.
 fn apart(kind: &str) -> &'static [&'static str] {
     match kind {
         "check" | "ending" => &["exemptions", "reopened"],
+        "instance" => &["access"],
         _ => &[],
     }
 }
@@ -127,19 +129,32 @@ fn all_told(graph: &Graph, audience: &Audience, value: &Value) -> bool {
 /// Whether the details of what happened to something that is seen may be told: they name versions that it had then, and
 /// teams and instances about which something was decided.
 pub(crate) fn is_event_told(graph: &Graph, audience: &Audience, event: &Event) -> bool {
-    let about = event.subject.and_then(|uid| graph.by_uid(uid));
-    let team = about
-        .filter(|record| record.reference.kind() == "instance")
-        .and_then(|record| Ref::parse(record.parse().spec_text("team"), Some("group"), DEFAULT_NAMESPACE).ok());
-    let own = team.is_some_and(|team| audience.admits(&[Scope::Team(team.as_str().into())]));
+    let own = event.subject.and_then(|uid| graph.by_uid(uid)).is_some_and(|record| is_run_by(audience, record));
     let decided = || !apart_events(&event.kind) || all_told(graph, audience, &event.data);
     *audience == Audience::All || own || (names_told(graph, audience, &event.data) && decided())
+}
+
+/// Whether something that runs is the audience's own.
+fn is_run_by(audience: &Audience, record: &Record) -> bool {
+    let team = Some(record)
+        .filter(|record| record.reference.kind() == "instance")
+        .and_then(|record| Ref::parse(record.parse().spec_text("team"), Some("group"), DEFAULT_NAMESPACE).ok());
+    team.is_some_and(|team| audience.admits(&[Scope::Team(team.as_str().into())]))
+}
+
+/// Of those who have access to something that runs, the ones of whom an audience may be told: its team of all of them,
+/// others of those whom they see.
+pub fn told_access(graph: &Graph, audience: &Audience, record: &Record, mut all: Vec<Access>) -> Vec<Access> {
+    if *audience != Audience::All && !is_run_by(audience, record) {
+        all.retain(|one| is_said(graph, audience, &one.to));
+    }
+    all
 }
 
 /// Whether an event is about something that not everybody sees who sees its subject.
 fn apart_events(kind: &str) -> bool {
     let kind = kind.strip_prefix("dev.loggia.").unwrap_or(kind);
-    ["campaign.", "check.", "ending."].iter().any(|start| kind.starts_with(start))
+    ["access.", "campaign.", "check.", "ending."].iter().any(|start| kind.starts_with(start))
 }
 
 fn names_told(graph: &Graph, audience: &Audience, value: &Value) -> bool {

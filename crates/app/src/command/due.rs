@@ -13,6 +13,7 @@ use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::ending;
 use crate::error::Result;
+use crate::instance::instance_access::settle;
 use crate::release::{upgrade_strategy, upgrade_wait};
 use crate::rules::approval;
 use crate::rules::automatic_upgrades;
@@ -53,6 +54,7 @@ pub fn handlers() -> Handlers {
         (automatic_upgrades::KIND, automatic_upgrades::sweep as Handler),
         (upgrade_strategy::KIND, upgrade_strategy::over as Handler),
         (upgrade_wait::KIND, upgrade_wait::come as Handler),
+        (settle::KIND, settle::due as Handler),
         (campaign::KIND, campaign::sweep as Handler),
     ])
 }

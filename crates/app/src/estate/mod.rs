@@ -6,6 +6,7 @@ pub mod agenda;
 pub(crate) mod drift;
 pub mod enrol;
 pub mod exported_status;
+pub mod leak_decision;
 pub mod leaks;
 pub mod look;
 pub mod matching;

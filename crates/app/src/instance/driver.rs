@@ -4,7 +4,12 @@
 //! knows no records; it is told all that it needs. Every effect carries [`Request::key`], and a driver looks before it
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
+mod call;
+
+pub use call::Call;
+
 use crate::instance::change_request::Merges;
+use crate::instance::instance_access::contract::Grants;
 use crate::instance::program::Program;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
@@ -268,49 +273,6 @@ impl RunLog for Silent {
     fn line(&self, _: &str) {}
 }
 
-/// A call of a driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// [`Driver::probe`]
-    Probe,
-    /// [`Driver::plan`]
-    Plan,
-    /// [`Driver::apply`]
-    Apply,
-    /// [`Driver::observe`]
-    Observe,
-    /// [`Driver::import`]
-    Import,
-    /// [`Merges::propose`]
-    Propose,
-    /// [`Driver::destroy`]
-    Destroy,
-}
-
-impl Call {
-    /// The name of its step.
-    pub fn name(self) -> &'static str {
-        match self {
-            Call::Probe => "probe",
-            Call::Plan => "plan",
-            Call::Apply => "apply",
-            Call::Observe => "observe",
-            Call::Import => "import",
-            Call::Propose => "propose",
-            Call::Destroy => "destroy",
-        }
-    }
-
-    /// How long it may take, where neither driver nor recipe say otherwise.
-    pub fn usual_patience(self) -> Duration {
-        match self {
-            Call::Probe => Duration::from_secs(30),
-            Call::Plan | Call::Observe | Call::Import => Duration::from_secs(300),
-            Call::Apply | Call::Destroy | Call::Propose => Duration::from_secs(1_800),
-        }
-    }
-}
-
 /// The code that makes an instance real, or looks at it.
 ///
 /// Calls may be repeated, and may be cut off at any point; the next call goes on from what it finds. A driver never
@@ -373,6 +335,11 @@ pub trait Driver: Send + Sync {
 
     /// How it brings a newer version to what a team changes itself; none where no team does.
     fn merges(&self) -> Option<&dyn Merges> {
+        None
+    }
+
+    /// How it gives consumers credentials of their own; none where it does not.
+    fn grants(&self) -> Option<&dyn Grants> {
         None
     }
 

@@ -6,6 +6,7 @@ pub mod change_request;
 pub mod driver;
 pub mod form;
 pub mod git_http;
+pub mod instance_access;
 pub(crate) mod instance_place;
 pub mod operation;
 pub(crate) mod operation_end;

@@ -3,6 +3,7 @@
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::policy::Action;
+use crate::access::visibility::told_access;
 use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::writer::Outcome;
@@ -13,11 +14,12 @@ use crate::record::visible;
 use crate::release::{offering, upgrade_wait};
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_model::instance_access;
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::{Operation, Verb};
-use loggia_model::{Ref, Uid};
+use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
 use serde_json::json;
 
@@ -40,6 +42,8 @@ impl Command for Operate {
             Verb::Import => "instance.import",
             Verb::Propose => "instance.propose",
             Verb::Retire => "instance.retire",
+            Verb::Grant => "access.grant",
+            Verb::Revoke => "access.revoke",
         }
     }
 
@@ -66,6 +70,7 @@ impl Command for Operate {
                 "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
             ));
         }
+        self.needed_by_nobody(graph, &record, &status, ctx)?;
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -91,6 +96,23 @@ impl Command for Operate {
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
         changes.put(event, draft, json!({"operation": id, "confirmed": self.confirmed}));
         Ok(changes)
+    }
+}
+
+impl Operate {
+    /// What consumers use is destroyed only by who knows that.
+    fn needed_by_nobody(&self, graph: &Graph, record: &Record, status: &InstanceStatus, ctx: &Ctx<'_>) -> Result<()> {
+        if self.verb != Verb::Destroy || self.confirmed || status.access.iter().all(|access| !access.lives()) {
+            return Ok(());
+        }
+        let told = told_access(graph, &ctx.caller.audience, record, status.access.clone());
+        let names = instance_access::consumers(&told).join(", ");
+        let names = if names.is_empty() { "Others" } else { &names };
+        Err(Error::refused(
+            "instance.in-use",
+            format!("These use {} and would be refused from then on: {names}.", self.instance.name()),
+            "Tell them and revoke their access first, or confirm it (in the API: \"confirmed\": true).",
+        ))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::estate::observation;
 use crate::instance::driver::{Observation, Presence, Secret};
+use crate::instance::instance_access::settle::{self, AccessEnd};
 use crate::instance::instance_place;
 use crate::instance::take_over::Taken;
 use crate::release::upgrade_end;
@@ -34,12 +35,14 @@ pub(crate) enum Ending {
     Failed,
     /// It failed before anything outside was touched: the instance is what it was.
     Kept(Phase),
+    /// It was about the credential of a consumer, and nothing else.
+    Access(AccessEnd),
 }
 
 impl Ending {
     /// Whether the operation did not do what it was asked for.
     pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Ending::Failed | Ending::Kept(_))
+        matches!(self, Ending::Failed | Ending::Kept(_) | Ending::Access(AccessEnd::NotMade(_) | AccessEnd::NotTaken))
     }
 
     /// What was seen at last.
@@ -47,7 +50,7 @@ impl Ending {
         match self {
             Ending::Ready(seen) | Ending::Seen(seen) => Some(seen),
             Ending::Taken(taken) => Some(&taken.seen),
-            Ending::Gone | Ending::Retired | Ending::Failed | Ending::Kept(_) => None,
+            Ending::Gone | Ending::Retired | Ending::Failed | Ending::Kept(_) | Ending::Access(_) => None,
         }
     }
 }
@@ -61,6 +64,8 @@ pub(crate) struct Finish {
     pub(crate) secrets: Vec<(String, Secret)>,
     /// How it was moved to another version.
     pub(crate) moving: Option<Move>,
+    /// The credential that it was about.
+    pub(crate) credential: Option<Uid>,
 }
 
 /// What the driver was told to make.
@@ -121,11 +126,12 @@ impl Finish {
         operation: &Operation,
         ctx: &Ctx<'_>,
     ) -> Result<()> {
+        if let (Ending::Access(end), Some(id)) = (&self.ending, self.credential) {
+            return settle::ended(changes, graph, (record, operation, id), (end, &self.secrets), ctx);
+        }
         let data = json!({"operation": operation.id, "message": operation.message});
         if let Ending::Gone = self.ending {
-            instance_place::leave(changes, graph, &record.typed_status::<InstanceStatus>()?.outputs);
-            changes.forgotten.push(record.uid);
-            changes.remove("instance.gone", record.uid, data);
+            gone(changes, graph, record, data)?;
             return Ok(());
         }
         let mut status: InstanceStatus = record.typed_status()?;
@@ -212,6 +218,8 @@ impl Finish {
             Ending::Taken(_) => "instance.taken-over",
             Ending::Gone => "instance.gone",
             Ending::Retired => "instance.kept-gone",
+            // What became of it was written before.
+            Ending::Access(_) => "access.made",
         }
     }
 
@@ -225,6 +233,16 @@ impl Finish {
         }
         Ok(())
     }
+}
+
+/// Writes that an instance is gone, with all that was kept of it.
+fn gone(changes: &mut Changes, graph: &Graph, record: &Record, data: Value) -> Result<()> {
+    let status: InstanceStatus = record.typed_status()?;
+    instance_place::leave(changes, graph, &status.outputs);
+    settle::gone(changes, record.uid, &status);
+    changes.forgotten.push(record.uid);
+    changes.remove("instance.gone", record.uid, data);
+    Ok(())
 }
 
 fn failed(operation: &Operation) -> Condition {
@@ -245,6 +263,8 @@ fn capital(verb: Verb) -> &'static str {
         Verb::Import => "Import",
         Verb::Propose => "Propose",
         Verb::Retire => "Retire",
+        Verb::Grant => "Grant",
+        Verb::Revoke => "Revoke",
     }
 }
 

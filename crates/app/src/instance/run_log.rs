@@ -48,7 +48,7 @@ pub(crate) fn readable_observation(mut seen: Observation) -> Observation {
     seen
 }
 
-fn readable_map(map: Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn readable_map(map: Map<String, Value>) -> Map<String, Value> {
     map.into_iter().map(|(name, value)| (readable(&name), readable_value(value))).collect()
 }
 

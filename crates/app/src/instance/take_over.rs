@@ -219,6 +219,10 @@ impl Command for Orphan {
             let message = "Something is being done to it.";
             return Err(Error::refused("instance.busy", message, "Wait until that has ended, then try again."));
         }
+        if !status.access.is_empty() {
+            let message = "Consumers have credentials that nobody could take away then.";
+            return Err(Error::refused("instance.in-use", message, "Revoke their access first: loggia access list."));
+        }
         spec.step = Step::Enrolled;
         status.backend = None;
         status.driver.clear();

@@ -4,6 +4,7 @@
 //! with one command. When it dies, its lease runs out and another worker begins again from the first step; drivers
 //! look before they make, so beginning again is safe.
 
+mod access;
 mod away;
 mod busy;
 mod end;

@@ -3,7 +3,7 @@
 use crate::record::missing_references;
 use crate::record::prepare::Prepared;
 use crate::record::recipes;
-pub use crate::record::recipes::{GoldenPaths, Recipes};
+pub use crate::record::recipes::{GoldenPaths, ROLES, Recipes};
 use crate::record::warnings;
 use crate::release::offering_versions::OfferingVersions;
 use crate::source::read::{Place, Reading, SourceFile, read};

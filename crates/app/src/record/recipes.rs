@@ -7,10 +7,13 @@ use crate::record::schema;
 use crate::source::read::Reading;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::environment::EnvironmentSpec;
-use loggia_model::kinds::release::{Recipe, ReleaseSpec};
+use loggia_model::kinds::release::{AccessOffer, AccessRole, Recipe, ReleaseSpec};
 use loggia_model::{Document, Problem, Severity};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// Where the schema of a driver says which roles it can give to consumers; `true` when its recipes say it.
+pub const ROLES: &str = "x-roles";
 
 /// Tells what is wrong with the files of a recipe, one sentence for each: driver, settings, and the files with their paths
 /// below the folder of the recipe.
@@ -72,7 +75,8 @@ pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec
     let (mut wrong, mut unheard) = (Vec::new(), Vec::new());
     let configs = configs(&reading.prepared);
     for prepared in reading.prepared.iter().filter(|prepared| prepared.kind == "Release") {
-        let Some(Recipe { driver, settings }) = spec::<ReleaseSpec>(prepared).map(|spec| spec.recipe) else { continue };
+        let Some(spec) = spec::<ReleaseSpec>(prepared) else { continue };
+        let (Recipe { driver, settings }, offer) = (spec.recipe, spec.contract.access);
         let at = |mut problem: Problem| {
             problem.file = Some(prepared.path.clone());
             problem
@@ -81,6 +85,7 @@ pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec
             Some(schema) => {
                 let own = configs.get(&driver).map_or(&[][..], Vec::as_slice);
                 wrong.extend(misfits(schema, &settings, own).into_iter().map(at));
+                wrong.extend(offer.iter().flat_map(|offer| impossible(&driver, schema, offer)).map(at));
             }
             None => {
                 let message = format!("No driver of this program is called {driver}");
@@ -91,6 +96,25 @@ pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec
         }
     }
     (wrong, unheard)
+}
+
+/// The roles of consumers that a driver cannot give. Its schema says which there are, or that its recipes say it.
+fn impossible(driver: &str, schema: &Value, offer: &AccessOffer) -> Vec<Problem> {
+    let known: Vec<&str> = match schema.get(ROLES) {
+        Some(Value::Bool(true)) => return Vec::new(),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => {
+            let message = format!("The driver {driver} gives consumers no access of their own");
+            return vec![Problem::new("recipe.access", "spec.contract.access", message, "Leave it out.")];
+        }
+    };
+    let wrong = offer.roles.iter().enumerate().filter(|(_, role)| !known.contains(&role.name.as_str()));
+    let problem = |(at, role): (usize, &AccessRole)| {
+        let message = format!("The driver {driver} knows no role {}", role.name);
+        let mend = format!("Offer some of: {}.", known.join(", "));
+        Problem::new("recipe.access", format!("spec.contract.access.roles.{at}.name"), message, mend)
+    };
+    wrong.map(problem).collect()
 }
 
 /// What does not fit with any backend: what a recipe leaves out, the environment's settings may say.

@@ -5,6 +5,7 @@ use crate::command::changes::{Changes, Draft};
 use crate::error::Result;
 use crate::instance::change_request;
 use crate::instance::driver::Observation;
+use crate::instance::instance_access::settle;
 use crate::instance::operation::driver_of;
 use crate::instance::operation_end::Ending;
 use crate::instance::order::start;
@@ -13,6 +14,7 @@ use crate::release::upgrade_strategy::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::Strategy;
 use loggia_model::operation::{Operation, Verb};
 use loggia_model::version::{Range, Version};
 use loggia_model::{Record, version};
@@ -42,13 +44,31 @@ pub(crate) fn concluded(
                 // What was said of the earlier version, and is not said of this one, does not hold any more.
                 status.conditions.retain(|known| seen.conditions.iter().any(|said| said.kind == known.kind));
             }
-            if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
-                upgrade_strategy::switched(changes, record, status, moving, ctx.now);
+            if let Some(moving) = moving {
+                consumers_follow(changes, graph, (record, status), moving, ctx)?;
             }
             Ok(arrived(before, status, record, &seen.version))
         }
         (_, Ending::Failed) => fell_back(changes, graph, draft, status, about, moving),
         _ => Ok(None),
+    }
+}
+
+/// What was made beside or anew has no credentials yet: each consumer gets one.
+fn consumers_follow(
+    changes: &mut Changes,
+    graph: &Graph,
+    (record, status): (&Record, &mut InstanceStatus),
+    moving: &Move,
+    ctx: &Ctx<'_>,
+) -> Result<()> {
+    let kept = moving.is_beside().then(|| i64::from(moving.keep_days) * 86_400);
+    if moving.is_beside() {
+        upgrade_strategy::switched(changes, record, status, moving, ctx.now);
+    }
+    match kept.is_some() || moving.strategy == Strategy::Rebuild {
+        true => settle::moved(changes, graph, (record, status), kept, ctx),
+        false => Ok(()),
     }
 }
 
@@ -142,12 +162,13 @@ fn fell_back(
         let verb = if anew { Verb::Apply } else { Verb::Observe };
         let (id, driver) = (ctx.uid(), driver_of(graph, &spec, status)?);
         let (next, work) = start(id, record.uid, &record.reference, verb, (&spec.environment, &driver), ctx);
+        changes.operations.push(next);
+        changes.work.push(work);
         if anew {
             status.operation = Some(id);
             status.phase = Phase::Progressing;
+            settle::moved(changes, graph, (record, status), None, ctx)?;
         }
-        changes.operations.push(next);
-        changes.work.push(work);
     }
     let mut text = record.parse();
     text.0["spec"] = serde_json::to_value(&spec)?;

@@ -6,6 +6,7 @@ use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
+use crate::instance::instance_access::settle;
 use crate::instance::operation::driver_of;
 use crate::instance::order::start;
 use crate::instance::take_over::Wish;
@@ -121,6 +122,9 @@ pub(crate) fn retired(changes: &mut Changes, record: &Record, status: &mut Insta
     status.conditions.retain(|condition| condition.kind != LEFT);
     if gone {
         let kept = status.kept.take();
+        if let Some(kept) = &kept {
+            settle::retired(changes, status, kept.generation);
+        }
         // With it goes the way back.
         status.earlier =
             status.earlier.take().filter(|earlier| kept.is_none_or(|kept| kept.release != earlier.release));

@@ -4,6 +4,7 @@ use crate::estate::platform;
 use crate::harness::{InMemory, World, drivers, on_each};
 use crate::order::{add, input, ordered, phase};
 use loggia_app::Error;
+use loggia_app::estate::leak_decision::LeakName;
 use loggia_app::estate::leaks::Leak;
 use loggia_app::estate::restored;
 use loggia_app::estate::who_runs::WhoRunsQuery;
@@ -129,6 +130,66 @@ fn what_is_left_behind_is_told_when_it_was_seen_twice() {
         world.app.sweep_leaks(&all, &third).await;
         assert_eq!(told(), Vec::<String>::new());
         assert!(matches!(world.app.leaks(&world.person("ann")), Err(Error::Forbidden(_))));
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn what_is_left_behind_is_put_aside_or_taken_away_and_unknown_when_nobody_answers() {
+    on_each("what_is_left_behind_is_decided", |world| async move {
+        platform(&world).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        let all = drivers(&driver);
+        let admin = loggia_app::Caller::administrator("test", loggia_app::Door::Api, "r1");
+        let keys: Vec<String> = (0..3).map(|_| world.app.new_id().to_string()).collect();
+        for key in &keys {
+            driver.resources.lock().unwrap().insert(key.clone(), "of nobody".into());
+        }
+        let mut found = world.app.sweep_leaks(&all, &Default::default()).await;
+        let since = world.app.now();
+        world.clock.advance(3_600);
+        found = world.app.sweep_leaks(&all, &found).await;
+        let told = |app: &loggia_app::App| app.leaks(&admin).unwrap();
+        assert!(told(&world.app).iter().all(|leak| leak.since == since && !leak.unknown));
+        let name = |number: usize| LeakName { driver: "memory".into(), key: keys[number].clone() };
+        let refused = world.app.dismiss_leak(&admin, &name(0), " ").await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        world.app.dismiss_leak(&admin, &name(0), "Kept for the auditors.").await.unwrap();
+        let refused = world.app.remove_leak(&admin, &name(1), false).await;
+        assert!(matches!(&refused, Err(Error::Refused(r)) if r.rule == "leak.unconfirmed"), "{refused:?}");
+        assert!(matches!(world.app.remove_leak(&world.person("ann"), &name(1), true).await, Err(Error::Forbidden(_))));
+        // After a restore it may be what was made after the backup.
+        restored::begin(&world.store, world.app.now()).await.unwrap();
+        let held = world.app.remove_leak(&admin, &name(1), true).await;
+        assert!(matches!(&held, Err(Error::Refused(r)) if r.rule == "leak.restored"), "{held:?}");
+        assert!(restored::end(&world.store).await.unwrap() && driver.resources.lock().unwrap().contains_key(&keys[1]));
+        // What stays there is not said to be gone.
+        *driver.sticky.lock().unwrap() = true;
+        let stays = world.app.remove_leak(&admin, &name(1), true).await;
+        assert!(matches!(&stays, Err(Error::Refused(r)) if r.rule == "leak.stays"), "{stays:?}");
+        *driver.sticky.lock().unwrap() = false;
+        world.app.remove_leak(&admin, &name(1), true).await.unwrap();
+        assert!(!driver.resources.lock().unwrap().contains_key(&keys[1]));
+        // No answer, no driver and no backend are one thing: nobody knows.
+        let nobody = loggia_app::instance::worker::Drivers::new();
+        *driver.silent.lock().unwrap() = true;
+        for all in [&*all, &nobody] {
+            let round = world.app.sweep_leaks(all, &found).await;
+            let told = told(&world.app);
+            assert!(told.iter().any(|leak| leak.key == keys[2] && leak.unknown), "{told:?}");
+            found = round;
+        }
+        // The next server knows since when, and what was put aside.
+        *driver.silent.lock().unwrap() = false;
+        let next = world.restarted().await;
+        let first = next.sweep_leaks(&all, &Default::default()).await;
+        next.sweep_leaks(&all, &first).await;
+        let told = told(&next);
+        assert_eq!(
+            told.iter().map(|leak| (leak.key.as_str(), leak.since)).collect::<Vec<_>>(),
+            [(keys[2].as_str(), since)]
+        );
         world.stop.send_replace(true);
     });
 }

@@ -7,6 +7,7 @@ use loggia_app::access::secret::SecretBox;
 use loggia_app::clock::{Clock, FixedClock, Ids, SystemClock, SystemIds};
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::instance_access::contract::{Granted, Grants, Login};
 use loggia_app::instance::program::Program;
 use loggia_app::instance::worker::{self, Drivers};
 use loggia_app::record::check::Recipes;
@@ -261,6 +262,12 @@ pub struct InMemory {
     pub drifted: Mutex<Option<bool>>,
     /// Whether looks have no answer.
     pub silent: Mutex<bool>,
+    /// Credentials of consumers: the key of the resource and their own, with their secret.
+    pub logins: Mutex<BTreeMap<(String, String), String>>,
+    /// How many secrets were made.
+    pub made: Mutex<usize>,
+    /// Whether it gives consumers no access.
+    pub private: Mutex<bool>,
     /// The version of the program that serves, when there is one; any but `9` is told, and `7` refused.
     pub program: Mutex<Option<String>>,
     /// Plan and limits that each call was told, by what it was asked.
@@ -418,13 +425,51 @@ impl Driver for InMemory {
         }
     }
 
+    fn grants(&self) -> Option<&dyn Grants> {
+        if *self.private.lock().unwrap() { None } else { Some(self) }
+    }
+
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
         self.note("destroy", request);
         self.step("destroy")?;
         if !*self.sticky.lock().unwrap() {
             self.resources.lock().unwrap().remove(&request.key);
+            self.logins.lock().unwrap().retain(|(key, _), _| *key != request.key);
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Grants for InMemory {
+    fn roles(&self) -> Option<&'static [&'static str]> {
+        Some(&["read", "write"])
+    }
+
+    async fn grant(&self, request: &Request, login: &Login, _: &dyn RunLog) -> Result<Granted, Failure> {
+        let number = {
+            let mut made = self.made.lock().unwrap();
+            *made += 1;
+            *made
+        };
+        let secret = format!("secret-{number}-of-{}", login.consumer);
+        self.logins.lock().unwrap().insert((request.key.clone(), login.id.clone()), secret.clone());
+        self.step("grant")?;
+        let outputs = [("user".to_owned(), login.id.clone().into())].into_iter().collect();
+        Ok(Granted { outputs, secrets: vec![("password".into(), Secret::new(secret))] })
+    }
+
+    async fn revoke(&self, request: &Request, login: &Login, _: &dyn RunLog) -> Result<(), Failure> {
+        self.step("revoke")?;
+        if !*self.sticky.lock().unwrap() {
+            self.logins.lock().unwrap().remove(&(request.key.clone(), login.id.clone()));
+        }
+        Ok(())
+    }
+
+    async fn granted(&self, request: &Request) -> Result<Vec<String>, Failure> {
+        let all = self.logins.lock().unwrap();
+        Ok(all.keys().filter(|(key, _)| *key == request.key).map(|(_, login)| login.clone()).collect())
     }
 }
 

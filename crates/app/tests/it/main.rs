@@ -17,6 +17,7 @@ mod folders;
 mod from_template;
 mod gone;
 mod harness;
+mod instance_access;
 mod odd;
 mod offered;
 mod order;

@@ -19,7 +19,7 @@ impl CommandDriver {
         recipe.insert("network".to_owned(), self.options.network.into());
         let (config, key) = (Map::new(), format!("check-{program}"));
         let stdin = thing.to_string().into_bytes();
-        let call = Call { verb: Verb::Check, key: &key, stdin, recipe: &recipe, config: &config };
+        let call = Call { verb: Verb::Check, key: &key, login: None, stdin, recipe: &recipe, config: &config };
         let redactor = Redactor::default();
         let log = CleanLog::new(&Silent, &redactor);
         let (finished, timeout) = self.run(call, &log).await?;

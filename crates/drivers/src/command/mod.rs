@@ -2,6 +2,7 @@
 //!
 //! A recipe names a program of that folder; it can never bring one. The protocol is in docs/adding-a-driver.md.
 
+mod access;
 mod judge;
 
 use crate::gates::Gates;
@@ -11,6 +12,7 @@ use crate::redact::{CleanLog, Redactor};
 use crate::sandbox::{self, Folders, Sandbox};
 use async_trait::async_trait;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Silent};
+use loggia_app::instance::instance_access::contract::{Grants, Login};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +51,8 @@ pub struct CommandDriver {
 struct Call<'a> {
     verb: Verb,
     key: &'a str,
+    /// The key of the credential that it is about.
+    login: Option<&'a str>,
     stdin: Vec<u8>,
     recipe: &'a Map<String, Value>,
     config: &'a Map<String, Value>,
@@ -168,7 +172,8 @@ impl CommandDriver {
         network: bool,
         log: &CleanLog<'_>,
     ) -> Result<(PathBuf, Vec<OsString>), Failure> {
-        let own = [OsString::from(call.verb.as_str()), call.key.into()];
+        let own: Vec<OsString> =
+            [call.verb.as_str(), call.key].into_iter().chain(call.login).map(OsString::from).collect();
         if let Some(bwrap) = self.sandbox.program().await {
             let mut args = sandbox::walls(folders, network);
             args.extend([OsString::from("--"), file.into()]);
@@ -182,14 +187,25 @@ impl CommandDriver {
             ));
         }
         log.line("note: runs without a sandbox, because bwrap is not installed or not allowed here");
-        Ok((file.to_owned(), own.to_vec()))
+        Ok((file.to_owned(), own))
     }
 
     async fn ask(&self, verb: Verb, request: &Request, log: &dyn RunLog) -> Result<Answer, Failure> {
-        let stdin = protocol::input(request).map_err(|error| unwritable(&error))?;
+        self.ask_about(verb, (request, None), log).await
+    }
+
+    async fn ask_about(
+        &self,
+        verb: Verb,
+        (request, login): (&Request, Option<&Login>),
+        log: &dyn RunLog,
+    ) -> Result<Answer, Failure> {
+        let stdin = protocol::input(request, login).map_err(|error| unwritable(&error))?;
         let (recipe, config) = (&request.recipe, &request.backend.config);
         let redactor = Redactor::of(request);
-        let answer = self.call(Call { verb, key: &request.key, stdin, recipe, config }, &redactor, log).await?;
+        let login = login.map(|login| login.id.as_str());
+        let call = Call { verb, key: &request.key, login, stdin, recipe, config };
+        let answer = self.call(call, &redactor, log).await?;
         Ok(answer.clean(redactor))
     }
 
@@ -291,6 +307,10 @@ impl Driver for CommandDriver {
         &["program", "timeout", "network"]
     }
 
+    fn grants(&self) -> Option<&dyn Grants> {
+        Some(self)
+    }
+
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
         self.folder()?;
         if !backend.config.contains_key("program") {
@@ -298,7 +318,8 @@ impl Driver for CommandDriver {
         }
         let stdin = protocol::probe_input(backend).map_err(|error| unwritable(&error))?;
         let redactor = Redactor::of_backend(backend);
-        let call = Call { verb: Verb::Probe, key: "", stdin, recipe: &Map::new(), config: &backend.config };
+        let call =
+            Call { verb: Verb::Probe, key: "", login: None, stdin, recipe: &Map::new(), config: &backend.config };
         match self.call(call, &redactor, &Silent).await? {
             Answer::Done => Ok(()),
             other => Err(unexpected(Verb::Probe, "done", &other)),

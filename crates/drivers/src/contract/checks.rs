@@ -10,11 +10,11 @@ pub(super) enum Not {
     Tried(String),
 }
 
-type Held = Result<(), Not>;
+pub(super) type Held = Result<(), Not>;
 type Step = for<'t> fn(&'t mut Trial<'_>) -> BoxFuture<'t, Held>;
 
 /// The checks in the order in which they run; later ones stand on what earlier ones made.
-pub(super) const STEPS: [(&str, Step); 13] = [
+pub(super) const STEPS: [(&str, Step); 15] = [
     ("probe says that it can work", |t| Box::pin(t.probe())),
     ("observe of something never made is absent", |t| Box::pin(t.never_made())),
     ("destroy of something never made is fine", |t| Box::pin(t.destroy_nothing())),
@@ -24,6 +24,8 @@ pub(super) const STEPS: [(&str, Step); 13] = [
     ("apply again is the same resource", |t| Box::pin(t.apply_again())),
     ("observe finds it with its outputs", |t| Box::pin(t.observe())),
     ("a lost resource is seen and made again", |t| Box::pin(t.lost())),
+    ("a consumer gets access of its own, and loses it", |t| Box::pin(t.access())),
+    ("access cut off at any point is one, or none", |t| Box::pin(t.access_cut_off())),
     ("destroy takes it away, twice is fine", |t| Box::pin(t.destroy())),
     ("cut off at any point, it ends as one resource", |t| Box::pin(t.cut_off())),
     ("a backend that does not answer is never absence", |t| Box::pin(t.unreachable())),
@@ -32,25 +34,25 @@ pub(super) const STEPS: [(&str, Step); 13] = [
 
 /// A contract test under way.
 pub(super) struct Trial<'a> {
-    contract: &'a Contract<'a>,
-    request: Request,
-    log: Kept,
+    pub(super) contract: &'a Contract<'a>,
+    pub(super) request: Request,
+    pub(super) log: Kept,
     /// Everything besides the log that people may read.
-    said: Vec<String>,
-    secrets: Vec<String>,
+    pub(super) said: Vec<String>,
+    pub(super) secrets: Vec<String>,
     first: Option<Observation>,
 }
 
-fn held(holds: bool, otherwise: impl Into<String>) -> Held {
+pub(super) fn held(holds: bool, otherwise: impl Into<String>) -> Held {
     if holds { Ok(()) } else { Err(Not::Held(otherwise.into())) }
 }
 
-fn failed(verb: &str, failure: &Failure) -> Not {
+pub(super) fn failed(verb: &str, failure: &Failure) -> Not {
     Not::Held(format!("{verb} failed: {failure}; {}", failure.mend))
 }
 
 /// A key that was never used.
-fn new_key() -> String {
+pub(super) fn new_key() -> String {
     // Drivers take any short text as a key; only that it is new matters here.
     let bytes: [u8; 16] = rand::random();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -171,8 +173,10 @@ impl<'a> Trial<'a> {
     }
 
     async fn destroy(&mut self) -> Held {
+        self.one_with_access().await?;
         self.gone().await?;
-        self.gone().await
+        self.gone().await?;
+        self.nobody_has_access().await
     }
 
     async fn cut_off(&mut self) -> Held {

@@ -2,6 +2,7 @@
 //!
 //! It works on a real backend: it makes, loses, cuts off and destroys the sample resource, many times.
 
+mod access;
 mod checks;
 mod cut;
 
@@ -25,6 +26,8 @@ pub struct Contract<'a> {
     pub lose: Option<Hand<()>>,
     /// Counts the resources that exist for the request.
     pub count: Option<Hand<usize>>,
+    /// A role of consumers that it knows, where the driver does not say which there are.
+    pub role: Option<String>,
     /// How often calls are cut off at a random point.
     pub rounds: usize,
 }

@@ -100,6 +100,11 @@ impl Place {
         }
     }
 
+    /// The same server, signed in to another database.
+    pub(super) fn within(&self, database: &str) -> Place {
+        Place { admin: self.admin.clone().database(database), ..self.clone() }
+    }
+
     /// A connection on which no statement goes on for ever, also when nobody here waits for it any more.
     async fn bounded(&self) -> sqlx::Result<PgConnection> {
         let mut connection = PgConnection::connect_with(&self.admin).await?;

@@ -3,12 +3,13 @@
 use super::connection::Place;
 use super::limits::Limits;
 use super::server::{self, Numbers, There};
-use super::{backup, major, names, password, size};
+use super::{access, backup, major, names, password, size};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
 use loggia_app::instance::driver::{
     Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret,
 };
+use loggia_app::instance::instance_access::contract::Grants;
 use loggia_app::instance::program::Program;
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
@@ -197,7 +198,7 @@ fn size_condition(bytes: i64, limit: Option<i64>) -> Condition {
     Condition { kind: "SizeWithinPlan".to_owned(), status, reason: reason.to_owned(), message }
 }
 
-fn outputs(place: &Place, database: &str, user: &str) -> Map<String, Value> {
+pub(super) fn outputs(place: &Place, database: &str, user: &str) -> Map<String, Value> {
     let (host, port, sslmode) = (&place.host, place.port, place.sslmode);
     let url = address(place, user, "PASSWORD", database);
     let pairs = [
@@ -216,8 +217,8 @@ fn address(place: &Place, user: &str, password: &str, database: &str) -> String 
     format!("postgresql://{user}:{password}@{host}:{}/{database}?sslmode={}", place.port, place.sslmode)
 }
 
-fn secrets(place: &Place, name: &str, password: &str) -> Vec<(String, Secret)> {
-    let url = address(place, name, password, name);
+pub(super) fn secrets(place: &Place, (user, database): (&str, &str), password: &str) -> Vec<(String, Secret)> {
+    let url = address(place, user, password, database);
     vec![("password".to_owned(), Secret::new(password)), ("url".to_owned(), Secret::new(url))]
 }
 
@@ -340,10 +341,14 @@ impl Driver for PostgresDriver {
         server::alone(&mut connection, &request.key).await?;
         let there = server::look(&mut connection, &request.key).await?;
         let password = make(&mut connection, request, &there, &log).await?;
+        let made = there.database.is_none();
         let there = server::look(&mut connection, &request.key).await?;
+        if made {
+            access::restore(&mut connection, &place, &request.key, &there).await?;
+        }
         let mut observation = self.seen(&mut connection, request, &place, &there).await?;
         if let (Some(password), Some(role)) = (password, &there.role) {
-            observation.secret_outputs = secrets(&place, &role.name, &password);
+            observation.secret_outputs = secrets(&place, (&role.name, &role.name), &password);
         }
         // Closed in order, so that the server ends the session now; an error here changes nothing.
         connection.close().await.ok();
@@ -359,6 +364,14 @@ impl Driver for PostgresDriver {
         seen
     }
 
+    fn grants(&self) -> Option<&dyn Grants> {
+        Some(self)
+    }
+
+    async fn marked(&self, backend: &Backend) -> Result<Option<Vec<String>>, Failure> {
+        access::all_marked(backend).await.map(Some)
+    }
+
     fn loses_data(&self, recipe: &Map<String, Value>, config: &Map<String, Value>) -> bool {
         matches!(wanted_backup(recipe, config), None | Some(Value::Bool(false) | Value::Null))
     }
@@ -371,7 +384,10 @@ impl Driver for PostgresDriver {
         server::alone(&mut connection, &request.key).await?;
         let there = server::look(&mut connection, &request.key).await?;
         self.save(request, &place, &there, &log).await?;
-        server::remove(&mut connection, &there).await?;
+        server::remove_database(&mut connection, &there).await?;
+        // Those who had access of their own go before the role that some of them are members of.
+        access::remove_all(&mut connection, &request.key).await?;
+        server::remove_role(&mut connection, &there).await?;
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&request.key);
         if there != There::default() {
             log.line("role and database are gone");

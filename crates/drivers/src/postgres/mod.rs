@@ -2,6 +2,7 @@
 //!
 //! Both carry the key of the instance in a comment, and the driver touches nothing that does not carry it.
 
+mod access;
 mod backup;
 pub mod cluster;
 mod connection;

@@ -20,6 +20,17 @@ pub(super) fn name(request: &Request) -> String {
     format!("{readable}_{short}")
 }
 
+/// The name of another role at the same database: readable as far as there is room, and different for every mark.
+pub(super) fn beside(database: &str, what: &str, mark: &str) -> String {
+    let digest = Sha256::digest(mark.as_bytes());
+    let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let what: String = what.chars().map(plain).take(20).collect();
+    let room = LONGEST - short.len() - what.len() - 2;
+    let begin: String = database.chars().take(room).collect();
+    format!("{begin}_{what}_{short}")
+}
+
 /// The comment that says whose it is.
 pub(super) fn comment(key: &str) -> String {
     format!("loggia:{key}")

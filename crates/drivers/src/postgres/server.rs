@@ -148,12 +148,16 @@ pub(super) async fn set_password(connection: &mut PgConnection, name: &str, veri
     execute(connection, format!("alter role {} password {}", identifier(name), literal(verifier))).await
 }
 
-/// Takes database and role away, with everybody who is connected.
-pub(super) async fn remove(connection: &mut PgConnection, there: &There) -> Result<(), Failure> {
+/// Takes a database away, with everybody who is connected.
+pub(super) async fn remove_database(connection: &mut PgConnection, there: &There) -> Result<(), Failure> {
     if let Some(database) = &there.database {
-        execute(&mut *connection, format!("drop database if exists {} with (force)", identifier(&database.name)))
-            .await?;
+        execute(connection, format!("drop database if exists {} with (force)", identifier(&database.name))).await?;
     }
+    Ok(())
+}
+
+/// Takes the role of an instance away.
+pub(super) async fn remove_role(connection: &mut PgConnection, there: &There) -> Result<(), Failure> {
     if let Some(role) = &there.role {
         execute(connection, format!("drop role if exists {}", identifier(&role.name))).await?;
     }

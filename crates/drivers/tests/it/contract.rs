@@ -52,9 +52,10 @@ async fn replay() {
         unreachable: Some((&nowhere, sample)),
         lose: Some(hand(move |r: Request| std::fs::remove_file(lost.join(format!("{}.json", r.key))).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name.starts_with(&r.key)))),
+        role: None,
         rounds: rounds(20),
     };
-    check(contract, 1).await;
+    check(contract, 3).await;
 }
 
 #[tokio::test]
@@ -82,9 +83,10 @@ async fn git() {
         unreachable: Some((&nowhere, sample)),
         lose: Some(hand(move |_| std::fs::remove_dir_all(&path).unwrap())),
         count: Some(hand(move |_| entries(&counted, |_| true))),
+        role: None,
         rounds: rounds(20),
     };
-    check(contract, 1).await;
+    check(contract, 3).await;
     let left = entries(&folder.path().join(".making"), |_| true);
     assert_eq!(left, 0, "half-made repositories are left over");
 }
@@ -106,6 +108,7 @@ async fn command() {
         unreachable: None,
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        role: Some("read".to_owned()),
         rounds: rounds(20),
     };
     check(contract, 1).await;
@@ -134,6 +137,7 @@ async fn postgres_server() {
             let admin = counted.clone();
             Box::pin(async move { postgres::count(&admin, &r.key).await })
         })),
+        role: None,
         rounds: rounds(10),
     };
     check(contract, 0).await;
@@ -153,9 +157,10 @@ async fn process() {
         // Its folder alone: what ran there goes on, and must not be there twice afterwards.
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| running(&counted).iter().filter(|key| **key == r.key).count())),
+        role: None,
         rounds: rounds(6),
     };
-    check(contract, 0).await;
+    check(contract, 2).await;
     assert_eq!(running(&yard.root()), Vec::<String>::new());
 }
 
@@ -175,6 +180,7 @@ async fn http() {
         unreachable: Some((&nowhere, unreachable)),
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        role: Some("read".to_owned()),
         rounds: rounds(20),
     };
     check(contract, 0).await;
@@ -193,9 +199,10 @@ async fn terraform() {
         unreachable: None,
         lose: Some(hand(move |r: Request| lost.lose(&r.key))),
         count: Some(hand(move |r: Request| counted.resources(&r.key) / 2)),
+        role: None,
         rounds: rounds(4),
     };
-    check(contract, 1).await;
+    check(contract, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,9 +220,10 @@ async fn gitops() {
         unreachable: Some((&driver, unreachable)),
         lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
         count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
+        role: None,
         rounds: rounds(10),
     };
-    check(contract, 0).await;
+    check(contract, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,7 +243,8 @@ async fn kubernetes() {
         count: Some(hand(move |r: Request| {
             counted.objects(&r.key).iter().filter(|p| p.contains("/deployments/")).count()
         })),
+        role: None,
         rounds: rounds(10),
     };
-    check(contract, 0).await;
+    check(contract, 2).await;
 }

@@ -2,6 +2,7 @@
 
 use crate::{Lines, object, request};
 use loggia_app::instance::driver::{Driver, Presence, Request, Secret, Whose};
+use loggia_app::instance::instance_access::contract::{Grants, Login};
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_model::instance::Verdict;
 use serde_json::json;
@@ -182,4 +183,100 @@ async fn a_wrong_backend_says_so() {
     request.backend.config = object(json!({ "port": "many" }));
     let failure = driver.apply(&request, &log).await.unwrap_err();
     assert_eq!(failure.whose, Whose::Ours);
+}
+
+/// What a role may do, in one statement.
+async fn may(url: &str, sql: &'static str) -> bool {
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.is_ok()
+}
+
+fn login(id: &str, role: &str) -> Login {
+    Login { id: id.to_owned(), consumer: format!("component:default/{role}-app"), role: role.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_consumer_gets_in_by_a_role_of_its_own() {
+    let Some(admin) = admin("postgres::each_consumer_gets_in_by_a_role_of_its_own") else { return };
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    let mut request = sample(&admin, "shared");
+    request.limits = object(json!({}));
+    let made = driver.apply(&request, &log).await.unwrap();
+    let owner = secret(&made.secret_outputs, "url").to_owned();
+    assert!(may(&owner, "create schema s; create table before (a int); create table s.more (a int)").await);
+    let mut urls = std::collections::BTreeMap::new();
+    for role in ["read", "write", "own"] {
+        let granted = driver.grant(&request, &login(role, role), &log).await.unwrap();
+        assert!(granted.outputs["user"].as_str().unwrap().contains(&format!("{role}_app")), "{granted:?}");
+        assert!(!format!("{:?}", granted.outputs).contains(secret(&granted.secrets, "password")));
+        urls.insert(role, secret(&granted.secrets, "url").to_owned());
+    }
+    let unknown = driver.grant(&request, &login("x", "sudo"), &log).await.unwrap_err();
+    assert!(!unknown.retry, "{unknown}");
+    // What was there before and what comes later, by whoever owns, belongs to all.
+    assert!(may(&urls["own"], "create table later (a int, b serial)").await);
+    for table in ["select from before", "select from later", "select from s.more"] {
+        for role in ["read", "write", "own"] {
+            assert!(may(&urls[role], table).await, "{role}: {table}");
+        }
+    }
+    for (role, may_write, may_make) in [("read", false, false), ("write", true, false), ("own", true, true)] {
+        assert_eq!(may(&urls[role], "insert into later (a) values (1)").await, may_write, "{role}");
+        assert_eq!(may(&urls[role], "insert into s.more (a) values (1)").await, may_write, "{role}");
+        assert_eq!(may(&urls[role], "create table mine (a int); drop table mine").await, may_make, "{role}");
+    }
+    // A lost database is made again, and its consumers get in again.
+    request.secret_outputs = made.secret_outputs.clone();
+    lose(&admin, &request.key).await;
+    driver.apply(&request, &log).await.unwrap();
+    assert!(may(&urls["own"], "create table again (a int)").await && may(&urls["read"], "select from again").await);
+    // One goes, with whoever is signed in and without what it made; the others stay.
+    let mut busy = PgConnection::connect(&urls["own"]).await.unwrap();
+    sqlx::raw_sql("reset role; create schema own; create table own.left (a int)").execute(&mut busy).await.unwrap();
+    driver.revoke(&request, &login("own", "own"), &log).await.unwrap();
+    assert!(sqlx::raw_sql("select 1").execute(&mut busy).await.is_err(), "still signed in");
+    assert!(PgConnection::connect(&urls["own"]).await.is_err(), "gets in still");
+    assert!(may(&owner, "select from own.left").await && may(&urls["read"], "select from again").await);
+    let mut there = driver.granted(&request).await.unwrap();
+    there.sort();
+    assert_eq!(there, ["read", "write"]);
+    request.confirmed = true;
+    driver.destroy(&request, &log).await.unwrap();
+    assert_eq!(driver.granted(&request).await.unwrap(), Vec::<String>::new());
+    let keys = driver.marked(&request.backend).await.unwrap().unwrap();
+    assert!(!keys.contains(&request.key), "{keys:?}");
+    for url in urls.values() {
+        assert!(PgConnection::connect(url).await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_platform_that_is_no_superuser_gives_access_too() {
+    let Some(admin) = admin("postgres::a_platform_that_is_no_superuser_gives_access_too") else { return };
+    let name = format!("plain_admin_{}", std::process::id());
+    let mut connection = PgConnection::connect(&admin).await.unwrap();
+    let make = format!("create role {name} login createdb createrole password 'plain-admin-password'");
+    sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await.unwrap();
+    let mut request = sample(&admin, "plain");
+    let mut url = url::Url::parse(&admin).unwrap();
+    url.set_username(&name).unwrap();
+    url.set_password(Some("plain-admin-password")).unwrap();
+    request.backend.secret = Some(Secret::new(url.as_str()));
+    let (driver, log) = (PostgresDriver::new(PostgresOptions::default()), Lines::default());
+    driver.apply(&request, &log).await.unwrap();
+    for role in ["read", "write", "own"] {
+        driver.grant(&request, &login(role, role), &log).await.unwrap();
+    }
+    let granted = driver.grant(&request, &login("own", "own"), &log).await.unwrap();
+    let own = secret(&granted.secrets, "url").to_owned();
+    assert!(may(&own, "create table t (a int)").await);
+    let busy = PgConnection::connect(&own).await.unwrap();
+    for role in ["read", "write", "own"] {
+        driver.revoke(&request, &login(role, role), &log).await.unwrap();
+    }
+    assert!(PgConnection::connect(&own).await.is_err() && driver.granted(&request).await.unwrap().is_empty());
+    drop(busy);
+    request.confirmed = true;
+    driver.destroy(&request, &log).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("drop role {name}"))).execute(&mut connection).await.unwrap();
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "kind",
     "metadata.name",
     "metadata.namespace",
@@ -26,6 +26,8 @@ const KEYS: [&str; 18] = [
     "metadata.uid",
     "relations.ownedBy",
     "relations.dependencyof",
+    "relations.usedBy",
+    "relations.uses",
     "relations.nothing",
     "nowhere",
 ];
@@ -51,7 +53,7 @@ const VALUES: [&str; 16] = [
 fn leaf() -> impl Strategy<Value = Predicate> {
     let key = prop::sample::select(KEYS.to_vec()).prop_map(str::to_owned);
     let value = prop::sample::select(VALUES.to_vec()).prop_map(str::to_owned);
-    let relation = prop::sample::select(vec!["ownedBy", "ownerOf", "dependsOn", "partOf"]);
+    let relation = prop::sample::select(vec!["ownedBy", "ownerOf", "dependsOn", "partOf", "usedBy", "uses"]);
     let relation = relation.prop_map(|name| RelationType::find(name).expect("a relation"));
     prop_oneof![
         Just(Predicate::Everything),

@@ -74,7 +74,9 @@ impl Oracle {
         }
         let view = |item: &Item| {
             let others = incoming.get(&item.record.reference).into_iter().flatten();
-            let relations: BTreeSet<Relation> = item.stated.iter().chain(others).cloned().collect();
+            let names: BTreeSet<&Ref> = visible().map(|item| &item.record.reference).collect();
+            let told = |stated: &&Relation| !stated.relation.is_decided() || names.contains(&stated.target);
+            let relations: BTreeSet<Relation> = item.stated.iter().filter(told).chain(others).cloned().collect();
             let rows = relations
                 .iter()
                 .map(|r| (format!("relations.{}", r.relation.name().to_lowercase()), Some(r.target.to_string())));

@@ -18,7 +18,8 @@ pub fn describe(record: &Record, document: &Document) -> Facts {
         let targets = document.spec_list(key).filter_map(|t| t.parse::<Ref>().ok());
         targets.map(move |target| Relation { relation: by, target }).collect::<Vec<_>>()
     };
-    let relations = [("owners", "ownedBy"), ("owns", "ownerOf"), ("needs", "dependsOn")].into_iter().flat_map(relation);
+    let relations = [("owners", "ownedBy"), ("owns", "ownerOf"), ("needs", "dependsOn"), ("access", "usedBy")];
+    let relations = relations.into_iter().flat_map(relation);
     let status = record.reference.kind() == "instance";
     let names = document.spec_list("within").filter_map(|name| name.parse::<Ref>().ok()).collect();
     let within = Within { names, or: scopes("or").collect() };
@@ -102,7 +103,7 @@ pub fn document(number: u32, names: u32, dice: &mut Dice) -> Value {
         format!("{kind}:{name}")
     };
     let mut spec = json!({"seenBy": dice.some(&["all", "a", "b"], 2)});
-    for key in ["owners", "owns", "needs"] {
+    for key in ["owners", "owns", "needs", "access"] {
         if !dice.chance(2) {
             spec[key] = (0..dice.roll(4)).map(|_| json!(target(dice))).collect();
         }

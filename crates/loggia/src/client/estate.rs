@@ -252,21 +252,6 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
     args.output.tell(&json!({"received": received, "new": new, "unknown": names}), &[], &line)
 }
 
-/// `loggia leaks`
-///
-/// # Errors
-/// With the words of the server.
-pub async fn leaks(args: How) -> Result<()> {
-    let answer = args.access.api()?.get("/api/v1/leaks", &[]).await?;
-    let mut table = Table::new(&["DRIVER", "ENVIRONMENT", "BACKEND", "SINCE", "KEY"]);
-    for one in items(&answer) {
-        let cells = [text(one, "/driver"), text(one, "/environment"), text(one, "/backend"), day(one, "/since")];
-        table.rows.push(cells.into_iter().chain([text(one, "/key")]).collect());
-    }
-    let names: Vec<String> = items(&answer).map(|one| text(one, "/key")).collect();
-    args.output.print(&answer, &names, &table)
-}
-
 /// Arguments of `loggia unmatched`.
 #[derive(Args, Debug)]
 pub struct UnmatchedArgs {

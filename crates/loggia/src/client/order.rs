@@ -268,6 +268,11 @@ async fn destroy(api: &Api, what: &Ref, args: &DeleteArgs) -> Result<()> {
         let line = format!("{what} ({about}) would be destroyed\n");
         return args.output.tell(&json!({"instance": what, "dryRun": true}), &names, &line);
     }
+    let consumers = found.pointer("/status/access").and_then(Value::as_array).into_iter().flatten();
+    let consumers: Vec<String> = consumers.map(|one| text(one, "/to")).collect();
+    if !consumers.is_empty() {
+        eprintln!("These have access to it, and are refused from then on: {}", consumers.join(", "));
+    }
     confirm(&format!("Destroy {what} ({about}) with its data?"), args.yes)?;
     let answer = api.post(&format!("{}:destroy", instance_path(what)), &json!({"confirmed": true})).await?;
     let operation = text(&answer, "/operation");

@@ -207,3 +207,26 @@ fn recipes_that_cannot_run_are_told() {
         assert!(said.contains(told) && (code == 0 || said.contains("all.yaml:2")), "{recipe}: {said}");
     }
 }
+
+/// The whole offerings in the pages of drivers are what people copy: each has nothing wrong, and nothing to warn of.
+#[test]
+fn the_offerings_in_the_pages_of_drivers_are_whole() {
+    for driver in ["terraform", "gitops", "kubernetes", "http"] {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../docs/drivers/{driver}.md"));
+        let page = std::fs::read_to_string(page).unwrap();
+        let folder = folder();
+        let mut files = 0;
+        for part in page.split("\n**`").skip(1) {
+            let (path, rest) = part.split_once("`**\n\n```").unwrap();
+            let body = rest.split_once('\n').unwrap().1.split_once("\n```").unwrap().0;
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, format!("{body}\n")).unwrap();
+            files += 1;
+        }
+        assert!(files > 0 && page.contains(&format!("driver: {driver}\n")), "{driver}");
+        let (code, said) = check(folder.path());
+        assert_eq!(code, 0, "{driver}: {said}");
+        assert!(said.contains("5 documents, nothing wrong\n"), "{driver}: {said}");
+    }
+}

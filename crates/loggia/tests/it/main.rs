@@ -15,6 +15,7 @@ mod export;
 mod golden_path;
 mod guide;
 mod kill;
+mod kill_access;
 mod operate;
 mod platform;
 mod promises;

@@ -5,6 +5,7 @@
 //! directions. It is answered from the schemas alone, so it errs to one side only: what cannot be compared counts as
 //! breaking, and says so. A contract promises nothing about fields that it does not name.
 
+mod access;
 mod contained;
 mod number;
 mod objects;
@@ -87,6 +88,7 @@ pub fn compare(before: &Contract, after: &Contract) -> Vec<Change> {
             }
         }
     }
+    changes.extend(access::changes(before.access.as_ref(), after.access.as_ref()));
     changes.sort_by(|a, b| (b.weight, a.side, &a.path).cmp(&(a.weight, b.side, &b.path)));
     changes
 }

@@ -54,6 +54,53 @@ pub struct Contract {
     /// JSON Schema of an object: what its users get. A property with `writeOnly` is kept as a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Map<String, Value>>,
+    /// What access consumers can get, each with a credential of its own; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessOffer>,
+}
+
+/// What access consumers of an instance can get.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct AccessOffer {
+    /// What they may do, the usual one first.
+    #[schemars(length(min = 1, max = 20))]
+    pub roles: Vec<AccessRole>,
+    /// For how many days a credential is granted at most; as long as wanted when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub longest_days: Option<u32>,
+    /// How long the old credential works on when it is renewed, in minutes; 60 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 525_600))]
+    pub overlap_minutes: Option<u32>,
+}
+
+/// What a consumer may do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct AccessRole {
+    /// Its name, such as `read`.
+    #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z][a-z0-9-]*$"))]
+    pub name: String,
+    /// What it allows, in one sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 200))]
+    pub summary: String,
+}
+
+impl AccessOffer {
+    /// How long the old credential works on when it is renewed, in seconds.
+    pub fn overlap(&self) -> i64 {
+        i64::from(self.overlap_minutes.unwrap_or(60)) * 60
+    }
+
+    /// The role of a name; the usual one without a name.
+    pub fn role(&self, name: Option<&str>) -> Option<&AccessRole> {
+        self.roles.iter().find(|role| name.is_none_or(|name| role.name == name))
+    }
 }
 
 /// How a release is made: a driver and its settings.
@@ -202,9 +249,22 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
     if let Some(migration) = &spec.migration {
         migration::check(migration, "spec.migration", out);
     }
+    check_access(&spec.contract, out);
     check_form("spec.contract.inputs", &spec.contract.inputs, out);
     if let Some(outputs) = &spec.contract.outputs {
         check_form("spec.contract.outputs", outputs, out);
+    }
+}
+
+/// Each role of consumers has a name of its own.
+fn check_access(contract: &Contract, out: &mut Vec<Problem>) {
+    for (at, role) in contract.access.iter().flat_map(|access| access.roles.iter().enumerate()) {
+        let earlier = contract.access.iter().flat_map(|access| &access.roles[..at]);
+        if earlier.into_iter().any(|other| other.name == role.name) {
+            let path = format!("spec.contract.access.roles.{at}.name");
+            let message = format!("the role {} stands here twice", role.name);
+            out.push(Problem::new("release.access", path, message, "Give each role a name of its own."));
+        }
     }
 }
 

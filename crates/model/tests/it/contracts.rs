@@ -14,7 +14,11 @@ fn fields(value: Value) -> Map<String, Value> {
 }
 
 pub fn contract(inputs: Value, outputs: Value) -> Contract {
-    Contract { inputs: fields(inputs), outputs: Some(fields(outputs)).filter(|fields| !fields.is_empty()) }
+    Contract {
+        inputs: fields(inputs),
+        outputs: Some(fields(outputs)).filter(|fields| !fields.is_empty()),
+        access: None,
+    }
 }
 
 fn inputs(before: Value, after: Value) -> Vec<(String, String, Weight)> {

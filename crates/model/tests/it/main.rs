@@ -9,6 +9,7 @@ mod endings;
 mod examples;
 mod flatten;
 mod golden;
+mod instance_access;
 mod kinds;
 mod laws;
 mod migrations;

@@ -20,6 +20,7 @@ mod fault;
 mod forms;
 mod home;
 mod idempotency;
+mod instance_access;
 mod instances;
 mod leaks;
 mod logins;

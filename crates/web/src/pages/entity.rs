@@ -85,49 +85,12 @@ pub fn kinds_word(kind: &str) -> String {
     }
 }
 
-/// A relation in words, as a heading over what is at its other end.
-fn relation_word(relation: RelationType) -> &'static str {
-    match relation.name() {
-        "apiConsumedBy" => "Used by",
-        "apiProvidedBy" => "Provided by",
-        "childOf" => "Part of the group",
-        "consumesApi" => "Uses the interfaces",
-        "dependencyOf" => "Needed by",
-        "dependsOn" => "Needs",
-        "endedBy" => "Goes away by",
-        "ends" => "Ends",
-        "hasInstance" => "Running copies",
-        "hasMember" => "People",
-        "hasOffering" => "Offers",
-        "hasPart" => "Consists of",
-        "hasRelease" => "Versions",
-        "hasReplacement" => "Take instead",
-        "hosts" => "Runs here",
-        "instanceOf" => "Is a",
-        "memberOf" => "Member of",
-        "offeringOf" => "Offered by",
-        "ownedBy" => "Belongs to",
-        "ownerOf" => "Owns",
-        "parentOf" => "Groups below",
-        "partOf" => "Part of",
-        "promotedFrom" => "Comes after",
-        "promotesTo" => "Comes before",
-        "providesApi" => "Provides the interfaces",
-        "ranBy" => "Run by",
-        "releaseOf" => "Version of",
-        "replaces" => "Takes the place of",
-        "runsIn" => "Runs in",
-        "runsRelease" => "Runs the version",
-        _ => "Related to",
-    }
-}
-
 /// Everything that a record is connected with and the caller may see, by relation.
 pub fn relations(visit: &Visit, reference: &Ref) -> Vec<(String, Vec<Link>)> {
     let of = |relation: RelationType| {
         let records = visit.graph.related(visit.audience(), reference, relation);
         let links: Vec<Link> = records.iter().map(|record| Link::new(title(record), href(&record.reference))).collect();
-        (!links.is_empty()).then(|| (relation_word(relation).to_owned(), links))
+        (!links.is_empty()).then(|| (words::relation(relation).to_owned(), links))
     };
     RelationType::all().filter_map(of).collect()
 }

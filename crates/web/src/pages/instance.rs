@@ -15,11 +15,13 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::access::policy::Action;
+use loggia_app::access::visibility::told_access;
 use loggia_app::access::writing::subject_of;
 use loggia_app::estate::enrol::Enrol;
 use loggia_app::instance::take_over::{Orphan, TakeOverInput};
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};
+use loggia_model::instance_access::consumers;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::Verb;
 
@@ -43,9 +45,9 @@ pub fn href(instance: &Ref) -> String {
     format!("/instances/{}/{}", instance.namespace(), instance.name())
 }
 
-type At = Path<(String, String)>;
+pub(super) type At = Path<(String, String)>;
 
-fn reference(team: &str, name: &str) -> Ref {
+pub(super) fn reference(team: &str, name: &str) -> Ref {
     Ref::new("instance", team, name)
 }
 
@@ -87,7 +89,7 @@ async fn token(visit: Visit, Path((team, name)): At) -> Answer {
 }
 
 /// A page with something that is kept nowhere.
-fn once(visit: &Visit, page: &InstancePage) -> Answer {
+pub(super) fn once(visit: &Visit, page: &InstancePage) -> Answer {
     let mut answer = visit.page(page)?;
     answer.headers_mut().remove(header::ETAG);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -179,6 +181,13 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     let status: InstanceStatus = record.typed_status().map_err(Error::from)?;
     if !status.secret_outputs.is_empty() {
         lost.push("its passwords: whoever uses them is refused from then on".to_owned());
+    }
+    let told = told_access(&visit.graph, visit.audience(), &record, status.access);
+    let consumers = consumers(&told);
+    if !consumers.is_empty() {
+        let names: Vec<String> =
+            consumers.iter().map(|to| super::instance_access::consumer(&visit, to).title).collect();
+        lost.push(format!("the access of {}: refused from then on", names.join(", ")));
     }
     let used_by = super::entity::neighbours(&visit, &record.reference, &["dependsOn", "dependencyOf"]);
     let to = href(&record.reference);

@@ -7,7 +7,7 @@ use super::environment::{self, Asked};
 use super::instance_outputs::{Output, connect, outputs};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{change_request, entity, offer, operation, team, upgrade};
+use super::{change_request, entity, instance_access, offer, operation, team, upgrade};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
@@ -20,7 +20,7 @@ use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::operation::Operation;
-use loggia_model::{Record, Ref};
+use loggia_model::{Record, Ref, Uid};
 use serde_json::Value;
 
 /// How many entries of the past are shown.
@@ -57,6 +57,8 @@ pub struct InstancePage {
     outputs: Vec<Output>,
     connect: String,
     clone: Option<CloneLogin>,
+    /// Who has access with a credential of their own.
+    access: instance_access::Section,
     history: Vec<Happened>,
     relations: Vec<(String, Vec<Link>)>,
     may: May,
@@ -87,6 +89,7 @@ struct May {
     give_up: bool,
     upgrade: bool,
     go_back: bool,
+    access: bool,
 }
 
 /// What the page shows once, because it was just asked for.
@@ -99,14 +102,17 @@ pub enum Shown {
     Output(String, String),
     /// A token to clone it with.
     Token(String),
+    /// The credential of a consumer: of which access, and what gets it in.
+    Access(Uid, Vec<Fact>),
 }
 
 /// Gathers the page.
 pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<InstancePage, Error> {
-    let (shown, token) = match shown {
-        Shown::Nothing => (None, String::new()),
-        Shown::Output(name, value) => (Some((name, value)), String::new()),
-        Shown::Token(token) => (None, token),
+    let (shown, token, credential) = match shown {
+        Shown::Nothing => (None, String::new(), None),
+        Shown::Output(name, value) => (Some((name, value)), String::new(), None),
+        Shown::Token(token) => (None, token, None),
+        Shown::Access(id, facts) => (None, String::new(), Some((id, facts))),
     };
     let app = visit.app();
     let spec: InstanceSpec = record.spec()?;
@@ -126,6 +132,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
     let past = app.past(&visit.caller, &record.reference, PAST).await?;
     let team = spec.team_ref().unwrap_or_else(|| Ref::new("group", "default", record.reference.namespace()));
     let href = super::instance::href(&record.reference);
+    let access = instance_access::section(visit, record, (&spec, &status), may.access, credential);
     Ok(InstancePage {
         shell: Shell {
             command: format!("loggia describe instance/{}/{}", record.reference.namespace(), record.reference.name()),
@@ -155,6 +162,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         connect: connect(&status),
         clone: clone::login(visit, &status, token),
         outputs: outputs(&status, release.as_ref(), shown, visit.app().may_reveal(&visit.caller, record).ok()),
+        access,
         history: happened(visit, &past),
         relations: relations(visit, &record.reference),
         newer_version: upgrade::newer(visit, &spec, release.as_ref()),
@@ -298,6 +306,7 @@ fn may(
         give_up: managed && ours,
         orphan: managed && !busy && phase != Phase::Deleting,
         upgrade: managed && !busy && status.change.is_none() && status.queued.is_none(),
+        access: managed && phase != Phase::Deleting,
         go_back: managed && !busy && status.earlier.is_some() && status.change.is_none() && status.queued.is_none(),
     }
 }

@@ -26,8 +26,10 @@ pub mod get;
 pub mod help;
 pub mod home;
 pub mod instance;
+mod instance_access;
 mod instance_outputs;
 pub mod instance_view;
+mod leaks;
 pub mod markdown;
 pub mod me;
 pub mod offer;
@@ -74,6 +76,8 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(help::routes())
         .merge(home::routes())
         .merge(instance::routes())
+        .merge(instance_access::routes())
+        .merge(leaks::routes())
         .merge(me::routes())
         .merge(offering::routes())
         .merge(operation::routes())

@@ -118,6 +118,8 @@ pub fn steps(operation: &Operation, lines: Vec<String>, now: Micros) -> Vec<Step
         Verb::Destroy | Verb::Retire => &["probe", "destroy", "observe"],
         Verb::Import => &["probe", "import", "observe"],
         Verb::Propose => &["probe", "propose", "observe"],
+        Verb::Grant => &["probe", "grant", "observe"],
+        Verb::Revoke => &["probe", "revoke", "observe"],
     };
     let over = operation.state.is_end();
     let mut steps: Vec<StepLine> = names
@@ -174,6 +176,8 @@ fn title(name: &str) -> String {
         "destroy" => "Take it away".to_owned(),
         "import" => "Compare it with what runs".to_owned(),
         "propose" => "Make the change".to_owned(),
+        "grant" => "Make the credential".to_owned(),
+        "revoke" => "Take the credential away".to_owned(),
         "observe" => "Look whether it is so".to_owned(),
         other => words::capital(&words::spaced(other)),
     }
@@ -220,6 +224,12 @@ pub fn sentence(operation: &Operation) -> &'static str {
         (Verb::Propose, State::Succeeded) => "The change is made.",
         (Verb::Propose, State::Failed) => "The change could not be made; nothing was touched.",
         (Verb::Propose, _) => "The change is being made. You may leave this page.",
+        (Verb::Grant, State::Succeeded) => "The credential works.",
+        (Verb::Grant, State::Failed) => "The credential could not be made; what was begun is taken away again.",
+        (Verb::Grant, _) => "A credential is being made. You may leave this page.",
+        (Verb::Revoke, State::Succeeded) => "The credential is gone: we looked, and it is not there any more.",
+        (Verb::Revoke, State::Failed) => "The credential could not be taken away yet; it is tried again.",
+        (Verb::Revoke, _) => "A credential is being taken away.",
         (Verb::Observe, State::Succeeded) => "We looked at it.",
         (Verb::Observe, State::Failed) => "It could not be looked at.",
         (Verb::Observe, _) => "We are looking at it.",

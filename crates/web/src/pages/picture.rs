@@ -29,8 +29,9 @@ pub struct Node {
 
 /// The side on which the other end of a relation stands, seen from this end: 1 is right.
 fn side(relation: RelationType) -> i32 {
-    const RIGHT: [RelationType; 9] = [
+    const RIGHT: [RelationType; 10] = [
         RelationType::DEPENDS_ON,
+        RelationType::USES,
         RelationType::CONSUMES_API,
         RelationType::PROVIDES_API,
         RelationType::HAS_PART,

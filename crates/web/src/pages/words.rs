@@ -3,7 +3,7 @@
 use loggia_model::instance::{Phase, Step};
 use loggia_model::kinds::offering::{OfferingSpec, Per, Plan, Price, Stage};
 use loggia_model::kinds::release::{Rollback, Strategy};
-use loggia_model::{Micros, Publication, time};
+use loggia_model::{Micros, Publication, RelationType, time};
 use serde_json::{Map, Value};
 
 /// A point in time for people, with the exact text for machines.
@@ -275,6 +275,45 @@ pub fn who(name: &str) -> &str {
 pub fn count(number: usize, noun: &str) -> String {
     let many = if number == 1 { noun.to_owned() } else { format!("{noun}s") };
     format!("{number} {many}")
+}
+
+/// A relation in words, as a heading over what is at its other end.
+pub fn relation(relation: RelationType) -> &'static str {
+    match relation.name() {
+        "apiConsumedBy" => "Used by",
+        "apiProvidedBy" => "Provided by",
+        "childOf" => "Part of the group",
+        "consumesApi" => "Uses the interfaces",
+        "dependencyOf" => "Needed by",
+        "dependsOn" => "Needs",
+        "endedBy" => "Goes away by",
+        "ends" => "Ends",
+        "hasInstance" => "Running copies",
+        "hasMember" => "People",
+        "hasOffering" => "Offers",
+        "hasPart" => "Consists of",
+        "hasRelease" => "Versions",
+        "hasReplacement" => "Take instead",
+        "hosts" => "Runs here",
+        "instanceOf" => "Is a",
+        "memberOf" => "Member of",
+        "offeringOf" => "Offered by",
+        "ownedBy" => "Belongs to",
+        "ownerOf" => "Owns",
+        "parentOf" => "Groups below",
+        "partOf" => "Part of",
+        "promotedFrom" => "Comes after",
+        "promotesTo" => "Comes before",
+        "providesApi" => "Provides the interfaces",
+        "ranBy" => "Run by",
+        "releaseOf" => "Version of",
+        "replaces" => "Takes the place of",
+        "runsIn" => "Runs in",
+        "runsRelease" => "Runs the version",
+        "usedBy" => "Has given access to",
+        "uses" => "Has access to",
+        _ => "Related to",
+    }
 }
 
 #[cfg(test)]

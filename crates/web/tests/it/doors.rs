@@ -138,6 +138,12 @@ pub fn body(world: &World, way: &Way, number: usize) -> (&'static str, String) {
         "/sources/confirm" => "location=nowhere&commit=c1",
         "/sources/drop" => "location=nowhere",
         "/who-runs/unmatched/dismiss" => "key=nothing",
+        "/leaks/dismiss" => "driver=replay&key=nothing&reason=x",
+        "/leaks/remove" => "driver=replay&key=nothing&confirmed=true",
+        "/instances/{team}/{name}/access" => "to=component%2Forders",
+        "/instances/{team}/{name}/access/rotate"
+        | "/instances/{team}/{name}/access/revoke"
+        | "/instances/{team}/{name}/access/show" => "id=00000000-0000-7000-8000-000000000000",
         "/me/tokens" => "name=laptop&days=1&scopes=read",
         // What would be refused to whoever may, so that nobody's session ends.
         "/me/password" => "old=x&password=short&again=short",

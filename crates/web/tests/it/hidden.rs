@@ -5,6 +5,7 @@
 //! name: it answers as a name that nobody ever gave. All addresses that can be read are asked, as the router and the
 //! lists of both APIs tell them, so that a new one cannot be forgotten.
 
+use crate::backend::Running;
 use crate::doors::{self, Way};
 use crate::world::{Said, World, on_both};
 use axum::http::{Method, Request, header};
@@ -145,6 +146,45 @@ async fn what_a_hidden_team_runs_is_told_to_nobody_else() {
         let asked = world.get("other", "/api/v1/who-runs?offering=postgres&team=zebrafish-group").await;
         let nowhere = world.get("other", "/api/v1/who-runs?offering=postgres&team=xylophone-group").await;
         assert_eq!(told(&asked).replace(CANARY, NOWHERE), told(&nowhere));
+    })
+    .await;
+}
+
+/// That something hidden has access to what everybody sees is told to the team of that, and to nobody else.
+#[tokio::test]
+async fn that_something_hidden_has_access_is_told_to_nobody_else() {
+    on_both("hidden_access", async |world| {
+        world.add(HIDDEN).await;
+        let running = Running::start(&world);
+        running.order(&world, "kept").await;
+        running.grant(&world, "kept", "component/zebrafish-component").await;
+        running.grant(&world, "kept", "team/gate").await;
+        let operations = world.get("admin", "/api/v1/instances/booking/kept.dev/operations").await.json();
+        let operations: Vec<&str> =
+            operations["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+        assert_eq!(operations.len(), 3);
+        let mut told_to_admin = 0;
+        for path in addresses(&world).await {
+            let named = doors::with_names(&path, "instance", "booking", "kept.dev", "kept.dev");
+            let ids = operations.iter().map(|id| path.replace("{id}", id)).filter(|_| path.contains("{id}"));
+            for address in ids.chain([doors::filled(&path), named]).filter(|address| !address.ends_with("/events")) {
+                told_to_admin += usize::from(world.get("admin", &address).await.text.contains(CANARY));
+                for who in OUTSIDERS {
+                    let said = world.get(who, &address).await;
+                    assert!(!said.text.to_lowercase().contains(CANARY), "{who} {address}: {}", said.text);
+                }
+            }
+        }
+        assert!(told_to_admin >= 8, "told to who may see it at {told_to_admin} addresses only");
+        for query in ["filter=relations.usedBy=", "filter=status.access.to="] {
+            let address = format!("/api/v1/instances?{query}component:default/zebrafish-component");
+            as_nowhere(&world, "other", &address).await;
+        }
+        let list = "/api/v1/instances/booking/kept.dev/access";
+        let count = async |who| world.get(who, list).await.json()["items"].as_array().unwrap().len();
+        assert_eq!((count("member").await, count("other").await), (2, 1));
+        let gone = world.post("member", "/api/v1/instances/booking/kept.dev:destroy", &json!({})).await;
+        assert!(gone.text.contains(CANARY) && gone.text.contains("gate"), "{}", gone.text);
     })
     .await;
 }

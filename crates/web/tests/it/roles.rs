@@ -67,6 +67,9 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "createToken" => json!({"name": "x"}),
         "setPassword" => json!({"password": "correct horse battery"}),
         "setSecret" => json!({"value": "x"}),
+        "grantAccess" => json!({"to": "component/orders"}),
+        "dismissLeak" => json!({"driver": "replay", "key": "nothing", "reason": "x"}),
+        "removeLeak" => json!({"driver": "replay", "key": "nothing", "confirmed": true}),
         "dismissUnmatched" => json!({"keys": ["nothing"]}),
         "confirmSource" => json!({"location": "nowhere", "commit": "c1"}),
         // What would be refused to whoever may, so that nothing ends.

@@ -36,6 +36,26 @@ pub async fn own(
             running.order(world, &name).await;
             (path.replace("/main.dev", &format!("/{name}.dev")), None)
         }
+        "grantAccess" | "rotateAccess" | "revokeAccess" | "revealAccess" => {
+            let name = format!("{}-{role}", route.id.to_lowercase());
+            running.order(world, &name).await;
+            let path = path.replace("/main.dev", &format!("/{name}.dev"));
+            if route.id == "grantAccess" {
+                return Some((path, None));
+            }
+            let id = running.grant(world, &name, "component/orders").await;
+            (path.replace("00000000-0000-7000-8000-000000000000", &id), None)
+        }
+        "dismissLeak" | "removeLeak" => {
+            let key = format!("{}-{role}", route.id.to_lowercase());
+            running.leave(world, &key).await;
+            let mut wish = json!({"driver": "postgres", "key": key});
+            match route.id {
+                "dismissLeak" => wish["reason"] = "x".into(),
+                _ => wish["confirmed"] = true.into(),
+            }
+            (path.to_owned(), Some(wish))
+        }
         "revokeToken" => {
             let made = world.post(role, "/api/v1/tokens", &json!({"name": "to-revoke"})).await;
             let id = if made.status.is_success() { made.json()["about"]["id"].clone() } else { Value::Null };

@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::estate::usage;
 use crate::instance::driver::{Call, Failure, RunLog, Whose};
+use crate::instance::instance_access::settle::AccessEnd;
 use crate::instance::operation_end::{Applied, Ending, Finish};
 use crate::trace;
 use loggia_model::Micros;
@@ -19,8 +20,10 @@ impl Run<'_> {
         let mut secrets = Vec::new();
         let ending = match result {
             Ok(mut ending) => {
-                if let Ending::Ready(seen) = &mut ending {
-                    secrets = std::mem::take(&mut seen.secret_outputs);
+                match &mut ending {
+                    Ending::Ready(seen) => secrets = std::mem::take(&mut seen.secret_outputs),
+                    Ending::Access(_) => secrets = std::mem::take(&mut self.granted),
+                    _ => {}
                 }
                 self.check_readings(&mut ending);
                 ending
@@ -38,7 +41,9 @@ impl Run<'_> {
         let app = &self.worker.app;
         let failed = ending.is_failure();
         let (operation, fence, moving) = (self.operation.clone(), self.fence, self.moving.clone());
-        let finish: Arc<dyn Command> = Arc::new(Finish { operation, fence, ending, applied, secrets, moving });
+        let credential = self.credential;
+        let finish = Finish { operation, fence, ending, applied, secrets, moving, credential };
+        let finish: Arc<dyn Command> = Arc::new(finish);
         match self.finish(finish).await {
             Ok(()) => {
                 trace::ended(&self.operation, failed, app.now());
@@ -82,6 +87,13 @@ impl Run<'_> {
 
     /// What a failure for good means: a thing that was to be destroyed and was not touched is what it was.
     fn failed(&self, failure: &Failure) -> Ending {
+        let did = |call: Call| self.operation.steps.iter().any(|step| step.name == call.name());
+        match self.operation.verb {
+            // An earlier try may have left something.
+            Verb::Grant => return Ending::Access(AccessEnd::NotMade(self.fence > 1 || did(Call::Grant))),
+            Verb::Revoke => return Ending::Access(AccessEnd::NotTaken),
+            _ => {}
+        }
         let begun = self.operation.steps.iter().filter(|step| step.name == Call::Destroy.name()).count();
         let touched = begun > usize::from(failure.whose == Whose::Yours);
         let resting = |phase: &Phase| matches!(phase, Phase::Ready | Phase::Failed | Phase::Unknown);

@@ -4,11 +4,13 @@ use super::{ATTEMPTS, BEGINNINGS, Worker};
 use crate::error::{Error, Result};
 use crate::instance::backend::Hold;
 use crate::instance::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, Secret};
+use crate::instance::instance_access::settle::AccessEnd;
 use crate::instance::operation_end::{Applied, Ending};
 use crate::instance::request::{self, Prepared};
 use crate::instance::run_log::{Lines, readable_observation};
 use crate::instance::take_over::Wish;
 use crate::release::upgrade_strategy::Move;
+use loggia_model::Uid;
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_store::Claimed;
@@ -34,6 +36,10 @@ pub(super) struct Run<'a> {
     pub(super) wish: Option<Wish>,
     /// How it is moved to another version.
     pub(super) moving: Option<Move>,
+    /// The credential that it is about.
+    pub(super) credential: Option<Uid>,
+    /// The secrets of a credential that was made.
+    pub(super) granted: Vec<(String, Secret)>,
     pub(super) lines: Arc<Lines>,
     /// How long a call may take, where the recipe or the backend say so.
     pub(super) timeout: Option<Duration>,
@@ -53,12 +59,17 @@ impl<'a> Run<'a> {
         let confirmed = part(payload, "confirmed").unwrap_or(false);
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
-        let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines, timeout: None };
+        let (credential, granted, timeout) = (part(payload, "credential"), Vec::new(), None);
+        let mut run =
+            Run { worker, operation, fence, attempt, before, wish, moving, credential, granted, lines, timeout };
+        if run.is_idle() {
+            return run.end(Ok(Ending::Access(AccessEnd::Idle)), Applied::default()).await;
+        }
         if fence > BEGINNINGS || attempt > ATTEMPTS {
             return run.end(Err(worn_out(fence, &last)), Applied::default()).await;
         }
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
-        let (wish, generation) = (run.wish.clone(), run.moving.as_ref().map(|moving: &Move| moving.generation));
+        let (wish, generation) = (run.wish.clone(), run.generation());
         let prepared =
             request::build_generation(&worker.app, &run.operation, confirmed, wish, driver, generation).await;
         match prepared {
@@ -114,7 +125,15 @@ impl<'a> Run<'a> {
                 self.take_away(driver, request).await.map(|()| Ending::Gone)
             }
             Verb::Retire => self.take_away(driver, request).await.map(|()| Ending::Retired),
+            Verb::Grant => self.grant(driver, request).await,
+            Verb::Revoke => self.revoke(driver, request).await,
         }
+    }
+
+    /// Which of the things that were made for the instance it is about, where that is not the one in use.
+    fn generation(&self) -> Option<u32> {
+        let of_credential = || self.wanted().map(|(_, credential)| credential.generation);
+        self.moving.as_ref().map(|moving| moving.generation).or_else(of_credential)
     }
 
     async fn probe(&mut self, driver: &dyn Driver, backend: &Backend) -> Result<(), Failure> {
