@@ -110,7 +110,8 @@ impl<'a> Run<'a> {
         };
         let (env, directory) = (self.environment.clone(), work.to_owned());
         let (timeout, stdin) = (self.timeout, Vec::new());
-        let program = Program { path, args, env, directory, stdin, timeout, limit: OUTPUT, grace: Duration::ZERO, gate: None };
+        let program =
+            Program { path, args, env, directory, stdin, timeout, limit: OUTPUT, grace: Duration::ZERO, gate: None };
         let finished = process::run(program, |line| {
             let line = line.trim_start_matches(['│', '╷', '╵', ' ']);
             if !line.is_empty() {

@@ -176,7 +176,7 @@ fn a_golden_path_that_cannot_be_rendered_is_not_published() {
         let (code, said) = server.fails(&["check", root.to_str().unwrap()]);
         assert!(code == 1 && said.contains("path-1.1.0.yaml") && said.contains("README.md line 1"), "{said}");
         commit(&root, "Second, broken");
-        until("it is told", || server.ok(&["sources"]).contains("README.md line 1"));
+        until("it is told", || String::from_utf8_lossy(&server.run(&["sources"]).stdout).contains("README.md line 1"));
         assert!(!server.run(&["get", "release/path-1.1.0"]).status.success());
         server.ok(&["new", "path", "web", "--team", "red", "--env", "dev", "--wait"]);
         write(&root, "second/README.md", "# {{ team | upper }}\n");

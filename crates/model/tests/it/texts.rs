@@ -34,7 +34,16 @@ fn placeholders_are_found_and_replaced() {
     });
     let found = placeholders(&document);
     let texts: Vec<_> = found.iter().map(|p| format!("{} {} {}", p.path, p.key, p.target)).collect();
-    assert_eq!(texts, ["metadata.annotations.a/b yaml c", "spec.definition text ./a.yaml", "spec.list.0 json b"]);
+    assert_eq!(
+        texts,
+        [
+            "metadata.annotations.a/b yaml c",
+            "spec.definition text ./a.yaml",
+            "spec.list.0 json b",
+            // What names nothing cannot be filled, and is told.
+            "spec.list.1 text ",
+        ]
+    );
     for placeholder in &found {
         replace(&mut document, placeholder, json!("done"));
     }
