@@ -13,6 +13,10 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("gitops", manifests()),
         ("http", settings(&json!({"timeout": seconds(LONGEST)}))),
         ("kubernetes", manifests()),
+        (
+            "parts",
+            json!({"type": "object", "properties": {"timeout": seconds(LONGEST)}, "additionalProperties": false}),
+        ),
         ("postgres", postgres()),
         ("process", process()),
         ("replay", settings(&json!({}))),
@@ -64,6 +68,7 @@ fn process() -> Value {
         "command": {"type": "array", "minItems": 1, "items": value},
         "environment": {"type": "object", "additionalProperties": value},
         "start": seconds(LONGEST), "health": text(), "repository": text(), "branch": text(), "template": text(),
+        "variables": text(),
     }})
 }
 

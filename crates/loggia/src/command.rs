@@ -2,7 +2,7 @@
 
 use crate::client::{
     access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, open, order, output,
-    records, release, run as ask, secrets, take_over, upgrade, versions,
+    records, release, run as ask, secrets, take_over, upgrade, versions, workload,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -68,7 +68,17 @@ pub enum Command {
     New(order::NewArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
-    /// Tells what holds in an environment, which rule says so, and why that one
+    /// Brings a workload to an environment, as its Score file says
+    Deploy(workload::DeployArgs),
+    /// Brings a workload to the next environment: the same artifact, the same versions
+    Promote(workload::PromoteArgs),
+    /// Brings an earlier deployment of a workload back
+    Rollback(workload::RollbackArgs),
+    /// Shows a workload in its environments, or what was deployed
+    Workload(workload::WorkloadArgs),
+    /// Tells what differs between two environments, or between two times, and what brought it about
+    Diff(workload::DiffArgs),
+    /// Tells what holds in an environment and which rule says so; or what an instance is made of, and why
     Why(environment::WhyArgs),
     /// Agrees to what waits for it, or says no; lists what waits
     Approve(environment::ApproveArgs),
@@ -194,6 +204,11 @@ fn client(command: Command) -> Result<()> {
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Deploy(args) => ask(workload::deploy(args)),
+        Command::Promote(args) => ask(workload::promote(args)),
+        Command::Rollback(args) => ask(workload::rollback(args)),
+        Command::Workload(args) => ask(workload::workload(args)),
+        Command::Diff(args) => ask(workload::diff(args)),
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),
         Command::Reveal(args) => ask(order::reveal(args)),

@@ -1,5 +1,6 @@
 //! What is running: the parts of an instance that drivers, workers and pages share.
 
+use crate::composition::{Held, MadeOf};
 use crate::rule::Act;
 use crate::{Micros, Uid};
 use schemars::JsonSchema;
@@ -242,6 +243,12 @@ pub struct InstanceStatus {
     /// The backend that it was made on; none before a driver began to make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<HeldBackend>,
+    /// What it is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<MadeOf>,
+    /// Its newest operation waits for what it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
 }
 
 fn is_first(generation: &u32) -> bool {

@@ -11,6 +11,7 @@ use crate::access::caller::Caller;
 use crate::campaign;
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::composition::{self, advance};
 use crate::ending;
 use crate::error::Result;
 use crate::release::upgrade_move;
@@ -53,6 +54,7 @@ pub fn handlers() -> Handlers {
         (automatic::KIND, automatic::sweep as Handler),
         (upgrade_move::KIND, upgrade_move::over as Handler),
         (campaign::KIND, campaign::sweep as Handler),
+        (composition::KIND, advance::look as Handler),
     ])
 }
 
@@ -129,6 +131,9 @@ impl Command for Fire {
         }
         if let Some(subject) = self.due.subject.filter(|_| self.due.kind == campaign::KIND) {
             needs.extend(campaign::needs(graph, subject));
+        }
+        if let Some(subject) = self.due.subject.filter(|_| self.due.kind == composition::KIND) {
+            needs.extend(advance::needs(graph, subject));
         }
         needs
     }

@@ -343,12 +343,9 @@ fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
         step: Step::Observed,
         team: team.to_string(),
         environment: seen.environment.clone(),
-        constraint: None,
         target: found.release.clone(),
-        plan: None,
-        inputs: Map::new(),
-        contact: None,
         component: component(&seen.attributes),
+        ..InstanceSpec::default()
     }
 }
 

@@ -10,6 +10,7 @@ pub mod git_http;
 pub(crate) mod instance_place;
 pub mod operation;
 pub mod order;
+pub(crate) mod order_parts;
 pub(crate) mod order_place;
 pub mod request;
 pub(crate) mod run_log;

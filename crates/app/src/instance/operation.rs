@@ -7,6 +7,8 @@ use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::writer::Outcome;
 use crate::command::{Command, Ctx, Facts};
+use crate::composition::leave::may_go;
+use crate::composition::{self, advance, parts_of, whole_of};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
@@ -16,19 +18,53 @@ use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::operation::{Operation, Verb};
-use loggia_model::{Ref, Uid};
+use loggia_model::operation::{Operation, State, Verb};
+use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
 use serde_json::json;
 
 /// Destroys an instance, looks at it, or does again what failed.
-struct Operate {
+pub(crate) struct Operate {
     instance: Ref,
     verb: Verb,
     /// The customer knows that data is lost (destroy only).
     confirmed: bool,
     /// What its driver says: destroying loses data for good.
     loses_data: bool,
+}
+
+impl Operate {
+    /// Takes something away, by somebody who has asked about everything already.
+    pub(crate) fn destroying(instance: Ref, confirmed: bool) -> Operate {
+        Operate { instance, verb: Verb::Destroy, confirmed, loses_data: false }
+    }
+
+    /// Does again what failed of a whole: it waits for its parts, and those that failed are begun again.
+    fn hold(
+        &self,
+        graph: &Graph,
+        (record, spec, status): (&Record, &InstanceSpec, &mut InstanceStatus),
+        operation: &mut Operation,
+        changes: &mut Changes,
+        ctx: &Ctx<'_>,
+    ) -> Result<()> {
+        advance::hold(status, operation, &advance::needed_words(spec), ctx);
+        for part in parts_of(graph, &record.reference) {
+            let again = Operate { instance: part.reference.clone(), ..Operate::again() };
+            if part.typed_status::<InstanceStatus>()?.phase == Phase::Failed {
+                changes.absorb(again.decide(graph, &Facts::default(), ctx)?);
+            }
+        }
+        let whole = whole_of(graph, record).map_or(record.uid, |whole| whole.uid);
+        changes.due.retain(|due| due.subject != Some(whole));
+        changes.due.push(composition::deadline(whole, ctx.now));
+        Ok(())
+    }
+
+    fn again() -> Operate {
+        let instance = Ref::new("instance", "", "");
+        Operate { instance, verb: Verb::Apply, confirmed: false, loses_data: false }
+    }
 }
 
 impl Command for Operate {
@@ -66,6 +102,9 @@ impl Command for Operate {
                 "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
             ));
         }
+        if self.verb == Verb::Destroy {
+            may_go(graph, &ctx.caller.audience, &record)?;
+        }
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -74,14 +113,22 @@ impl Command for Operate {
         }
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
-        let (operation, mut work) = start(id, record.uid, &self.instance, self.verb, (&spec.environment, &driver), ctx);
+        let (mut operation, mut work) =
+            start(id, record.uid, &self.instance, self.verb, (&spec.environment, &driver), ctx);
         work.payload = json!({"confirmed": self.confirmed, "before": status.phase});
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
-        changes.operations.push(operation);
-        changes.work.push(work);
         if self.verb == Verb::Observe {
+            changes.operations.push(operation);
+            changes.work.push(work);
             return Ok(changes);
         }
+        changes.operations.extend(not_begun(&record, &mut status, ctx));
+        if self.verb == Verb::Apply && spec.wiring.is_some() {
+            self.hold(graph, (&record, &spec, &mut status), &mut operation, &mut changes, ctx)?;
+        } else {
+            changes.work.push(work);
+        }
+        changes.operations.push(operation);
         status.operation = Some(id);
         status.phase = if self.verb == Verb::Destroy { Phase::Deleting } else { Phase::Progressing };
         let event = if self.verb == Verb::Destroy { "instance.destroying" } else { "instance.retried" };
@@ -89,6 +136,18 @@ impl Command for Operate {
         changes.put(event, draft, json!({"operation": id, "confirmed": self.confirmed}));
         Ok(changes)
     }
+}
+
+/// The end of an operation that was held and is not to begin any more.
+fn not_begun(record: &Record, status: &mut InstanceStatus, ctx: &Ctx<'_>) -> Option<Operation> {
+    let (held, id) = (status.held.take()?, status.operation?);
+    let (mut operation, _) = start(id, record.uid, &record.reference, Verb::Apply, ("", ""), ctx);
+    operation.requested_by = held.by;
+    operation.created_at = held.since;
+    operation.state = State::Cancelled;
+    operation.ended_at = Some(ctx.now);
+    operation.message = "Something else was asked for before it began.".to_owned();
+    Some(operation)
 }
 
 /// The driver of an instance: the one that holds it, else that of the release that it is to run.
@@ -127,7 +186,7 @@ impl App {
             let config = offering::backend(&environment, &name).map(|(_, backend)| backend.config.clone());
             Some(driver.loses_data(&recipe, &config.unwrap_or_default()))
         };
-        found().unwrap_or(false)
+        found().unwrap_or(false) || parts_of(&graph, instance).iter().any(|part| self.loses_data(&part.reference))
     }
 
     /// An operation that the caller may see: that of an instance that they may see, or could before it was gone.

@@ -8,18 +8,23 @@ use crate::access::writing::may_write;
 use crate::checks;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::composition::check::{Known, problems as composition};
+use crate::composition::resolve::in_range;
 use crate::error::{Error, Result};
 use crate::record::files;
 use crate::record::prepare::Prepared;
 use crate::record::visible;
 use crate::release::dry_run::fits_all;
-use crate::release::offering::{publication, release_status};
+use crate::release::offering::{publication, release_status, releases};
 use crate::release::offering_versions::OfferingVersions;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::version::Version;
 use loggia_model::{
     Document, Micros, PUBLICATION, PUBLICATION_REASON, Problem, Publication, Record, Ref, ReleaseStatus, version,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What a decision about releases stands on.
@@ -74,7 +79,14 @@ impl Publishing<'_> {
                 return Err(Error::Invalid(vec![problem]));
             }
         }
-        Ok(())
+        let composed = document.spec().filter(|spec| spec.get("composition").is_some());
+        match composed.and_then(|spec| ReleaseSpec::deserialize(spec).ok()) {
+            Some(release) => {
+                let problems = composition(&release, self);
+                if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+            }
+            None => Ok(()),
+        }
     }
 
     /// The status with which a document begins; none for what is no release.
@@ -160,6 +172,21 @@ impl Publishing<'_> {
             Some(one) => serde_json::from_value(one.document().spec()?.clone()).ok(),
             None => self.graph.get(&reference)?.spec().ok(),
         }
+    }
+}
+
+impl Known for Publishing<'_> {
+    fn offering(&self, name: &str) -> bool {
+        Publishing::offering(self, name).is_some()
+    }
+
+    fn release(&self, offering: &str, range: Option<&str>) -> Option<ReleaseSpec> {
+        let own = |document: &Document| document.spec_text("offering") == offering;
+        let beside = self.beside.iter().filter(|one| one.kind == "Release").map(Prepared::document).filter(own);
+        let there = releases(self.graph, &Audience::All, offering).into_iter().map(|record| record.parse());
+        let fits = |document: &Document| range.is_none_or(|range| in_range(range, document.spec_text("version")));
+        let newest = beside.chain(there).filter(fits).max_by_key(|one| Version::parse(one.spec_text("version")))?;
+        ReleaseSpec::deserialize(newest.spec()?).ok()
     }
 }
 

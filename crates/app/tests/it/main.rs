@@ -6,6 +6,7 @@
 mod adopt;
 mod campaign;
 mod checks;
+mod composition;
 mod drift;
 mod due;
 mod ending;
@@ -38,4 +39,5 @@ mod version_table;
 mod versions;
 mod warnings;
 mod worker;
+mod workload;
 mod writing;

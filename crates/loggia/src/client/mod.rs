@@ -23,6 +23,7 @@ pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
 pub mod versions;
+pub mod workload;
 pub mod yaml;
 
 use anyhow::Result;

@@ -5,7 +5,7 @@ use super::route::{Access, Handler, Route};
 use super::{
     adopt, campaigns, checks, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
     operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    versions, who_runs, write,
+    versions, who_runs, workloads, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -33,6 +33,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
+        workloads::routes(),
         leaks::routes(),
         environments::routes(),
         versions::routes(),

@@ -8,6 +8,7 @@ pub mod change_request;
 pub mod changes;
 pub mod check;
 mod clone;
+mod composition;
 mod condition;
 mod curve;
 pub mod design;
@@ -44,6 +45,7 @@ mod versions;
 pub mod visit;
 pub mod who_runs;
 pub mod words;
+mod workload;
 
 use crate::state::WebState;
 use axum::Router;
@@ -78,6 +80,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(source::routes())
         .merge(team::routes())
         .merge(upgrade::routes())
+        .merge(workload::routes())
         .merge(versions::routes())
         .merge(who_runs::routes())
         .fallback(error::not_found)

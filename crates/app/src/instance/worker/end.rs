@@ -35,7 +35,8 @@ impl Run<'_> {
         let app = &self.worker.app;
         let failed = ending.is_failure();
         let (operation, fence, moving) = (self.operation.clone(), self.fence, self.moving.clone());
-        let finish = Finish { operation, fence, ending, applied, secrets, moving };
+        let confirmed = self.confirmed;
+        let finish = Finish { operation, fence, ending, applied, secrets, moving, confirmed };
         match app.run(&app.system("worker"), finish).await {
             Ok(_) => {
                 trace::ended(&self.operation, failed, app.now());

@@ -34,6 +34,8 @@ pub(super) struct Run<'a> {
     pub(super) wish: Option<Wish>,
     /// How it is moved to another version.
     pub(super) moving: Option<Move>,
+    /// Whether it is known that data is lost.
+    pub(super) confirmed: bool,
     pub(super) lines: Arc<Lines>,
     /// How long a call may take, where the recipe or the backend say so.
     pub(super) timeout: Option<Duration>,
@@ -53,7 +55,7 @@ impl<'a> Run<'a> {
         let confirmed = part(payload, "confirmed").unwrap_or(false);
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
-        let mut run = Run { worker, operation, fence, attempt, before, wish, moving, lines, timeout: None };
+        let mut run = Run { worker, operation, fence, attempt, before, wish, moving, confirmed, lines, timeout: None };
         if attempt > BEGINNINGS {
             return run.end(Err(worn_out(&last)), Applied::default()).await;
         }

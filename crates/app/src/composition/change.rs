@@ -1,0 +1,119 @@
+//! Another wish for something that is there: its inputs, what it takes, and what it is made of.
+
+use super::advance::{hold, needed_words, written};
+use super::fill::without;
+use super::resolve::release_of;
+use super::{deadline, read};
+use crate::access::policy::Action;
+use crate::access::writing::subject_of;
+use crate::command::Ctx;
+use crate::command::changes::Changes;
+use crate::error::{Error, Result};
+use crate::instance::operation::driver_of;
+use crate::instance::order::start;
+use crate::instance::secret_input;
+use crate::record::schema;
+use loggia_graph::Graph;
+use loggia_model::Record;
+use loggia_model::composition::{MadeOf, Wiring};
+use loggia_model::instance::Phase;
+use loggia_model::kinds::instance::{Deployed, InstanceSpec};
+use loggia_model::operation::Verb;
+use serde_json::{Map, Value, json};
+
+/// Another wish for an instance that is there.
+pub(crate) struct Change<'a> {
+    pub(crate) record: &'a Record,
+    /// The plan that is asked for. It stays what it was when it was ordered.
+    pub(crate) plan: Option<&'a str>,
+    /// Inputs that are known.
+    pub(crate) inputs: Map<String, Value>,
+    /// What is taken from others.
+    pub(crate) wiring: Option<Wiring>,
+    /// Outputs that are taken from others.
+    pub(crate) outputs: Map<String, Value>,
+    /// What it is made of now, when it is made of something.
+    pub(crate) made_of: Option<MadeOf>,
+    /// What is deployed, when it is.
+    pub(crate) deployed: Option<Deployed>,
+}
+
+impl Change<'_> {
+    /// Decides; nothing is written where nothing changes.
+    ///
+    /// # Errors
+    /// When it is not its time, or the inputs do not fit.
+    pub(crate) fn decide(self, graph: &Graph, ctx: &Ctx<'_>) -> Result<(Changes, InstanceSpec)> {
+        let (before, mut status) = read(self.record)?;
+        ctx.require(Action::Operate, &subject_of(&self.record.parse()))?;
+        let mut spec = before.clone();
+        let contract = Value::Object(release_of(graph, &spec)?.contract.inputs);
+        self.same_plan(&before)?;
+        let mut inputs = self.inputs;
+        schema::fill_defaults(&contract, &mut inputs);
+        let secrets = secret_input::take(&contract, &mut inputs);
+        let mut wiring = self.wiring;
+        if let Some(wiring) = &mut wiring {
+            wiring.outputs = self.outputs;
+        }
+        let mut open: Vec<String> = wiring.iter().flat_map(|wiring| wiring.inputs.keys().cloned()).collect();
+        open.extend(schema::secret_names(&contract));
+        let problems = schema::check(&without(&contract, &open), &Value::Object(inputs.clone()), "inputs");
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        let taken = |name: &String| wiring.as_ref().is_some_and(|wiring| wiring.inputs.contains_key(name));
+        let kept: Map<String, Value> = before
+            .inputs
+            .iter()
+            .filter(|(name, _)| taken(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        spec.inputs = kept.into_iter().chain(inputs).collect();
+        spec.needs = wiring.iter().flat_map(Wiring::sources).map(|source| source.to_string()).collect();
+        spec.wiring = wiring;
+        if self.deployed.is_some() {
+            spec.deployed = self.deployed;
+        }
+        let made_of = self.made_of.or_else(|| status.made_of.clone());
+        let same = spec == before && secrets.is_empty() && made_of == status.made_of;
+        if same && status.phase == Phase::Ready {
+            return Ok((Changes::default(), spec));
+        }
+        if status.held.is_some() || matches!(status.phase, Phase::Pending | Phase::Progressing | Phase::Deleting) {
+            let message = format!("Something is being done to {} now.", self.record.reference.name());
+            return Err(Error::refused("instance.busy", message, "Wait until that has ended, then try again."));
+        }
+        let id = ctx.uid();
+        let driver = driver_of(graph, &spec, &status)?;
+        let place = (&*spec.environment, &*driver);
+        let (mut operation, work) = start(id, self.record.uid, &self.record.reference, Verb::Apply, place, ctx);
+        let mut changes = Changes::answer(json!({"operation": id}));
+        secret_input::seal(&mut changes, self.record.uid, &secrets, ctx)?;
+        status.made_of = made_of;
+        status.operation = Some(id);
+        status.phase = Phase::Progressing;
+        match spec.wiring.is_some() {
+            true => {
+                hold(&mut status, &mut operation, &needed_words(&spec), ctx);
+                changes.due.push(deadline(self.record.uid, ctx.now));
+            }
+            false => changes.work.push(work),
+        }
+        changes.operations.push(operation);
+        changes.put("instance.changed", written(self.record, &spec, &status)?, json!({"operation": id}));
+        Ok((changes, spec))
+    }
+
+    fn same_plan(&self, before: &InstanceSpec) -> Result<()> {
+        let has = before.plan.as_ref().map(|plan| plan.name.as_str());
+        match self.plan {
+            Some(plan) if has != Some(plan) => {
+                let name = self.record.reference.name();
+                let message = format!("{name} has the plan {}, and {plan} is asked for.", has.unwrap_or("none"));
+                Err(Error::refused("instance.plan", message, "Make a new one beside it with that plan, and move over."))
+            }
+            _ => Ok(()),
+        }
+    }
+}
