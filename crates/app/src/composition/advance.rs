@@ -11,7 +11,7 @@ use loggia_model::composition::Held;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, State, Verb};
-use loggia_model::time::SECOND;
+use loggia_model::time::{DAY, SECOND};
 use loggia_model::{Micros, Record, Ref, Uid};
 use loggia_store::{Due, NewWork};
 use serde_json::json;
@@ -37,6 +37,9 @@ pub(crate) fn needed_words(spec: &InstanceSpec) -> String {
     };
     if names.is_empty() { "the whole that it is a part of".to_owned() } else { names.join(", ") }
 }
+
+/// How long something waits for what it needs at most, in microseconds.
+const LONGEST: i64 = DAY;
 
 /// The secrets that letting go needs.
 pub(crate) fn needs(graph: &Graph, subject: Uid) -> Vec<Need> {
@@ -99,7 +102,7 @@ enum Fate {
 fn one(graph: &Graph, facts: &Facts, record: &Record, changes: &mut Changes, ctx: &Ctx<'_>) -> Result<Turn> {
     let (mut spec, mut status) = read(record)?;
     let Some(held) = status.held.clone() else { return Ok(Turn::Nothing) };
-    match fate(graph, record, &spec, &status)? {
+    match fate(graph, record, (&spec, &status, &held), ctx.now)? {
         Fate::Waits => Ok(Turn::Waits),
         Fate::Fails(why) => {
             fail(record, &spec, status, &held, &why, changes, ctx)?;
@@ -122,7 +125,12 @@ fn one(graph: &Graph, facts: &Facts, record: &Record, changes: &mut Changes, ctx
 }
 
 /// What it needs: all ready, one that never will be, or neither.
-fn fate(graph: &Graph, record: &Record, spec: &InstanceSpec, status: &InstanceStatus) -> Result<Fate> {
+fn fate(
+    graph: &Graph,
+    record: &Record,
+    (spec, status, held): (&InstanceSpec, &InstanceStatus, &Held),
+    now: Micros,
+) -> Result<Fate> {
     if asks(graph, record, status)? {
         return Ok(Fate::Waits);
     }
@@ -136,6 +144,10 @@ fn fate(graph: &Graph, record: &Record, spec: &InstanceSpec, status: &InstanceSt
             Phase::Ready if other.held.is_none() => {}
             Phase::Failed | Phase::Deleting | Phase::Gone => {
                 return Ok(Fate::Fails(format!("{}, which it needs, failed.", source.reference.name())));
+            }
+            _ if now.0 - held.since.0 > LONGEST => {
+                let name = source.reference.name();
+                return Ok(Fate::Fails(format!("{name}, which it needs, was not ready within a day.")));
             }
             _ => waits = true,
         }

@@ -13,12 +13,14 @@ use crate::instance::operation::driver_of;
 use crate::instance::order::start;
 use crate::instance::secret_input;
 use crate::record::schema;
+use crate::rules::{self, Rules};
 use loggia_graph::Graph;
 use loggia_model::Record;
 use loggia_model::composition::{MadeOf, Wiring};
 use loggia_model::instance::Phase;
 use loggia_model::kinds::instance::{Deployed, InstanceSpec};
 use loggia_model::operation::Verb;
+use loggia_model::rule::Act;
 use serde_json::{Map, Value, json};
 
 /// Another wish for an instance that is there.
@@ -34,6 +36,8 @@ pub(crate) struct Change<'a> {
     pub(crate) outputs: Map<String, Value>,
     /// What it is made of now, when it is made of something.
     pub(crate) made_of: Option<MadeOf>,
+    /// Whether it leads back, which is never held up.
+    pub(crate) back: bool,
     /// What is deployed, when it is.
     pub(crate) deployed: Option<Deployed>,
 }
@@ -83,6 +87,9 @@ impl Change<'_> {
         if status.held.is_some() || matches!(status.phase, Phase::Pending | Phase::Progressing | Phase::Deleting) {
             let message = format!("Something is being done to {} now.", self.record.reference.name());
             return Err(Error::refused("instance.busy", message, "Wait until that has ended, then try again."));
+        }
+        if let Some(wanted) = rules::Wanted::of(graph, &spec).filter(|_| !self.back) {
+            Rules::of(graph, &wanted.environment).not_frozen(&wanted, Act::Upgrade, ctx.now)?;
         }
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;

@@ -16,6 +16,7 @@ use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::time::SECOND;
 use loggia_model::{Micros, Record, Ref};
 use serde_json::json;
+use std::sync::Arc;
 
 /// When parts that go are looked at again, whatever happens, in microseconds.
 const AGAIN: i64 = 30 * SECOND;
@@ -32,7 +33,7 @@ pub(crate) fn may_go(graph: &Graph, audience: &Audience, record: &Record) -> Res
         at += 1;
     }
     let stays = |other: &Record| !going.contains(&other.reference);
-    let needing: Vec<_> = going.iter().flat_map(|one| dependents(graph, one)).filter(|other| stays(other)).collect();
+    let needing: Vec<_> = going.iter().flat_map(|one| needing(graph, one)).filter(|other| stays(other)).collect();
     if needing.is_empty() {
         return Ok(());
     }
@@ -46,6 +47,16 @@ pub(crate) fn may_go(graph: &Graph, audience: &Audience, record: &Record) -> Res
         None => "Ask an administrator.".to_owned(),
     };
     Err(Error::refused("instance.needed", format!("{} is needed by {who}.", record.reference.name()), mend))
+}
+
+/// What still needs an instance: a whole that is gone itself needs its parts no more.
+fn needing(graph: &Graph, instance: &Ref) -> Vec<Arc<Record>> {
+    let mut all = dependents(graph, instance);
+    all.retain(|other| {
+        let status = other.typed_status::<InstanceStatus>().unwrap_or_default();
+        status.made_of.is_none_or(|made| made.emptying.is_none())
+    });
+    all
 }
 
 fn delete(instance: &Ref) -> String {
@@ -107,7 +118,7 @@ pub(super) fn look(
         if emptying.begun.contains(&part.uid) {
             return given_up(whole, status, &emptying, part, ctx);
         }
-        if !dependents(graph, &part.reference).is_empty() {
+        if !needing(graph, &part.reference).is_empty() {
             continue;
         }
         let operate = Operate::destroying(part.reference.clone(), emptying.confirmed);
@@ -182,7 +193,7 @@ pub(super) fn former(
     for name in &made.leaving {
         let Some(part) = graph.get_text(name) else { continue };
         let (_, part_status) = read(part)?;
-        if part_status.phase == Phase::Deleting || !dependents(graph, &part.reference).is_empty() {
+        if part_status.phase == Phase::Deleting || !needing(graph, &part.reference).is_empty() {
             stays.push(name.clone());
             continue;
         }

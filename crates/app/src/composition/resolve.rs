@@ -48,6 +48,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) depth: usize,
     /// Whether its parts wait too, because somebody has to agree first.
     pub(crate) waits: bool,
+    /// Whether it leads back to what was before.
+    pub(crate) back: bool,
     /// What places may name beside the parts.
     pub(crate) outside: BTreeMap<String, String>,
     /// The parts that it had so far.
@@ -196,6 +198,7 @@ impl One<'_> {
             wiring: self.wiring.clone(),
             outputs: Map::new(),
             made_of: None,
+            back: self.whole.back,
             deployed: None,
         };
         let (changes, spec) = change.decide(self.graph, ctx)?;

@@ -66,6 +66,7 @@ impl Order {
                 name: &self.input.name,
                 depth: self.belongs.depth,
                 waits: self.belongs.waits || found.needed.is_some(),
+                back: false,
                 outside: BTreeMap::new(),
                 before: BTreeMap::new(),
             };

@@ -145,7 +145,7 @@ impl Rules {
         Ok(self.needs(wanted, Act::Upgrade))
     }
 
-    fn not_frozen(&self, wanted: &Wanted, act: Act, now: Micros) -> Result<()> {
+    pub(crate) fn not_frozen(&self, wanted: &Wanted, act: Act, now: Micros) -> Result<()> {
         let Some(placed) = self.first(wanted, Aspect::Freezes) else { return Ok(()) };
         let mut freezes = placed.rule.freezes.iter().flatten();
         let Some(freeze) = freezes.find(|freeze| freeze.holds(act, now)) else { return Ok(()) };

@@ -2,6 +2,7 @@
 
 use super::resources::{Offered, Resolved, WORKLOAD, environment};
 use super::runtime::{Told, told};
+use crate::access::policy::{Action, Subject};
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
 use crate::composition::change::Change;
@@ -39,6 +40,8 @@ pub struct Deploy {
     pub dry_run: bool,
     /// Where it comes from: another environment, or an earlier deployment.
     pub from: Option<String>,
+    /// Whether it leads back to an earlier deployment.
+    pub back: bool,
     /// Versions of the releases, by resource; of what runs it by an empty name.
     pub pins: BTreeMap<String, String>,
 }
@@ -67,6 +70,7 @@ impl Command for Deploy {
             name: self.score.name(),
             depth: 0,
             waits: false,
+            back: self.back,
             outside: BTreeMap::new(),
             before: self.before(&found)?,
         };
@@ -101,6 +105,8 @@ impl Deploy {
     fn find<'a>(&'a self, graph: &'a Graph, ctx: &'a Ctx<'_>) -> Result<Found<'a>> {
         let audience = &ctx.caller.audience;
         let team = self.team(graph, ctx)?;
+        // Before anything is said about what is there.
+        ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
         let place = environment(graph, audience, &self.environment)?;
         let offered = Offered::of(graph, audience, &place);
         let resolved = Resolved::of(&self.score, &offered, &self.pins)?;
@@ -186,6 +192,7 @@ impl Deploy {
             wiring,
             outputs: Map::new(),
             made_of: Some(made_of),
+            back: self.back,
             deployed: Some(deployed),
         };
         change.decide(graph, ctx).map(|(changes, _)| changes)
@@ -287,6 +294,7 @@ impl DeployInput {
             prune: self.prune,
             dry_run: self.dry_run,
             from: None,
+            back: false,
             pins: BTreeMap::new(),
         })
     }

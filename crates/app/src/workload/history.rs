@@ -184,7 +184,7 @@ impl App {
         let image = Some(deployed.artifact.clone()).filter(|artifact| !artifact.contains(", "));
         let from = format!("deployment {}", back.number);
         let mut deploy = self.again(deployed, team, &input.environment, from)?;
-        (deploy.image, deploy.dry_run) = (image, input.dry_run);
+        (deploy.image, deploy.dry_run, deploy.back) = (image, input.dry_run, true);
         Ok(deploy)
     }
 
@@ -198,6 +198,7 @@ impl App {
             prune: false,
             dry_run: false,
             from: Some(from),
+            back: false,
             pins: BTreeMap::new(),
         })
     }

@@ -202,3 +202,50 @@ fn source(request: &Request) -> Result<Source, Failure> {
     }
     Ok(Source::Repository { team: request.team.clone(), name, branch, commit })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request(image: &str, variables: &str) -> Request {
+        let recipe = json!({"command": ["run"], "repository": "{{ inputs.image }}", "variables": "variables"});
+        Request {
+            team: "booking".into(),
+            recipe: recipe.as_object().cloned().unwrap_or_default(),
+            inputs: json!({"image": image}).as_object().cloned().unwrap_or_default(),
+            secret_inputs: vec![
+                ("token".into(), Secret::new("one")),
+                ("variables".into(), Secret::new(variables)),
+            ],
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn names_and_texts_become_variables_and_nothing_else_does() {
+        let found = secrets(&request("web", r#"{"DATABASE": "x", "SIZE": 3}"#)).unwrap();
+        let shown: Vec<String> = found.iter().map(|(name, secret)| format!("{name}={}", secret.reveal())).collect();
+        assert_eq!(shown, ["TOKEN=one", "DATABASE=x", "SIZE=3"]);
+        for wrong in ["[]", "text", r#"{"PORT": "1"}"#, r#"{"LD_PRELOAD": "x"}"#, r#"{"a b": "x"}"#, r#"{"": "x"}"#] {
+            assert_eq!(secrets(&request("web", wrong)).unwrap_err().whose, loggia_app::instance::driver::Whose::Yours);
+        }
+    }
+
+    #[test]
+    fn a_repository_may_be_named_with_its_commit() {
+        let commit = "4f0c".repeat(10);
+        let of = |image: &str| Wanted::of(&request(image, "{}")).map(|wanted| wanted.source);
+        let source = |commit: Option<&str>| Source::Repository {
+            team: "booking".into(),
+            name: "web".into(),
+            branch: "main".into(),
+            commit: commit.map(str::to_owned),
+        };
+        assert_eq!(of("web").unwrap(), source(None));
+        assert_eq!(of(&format!("web@{commit}")).unwrap(), source(Some(&commit)));
+        for wrong in ["web@", "web@main", "web@4f0c", "../web", "web/x"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
+}
