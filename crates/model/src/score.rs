@@ -223,18 +223,22 @@ static SCHEMA: LazyLock<Result<Validator, String>> =
     LazyLock::new(|| jsonschema::validator_for(&schema()).map_err(|error| error.to_string()));
 
 fn closed(required: &[&str], properties: Value) -> Value {
-    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+    let mut schema = json!({"type": "object", "additionalProperties": false, "required": required});
+    schema["properties"] = properties;
+    schema
 }
 
 fn each(value: Value) -> Value {
-    json!({"type": "object", "additionalProperties": value})
+    let mut schema = json!({"type": "object"});
+    schema["additionalProperties"] = value;
+    schema
 }
 
 /// What a Score file of version v1b1 may say.
 pub fn schema() -> Value {
     let label = json!({"type": "string", "minLength": 2, "maxLength": 63, "pattern": "^[a-z0-9](?:-?[a-z0-9]+)+$"});
     let text = json!({"type": "string"});
-    let annotations = each(text.clone());
+    let annotations = each(text);
     let named =
         json!({"type": "object", "required": ["name"], "properties": {"name": label, "annotations": annotations}});
     let port = json!({"type": "integer", "minimum": 1, "maximum": 65535});
@@ -283,7 +287,9 @@ fn container() -> Value {
 
 /// A map by target, or the older list, whose items name it.
 fn either(one: Value, listed: Value) -> Value {
-    json!({"anyOf": [{"type": "object", "additionalProperties": one}, {"type": "array", "items": listed}]})
+    let mut list = json!({"type": "array"});
+    list["items"] = listed;
+    json!({"anyOf": [each(one), list]})
 }
 
 fn file(listed: bool) -> Value {

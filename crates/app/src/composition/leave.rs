@@ -7,7 +7,7 @@ use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::instance::instance_place;
-use crate::instance::operation::Operate;
+use crate::instance::operation::{Operate, not_begun};
 use crate::instance::order::start;
 use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{Emptying, MadeOf};
@@ -157,6 +157,21 @@ fn given_up(
     let draft = Draft::of(whole).with_status(&serde_json::to_value(&status)?);
     changes.put("instance.failed", draft, json!({"operation": emptying.operation, "message": why}));
     Ok(changes)
+}
+
+/// Forgets the parts of a whole that was declined: they waited for it, and nothing was made.
+pub(crate) fn forget(changes: &mut Changes, graph: &Graph, whole: &Ref, why: &str, ctx: &Ctx<'_>) -> Result<()> {
+    for part in parts_of(graph, whole) {
+        let (_, mut status) = read(&part)?;
+        if status.phase != Phase::Pending || status.held.is_none() {
+            continue;
+        }
+        forget(changes, graph, &part.reference, why, ctx)?;
+        changes.operations.extend(not_begun(&part, &mut status, ctx));
+        changes.forgotten.push(part.uid);
+        changes.remove("instance.declined", part.uid, json!({"message": why}));
+    }
+    Ok(())
 }
 
 fn ended(whole: &Record, emptying: &Emptying, how: Result<(), &str>, ctx: &Ctx<'_>) -> Operation {

@@ -1,6 +1,6 @@
 //! The resolver: which instance serves each part, made now or there already, and why.
 
-use super::change::Change;
+use super::change::{Change, How};
 use super::read;
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
@@ -48,8 +48,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) depth: usize,
     /// Whether its parts wait too, because somebody has to agree first.
     pub(crate) waits: bool,
-    /// Whether it leads back to what was before.
-    pub(crate) back: bool,
+    /// As part of what parts change that are there.
+    pub(crate) how: How,
     /// What places may name beside the parts.
     pub(crate) outside: BTreeMap<String, String>,
     /// The parts that it had so far.
@@ -198,7 +198,7 @@ impl One<'_> {
             wiring: self.wiring.clone(),
             outputs: Map::new(),
             made_of: None,
-            back: self.whole.back,
+            how: self.whole.how,
             deployed: None,
         };
         let (changes, spec) = change.decide(self.graph, ctx)?;
@@ -234,7 +234,8 @@ impl One<'_> {
             wiring: self.wiring.clone().unwrap_or_default(),
             shared: shared.clone(),
             depth: whole.depth + 1,
-            waits: whole.waits,
+            // What is shared is there for others too, whatever becomes of this whole.
+            waits: whole.waits && shared.is_none(),
             secret: wish.secret.clone(),
             ..Belongs::default()
         };

@@ -139,7 +139,7 @@ impl Command for Operate {
 }
 
 /// The end of an operation that was held and is not to begin any more.
-fn not_begun(record: &Record, status: &mut InstanceStatus, ctx: &Ctx<'_>) -> Option<Operation> {
+pub(crate) fn not_begun(record: &Record, status: &mut InstanceStatus, ctx: &Ctx<'_>) -> Option<Operation> {
     let (held, id) = (status.held.take()?, status.operation?);
     let (mut operation, _) = start(id, record.uid, &record.reference, Verb::Apply, ("", ""), ctx);
     operation.requested_by = held.by;

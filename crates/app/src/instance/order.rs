@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 pub(crate) use crate::instance::order_parts::Belongs;
 use crate::instance::order_parts::{waits_for, wired};
 use crate::instance::order_place::{check_name, environment};
+pub use crate::instance::order_place::{namespace_for, team_of};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
 use crate::record::visible;
@@ -353,15 +354,6 @@ pub(crate) fn start(
     let (key, place) = (id.to_string(), format!("{environment}/{driver}"));
     let work = NewWork { id, class, subject: instance, key, place, not_before: ctx.now, payload: Value::Null };
     (operation, work)
-}
-
-/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
-/// and the name.
-pub(crate) fn namespace_for(team: &Ref) -> String {
-    match team.namespace() {
-        "default" => team.name().to_owned(),
-        other => format!("{other}--{}", team.name()),
-    }
 }
 
 /// The namespace of a team, refused when something of another team stands there: repositories and instances are found

@@ -1,6 +1,7 @@
 //! An order as a part of something, and the parts of what is ordered.
 
 use crate::command::Ctx;
+use crate::composition::change::How;
 use crate::composition::parts::{self, Given};
 use crate::composition::resolve::{Made, Whole};
 use crate::error::{Error, Result};
@@ -66,7 +67,7 @@ impl Order {
                 name: &self.input.name,
                 depth: self.belongs.depth,
                 waits: self.belongs.waits || found.needed.is_some(),
-                back: false,
+                how: How::default(),
                 outside: BTreeMap::new(),
                 before: BTreeMap::new(),
             };

@@ -48,3 +48,18 @@ pub(crate) fn environment(
     }
     Ok((name, spec.purpose))
 }
+
+/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
+/// and the name.
+pub fn namespace_for(team: &Ref) -> String {
+    match team.namespace() {
+        "default" => team.name().to_owned(),
+        other => format!("{other}--{}", team.name()),
+    }
+}
+
+/// The team whose namespace that is.
+pub fn team_of(namespace: &str) -> Ref {
+    let (organisation, team) = namespace.split_once("--").unwrap_or(("default", namespace));
+    Ref::new("group", organisation, team)
+}

@@ -204,6 +204,11 @@ impl Upgrade {
                 "Make a new one beside it, move over, and destroy this one.",
             ));
         }
+        if going.from.composition != to.composition {
+            let message = format!("{} is made of other parts than {}.", to.version, going.from.version);
+            let mend = "Make a new one beside it, move over, and destroy this one.";
+            return Err(Error::refused("upgrade.parts", message, mend));
+        }
         match how.rollback {
             Rollback::ForwardOnly if self.back => Err(Error::refused(
                 "upgrade.forward-only",

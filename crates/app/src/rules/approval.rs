@@ -6,7 +6,7 @@
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
-use crate::composition::{self, advance};
+use crate::composition::{self, advance, leave};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
@@ -127,6 +127,9 @@ impl Command for Approve {
             }
         };
         changes.past.push(key(record.uid));
+        if !self.agree && approval.act == Act::Order {
+            leave::forget(&mut changes, graph, &self.instance, &reason, ctx)?;
+        }
         composition::touched(&mut changes, graph, &record, ctx.now);
         if let Some(entry) = changes.entries.first_mut() {
             entry.reason = Some(reason).filter(|reason| !reason.is_empty());
@@ -230,6 +233,9 @@ pub(crate) fn lapse(due: &Due, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Resul
     };
     let message = format!("Nobody of {} decided in time.", group(&approval.by).name());
     let mut changes = stop(record, status, &approval, agreed, (message, "lapsed"), ctx)?;
+    if approval.act == Act::Order {
+        leave::forget(&mut changes, graph, &record.reference, "Nobody decided in time.", ctx)?;
+    }
     composition::touched(&mut changes, graph, record, ctx.now);
     Ok(changes)
 }

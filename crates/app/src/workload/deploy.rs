@@ -5,13 +5,16 @@ use super::runtime::{Told, told};
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
-use crate::composition::change::Change;
+use crate::composition::change::{Change, How};
 use crate::composition::resolve::{Made, Whole, resolve, sources};
 use crate::composition::{parts_of, read};
 use crate::error::{Error, Result};
 use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
+use crate::release::offering::frozen_plan;
+use crate::rules::{self, Rules};
 use loggia_graph::Graph;
 use loggia_model::composition::{Choice, MadeOf, Wiring};
+use loggia_model::kinds::environment::Purpose;
 use loggia_model::kinds::instance::{Deployed, metadata_name};
 use loggia_model::score::{DEFAULT_CLASS, Score};
 use loggia_model::{Record, Ref, RelationType};
@@ -54,6 +57,8 @@ struct Found<'a> {
     resolved: Resolved<'a>,
     runtime: String,
     told: Told,
+    /// Whether somebody has to agree to it first.
+    waits: bool,
 }
 
 impl Command for Deploy {
@@ -69,8 +74,8 @@ impl Command for Deploy {
             environment: &self.environment,
             name: self.score.name(),
             depth: 0,
-            waits: false,
-            back: self.back,
+            waits: found.waits,
+            how: self.how(&found)?,
             outside: BTreeMap::new(),
             before: self.before(&found)?,
         };
@@ -130,7 +135,20 @@ impl Deploy {
             None => offered.release(&runtime.name, self.pins.get("").map(String::as_str))?,
         };
         let told = told(&self.score, &release, self.image.as_deref())?;
-        Ok(Found { team, reference, before, resolved, runtime: runtime.name, told })
+        let waits = before.is_none() && self.waits(graph, &team, &runtime.name, place.purpose, ctx)?;
+        Ok(Found { team, reference, before, resolved, runtime: runtime.name, told, waits })
+    }
+
+    /// Whether somebody has to agree before what runs it may be got.
+    fn waits(&self, graph: &Graph, team: &Ref, offering: &str, purpose: Purpose, ctx: &Ctx<'_>) -> Result<bool> {
+        let record = graph.get(&Ref::new("offering", "default", offering));
+        let plan = match record {
+            Some(record) => frozen_plan(&record.spec()?, None)?,
+            None => None,
+        };
+        let (team, offering, environment) = (team.clone(), offering.to_owned(), self.environment.clone());
+        let wanted = rules::Wanted { team, offering, plan, environment, purpose };
+        Ok(Rules::of(graph, &self.environment).may_get(graph, &wanted, ctx.now)?.is_some())
     }
 
     fn team(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Ref> {
@@ -192,10 +210,16 @@ impl Deploy {
             wiring,
             outputs: Map::new(),
             made_of: Some(made_of),
-            back: self.back,
+            how: self.how(found)?,
             deployed: Some(deployed),
         };
         change.decide(graph, ctx).map(|(changes, _)| changes)
+    }
+
+    fn how(&self, found: &Found<'_>) -> Result<How> {
+        let before = found.before.as_ref().map(|record| read(record)).transpose()?;
+        let before = before.and_then(|(spec, _)| spec.deployed);
+        Ok(How { back: self.back, same: before.is_some() && before == Some(self.deployed(found)?) })
     }
 
     /// Which deployment this is: the same one, where nothing of it is another.

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::access::caller::Caller;
+use crate::access::visibility::is_told;
 use crate::command::diff::{Difference, differences};
 use crate::error::{Error, Result};
 use crate::instance::request::base_name;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 
 /// How many events are looked through for the causes of one thing.
 const EVENTS: i64 = 200;
+/// How many events back a decision is looked for.
+const RECENT: i64 = 30;
 /// How many things are compared in full at most.
 const MOST: usize = 2_000;
 
@@ -183,7 +186,11 @@ impl App {
             }
             rows.extend(self.differing(one, other, before, after).await?);
         }
-        rows.sort_by(|one, other| one.name.cmp(&other.name));
+        for row in &mut rows {
+            // What an edge leads to is told to those only who may know of it.
+            row.edges.retain(|edge| is_told(&graph, &caller.audience, &edge.target));
+        }
+        rows.sort_by(|one: &Row, other| one.name.cmp(&other.name));
         Ok(rows)
     }
 
@@ -211,7 +218,7 @@ impl App {
         }
         let events = self.events_between(record, from, to).await?;
         let edges = self.edges(one, other, &events).await?;
-        let cause = events.iter().max_by_key(|event| event.position).map(cause_of);
+        let cause = decision(&events).map(cause_of);
         Ok(Some(Row {
             name: record.reference.to_string(),
             records: vec![record.reference.clone()],
@@ -277,11 +284,18 @@ impl App {
         let filter = EventFilter {
             subject: Some(uid),
             before: Some(position.saturating_add(1)),
-            limit: 1,
+            limit: RECENT,
             ..EventFilter::default()
         };
-        Ok(self.store.events(&filter).await?.first().map(cause_of))
+        Ok(decision(&self.store.events(&filter).await?).map(cause_of))
     }
+}
+
+/// What somebody decided last; what happened last, where nobody did.
+fn decision(events: &[Event]) -> Option<&Event> {
+    let decided = |event: &&Event| !event.actor.principal.starts_with("system:") && event.revision.is_some();
+    let newest = events.iter().filter(decided).max_by_key(|event| event.position);
+    newest.or_else(|| events.iter().max_by_key(|event| event.position))
 }
 
 fn cause_of(event: &Event) -> Cause {

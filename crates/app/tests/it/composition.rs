@@ -7,6 +7,8 @@ use crate::versions::apply;
 use loggia_app::command::due;
 use loggia_app::instance::driver::Failure;
 use loggia_app::instance::order::OrderInput;
+use loggia_app::release::upgrade::Upgrade;
+use loggia_app::rules::approval::Approve;
 use loggia_app::{App, Caller, Error};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
@@ -23,10 +25,14 @@ fn offering(name: &str) -> Value {
 }
 
 fn release(name: &str, version: &str, spec: Value) -> Value {
-    let mut all = json!({"offering": name, "version": version});
-    let (all_map, spec) = (all.as_object_mut().unwrap(), spec.as_object().cloned().unwrap());
-    all_map.extend(spec);
-    json!({"apiVersion": "loggia.dev/v1", "kind": "Release", "metadata": {"name": format!("{name}-{version}")}, "spec": all})
+    let mut document = json!({"apiVersion": "loggia.dev/v1", "kind": "Release",
+        "metadata": {"name": format!("{name}-{version}")}, "spec": {"offering": name, "version": version}});
+    if let Value::Object(more) = spec {
+        for (key, value) in more {
+            document["spec"][key] = value;
+        }
+    }
+    document
 }
 
 /// A thing that takes an address and a password.
@@ -43,12 +49,10 @@ fn shop_release(version: &str, composition: Value) -> Value {
         "size": {"enum": ["s", "m"], "default": "s"}, "cache": {"type": "boolean", "default": false}}});
     let outputs = json!({"type": "object", "properties": {"address": {"type": "string"}, "text": {"type": "string"},
         "password": {"type": "string", "writeOnly": true}}});
-    release(
-        "shop",
-        version,
-        json!({"contract": {"inputs": inputs, "outputs": outputs}, "recipe": {"driver": "parts"},
-        "composition": composition}),
-    )
+    let spec = json!({"contract": {"inputs": inputs, "outputs": outputs}, "recipe": {"driver": "parts"}});
+    let mut document = release("shop", version, spec);
+    document["spec"]["composition"] = composition;
+    document
 }
 
 fn usual() -> Value {
@@ -76,12 +80,13 @@ fn state(app: &App, name: &str) -> (InstanceSpec, InstanceStatus) {
 }
 
 fn input(name: &str, inputs: Value) -> OrderInput {
+    let Value::Object(inputs) = inputs else { panic!("inputs are names and values") };
     OrderInput {
         offering: "shop".into(),
         environment: "dev".into(),
         team: "booking".into(),
         name: name.into(),
-        inputs: inputs.as_object().cloned().unwrap_or_default(),
+        inputs,
         ..OrderInput::default()
     }
 }
@@ -335,5 +340,56 @@ fn generated_compositions_come_and_go_in_order_whatever_is_cut_off() {
             world.stop.send_replace(true);
             world.stop = tokio::sync::watch::channel(false).0;
         }
+    });
+}
+
+#[test]
+fn nothing_of_a_whole_is_made_before_somebody_agrees_and_nothing_is_left_of_a_no() {
+    on_each("nothing_of_a_whole_is_made_before", |world| async move {
+        let (ann, driver) = start(&world).await;
+        let watch = json!({"apiVersion": "backstage.io/v1alpha1", "kind": "Group", "metadata": {"name": "watch"},
+            "spec": {"type": "team", "children": []}});
+        let wim = json!({"apiVersion": "backstage.io/v1alpha1", "kind": "User", "metadata": {"name": "wim"},
+            "spec": {"memberOf": ["watch"]}});
+        let dev = json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "dev"},
+            "spec": {"product": "fairway", "type": "development", "owner": "core", "backends": {"memory": {"driver": "memory"}},
+                "rules": [{"name": "watched", "for": {"offering": "shop"}, "why": "It costs",
+                    "approval": {"by": "watch", "to": ["order"], "withinDays": 3}}]}});
+        write(&world, vec![watch, wim, dev]).await.unwrap();
+        world.work(&driver);
+        let wim = world.person("wim");
+        for (name, agree) in [("no", false), ("yes", true)] {
+            world.app.order(&ann, input(name, json!({"cache": true}))).await.unwrap();
+            for _ in 0..5 {
+                due::fire(&world.app, &due::handlers()).await.unwrap();
+            }
+            assert!(driver.resources.lock().unwrap().is_empty(), "{name}");
+            let (instance, reason) = (named(name), "Not now.".to_owned());
+            world.app.run(&wim, Approve { instance, agree, reason }).await.unwrap();
+            if agree {
+                until(&world, "ready", ready("yes")).await;
+            } else {
+                until(&world, "nothing is left", |_| world.names("instance").is_empty()).await;
+            }
+        }
+        assert_eq!(world.names("instance").len(), 4);
+        world.stop.send_replace(true);
+    });
+}
+
+#[test]
+fn another_composition_is_no_upgrade() {
+    on_each("another_composition_is_no_upgrade", |world| async move {
+        let (ann, driver) = start(&world).await;
+        world.work(&driver);
+        world.app.order(&ann, input("shop", json!({}))).await.unwrap();
+        until(&world, "ready", ready("shop")).await;
+        let mut other = shop_release("1.1.0", generated(&[vec![]]));
+        other["spec"]["upgrade"] = json!({"strategy": "in-place", "rollback": "supported"});
+        write(&world, vec![other]).await.unwrap();
+        let wish = Upgrade { instance: named("shop"), to: Some("1.1.0".into()), back: false, confirmed: false };
+        let refused = world.app.run(&ann, wish).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("upgrade.parts"), "{refused:?}");
+        world.stop.send_replace(true);
     });
 }

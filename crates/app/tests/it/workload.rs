@@ -26,7 +26,9 @@ resources:
 ";
 
 fn ours(kind: &str, name: &str, spec: Value) -> Value {
-    json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+    let mut document = json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}});
+    document["spec"] = spec;
+    document
 }
 
 async fn start(world: &World) -> (Caller, Arc<InMemory>) {

@@ -214,10 +214,7 @@ mod tests {
             team: "booking".into(),
             recipe: recipe.as_object().cloned().unwrap_or_default(),
             inputs: json!({"image": image}).as_object().cloned().unwrap_or_default(),
-            secret_inputs: vec![
-                ("token".into(), Secret::new("one")),
-                ("variables".into(), Secret::new(variables)),
-            ],
+            secret_inputs: vec![("token".into(), Secret::new("one")), ("variables".into(), Secret::new(variables))],
             ..Request::default()
         }
     }

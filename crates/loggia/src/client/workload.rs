@@ -172,8 +172,8 @@ async fn path(api: &Api, name: &str, team: Option<&str>) -> Result<String> {
     }
     let all = api.get("/api/v1/workloads", &[]).await?;
     let all = all["items"].as_array().cloned().unwrap_or_default();
-    let teams: Vec<String> =
-        all.iter().filter(|one| text(one, "/name") == name).map(|one| text(one, "/team")).collect();
+    let same = all.iter().filter(|one| text(one, "/name") == name);
+    let teams: Vec<String> = same.map(|one| text(one, "/namespace")).collect();
     match teams.as_slice() {
         [only] => Ok(format!("/api/v1/workloads/{only}/{name}")),
         [] => Err(failure(USAGE, format!("there is no workload {name}. See all: loggia workload."))),
@@ -360,11 +360,11 @@ pub async fn explain(api: &Api, instance: &str, output: Output) -> Result<()> {
     choices("chosen by", "chosenBy", "/whole");
     for one in answer["takes"].as_array().into_iter().flatten() {
         let outputs: Vec<&str> = one["outputs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        out.push_str(&format!(
-            "takes {} from {}\n",
-            if outputs.is_empty() { "nothing".to_owned() } else { outputs.join(", ") },
-            text(one, "/from")
-        ));
+        let from = text(one, "/from");
+        out.push_str(&match outputs.is_empty() {
+            true => format!("needs {from}\n"),
+            false => format!("takes {} from {from}\n", outputs.join(", ")),
+        });
     }
     for one in answer["neededBy"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         out.push_str(&format!("needed by {one}\n"));

@@ -78,25 +78,7 @@ pub struct OfferingSpec {
     pub checks: Gates,
     /// What workloads get it for that ask for a type, such as `postgres`; `workload` for what runs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub provides: Vec<Provides>,
-}
-
-/// A type of resource that workloads ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
-pub struct Provides {
-    /// The type.
-    #[serde(rename = "type")]
-    #[schemars(length(min = 1))]
-    pub kind: String,
-    /// The class; `default` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub class: Option<String>,
-    /// Names that workloads know outputs by, where those are others: `username: user`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub outputs: BTreeMap<String, String>,
+    pub provides: Vec<super::Provides>,
 }
 
 /// What happens when something that runs is no longer as it was made.

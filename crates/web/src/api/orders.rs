@@ -24,6 +24,9 @@ pub struct Ordered {
     /// What it waits for, when somebody has to agree first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// Name of the release, for an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// What an order would get.
@@ -45,6 +48,9 @@ pub struct WouldGet {
     /// Who has to agree first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// The parts that would be made or used, each with the reasons.
+    #[serde(default)]
+    pub parts: Vec<loggia_model::composition::Choice>,
 }
 
 /// Orders an instance.

@@ -6,6 +6,7 @@ use super::route::{Access, Handled, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::access::policy::Action;
 use loggia_app::composition::explain::Explanation;
+use loggia_app::instance::order::{namespace_for, team_of};
 use loggia_app::workload::deploy::{Deploy, DeployInput};
 use loggia_app::workload::differ::Row;
 use loggia_app::workload::history::{Deployment, Place, PromoteInput, RollbackInput};
@@ -15,9 +16,9 @@ use loggia_model::{Micros, Ref, Uid};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-const ONE: &str = "/api/v1/workloads/{team}/{name}";
-const PROMOTE: &str = "/api/v1/workloads/{team}/{name}:promote";
-const BACK: &str = "/api/v1/workloads/{team}/{name}:rollback";
+const ONE: &str = "/api/v1/workloads/{namespace}/{name}";
+const PROMOTE: &str = "/api/v1/workloads/{namespace}/{name}:promote";
+const BACK: &str = "/api/v1/workloads/{namespace}/{name}:rollback";
 const DEPLOYMENTS: &str = "/api/v1/instances/{namespace}/{name}/deployments";
 const EXPLANATION: &str = "/api/v1/instances/{namespace}/{name}/explanation";
 
@@ -113,6 +114,8 @@ pub struct Named {
     pub team: Ref,
     /// Its name.
     pub name: String,
+    /// The namespace of its instances, for its address.
+    pub namespace: String,
 }
 
 /// Workloads.
@@ -161,12 +164,13 @@ fn answered(done: &Outcome) -> axum::response::Response {
 }
 
 async fn list(call: Call) -> Handled {
-    let items = call.app().workloads(&call.caller).into_iter().map(|(team, name)| Named { team, name }).collect();
+    let one = |(team, name): (Ref, String)| Named { namespace: namespace_for(&team), team, name };
+    let items = call.app().workloads(&call.caller).into_iter().map(one).collect();
     json(&Workloads { items })
 }
 
-fn team(call: &Call) -> Result<Ref, Error> {
-    team_named(call.segment("team"))
+fn team(call: &Call) -> Ref {
+    team_of(call.segment("namespace"))
 }
 
 fn team_named(text: &str) -> Result<Ref, Error> {
@@ -175,18 +179,18 @@ fn team_named(text: &str) -> Result<Ref, Error> {
 }
 
 async fn one(call: Call) -> Handled {
-    json(&Places { items: call.app().workload(&call.caller, &team(&call)?, call.segment("name"))? })
+    json(&Places { items: call.app().workload(&call.caller, &team(&call), call.segment("name"))? })
 }
 
 async fn promote(call: Call) -> Handled {
     let input: PromoteInput = call.json()?;
-    let command = call.app().promotion(&call.caller, &team(&call)?, call.segment("name"), &input)?;
+    let command = call.app().promotion(&call.caller, &team(&call), call.segment("name"), &input)?;
     run(&call, command).await
 }
 
 async fn back(call: Call) -> Handled {
     let input: RollbackInput = call.json()?;
-    let command = call.app().way_back(&call.caller, &team(&call)?, call.segment("name"), &input).await?;
+    let command = call.app().way_back(&call.caller, &team(&call), call.segment("name"), &input).await?;
     run(&call, command).await
 }
 

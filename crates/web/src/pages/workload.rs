@@ -12,6 +12,7 @@ use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::Error;
 use loggia_app::instance::availability::environments;
+use loggia_app::instance::order::{namespace_for, team_of};
 use loggia_app::workload::differ::{Cause, Row, Which};
 use loggia_app::workload::history::{Deployment, Place as Deployed};
 use loggia_model::{Micros, Ref};
@@ -27,7 +28,7 @@ pub fn routes() -> Router<WebState> {
 
 /// The page of a workload.
 pub fn href(team: &Ref, name: &str) -> String {
-    format!("/workloads/{}/{name}", team.name())
+    format!("/workloads/{}/{name}", namespace_for(team))
 }
 
 #[derive(Template)]
@@ -74,7 +75,8 @@ struct Column {
     from: String,
     runs_on: String,
     url: String,
-    resources: Vec<String>,
+    /// The release of each resource.
+    resources: Vec<(String, String)>,
     /// What brings it to the next one.
     promote: String,
 }
@@ -91,8 +93,7 @@ struct HistoryLine {
 
 async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer {
     visit.signed_in()?;
-    let of = Ref::parse(&of, Some("group"), "default")
-        .map_err(|_| Error::NotFound("There is no such team, or you may not see it.".to_owned()))?;
+    let of = team_of(&of);
     let places = visit.app().workload(&visit.caller, &of, &name)?;
     let mut resources: Vec<String> = places.iter().flat_map(|place| place.resources.keys().cloned()).collect();
     resources.sort();
@@ -113,7 +114,7 @@ async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer 
     visit.page(&WorkloadPage {
         shell: Shell {
             command: format!("loggia workload {name} --team {}", of.name()),
-            json_twin: format!("/api/v1/workloads/{}/{name}", of.name()),
+            json_twin: format!("/api/v1/workloads/{}/{name}", namespace_for(&of)),
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new("Workloads", "/workloads")],
@@ -128,6 +129,7 @@ async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer 
 fn column(place: &Deployed, name: &str, resources: &[String]) -> Column {
     let phase = place.phase.map(|phase| words::phase(phase, loggia_model::instance::Step::Managed));
     let next = place.promotes_to.as_ref().filter(|_| place.instance.is_some());
+    let release = |name: &String| place.resources.get(name).cloned().unwrap_or_default();
     Column {
         link: place.instance.as_ref().map(|instance| Link::new(instance.name(), instance_href(instance))),
         state: phase.unwrap_or(("off", "not deployed")),
@@ -136,7 +138,7 @@ fn column(place: &Deployed, name: &str, resources: &[String]) -> Column {
         from: place.from.clone().unwrap_or_default(),
         runs_on: place.release.clone(),
         url: place.url.clone().filter(|url| url.starts_with("http")).unwrap_or_default(),
-        resources: resources.iter().map(|name| place.resources.get(name).cloned().unwrap_or_default()).collect(),
+        resources: resources.iter().map(|name| (name.clone(), release(name))).collect(),
         promote: next
             .map(|to| format!("loggia promote {name} --from {} --to {to}", place.environment))
             .unwrap_or_default(),
@@ -172,7 +174,7 @@ struct DifferencesPage {
 struct DifferentLine {
     name: String,
     link: String,
-    word: &'static str,
+    word: String,
     cause: String,
     lines: Vec<String>,
 }
@@ -199,21 +201,26 @@ async fn differences(visit: Visit) -> Answer {
         (None, Some(from), Some(to)) => format!("{from} and {to}"),
         _ => "What differs".to_owned(),
     };
+    let places = from.as_deref().zip(to.as_deref()).filter(|_| at.is_none());
     let all = environments(&visit.graph, visit.audience());
     let is = |chosen: &Option<String>, name: &str| chosen.as_deref() == Some(name);
     let named = all.iter().map(|record| record.reference.name().to_owned());
     let mine = visit.my_teams();
+    // Whoever looks at another team's keeps it.
+    let other = team.as_ref().filter(|team| mine.iter().all(|one| one.reference != **team));
+    let named_team: Vec<_> = other.and_then(|team| visit.graph.get(team).cloned()).into_iter().collect();
     visit.page(&DifferencesPage {
         shell: Shell { command: command(&from, &to, &at, &until, team.as_ref()), ..visit.shell(None) },
         environments: named.map(|name| (name.clone(), is(&from, &name), is(&to, &name))).collect(),
         teams: mine
             .iter()
+            .chain(&named_team)
             .map(|one| (one.reference.name().to_owned(), entity::title(one), team.as_ref() == Some(&one.reference)))
             .collect(),
         asked: at.is_some() || (from.is_some() && to.is_some()),
-        at: at.unwrap_or_default(),
+        rows: rows.into_iter().map(|row| different(&visit, row, places)).collect(),
+        at: at.clone().unwrap_or_default(),
         until: until.unwrap_or_default(),
-        rows: rows.into_iter().map(|row| different(&visit, row)).collect(),
         title,
     })
 }
@@ -241,7 +248,7 @@ fn time(text: &str) -> Option<Micros> {
     Micros::parse(&whole)
 }
 
-fn different(visit: &Visit, row: Row) -> DifferentLine {
+fn different(visit: &Visit, row: Row, places: Option<(&str, &str)>) -> DifferentLine {
     let value = |value: Option<&Value>| match value {
         None | Some(Value::Null) => "nothing".to_owned(),
         Some(Value::String(text)) => text.clone(),
@@ -259,10 +266,13 @@ fn different(visit: &Visit, row: Row) -> DifferentLine {
     let newest = row.records.last();
     DifferentLine {
         link: newest.filter(|name| visit.graph.get(name).is_some()).map(entity::page).unwrap_or_default(),
-        word: match row.which {
-            Which::Added => "added",
-            Which::Removed => "not there",
-            Which::Changed => "changed",
+        word: match (row.which, places) {
+            (Which::Added, None) => "added".to_owned(),
+            (Which::Removed, None) => "taken away".to_owned(),
+            (Which::Changed, None) => "changed".to_owned(),
+            (Which::Added, Some((_, to))) => format!("only in {to}"),
+            (Which::Removed, Some((from, _))) => format!("only in {from}"),
+            (Which::Changed, Some(_)) => "is another".to_owned(),
         },
         cause: row.cause.as_ref().map(|cause| caused(visit, cause)).unwrap_or_default(),
         lines: fields.chain(edges).collect(),
