@@ -185,6 +185,11 @@ const NOTHING_THERE: [&str; 27] = [
     "closeChange",
     "letGoInstance",
     "approveInstance",
+    "deployWorkload",
+    "readWorkload",
+    "promoteWorkload",
+    "rollbackWorkload",
+    "listDifferences",
 ];
 
 /// A row says something only when one role is let in, and another is not.
