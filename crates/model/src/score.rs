@@ -1,7 +1,7 @@
 //! Workloads as Score describes them, in version v1b1: what is checked, and what is asked for.
 
 use crate::kinds::own;
-use crate::template::{self, Piece};
+use crate::template;
 use crate::{Problem, yaml};
 use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
@@ -179,14 +179,7 @@ fn entries<'a>(container: &'a Container, field: &str) -> impl Iterator<Item = (S
 /// Places lead to what is said of the workload and to its resources, and to nothing else.
 fn check_places(score: &Score, out: &mut Vec<Problem>) {
     for (path, value) in templates(score) {
-        let texts: Vec<&str> = value.as_str().into_iter().collect();
-        let nested = template::places(value);
-        let found = match texts.first().map(|text| template::pieces(text)) {
-            Some(Ok(pieces)) => Ok(pieces.into_iter().filter_map(place_of).collect()),
-            Some(Err(error)) => Err(error),
-            None => nested,
-        };
-        match found {
+        match template::places(value) {
             Err(error) => {
                 let mend = "Write it as `${resources.name.output}`; a dollar sign itself is `$$`.";
                 out.push(Problem::new("score.place", &*path, error.to_string(), mend));
@@ -194,10 +187,6 @@ fn check_places(score: &Score, out: &mut Vec<Problem>) {
             Ok(places) => out.extend(places.iter().filter_map(|steps| nowhere(score, &path, steps))),
         }
     }
-}
-
-fn place_of(piece: Piece) -> Option<Vec<String>> {
-    if let Piece::Place(steps) = piece { Some(steps) } else { None }
 }
 
 fn nowhere(score: &Score, path: &str, steps: &[String]) -> Option<Problem> {
