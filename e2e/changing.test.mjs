@@ -13,7 +13,7 @@ journey('changing things', (it) => {
     assert.match(before, /\n {2}promise: .*/);
     await text.fill(before.replace(/\n {2}promise: .*/, '\n  promise: Ready before the coffee.'));
     await page.locator('#why').fill('A better promise');
-    await page.getByRole('button', { name: 'Commit' }).click();
+    await page.getByRole('button', { name: 'Save' }).click();
     await page.waitForURL(/done=committed/);
     await page.waitForFunction(async () => {
       const answer = await fetch('/get/postgres');

@@ -48,9 +48,14 @@ journey('finding', (it) => {
     const kinds = await page.locator('.hits .tag').allInnerTexts();
     assert.ok(kinds.length > 1 && kinds.every((kind) => kind === 'component'), kinds.join());
     await page.goto('/search?q=postgras');
-    assert.ok(await page.locator('.hits').getByRole('link', { name: 'PostgreSQL' }).count(), 'one wrong letter is forgiven');
-    await page.locator('.hits').getByRole('link', { name: 'PostgreSQL' }).first().click();
+    const card = page.locator('.found .card');
+    assert.equal(await card.count(), 1, 'one wrong letter is forgiven, and what is offered comes first');
+    await card.getByRole('link', { name: 'PostgreSQL', exact: true }).click();
     assert.equal(await page.locator('h1').innerText(), 'PostgreSQL');
+    await page.goto('/search?q=postgres');
+    await card.getByRole('link', { name: /^Get it/ }).focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/postgres\/new$/);
   });
 
   it('the palette leads to a page by keyboard alone', async ({ page }) => {

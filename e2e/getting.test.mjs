@@ -15,6 +15,7 @@ const run = promisify(execFile);
 async function token(page, name) {
   await page.goto('/me');
   await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('everything that you may, also what comes later').check();
   await page.getByRole('button', { name: 'Make the token' }).click();
   return (await page.locator('.token code').innerText()).trim();
 }

@@ -12,11 +12,29 @@ export const DEVELOPER = [
   ['who runs', '/who-runs'], ['who runs PostgreSQL', '/who-runs?offering=postgres&below=15'],
   ['sessions and tokens', '/me'], ['help', '/help'], ['not found', '/nosuch', 404], ['sources', '/sources'],
   ['not allowed', '/studio', 403],
+  ['versions', '/get/postgres/versions'], ['environment', '/environments/production'],
+  ['upgrade', '/instances/booking/orders.production/upgrade'], ['change without one', '/instances/booking/orders.production/change', 404],
+  ['team of another', '/teams/tracking'], ['team by its whole name', '/teams/default/tracking'], ['offering in the catalog', '/catalog/offering/default/postgres'],
+  ['page of the documentation', '/get/postgres/docs/limits'], ['page of the help', '/help/getting-things'],
+  ['campaigns', '/campaigns'], ['campaign', '/campaigns/tern-7'], ['standards', '/standards'],
+  ['standard', '/standards/owner-known'], ['endings', '/endings'], ['ending', '/endings/tern-6'],
 ];
 
 /** Pages that only the product team sees. */
 export const PLATFORM = [
   ['studio', '/studio'], ['sync and checks', '/sources'], ['unmatched', '/who-runs/unmatched'], ['design', '/design'],
+  ['campaign of the product team', '/campaigns/tern-7'], ['standard of the product team', '/standards/owner-known'],
+  ['ending of the product team', '/endings/tern-6'], ['new ending', '/ending/new'],
+  ['versions for the product team', '/get/postgres/versions'],
+];
+
+/** Addresses that answer with something else than a page, or with a page that only an event leads to. */
+export const NO_PAGES = [
+  /^\/(\.backstage|api|assets|brand|calendar|files)\//, /\.(json|csv|yaml)$/, /^\/(about|healthz|readyz|metrics)$/,
+  // Those of the sign-in are looked at before anybody has signed in.
+  /^\/login/,
+  // Looked at in the journeys that make them: the stream of an operation, and a change that waits.
+  /^\/operations\//, /\/change\/patch$/,
 ];
 
 /** Pages whose first visit has to be light. */

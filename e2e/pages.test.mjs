@@ -1,8 +1,9 @@
 // What holds for every page: readable by everybody, on narrow screens, in the dark, and without scripts.
 
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { asPerson, checkAccessibility, journey } from './harness.mjs';
-import { DEVELOPER, FIRST, PLATFORM, untilFilled } from './pages.mjs';
+import { DEVELOPER, FIRST, NO_PAGES, PLATFORM, untilFilled } from './pages.mjs';
 
 const NARROW = { width: 320, height: 640 };
 const WIDE = { width: 1280, height: 800 };
@@ -38,6 +39,15 @@ journey('every page', (it) => {
       }
     }, { javaScript: false });
   }
+
+  it('is in the list', async () => {
+    const doors = await readFile(new URL('../crates/web/tests/it/doors.txt', import.meta.url), 'utf8');
+    const routes = [...doors.matchAll(/^GET (\S+)/gm)].map((found) => found[1]).filter((route) => !NO_PAGES.some((one) => one.test(route)));
+    const paths = [...DEVELOPER, ...PLATFORM].map(([, path]) => path.split('?')[0]);
+    const like = (route) => new RegExp(`^${route.replaceAll('.', '\\.').replace(/\{\*[^}]*\}/g, '.+').replace(/\{[^}]*\}/g, '[^/]+')}$`);
+    assert.deepEqual(routes.filter((route) => !paths.some((path) => like(route).test(path))), []);
+    assert.ok(routes.length > 25, `${routes.length} pages`);
+  });
 
   it('is accessible before anybody has signed in', async ({ page }) => {
     assert.equal((await page.goto('/login')).status(), 200);

@@ -1,6 +1,7 @@
 //! `cargo xtask conformance`: the release binary against what a real Backstage answered, with the tools of the shared
 //! folder. Each tool gets a server of its own.
 
+use crate::postgres::{self, Cluster};
 use crate::report::{Outcome, Report, option};
 use crate::server::{self, Plan, Server};
 use crate::{install, process, relations};
@@ -24,6 +25,9 @@ struct Setting {
     scratch: PathBuf,
 }
 
+/// The check that needs no shared data.
+const REPLICAS: &str = "replicas";
+
 type Check = fn(&Setting) -> Result<Outcome>;
 
 const CHECKS: &[(&str, &str, &str, Check)] = &[
@@ -44,11 +48,14 @@ const CHECKS: &[(&str, &str, &str, Check)] = &[
 /// Runs all checks, or the one that `--only` names. True when every bar is met.
 pub fn run(arguments: &[String]) -> Result<bool> {
     let only = option(arguments, "--only");
-    let chosen = CHECKS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
     let mut report = Report::default();
+    if only.is_none_or(|only| only == REPLICAS) {
+        report.check(REPLICAS, "outcomes as if nobody had died", "–", replicas);
+    }
+    let chosen = CHECKS.iter().filter(|(name, ..)| only.is_none_or(|only| only == *name));
     let Some(shared) = process::shared() else {
         chosen.for_each(|(name, bar, peer, _)| report.add(name, bar, peer, Outcome::Skipped(NO_SHARED.into())));
-        return Ok(true);
+        return Ok(report.is_good());
     };
     let scratch = process::scratch("conformance")?;
     let fixture = scratch.path().join("fixture");
@@ -61,6 +68,21 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     report.end("Conformance", arguments)?;
     println!("What the tools printed is in {}.", process::target().join("xtask").display());
     Ok(report.is_good())
+}
+
+/// Three servers on one PostgreSQL, one of them killed again and again for a minute.
+fn replicas() -> Result<Outcome> {
+    if let Err(why) = install::program(install::Program::Postgres) {
+        return Ok(Outcome::Skipped(why.to_string()));
+    }
+    let cluster = Cluster::start()?;
+    let mut command = process::cargo();
+    command.args(["test", "--workspace", "--test", "it", "three_servers_outlive_each_other", "--", "--nocapture"]);
+    command.env(postgres::URL, cluster.url()).env("LOGGIA_REPLICAS_SECONDS", "60");
+    let (text, good) = process::output(&mut command)?;
+    keep(REPLICAS, &text)?;
+    let sum = text.lines().find(|line| line.contains(" ordered, ")).unwrap_or("no result");
+    Ok(Outcome::Figure(sum.to_owned(), good))
 }
 
 impl Setting {

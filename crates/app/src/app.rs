@@ -8,17 +8,19 @@ use crate::clock::{Clock, Ids};
 use crate::command::Command;
 use crate::command::writer::{Head, Message, Outcome, Writer};
 use crate::error::{Error, Result};
+use crate::estate::drift;
 use crate::estate::leaks::Leak;
-use crate::estate::look;
 use crate::instance::worker::Drivers;
+use crate::record::check::Recipes;
 use crate::settings::Settings;
 use crate::source::SourceState;
+use crate::source::looked::LookedAt;
 use crate::trace::TRACES;
 use arc_swap::ArcSwap;
 use loggia_graph::Graph;
 use loggia_model::operation::Operation;
 use loggia_model::{Micros, Uid};
-use loggia_store::{Batch, Store};
+use loggia_store::{Batch, Store, StoreError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -46,6 +48,8 @@ pub struct Parts {
     pub secrets: SecretBox,
     /// Settings of the operator.
     pub settings: Settings,
+    /// What the drivers of this program take.
+    pub recipes: Recipes,
 }
 
 /// The application. One for each process; shared by all doors and workers.
@@ -61,6 +65,8 @@ pub struct App {
     pub(crate) secrets: SecretBox,
     /// Settings of the operator.
     pub settings: Settings,
+    /// What the drivers of this program take.
+    pub(crate) recipes: Recipes,
     /// Wakes workers when there is work.
     pub(crate) work: Notify,
     /// Tells that an offering has changed.
@@ -71,6 +77,8 @@ pub struct App {
     pub(crate) callers: CallerCache,
     /// How many transactions the writer of this server has committed.
     pub(crate) commits: AtomicU64,
+    /// When the sources were looked at.
+    pub(crate) looked: LookedAt,
     /// What was found at backends and belongs to nothing.
     pub(crate) leaks: ArcSwap<Vec<Leak>>,
     /// Operations that ended, by verb, driver and outcome.
@@ -80,7 +88,7 @@ pub struct App {
     /// The drivers of this server, once its workers have started.
     pub(crate) drivers: OnceLock<Arc<Drivers>>,
     /// The items of campaigns, as they were read at a revision of each.
-    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, crate::campaign::Kept>>,
+    pub(crate) campaign_items: ArcSwap<imbl::HashMap<Uid, Arc<crate::campaign::Kept>>>,
     /// What drivers said about the environments.
     pub(crate) probed: ArcSwap<crate::instance::availability::Probed>,
 }
@@ -136,6 +144,7 @@ impl App {
             policy: parts.policy,
             secrets: parts.secrets,
             settings: parts.settings,
+            recipes: parts.recipes,
             work: Notify::new(),
             offered: Notify::new(),
             progress: broadcast::channel(1024).0,
@@ -146,6 +155,7 @@ impl App {
             callers: CallerCache::default(),
             commits: AtomicU64::new(0),
             ended: Mutex::default(),
+            looked: LookedAt::default(),
             sightings: ArcSwap::from_pointee(
                 sightings.into_iter().map(|s| (s.uid, (s.first_seen, s.last_seen))).collect(),
             ),
@@ -169,6 +179,14 @@ impl App {
     /// The time.
     pub fn now(&self) -> Micros {
         self.clock.now()
+    }
+
+    /// The time by which leases run: that of the database where several servers share one.
+    pub(crate) async fn time_of_database(&self) -> std::result::Result<Micros, StoreError> {
+        Ok(match self.store.is_sqlite() {
+            true => self.now(),
+            false => self.clock.agreed(self.store.time().await?),
+        })
     }
 
     /// A new id that sorts after all before it: what a door gives what it names itself, such as a request.
@@ -219,6 +237,11 @@ impl App {
         let stopped = || Error::Unavailable("The server is stopping. Try again in a moment.".into());
         self.inbox.send(message).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Whether this server still writes. When its writer broke down it never will again, and has to be started anew.
+    pub fn is_writing(&self) -> bool {
+        !self.inbox.is_closed()
     }
 
     /// Passes when the caller may do it.
@@ -281,10 +304,10 @@ impl App {
             };
             *sources.entry(word).or_default() += 1;
         }
-        let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.is_empty())).collect();
+        let drivers = self.probed.load().iter().map(|(name, why)| (name.clone(), why.why_not.is_empty())).collect();
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (records, position) = (graph.len(), graph.position());
-        let (drifted, leaks) = (look::count_drifted(&graph), self.leaks.load().len());
+        let (drifted, leaks) = (drift::count_drifted(&graph), self.leaks.load().len());
         let leaks = i64::try_from(leaks).unwrap_or(i64::MAX);
         Ok(Figures { records, position, commits, waiting, held, ended, sources, drivers, drifted, leaks })
     }

@@ -12,6 +12,11 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Micros;
     /// Nothing earlier than this is told from now on: it has been written already.
     fn reached(&self, time: Micros);
+    /// What all servers on one database go by, when it says that it is this time there. Servers whose clocks are apart
+    /// agree on it.
+    fn agreed(&self, database: Micros) -> Micros {
+        database
+    }
 }
 
 /// Gives identities and secrets that nobody can guess.
@@ -140,6 +145,10 @@ impl Clock for FixedClock {
     }
 
     fn reached(&self, _: Micros) {}
+
+    fn agreed(&self, _: Micros) -> Micros {
+        self.now()
+    }
 }
 
 impl Ids for FixedClock {

@@ -2,6 +2,18 @@
 
 use std::path::PathBuf;
 
+/// Whether people may be switched with one click, as in the demo, and by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Demo {
+    /// This is no demo.
+    #[default]
+    No,
+    /// By whoever sits at this machine.
+    Here,
+    /// By everybody who reaches it: the operator said so.
+    Open,
+}
+
 /// Settings of one server.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -9,8 +21,8 @@ pub struct Settings {
     pub public_url: String,
     /// Folder of everything that is not in the database.
     pub data: PathBuf,
-    /// Whether this is the demo: people may be switched with one click.
-    pub demo: bool,
+    /// Whether this is the demo, and who may switch people there.
+    pub demo: Demo,
     /// Whether records may be changed through the doors.
     pub read_only: bool,
     /// Programs, folders and files from which records are read, in order.

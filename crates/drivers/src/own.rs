@@ -3,7 +3,9 @@
 use crate::git::backend::{FileAddress, file, file_address};
 use async_trait::async_trait;
 use loggia_app::instance::driver::Failure;
+use loggia_app::instance::git_http::GitAddress;
 use loggia_app::source::fetch::Fetch;
+use loggia_app::source::reach::missing;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -31,14 +33,12 @@ impl Fetch for OwnRepositories {
         let Some(address) = self.address(url) else { return self.others.fetch(url).await };
         match file(&self.root, &address).await {
             Ok(Some(bytes)) => Ok(bytes.into()),
-            Ok(None) => {
-                Err(Failure::yours(format!("no resource found at {url}"), "Push the file, or correct the address."))
-            }
+            Ok(None) => Err(missing(url)),
             Err(error) => Err(Failure::backend(error.to_string(), "Check that git is installed and can be run.")),
         }
     }
 
-    fn is_own(&self, url: &str) -> bool {
-        self.address(url).is_some()
+    fn own(&self, url: &str) -> Option<GitAddress> {
+        self.address(url).map(|file| GitAddress { team: file.team, name: file.name, write: false })
     }
 }

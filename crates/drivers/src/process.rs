@@ -100,7 +100,7 @@ async fn attend(
         }
     });
     let mut reading = tokio::spawn(read_all(stdout, program.limit));
-    let logging = tokio::spawn(read_lines(stderr, lines));
+    let mut logging = tokio::spawn(read_lines(stderr, lines));
     let (mut ended, mut output) = (None, Vec::new());
     tokio::select! {
         done = &mut reading => match done.map_err(std::io::Error::other)? {
@@ -119,7 +119,10 @@ async fn attend(
     let status = child.wait().await?;
     feed.abort();
     // The pipes close when the last process that holds them is dead; one that fled its group does not hold us up.
-    drop(tokio::time::timeout(Duration::from_secs(2), logging).await);
+    if tokio::time::timeout(Duration::from_secs(2), &mut logging).await.is_err() {
+        // Whoever reads its lines waits until there can be no more.
+        logging.abort();
+    }
     drop(program.gate);
     Ok((ended.unwrap_or_else(|| of_status(status)), output))
 }
@@ -188,4 +191,33 @@ pub(crate) fn search_path() -> OsString {
 /// Finds a program by name on the search path.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&search_path()).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// A process outside of the group keeps the pipe of the lines open: nobody waits for it.
+    #[tokio::test]
+    async fn what_fled_its_group_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program {
+            path: "/bin/sh".into(),
+            args: vec!["-c".into(), "echo begun >&2; setsid sleep 9 >/dev/null & echo done".into()],
+            env: vec![("PATH".into(), search_path())],
+            directory: folder.path().to_owned(),
+            stdin: Vec::new(),
+            timeout: Duration::from_secs(30),
+            limit: 100,
+            gate: None,
+        };
+        let began = Instant::now();
+        let finished = run(program, |_| {}).await.unwrap();
+        assert_eq!(
+            (finished.ended, &*finished.stdout, &*finished.last_line),
+            (Ended::Exited(0), &b"done\n"[..], "begun")
+        );
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    }
 }

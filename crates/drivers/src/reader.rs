@@ -2,12 +2,12 @@
 
 use crate::git::Signature;
 use crate::git::source::{
-    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Proposed, Source, SourceError, SourceOptions, folder,
+    Edit as GitEdit, EditError, Entry, EntryKind, LARGEST, Source, SourceError, SourceOptions, folder,
 };
 use async_trait::async_trait;
 use loggia_app::instance::driver::{Failure, Secret};
 use loggia_app::source::read::{SourceFile, beside};
-use loggia_app::source::{Delivery, Edit, Landed, Reader, Tree, Written};
+use loggia_app::source::{Delivery, Edit, Landed, Proposed, Reader, Standing, Tree, Written};
 use loggia_model::canonical::hex;
 use loggia_model::{Document, yaml};
 use sha2::{Digest, Sha256};
@@ -92,13 +92,13 @@ impl Reader for SourceReader {
             Delivery::Patch => return Err(Failure::yours("This source takes no commits from here.", BY_HAND)),
             Delivery::Request => {}
         }
-        let Proposed { commit, branch, link } =
+        let crate::git::source::Proposed { commit, branch, link } =
             source.propose_edit(&made, &edit.about).await.map_err(|error| uncommitted(&error))?;
         Ok(Landed { commit, branch, link })
     }
 
-    async fn is_open(&self, location: &str, branch: &str) -> Result<bool, Failure> {
-        self.open(location)?.is_open(branch).await.map_err(|error| uncommitted(&error))
+    async fn standing(&self, location: &str, edits: &[Proposed]) -> Result<Vec<Standing>, Failure> {
+        self.open(location)?.standing(edits).await.map_err(|error| uncommitted(&error))
     }
 
     async fn patch(&self, location: &str, edit: &Edit) -> Result<Vec<u8>, Failure> {
@@ -133,6 +133,50 @@ pub fn read_folder(path: &Path) -> Result<Vec<SourceFile>, Failure> {
     Ok(readable.map(|(entry, bytes)| file(entry, bytes)).collect())
 }
 
+/// Most files and bytes around a file that is looked at by itself, where no repository says what belongs to it.
+const AROUND: (usize, u64) = (5_000, 64 << 20);
+
+/// A file with what belongs to it: its repository, or else the folder that it lies in, unless that is somebody's whole disk.
+/// Gives the files, and which of them it is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_around(path: &Path) -> Result<(Vec<SourceFile>, String), Failure> {
+    let wrong = |error: std::io::Error| Failure::yours(format!("{}: {error}.", path.display()), "Check the path.");
+    let real = path.canonicalize().map_err(wrong)?;
+    let repository = real.ancestors().skip(1).find(|folder| folder.join(".git").exists());
+    let root = repository.or(real.parent()).unwrap_or(Path::new("/"));
+    let own = real.strip_prefix(root).ok().and_then(Path::to_str).unwrap_or_default().to_owned();
+    let fits = repository.is_some() || is_small(root);
+    if let Some(files) = fits.then(|| read_folder(root).ok()).flatten()
+        && files.iter().any(|file| file.path == own)
+    {
+        return Ok((files, own));
+    }
+    let name = real.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    Ok((single(path, None)?.unwrap_or_default().files, name))
+}
+
+/// Whether a folder is small enough to be read for the sake of one of its files.
+fn is_small(root: &Path) -> bool {
+    let (mut count, mut size, mut folders) = (0, 0, vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else { return false };
+        for entry in entries.filter_map(Result::ok) {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() => size += entry.metadata().map_or(0, |facts| facts.len()),
+                _ => {}
+            }
+            count += 1;
+            if count > AROUND.0 || size > AROUND.1 {
+                return false;
+            }
+        }
+    }
+    true
+}
+
 fn file(entry: Entry, bytes: Option<Vec<u8>>) -> SourceFile {
     SourceFile {
         executable: entry.kind == EntryKind::Program,
@@ -164,8 +208,12 @@ fn single(path: &Path, known: Option<&str>) -> Result<Option<Tree>, Failure> {
         if files.len() >= PARTS || files.iter().any(|file| file.path == name) {
             continue;
         }
-        let real = folder.join(&name).canonicalize().map_err(wrong)?;
-        if !real.starts_with(folder) {
+        let real = match folder.join(&name).canonicalize() {
+            // What a Location names and is not there is told at the Location.
+            Err(_) if !files.is_empty() => continue,
+            real => real.map_err(wrong)?,
+        };
+        if !real.starts_with(folder) || !real.is_file() {
             continue;
         }
         let size = real.metadata().map_err(wrong)?.len();
@@ -222,7 +270,7 @@ fn uncommitted(error: &EditError) -> Failure {
         EditError::Path(_) | EditError::Source(_) => "Try again in a moment.",
     };
     // What git says of it is for the operator; people get a sentence.
-    if let EditError::PushRejected(why) | EditError::Unclean(why) = error {
+    if let EditError::PushRejected(why) = error {
         tracing::warn!(%why, "a repository did not take a commit");
     }
     match error {

@@ -1,6 +1,6 @@
 //! Blanks secrets, by value, in everything that a driver says.
 
-use loggia_app::instance::driver::{Failure, Observation, Request, RunLog, Secret};
+use loggia_app::instance::driver::{Backend, Failure, Observation, Request, RunLog, Secret};
 use serde_json::Value;
 
 /// What stands where a secret was.
@@ -22,6 +22,13 @@ impl Redactor {
         for secret in values.chain(&request.backend.secret) {
             redactor.learn(secret);
         }
+        redactor
+    }
+
+    /// Takes the secret of a backend, before anything is asked of it.
+    pub(crate) fn of_backend(backend: &Backend) -> Redactor {
+        let mut redactor = Redactor::default();
+        backend.secret.iter().for_each(|secret| redactor.learn(secret));
         redactor
     }
 

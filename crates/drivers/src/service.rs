@@ -5,7 +5,7 @@ use crate::http::{Ask, FetchError, Fetched, GuardedClient, Method};
 use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Secret};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Secret, Silent};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -153,13 +153,6 @@ fn unwritable(error: &serde_json::Error) -> Failure {
     Failure::ours(format!("The question to the service cannot be written: {error}."), "Report this as a fault.")
 }
 
-/// A log for `probe`, which has none.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
-}
-
 #[async_trait]
 impl Driver for HttpDriver {
     fn name(&self) -> &str {
@@ -172,8 +165,7 @@ impl Driver for HttpDriver {
 
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
         let body = protocol::probe_question(backend).map_err(|error| unwritable(&error))?;
-        let mut redactor = Redactor::default();
-        backend.secret.iter().for_each(|secret| redactor.learn(secret));
+        let redactor = Redactor::of_backend(backend);
         let question = Question { verb: Verb::Probe, key: "", backend, recipe: &Map::new(), body };
         match self.call(question, &Silent).await.map_err(|failure| redactor.failure(&failure))? {
             Answer::Done => Ok(()),

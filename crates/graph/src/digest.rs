@@ -3,7 +3,7 @@
 use crate::fold::fold;
 use crate::index::Term;
 use crate::search;
-use crate::within::Within;
+use crate::visibility::Within;
 use loggia_model::flatten::{Leaf, flatten, flatten_under};
 use loggia_model::{Document, Kind, Record, Relation, Scope};
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub struct Facts {
     pub relations: Vec<Relation>,
     /// Whether `status.…` can be asked for.
     pub status: bool,
+    /// Parts of the status that cannot be asked for, because they name what not everybody sees who sees the record.
+    pub apart: &'static [&'static str],
     /// Within what else it is seen.
     pub within: Within,
 }
@@ -28,7 +30,7 @@ pub type Describe = fn(&Record, &Document) -> Facts;
 pub fn describe(record: &Record, document: &Document) -> Facts {
     let Some(kind) = Kind::find(record.reference.kind()) else { return Facts::default() };
     let (scopes, relations) = ((kind.scopes)(document), (kind.relations)(document));
-    Facts { scopes, relations, status: kind.has_status, within: Within::default() }
+    Facts { scopes, relations, status: kind.has_status, ..Facts::default() }
 }
 
 /// Everything that the indexes hold of one record. All lists are sorted and without doubles.
@@ -50,7 +52,10 @@ impl Digest {
         facts.relations.dedup();
         facts.scopes.sort_unstable();
         facts.scopes.dedup();
-        let status = facts.status.then(|| record.parse_status());
+        let mut status = facts.status.then(|| record.parse_status());
+        if let Some(map) = status.as_mut().and_then(Value::as_object_mut) {
+            map.retain(|key, _| !facts.apart.contains(&key.as_str()));
+        }
         Digest {
             leaves: terms(&document, status.as_ref()),
             words: search::words_of(&document),

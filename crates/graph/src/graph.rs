@@ -5,11 +5,12 @@ use crate::edges::{self, Ends};
 use crate::index::{Edits, Index};
 use crate::nodes::Nodes;
 use crate::posting::Posting;
-use crate::within::{Sight, Within};
+use crate::visibility::{Sight, Within};
 use crate::{Audience, Change, Resolved};
 use imbl::HashMap;
 use loggia_model::{Record, Ref, Uid};
 use roaring::RoaringBitmap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -59,6 +60,8 @@ impl Batch {
 pub struct Graph {
     pub(crate) describe: Describe,
     position: i64,
+    /// How often records of each kind have changed since this was loaded.
+    turns: BTreeMap<String, u64>,
     pub(crate) aliases: HashMap<Ref, Uid>,
     pub(crate) nodes: Nodes,
     pub(crate) ends: Ends,
@@ -78,6 +81,7 @@ impl Graph {
         Graph {
             describe,
             position: 0,
+            turns: BTreeMap::new(),
             aliases: HashMap::default(),
             nodes: Nodes::default(),
             ends: Ends::default(),
@@ -139,9 +143,14 @@ impl Graph {
         let mut pending = Pending::default();
         for change in changes {
             match change {
-                Change::Put(record) => self.put(record, &mut pending),
+                Change::Put(record) => {
+                    self.turn(record.reference.kind());
+                    self.put(record, &mut pending);
+                }
                 Change::Remove(uid) => {
                     if let Some(number) = self.nodes.of_uid(*uid) {
+                        let kind = self.nodes.record(number).map(|record| record.reference.kind().to_owned());
+                        self.turn(kind.as_deref().unwrap_or_default());
                         self.take_out(number, &mut pending);
                     }
                 }
@@ -155,6 +164,19 @@ impl Graph {
         if self.nodes.crowded() {
             self.renumber();
         }
+    }
+
+    /// Notes that something of a kind has changed.
+    fn turn(&mut self, kind: &str) {
+        match self.turns.get_mut(kind) {
+            Some(turns) => *turns += 1,
+            None => drop(self.turns.insert(kind.to_owned(), 1)),
+        }
+    }
+
+    /// A number that grows whenever a record of one of these kinds changes, for what was worked out from them.
+    pub fn turns(&self, kinds: &[&str]) -> u64 {
+        kinds.iter().filter_map(|kind| self.turns.get(*kind)).sum()
     }
 
     /// Takes a record in. Another record of the same name makes room for it; its own former name becomes free.

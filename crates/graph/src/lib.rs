@@ -29,7 +29,7 @@ mod query;
 mod rows;
 mod search;
 mod substring;
-mod within;
+mod visibility;
 
 pub use audience::Audience;
 pub use digest::{Describe, Facts, describe};
@@ -39,4 +39,4 @@ pub use query::{
     Change, Dangling, Facet, Hit, Matched, Missing, OrderKey, Page, Picture, Position, Query, Resolved, TextFilter,
     Turn,
 };
-pub use within::Within;
+pub use visibility::Within;

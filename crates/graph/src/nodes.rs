@@ -6,7 +6,7 @@
 //! when they become many, everything is renumbered ([`Nodes::plan`]). Nobody outside ever sees a number.
 
 use crate::posting::Posting;
-use crate::within::Narrowed;
+use crate::visibility::Narrowed;
 use imbl::{HashMap, OrdMap, Vector};
 use loggia_model::{Record, Ref, Scope, Uid};
 use roaring::RoaringBitmap;

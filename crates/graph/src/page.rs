@@ -10,6 +10,7 @@ use crate::{Audience, Facet, Graph, Missing, Page, Position, Predicate, Query, T
 use loggia_model::{Record, RelationType};
 use roaring::RoaringBitmap;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Graph {
@@ -107,6 +108,57 @@ impl Graph {
             list
         };
         keys.iter().map(facet).collect()
+    }
+
+    /// The facets of some fields for each value of another one, of which a record has one value: as many as
+    /// [`Graph::facets`] gives for each of them, in one walk over the records.
+    pub fn facets_by(
+        &self,
+        audience: &Audience,
+        predicate: &Predicate,
+        by: &str,
+        keys: &[String],
+    ) -> BTreeMap<String, Vec<Facet>> {
+        let set = self.selected(audience, predicate);
+        let Some(field) = self.column(audience, by) else { return BTreeMap::new() };
+        let mut names: Vec<&str> = Vec::new();
+        let mut rows = vec![u32::MAX; set.max().map_or(0, |last| last as usize + 1)];
+        for value in field.values() {
+            let row = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            let mut any = false;
+            value.posting.each(|number| {
+                if set.contains(number) {
+                    rows[number as usize] = row;
+                    any = true;
+                }
+            });
+            if any {
+                names.push(value.original);
+            }
+        }
+        let columns: Vec<Vec<Facet>> =
+            keys.iter().map(|key| self.facet_rows(audience, key, &rows, names.len())).collect();
+        let of = |row: usize| columns.iter().map(|column| column[row].clone()).collect();
+        names.iter().enumerate().map(|(row, name)| ((*name).to_owned(), of(row))).collect()
+    }
+
+    /// The facet of a field for each row, where `rows` says in which row a record is.
+    fn facet_rows(&self, audience: &Audience, key: &str, rows: &[u32], count: usize) -> Vec<Facet> {
+        let mut facets = vec![Facet::new(); count];
+        let Some(field) = self.column(audience, key) else { return facets };
+        let mut counts = vec![0_u64; count];
+        for value in field.values() {
+            value.posting.each(|number| {
+                if let Some(count) = rows.get(number as usize).and_then(|row| counts.get_mut(*row as usize)) {
+                    *count += 1;
+                }
+            });
+            for (facet, count) in facets.iter_mut().zip(&mut counts).filter(|(_, count)| **count > 0) {
+                facet.push((value.original.to_owned(), std::mem::take(count)));
+            }
+        }
+        facets.iter_mut().for_each(|facet| facet.sort_unstable());
+        facets
     }
 
     /// For each target of a relation the number of records that lead to it, in order of targets.

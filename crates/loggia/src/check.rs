@@ -4,15 +4,18 @@ use crate::client::output::print;
 use crate::exit::{USAGE, failure, told};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use loggia_app::record::check::check;
-use loggia_drivers::reader::read_folder;
+use loggia_app::instance::driver::Failure;
+use loggia_app::record::check::{CheckReport, check, check_one};
+use loggia_drivers::reader::{read_around, read_folder};
 use loggia_drivers::recipes;
-use std::path::PathBuf;
+use loggia_model::problem::sentences;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `loggia check`.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
-    /// Folder or file to check; files need not be committed.
+    /// Folder or file to check; files need not be committed. A file is judged together with its repository, and only
+    /// what is wrong with itself is told.
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
     /// Form of the answer.
@@ -35,9 +38,7 @@ enum Form {
 /// # Errors
 /// When there is a problem, after all were told.
 pub fn run(args: &CheckArgs) -> Result<()> {
-    let files = read_folder(&args.path)
-        .map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))?;
-    let report = check(&files, &recipes::all());
+    let report = report(&args.path).map_err(|why| failure(USAGE, sentences(&why.message, &why.mend)))?;
     if args.output == Form::Json {
         print(&format!("{:#}\n", serde_json::to_value(&report)?))?;
     } else {
@@ -53,8 +54,23 @@ pub fn run(args: &CheckArgs) -> Result<()> {
             1 => ", 1 warning".to_owned(),
             many => format!(", {many} warnings"),
         };
-        out.push_str(&format!("{} files, {} documents, {problems}{warnings}\n", report.files, report.documents));
+        let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
+        out.push_str(&format!("{files}, {} documents, {problems}{warnings}\n", report.documents));
         print(&out)?;
     }
     if report.problems.is_empty() { Ok(()) } else { Err(told()) }
+}
+
+/// What is wrong with a folder, or with one file in what belongs to it.
+fn report(path: &Path) -> Result<CheckReport, Failure> {
+    if !path.is_file() {
+        return Ok(check(&read_folder(path)?, &recipes::all()));
+    }
+    let (files, own) = read_around(path)?;
+    let mut report = check_one(&files, &own, &recipes::all());
+    // As it was asked for, so that the place can be opened from here.
+    for problem in report.problems.iter_mut().chain(&mut report.warnings) {
+        problem.file = Some(path.display().to_string());
+    }
+    Ok(report)
 }

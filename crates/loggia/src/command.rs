@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, apply, campaign, campaign_args, checks, ending, environment, estate, export, open, order, output,
-    records, release, run as ask, secrets, take_over, upgrade, versions, workload,
+    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export, kinds,
+    open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions, workload,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -58,6 +58,8 @@ pub enum Command {
     Get(records::GetArgs),
     /// Shows one thing with its state and what it is related to
     Describe(records::DescribeArgs),
+    /// Puts a change aside that was made on a page and waits for its repository
+    PutAside(records::PutAsideArgs),
     /// Takes something away; an instance is destroyed
     Delete(order::DeleteArgs),
     /// Tells what happened to one thing
@@ -78,7 +80,9 @@ pub enum Command {
     Workload(workload::WorkloadArgs),
     /// Tells what differs between two environments, or between two times, and what brought it about
     Diff(workload::DiffArgs),
-    /// Tells what holds in an environment and which rule says so; or what an instance is made of, and why
+    /// Lists what is due: what is asked of you, what waits for your team, and until when
+    Due(agenda::DueArgs),
+    /// Tells what holds in an environment, which rule says so, and why that one; or what an instance is made of, and why
     Why(environment::WhyArgs),
     /// Agrees to what waits for it, or says no; lists what waits
     Approve(environment::ApproveArgs),
@@ -114,21 +118,21 @@ pub enum Command {
     /// Reports readings of use
     Usage(estate::UsageArgs),
     /// Lists what is left behind at backends and belongs to nothing
-    Leaks(access::ListArgs),
+    Leaks(args::How),
     /// Lists what was reported and belongs to nothing that is offered
     Unmatched(estate::UnmatchedArgs),
     /// Lists repositories and catalogs, and what is wrong in them
     Sources(estate::SourcesArgs),
     /// Finds things by words
     Search(records::SearchArgs),
-    /// Lists the kinds of things
-    Kinds(records::KindsArgs),
+    /// Lists the kinds of things, or shows the fields of one with an example
+    Kinds(kinds::KindsArgs),
     /// Shows the page of something in a browser
     Open(open::OpenArgs),
     /// Remembers a server and a token
     Login(access::LoginArgs),
     /// Tells who you are
-    Whoami(access::WhoAmIArgs),
+    Whoami(args::How),
     /// Makes, lists and revokes tokens
     #[command(subcommand)]
     Token(access::TokenCommand),
@@ -146,7 +150,7 @@ pub enum Command {
     /// Writes the whole database into a file, while the server runs
     Backup(backup::BackupArgs),
     /// Fills an empty database from a backup
-    Restore(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     /// Looks at settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -185,7 +189,7 @@ pub fn run(command: Command) -> Result<()> {
         Command::Backup(args) => ask(backup::backup(args)),
         Command::Restore(args) => ask(backup::restore(args)),
         Command::Config(ConfigCommand::Check(args)) => config(*args),
-        Command::Kinds(args) => records::kinds(&args),
+        Command::Kinds(args) => kinds::kinds(&args),
         Command::Open(args) => open::open(&args),
         Command::Completion { shell } => completion(shell),
         Command::BenchEmpty { listen } => serve::empty(listen),
@@ -199,6 +203,7 @@ fn client(command: Command) -> Result<()> {
         Command::Apply(args) => ask(apply::apply(args)),
         Command::Get(args) => ask(records::get(args)),
         Command::Describe(args) => ask(records::describe(args)),
+        Command::PutAside(args) => ask(records::put_aside(args)),
         Command::Delete(args) => ask(order::delete(args)),
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),
@@ -209,6 +214,7 @@ fn client(command: Command) -> Result<()> {
         Command::Rollback(args) => ask(workload::rollback(args)),
         Command::Workload(args) => ask(workload::workload(args)),
         Command::Diff(args) => ask(workload::diff(args)),
+        Command::Due(args) => ask(agenda::due(args)),
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),
         Command::Reveal(args) => ask(order::reveal(args)),
@@ -329,6 +335,33 @@ mod tests {
         without.sort_unstable();
         plain.sort_unstable();
         assert_eq!(without, plain);
+    }
+
+    /// A line as a shell splits it; no other quotes than these are printed.
+    fn split(line: &str) -> Vec<String> {
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        for letter in line.chars() {
+            match letter {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("there is one").push(letter),
+            }
+        }
+        words
+    }
+
+    /// Whatever a page prints for a terminal is taken there. The list is written by the test of the pages.
+    #[test]
+    fn every_command_on_a_page_is_one() {
+        let file = format!("{}/../web/tests/it/commands.txt", env!("CARGO_MANIFEST_DIR"));
+        let lines = std::fs::read_to_string(file).expect("the list of the pages");
+        assert!(lines.lines().count() > 20, "{lines}");
+        for line in lines.lines() {
+            if let Err(error) = Cli::command().try_get_matches_from(split(line)) {
+                // Only the help is no command to be carried out.
+                assert_eq!(error.kind(), clap::error::ErrorKind::DisplayHelp, "{line}: {error}");
+            }
+        }
     }
 
     /// What every command says about itself. A change here is a change of what people rely on.

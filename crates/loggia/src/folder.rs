@@ -28,3 +28,20 @@ pub fn open_files(data: &Path) -> Vec<PathBuf> {
     let open = |path: &PathBuf| path.metadata().is_ok_and(|facts| facts.permissions().mode() & 0o044 != 0);
     names.iter().map(|name| data.join(name)).filter(open).collect()
 }
+
+/// Writes a new file that only its owner may read.
+///
+/// # Errors
+/// When it is there already, or cannot be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    // What the database says of it is kept, so it must be as well.
+    file.sync_all()?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => Ok(std::fs::File::open(folder)?.sync_all()?),
+        _ => Ok(()),
+    }
+}

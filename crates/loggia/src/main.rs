@@ -4,6 +4,8 @@ mod backup;
 mod check;
 mod client;
 mod command;
+#[cfg(test)]
+mod command_tests;
 mod credentials;
 mod demo;
 mod doctor;

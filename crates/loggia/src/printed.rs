@@ -199,7 +199,7 @@ mod tests {
             repository: vec![repository.display().to_string()],
             ..ServeArgs::default()
         };
-        let server = Server::start(settings.resolve(), true).await.unwrap();
+        let server = Server::start(settings.resolve(), loggia_app::settings::Demo::Here).await.unwrap();
         let (app, store, mut ready) = (server.app.clone(), server.store.clone(), server.ready.clone());
         let running = tokio::spawn(server.run());
         ready.wait_for(|ready| *ready).await.unwrap();

@@ -1,7 +1,7 @@
 //! `loggia serve`: puts the parts together and runs them until it is told to stop.
 
 use crate::exit::{PROBLEM, failure};
-use crate::folder::{OWN, data_folder};
+use crate::folder::{OWN, data_folder, write_private};
 use crate::public::Public;
 use crate::settings::{ServeArgs, ServeSettings, absent};
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ use loggia_app::command::due;
 use loggia_app::estate::adopt::Adoptions;
 use loggia_app::estate::look;
 use loggia_app::instance::worker;
-use loggia_app::settings::Settings;
+use loggia_app::settings::{Demo, Settings};
 use loggia_app::source::Sources;
 use loggia_app::source::catalog::Catalogs;
 use loggia_app::{App, Parts};
@@ -26,11 +26,14 @@ use loggia_drivers::git::GitDoor;
 use loggia_drivers::http::{GuardOptions, GuardedClient};
 use loggia_drivers::own::OwnRepositories;
 use loggia_drivers::reader::SourceReader;
+use loggia_drivers::recipes;
 use loggia_drivers::registry::{DriverOptions, Drivers};
 use loggia_store::{Store, Target};
 use loggia_web::WebState;
 use loggia_web::auth::provider::Provider;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,7 +57,7 @@ pub fn run(args: ServeArgs) -> Result<()> {
     let settings = args.with_file()?.resolve();
     block_on(async {
         crate::logs::start(settings.log_format)?;
-        Server::start(settings, false).await?.run().await
+        Server::start(settings, Demo::No).await?.run().await
     })
 }
 
@@ -97,15 +100,16 @@ pub fn target(database_url: Option<&str>, data: &Path) -> Target {
 }
 
 /// Opens the database and starts the application.
-async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store, Option<File>)> {
+async fn start(settings: &ServeSettings, demo: Demo) -> Result<(Arc<App>, Store, Option<File>)> {
     let data = &settings.data;
     data_folder(data, OWN)?;
     let alone = if settings.database_url.is_none() { Some(alone(data)?) } else { None };
     let store = Store::open(&target(settings.database_url.as_deref(), data)).await;
     let store = store.context("cannot open the database; loggia doctor says more")?;
     if alone.is_some() {
-        // Whoever held work before on this file was cut off: it is taken up again at once.
+        // Whoever held work or keys before on this file was cut off: both are taken up again at once.
         store.end_leases().await?;
+        store.end_holds().await?;
     }
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
     let secrets = SecretBox::new(&secret_key(data, &store, &*ids).await?, Arc::clone(&ids));
@@ -118,7 +122,8 @@ async fn start(settings: &ServeSettings, demo: bool) -> Result<(Arc<App>, Store,
         repositories: settings.repositories.clone(),
     };
     let clock = Arc::new(SystemClock::default());
-    let parts = Parts { store: store.clone(), clock, ids, policy: Arc::new(RoleTable), secrets, settings: own };
+    let (store_of_app, policy) = (store.clone(), Arc::new(RoleTable));
+    let parts = Parts { store: store_of_app, clock, ids, policy, secrets, settings: own, recipes: recipes::all() };
     Ok((App::start(parts).await?, store, alone))
 }
 
@@ -143,17 +148,44 @@ async fn known(store: &Store, settings: &ServeSettings) -> Result<()> {
     Ok(())
 }
 
+/// Takes the address.
+async fn listen(at: SocketAddr) -> Result<tokio::net::TcpListener> {
+    let error = match tokio::net::TcpListener::bind(at).await {
+        Ok(listener) => return Ok(listener),
+        Err(error) => error,
+    };
+    let other = |port| SocketAddr::new(at.ip(), port);
+    let port = at.port();
+    Err(match error.kind() {
+        ErrorKind::AddrInUse => {
+            let free = other(port.checked_add(1).unwrap_or(port - 1));
+            failure(PROBLEM, format!("Port {port} is taken; say --listen {free}, or end what uses it."))
+        }
+        ErrorKind::PermissionDenied => {
+            let free = other(7400);
+            failure(PROBLEM, format!("Port {port} is only for administrators of this machine; say --listen {free}."))
+        }
+        ErrorKind::AddrNotAvailable => {
+            let message = format!("{} is no address of this machine; say --listen 127.0.0.1:{port}.", at.ip());
+            failure(PROBLEM, message)
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {at}")),
+    })
+}
+
 impl Server {
     /// Puts a server together: opens the database, listens, starts workers and the readers of sources.
     ///
     /// # Errors
     /// When the settings are wrong, or the database, the key or the address cannot be used.
-    pub async fn start(settings: ServeSettings, demo: bool) -> Result<Server> {
+    pub async fn start(settings: ServeSettings, demo: Demo) -> Result<Server> {
         if let Some(problem) = crate::settings::problems(&settings).first() {
             bail!("{problem}");
         }
         let (app, store, alone) = start(&settings, demo).await?;
         known(&store, &settings).await?;
+        // Before anything works: without an address there is nothing to work for.
+        let listener = listen(settings.listen).await?;
         let (stop, stopping) = watch::channel(false);
         let drivers = Arc::new(drivers(&settings, demo)?);
         let workers = worker::start(&app, &drivers, WORKERS, &stopping);
@@ -193,8 +225,6 @@ impl Server {
         tokio::spawn(sources.follow(open, stopping.clone()));
         catalogs.start(&stopping);
         adoptions.start(&stopping);
-        let listener = tokio::net::TcpListener::bind(settings.listen).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", settings.listen))?;
         for warning in crate::settings::warnings(&settings) {
             tracing::warn!("{warning}");
         }
@@ -253,11 +283,11 @@ fn programs(settings: &ServeSettings) -> Result<CommandOptions> {
     Ok(CommandOptions { programs: settings.drivers.clone(), state, network, require_sandbox })
 }
 
-fn drivers(settings: &ServeSettings, demo: bool) -> Result<worker::Drivers> {
+fn drivers(settings: &ServeSettings, demo: Demo) -> Result<worker::Drivers> {
     let command = programs(settings)?;
     let client = Some(GuardedClient::new(guard(settings))?);
     let (data, terraform) = (settings.data.clone(), settings.terraform.clone());
-    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo });
+    let all = Drivers::new(DriverOptions { data, command, terraform, client, end_with_server: demo != Demo::No });
     let all = all.with_context(|| format!("cannot make folders in {}", settings.data.display()))?;
     Ok(all.names().filter_map(|name| Some((name.to_owned(), all.get(name)?))).collect())
 }
@@ -330,17 +360,6 @@ fn hex_key(text: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-/// Writes a new file that only its owner may read.
-///
-/// # Errors
-/// When it is there already, or cannot be written.
-pub fn write_private(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    Ok(file.write_all(text.as_bytes())?)
-}
-
 /// Ends at the first signal that asks for it.
 async fn ended(stop: watch::Sender<bool>) {
     let terminate = async {
@@ -360,6 +379,6 @@ async fn ended(stop: watch::Sender<bool>) {
 ///
 /// # Errors
 /// When the address cannot be used.
-pub fn empty(listen: std::net::SocketAddr) -> Result<()> {
+pub fn empty(listen: SocketAddr) -> Result<()> {
     block_on(async { Ok(loggia_web::serve_empty(tokio::net::TcpListener::bind(listen).await?).await?) })
 }

@@ -207,7 +207,7 @@ impl ServeArgs {
     /// With the defaults where nobody said anything.
     pub fn resolve(self) -> ServeSettings {
         let listen = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7400)));
-        let public_url = self.public_url.unwrap_or_else(|| format!("http://{listen}"));
+        let public_url = self.public_url.unwrap_or_else(|| reachable(listen));
         let oidc = self.oidc_issuer.map(|issuer| ProviderSettings {
             issuer,
             client_id: self.oidc_client_id.unwrap_or_default(),
@@ -269,6 +269,18 @@ pub fn read(path: &Path) -> Result<ServeArgs> {
 }
 
 /// Programs that are started in other folders get paths too, so none may depend on the folder of this process.
+/// The address at which this machine reaches its own server.
+fn reachable(listen: SocketAddr) -> String {
+    let own = match listen {
+        SocketAddr::V4(all) if all.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], all.port())),
+        SocketAddr::V6(all) if all.ip().is_unspecified() => {
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, all.port()))
+        }
+        one => one,
+    };
+    format!("http://{own}")
+}
+
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
@@ -375,7 +387,9 @@ mod tests {
         assert_eq!(settings.listen.port(), 80);
         assert_eq!(settings.data, PathBuf::from("/own"));
         assert_eq!(settings.catalogs, ["https://a/api/catalog"]);
-        assert_eq!(settings.public_url, "http://0.0.0.0:80");
+        assert_eq!(settings.public_url, "http://127.0.0.1:80", "nobody reaches 0.0.0.0");
+        assert_eq!(reachable("[::]:7400".parse().unwrap()), "http://[::1]:7400");
+        assert_eq!(reachable("10.0.0.7:7400".parse().unwrap()), "http://10.0.0.7:7400");
         assert!(ServeArgs::default().resolve().data.is_absolute());
         std::fs::write(&path, "listne = 1").unwrap();
         let error = format!("{:#}", args.with_file().unwrap_err());

@@ -48,8 +48,10 @@ pub fn write(value: &Value, out: &mut String) {
 
 /// Appends a JSON string literal.
 pub fn write_text(text: &str, out: &mut String) {
-    // Without an early end, so that many bytes are looked at in one step.
-    let escapes = text.bytes().fold(false, |any, b| any | (b < 0x20) | (b == b'"') | (b == b'\\'));
+    // In pieces of one size and without an early end, so that a piece is looked at in one step.
+    let any = |piece: &[u8]| piece.iter().fold(false, |any, b| any | (*b < 0x20) | (*b == b'"') | (*b == b'\\'));
+    let (pieces, rest) = text.as_bytes().as_chunks::<16>();
+    let escapes = pieces.iter().fold(false, |found, piece| found | any(piece)) | any(rest);
     if !escapes {
         out.push('"');
         out.push_str(text);

@@ -80,7 +80,7 @@ impl schemars::JsonSchema for Day {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"})
+        schemars::json_schema!({"type": "string", "format": "date"})
     }
 }
 

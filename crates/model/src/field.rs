@@ -10,6 +10,8 @@ const NAME: &str =
     "a string that is sequences of [a-zA-Z0-9] separated by any of [-_.], at most 63 characters in total";
 /// What namespaces look like.
 const NAMESPACE: &str = "a string that is sequences of [a-z0-9] separated by [-], at most 63 characters in total";
+/// How many characters they have at most.
+const LONGEST: usize = 63;
 /// What kinds look like.
 const KIND: &str = "a string that is a sequence of [a-zA-Z][a-z0-9A-Z], at most 63 characters in total";
 /// What tags look like.
@@ -41,9 +43,17 @@ impl Breach {
         format!("\"{field}\" is not valid; expected {expected} but found \"{found}\". {LEARN_MORE}")
     }
 
-    /// The sentence without the address.
+    /// What is wrong, for people: what they see first.
     pub fn short_message(&self) -> String {
-        format!("expected {} but found {:?}", self.expected, self.found)
+        let found = &self.found;
+        let length = found.chars().count();
+        match self.expected {
+            NAME | NAMESPACE | KIND | TAG if length > LONGEST => {
+                format!("it has {length} characters, and may have {LONGEST}")
+            }
+            NAME | NAMESPACE | KIND | TAG => format!("{found:?} is not written as it has to be"),
+            expected => format!("expected {expected} but found {found:?}"),
+        }
     }
 
     /// What to do.

@@ -124,12 +124,46 @@ pub struct ChangeRequest {
     pub by: String,
     /// Since when.
     pub since: Micros,
+    /// When it is given up, if nobody brought it by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Micros>,
     /// Whether its driver has made it: before that, a look says nothing about it.
     #[serde(default)]
     pub made: bool,
     /// Whether it leads back to the version before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub back: bool,
+}
+
+/// An upgrade that waits for the hours in which upgrades are made where it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Queued {
+    /// The version.
+    pub to: String,
+    /// The operation that waits.
+    pub operation: Uid,
+    /// Who asked.
+    pub by: String,
+    /// Since when.
+    pub since: Micros,
+    /// When it begins.
+    pub opens: Micros,
+    /// When it is given up, if it could not begin by then.
+    pub until: Micros,
+    /// The rule that names the hours, in words.
+    pub rule: String,
+    /// Whether it is known that what was written since is lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confirmed: bool,
+}
+
+/// That its team does not want what would come by itself, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PutOff {
+    /// The version.
+    pub version: String,
+    /// Until when.
+    pub until: Micros,
 }
 
 /// Something that waits until somebody else agrees.
@@ -218,6 +252,12 @@ pub struct InstanceStatus {
     /// The version that waits for people to bring it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeRequest>,
+    /// The upgrade that waits for its hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Queued>,
+    /// What does not come by itself for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub put_off: Option<PutOff>,
     /// How often something was made beside what there was: which of the things made for it is the one in use.
     #[serde(skip_serializing_if = "is_first")]
     pub generation: u32,

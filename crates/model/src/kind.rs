@@ -1,5 +1,6 @@
 //! The registry of kinds: each is declared once, in a file of its own under `kinds/`.
 
+use crate::reference::DEFAULT_NAMESPACE;
 use crate::{Document, Problem, Relation, Scope, backstage, field, flatten, kinds, shape::Fault};
 use serde_json::Value;
 
@@ -17,6 +18,8 @@ pub struct Kind {
     pub catalog: bool,
     /// Whether `status` is written by commands and may be asked for in queries as `status.…`.
     pub has_status: bool,
+    /// Whether the whole company shares its names: there is no namespace then but `default`.
+    pub is_shared: bool,
     /// Name of the icon.
     pub icon: &'static str,
     /// One sentence for people: what this is.
@@ -70,7 +73,10 @@ pub fn check(document: &Document) -> Vec<Problem> {
     }));
     if document.0.get("kind").is_some_and(Value::is_string) && document.spec().is_none_or(Value::is_object) {
         match recognise(document) {
-            Ok(kind) => (kind.check)(document, &mut out),
+            Ok(kind) => {
+                out.extend(misplaced(kind, document));
+                (kind.check)(document, &mut out);
+            }
             Err(problem) => out.push(*problem),
         }
     }
@@ -79,6 +85,15 @@ pub fn check(document: &Document) -> Vec<Problem> {
         out.push(Problem::new("field-case", key, message, "Keep one of them; capital letters do not count here."));
     }
     out
+}
+
+/// A problem when a name that everybody shares is put into a namespace.
+fn misplaced(kind: &Kind, document: &Document) -> Option<Problem> {
+    if !kind.is_shared || document.namespace() == DEFAULT_NAMESPACE {
+        return None;
+    }
+    let message = format!("{} is shared by the company and has no namespace of its own", kind.name);
+    Some(Problem::new("namespace", "metadata.namespace", message, "Take `namespace` out."))
 }
 
 /// The kind of a document, when it is spelt exactly and its `apiVersion` is read.

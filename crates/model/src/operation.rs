@@ -135,6 +135,14 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// The step that is being tried now, and the time at which it is given up at the latest.
+    pub fn trying(&self) -> Option<&OperationStep> {
+        let last = self.steps.last().filter(|step| step.state == State::Running);
+        last.filter(|_| self.state == State::Running)
+    }
+}
+
 macro_rules! words {
     ($type:ty { $($variant:path => $word:literal),+ $(,)? }) => {
         impl fmt::Display for $type {

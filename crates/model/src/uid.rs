@@ -14,6 +14,11 @@ use uuid::Uuid;
 pub struct Uid(pub Uuid);
 
 impl Uid {
+    /// The uid with these 128 bits.
+    pub fn of_u128(bits: u128) -> Uid {
+        Uid(Uuid::from_u128(bits))
+    }
+
     /// The uid as 128 bits in order of time.
     pub fn as_u128(self) -> u128 {
         self.0.as_u128()

@@ -10,6 +10,9 @@ pub const MOST_COUNT: i64 = 1_000_000_000;
 /// of all days that a ledger can hold needs to leave the numbers of a database.
 pub const MOST_A_DAY: i64 = 1_000_000_000_000;
 
+/// Texts without control characters.
+const PLAIN: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
 /// One reading of use. Kept once per `(source, id)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(extend("anyOf" = [
@@ -19,9 +22,10 @@ pub const MOST_A_DAY: i64 = 1_000_000_000_000;
 pub struct UsageReading {
     /// Who measured it: a driver, a door of Loggia, or a reporter. With `id` it is the key.
     #[serde(default)]
+    #[schemars(length(max = 300), regex(pattern = PLAIN))]
     pub source: String,
     /// Identity within the source.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 300), regex(pattern = PLAIN))]
     pub id: String,
     /// When the use happened.
     pub time: Micros,
@@ -33,21 +37,25 @@ pub struct UsageReading {
     pub team: Option<String>,
     /// The person or service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300), regex(pattern = PLAIN))]
     pub principal: Option<String>,
     /// Name of the offering.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 300), regex(pattern = PLAIN))]
     pub offering: String,
     /// Name of the release, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300), regex(pattern = PLAIN))]
     pub release: Option<String>,
     /// The feature of the offering, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300), regex(pattern = PLAIN))]
     pub feature: Option<String>,
     /// Name of the instance, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 300), regex(pattern = PLAIN))]
     pub instance: Option<String>,
     /// How it was used: `connection`, `push`, `request`, `order`, …
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 300), regex(pattern = PLAIN))]
     pub channel: String,
     /// How often, at least 0 and at most [`MOST_COUNT`].
     #[serde(default = "one")]

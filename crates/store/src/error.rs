@@ -23,9 +23,9 @@ pub enum StoreError {
 /// many connections), operator (shutdown, statement timeout), system, and transaction rollback (deadlock).
 const RETRYABLE_CLASSES: [&str; 5] = ["08", "53", "57", "58", "40"];
 
-/// Codes with the same meaning outside these classes: lock timeout, idle in transaction, statement in a transaction
-/// that has ended, read-only transaction (a server in recovery).
-const RETRYABLE_CODES: [&str; 4] = ["55P03", "25P03", "25P02", "25006"];
+/// Codes with the same meaning outside these classes: lock timeout, no connections taken now, idle in transaction,
+/// statement in a transaction that has ended, read-only transaction (a server in recovery).
+const RETRYABLE_CODES: [&str; 5] = ["55P03", "55000", "25P03", "25P02", "25006"];
 
 /// The primary result codes of SQLite after which the same call may work later: busy, locked, read only, interrupted,
 /// input or output, full, cannot open.

@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::rows::Rows;
-use crate::sql::{Cells, Conn, FromRow, sql};
+use crate::sql::{Cells, Conn, FromRow, Sql, sql};
 use crate::store::{reads, writes};
 use loggia_model::Micros;
 
@@ -15,9 +15,9 @@ pub struct Answer {
     pub key: String,
     /// Digest of the request, to tell when a key is used for something else.
     pub request_hash: String,
-    /// HTTP status of the answer; 0 while it is not known yet.
+    /// HTTP status of the answer; 0 while it is not known yet, below 0 while it is that of the command alone.
     pub status: i64,
-    /// Body of the answer.
+    /// Body of the answer; who holds the key while it is not known yet.
     pub body: String,
     /// After this it is forgotten.
     pub expires_at: Micros,
@@ -62,23 +62,74 @@ async fn put_answer(conn: &mut Conn<'_>, answer: &Answer) -> Result<(), StoreErr
     insert(conn, std::slice::from_ref(answer)).await
 }
 
-async fn settle_answer(conn: &mut Conn<'_>, answer: &Answer, claimed_until: Micros) -> Result<bool, StoreError> {
-    let statement = sql("update idempotency set status = $3, body = $4, expires_at = $5
-         where principal = $1 and key = $2 and status = 0 and expires_at = $6");
-    let statement = statement.bind(answer.principal.as_str()).bind(answer.key.as_str()).bind(answer.status);
-    let statement = statement.bind(answer.body.as_str()).bind(answer.expires_at).bind(claimed_until);
+/// A key that is held while its answer is being found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who asked.
+    pub principal: String,
+    /// The key of the request.
+    pub key: String,
+    /// Who holds it: no two holds have the same name.
+    pub holder: String,
+}
+
+/// An answer for a key that is held. With a status below 0 it is that of the command, as it was committed, until the
+/// whole answer is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldAnswer {
+    /// The hold.
+    pub hold: Hold,
+    /// HTTP status of the answer, below 0 when the whole one is still to come.
+    pub status: i64,
+    /// Body of the answer.
+    pub body: String,
+    /// After this it is forgotten; the same for all answers under one hold.
+    pub expires_at: Micros,
+}
+
+/// Whether a row is still that of a hold: nobody else has it, and the whole answer is not there yet. Who holds a key
+/// stands in place of the body that is not known.
+const STILL: &str = "where principal = $1 and key = $2
+     and ((status = 0 and body = $3) or (status < 0 and expires_at = $4))";
+
+fn of_hold(statement: &'static str, hold: &Hold, expires_at: Micros) -> Sql {
+    let mut statement = sql(statement);
+    statement.push(STILL);
+    statement.bind(hold.principal.as_str()).bind(hold.key.as_str()).bind(hold.holder.as_str()).bind(expires_at)
+}
+
+async fn settle_answer(conn: &mut Conn<'_>, answer: &HeldAnswer) -> Result<bool, StoreError> {
+    let set = "update idempotency set expires_at = $4, status = $5, body = $6 ";
+    let statement = of_hold(set, &answer.hold, answer.expires_at).bind(answer.status).bind(answer.body.as_str());
     Ok(conn.run(statement).await? > 0)
 }
 
-async fn give_key_back(
-    conn: &mut Conn<'_>,
-    principal: &str,
-    key: &str,
-    claimed_until: Micros,
-) -> Result<bool, StoreError> {
+/// Writes the answers of commands with what the commands do; a key that somebody else holds by now is a conflict.
+pub(crate) async fn settle(conn: &mut Conn<'_>, answers: &[HeldAnswer]) -> Result<(), StoreError> {
+    for answer in answers {
+        if !settle_answer(conn, answer).await? {
+            return Err(StoreError::Conflict);
+        }
+    }
+    Ok(())
+}
+
+async fn renew_key(conn: &mut Conn<'_>, hold: &Hold, until: Micros) -> Result<bool, StoreError> {
+    let statement = sql("update idempotency set expires_at = $4
+         where principal = $1 and key = $2 and status = 0 and body = $3");
+    let statement = statement.bind(hold.principal.as_str()).bind(hold.key.as_str()).bind(hold.holder.as_str());
+    Ok(conn.run(statement.bind(until)).await? > 0)
+}
+
+async fn give_key_back(conn: &mut Conn<'_>, hold: &Hold) -> Result<bool, StoreError> {
     let statement = sql("delete from idempotency
-         where principal = $1 and key = $2 and status = 0 and expires_at = $3");
-    Ok(conn.run(statement.bind(principal).bind(key).bind(claimed_until)).await? > 0)
+         where principal = $1 and key = $2 and status = 0 and body = $3");
+    let statement = statement.bind(hold.principal.as_str()).bind(hold.key.as_str()).bind(hold.holder.as_str());
+    Ok(conn.run(statement).await? > 0)
+}
+
+async fn end_holds(conn: &mut Conn<'_>) -> Result<(), StoreError> {
+    conn.run(sql("delete from idempotency where status = 0")).await.map(drop)
 }
 
 pub(crate) async fn delete_expired_answers(conn: &mut Conn<'_>, now: Micros) -> Result<u64, StoreError> {
@@ -94,10 +145,14 @@ writes! {
     /// Remembers an answer, or with status 0 that it is being found; [`StoreError::Conflict`] when the key is remembered
     /// already.
     fn put_answer(answer: &Answer) -> ();
-    /// Fills in the answer under a key that was claimed until this time; tells whether it still was.
-    fn settle_answer(answer: &Answer, claimed_until: Micros) -> bool;
-    /// Gives a key back that was claimed until this time, without an answer; tells whether it still was.
-    fn give_key_back(principal: &str, key: &str, claimed_until: Micros) -> bool;
+    /// Fills in the answer under a key that is held; tells whether it still was.
+    fn settle_answer(answer: &HeldAnswer) -> bool;
+    /// Holds a key until another time; tells whether it still was held.
+    fn renew_key(hold: &Hold, until: Micros) -> bool;
+    /// Gives a key back without an answer; tells whether it still was held.
+    fn give_key_back(hold: &Hold) -> bool;
+    /// Gives all keys back that are held, for a process that is known to be the only one: who held them is gone.
+    fn end_holds() -> ();
     /// Forgets answers that expired; tells how many.
     fn delete_expired_answers(now: Micros) -> u64;
 }

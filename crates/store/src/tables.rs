@@ -63,5 +63,7 @@ pub(crate) const TABLES: &[Table] = &[
     table!("sightings": uid Text; first_seen Int, last_seen Int, source Text),
     table!("unmatched": key Text; attributes Text, why Text, first_seen Int, last_seen Int, count Int, dismissed Int),
     table!("items": record Text, about Text; time Int, data Text),
+    table!("edits": id Text; source Text, record Text, commit_id Text, branch Text, link Text, why Text, author Text,
+        etag Text, made_at Int, settled_at Int, outcome Text, reason Text),
     table!("sources": id Text; kind Text, location Text, last_commit Text, last_sync Int, last_ok Int, state Text),
 ];

@@ -71,7 +71,8 @@ pub struct Claimed {
     pub key: String,
     /// Number of this lease; whatever is written for this work must show it.
     pub fence: i64,
-    /// How often it was claimed, this time included.
+    /// How often it was begun, this time included. A beginning that was never given back is not counted: who held it ended,
+    /// and the work is not to blame for that.
     pub attempt: i64,
     /// The end of the lease.
     pub lease_until: Micros,
@@ -103,7 +104,7 @@ pub struct WorkRow {
     pub lease_until: Option<Micros>,
     /// Number of the newest lease.
     pub fence: i64,
-    /// How often it was claimed.
+    /// How often it was begun, but for those beginnings whose server ended.
     pub attempt: i64,
     /// What the worker needs to know.
     pub payload: Value,
@@ -165,7 +166,7 @@ pub(crate) async fn insert(conn: &mut Conn<'_>, work: &[NewWork]) -> Result<(), 
 
 /// What may be claimed: it is time, nobody holds it, and nothing else runs for its subject. A lease that ran out is
 /// nobody's, but its piece of work goes first: what it left half done must be looked at before anything else is.
-const CLAIMABLE: &str = "from work w where w.not_before <= $1 and (w.lease_until is null or w.lease_until < $1)
+const CLAIMABLE: &str = "from work w where w.not_before <= $1 and (w.lease_until is null or w.lease_until < $2)
      and not exists (select 1 from work o where o.running = w.subject and o.id <> w.id) and w.class in ";
 
 /// The one claim that is different: PostgreSQL passes over rows that another claim is taking at this moment.
@@ -179,13 +180,14 @@ fn claim_lock(conn: &Conn<'_>) -> &'static str {
 async fn claim_once(
     conn: &mut Conn<'_>,
     worker: &str,
-    now: Micros,
+    times: Times,
     until: Micros,
     wanted: Wanted<'_>,
 ) -> Result<Option<Claimed>, StoreError> {
-    let mut statement = sql("update work set lease_owner = $2, lease_until = $3, running = subject, fence = fence + 1,
-         attempt = attempt + 1 where id = (select w.id ")
-    .bind(now)
+    let mut statement = sql("update work set lease_owner = $3, lease_until = $4, running = subject, fence = fence + 1,
+         attempt = attempt + case when lease_owner is null then 1 else 0 end where id = (select w.id ")
+    .bind(times.due)
+    .bind(times.now)
     .bind(worker)
     .bind(until);
     push_claimable(&mut statement, wanted);
@@ -197,6 +199,22 @@ async fn claim_once(
     let end = conn.first(sql("select coalesce(max(position), 0) from events")).await?;
     let (position,) = end.unwrap_or_default();
     Ok(Some(Claimed { position, ..claimed }))
+}
+
+/// What time it is for a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Work is claimed that is not to be done later than this, by the clock of who wrote it.
+    pub due: Micros,
+    /// By this time leases run out, and the new one begins: the same for all who claim.
+    pub now: Micros,
+}
+
+impl Times {
+    /// The same time for both.
+    pub fn at(now: Micros) -> Times {
+        Times { due: now, now }
+    }
 }
 
 /// Which work is wanted: of these classes, and of none of these places.
@@ -216,8 +234,8 @@ fn push_claimable(statement: &mut Sql, wanted: Wanted<'_>) {
 }
 
 /// Whether anything may be claimed: asked first on a reader, so that an idle worker never takes the write lock.
-async fn claimable(conn: &mut Conn<'_>, now: Micros, wanted: Wanted<'_>) -> Result<bool, StoreError> {
-    let mut statement = sql("select w.id ").bind(now);
+async fn claimable(conn: &mut Conn<'_>, times: Times, wanted: Wanted<'_>) -> Result<bool, StoreError> {
+    let mut statement = sql("select w.id ").bind(times.due).bind(times.now);
     push_claimable(&mut statement, wanted);
     statement.push(" limit 1");
     Ok(!conn.all(statement).await?.is_empty())
@@ -235,19 +253,19 @@ impl Store {
     pub async fn claim(
         &self,
         worker: &str,
-        now: Micros,
+        times: Times,
         lease_seconds: i64,
         classes: &[WorkClass],
         busy: &[String],
     ) -> Result<Option<Claimed>, StoreError> {
         let wanted = Wanted { classes, busy };
-        let until = now.plus_seconds(lease_seconds);
+        let until = times.now.plus_seconds(lease_seconds);
         for _ in 0..CROSSINGS {
-            if !claimable(&mut self.reader().await?.conn(), now, wanted).await? {
+            if !claimable(&mut self.reader().await?.conn(), times, wanted).await? {
                 return Ok(None);
             }
             let mut tx = self.transaction().await?;
-            let outcome = claim_once(&mut tx.conn()?, worker, now, until, wanted).await;
+            let outcome = claim_once(&mut tx.conn()?, worker, times, until, wanted).await;
             match tx.end(outcome).await {
                 // Another worker began with another piece of the same subject at the same moment.
                 Err(StoreError::Conflict) | Ok(None) => {}
@@ -299,6 +317,14 @@ async fn work_of(conn: &mut Conn<'_>, subject: Uid) -> Result<Vec<WorkRow>, Stor
     conn.list(statement.bind(subject)).await
 }
 
+async fn time(conn: &mut Conn<'_>) -> Result<Micros, StoreError> {
+    let statement = match conn {
+        Conn::Sqlite(_) => "select cast((julianday('now') - 2440587.5) * 86400000000 as integer)",
+        Conn::Postgres(_) => "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+    };
+    Ok(conn.first(sql(statement)).await?.map_or(Micros(0), |(now,)| now))
+}
+
 async fn work_counts(conn: &mut Conn<'_>, now: Micros) -> Result<(i64, i64), StoreError> {
     let statement = sql("select count(*), count(case when lease_until >= $1 then 1 end) from work").bind(now);
     Ok(conn.first(statement).await?.unwrap_or_default())
@@ -307,6 +333,8 @@ async fn work_counts(conn: &mut Conn<'_>, now: Micros) -> Result<(i64, i64), Sto
 reads! {
     /// The unfinished work for a subject, most urgent first.
     fn work_of(subject: Uid) -> Vec<WorkRow>;
+    /// What time it is at the database: the same for all servers that share it, however far apart their clocks are.
+    fn time() -> Micros;
     /// How many pieces of work are unfinished, and how many of them are held.
     fn work_counts(now: Micros) -> (i64, i64);
 }

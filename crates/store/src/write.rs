@@ -6,9 +6,13 @@ use crate::rows::Rows;
 use crate::sql::{Conn, sql};
 use crate::store::{Store, Tx};
 use crate::watch::CHANNEL;
-use crate::{Answer, Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
-use crate::{credentials, due, events, history, idempotency, items, logins, operations, secrets, sessions, sightings};
-use crate::{usage, work};
+use crate::{
+    Answer, Credential, Due, ErasedInputs, HeldAnswer, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched,
+};
+use crate::{
+    credentials, due, edits, erasure, events, history, idempotency, items, logins, operations, secrets, sessions,
+};
+use crate::{sightings, usage, work};
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Event, Micros, Record, Ref, Uid};
@@ -68,8 +72,14 @@ pub struct Batch {
     pub dismissed: Vec<String>,
     /// What records keep about others.
     pub items: Vec<Item>,
+    /// Changes on pages, new ones or what became of them.
+    pub edits: Vec<PageEdit>,
+    /// Inputs that no revision of some records shall hold any more; those of this batch included.
+    pub erased: Vec<ErasedInputs>,
     /// Answers to give when the same request comes again.
     pub answers: Vec<Answer>,
+    /// Answers under keys that are held; when one of them is not any more, nothing is written.
+    pub held_answers: Vec<HeldAnswer>,
 }
 
 /// A transaction in which this is the only writer. Dropping it undoes everything.
@@ -130,9 +140,12 @@ impl WriteTx {
         sightings::delete_unmatched(conn, &batch.matched).await?;
         sightings::dismiss_unmatched(conn, &batch.dismissed).await?;
         items::upsert(conn, &batch.items).await?;
+        edits::upsert(conn, &batch.edits).await?;
+        erasure::inputs(conn, &batch.erased).await?;
         if let Some(time) = batch.expired_by {
             expired(conn, time).await?;
         }
+        idempotency::settle(conn, &batch.held_answers).await?;
         idempotency::insert(conn, &batch.answers).await
     }
 

@@ -6,6 +6,9 @@ const $$ = (selector, within = document) => [...within.querySelectorAll(selector
 
 document.documentElement.classList.add("js");
 
+/** An address of this server by its path without the first slash, wherever the server lies on its host. */
+const own = (path) => new URL(`../${path}`, import.meta.url).href;
+
 // --- Telling people who hear the page --------------------------------------------------------------------------------
 
 const speaker = document.createElement("div");
@@ -188,7 +191,7 @@ function draw() {
     line.setAttribute("role", "option");
     line.setAttribute("aria-selected", String(at === chosen));
     const kind = document.createElement("span");
-    kind.textContent = item.kind;
+    kind.textContent = item.offer ? `${item.kind} · ${item.offer.promise}` : item.kind;
     line.append(item.title, kind);
     line.addEventListener("click", () => go(at));
     return line;
@@ -206,10 +209,11 @@ async function ask(text) {
   [found, chosen] = [near, 0];
   draw();
   if (!text.trim()) return;
-  const answer = await fetch(`/search.json?q=${encodeURIComponent(text)}`, { credentials: "same-origin" }).catch(() => null);
+  const answer = await fetch(own(`search.json?q=${encodeURIComponent(text)}`), { credentials: "same-origin" }).catch(() => null);
   if (!answer?.ok || mine !== asked) return;
   const { items = [] } = await answer.json();
-  found = [...near, ...items, { title: `Search for “${text}”`, kind: "all results", href: `/search?q=${encodeURIComponent(text)}` }];
+  const ours = items.map((item) => ({ ...item, href: own(item.href.replace(/^\//, "")) }));
+  found = [...near, ...ours, { title: `Search for “${text}”`, kind: "all results", href: own(`search?q=${encodeURIComponent(text)}`) }];
   draw();
 }
 

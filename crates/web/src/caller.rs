@@ -10,6 +10,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
+use loggia_app::access::token::ADMINISTRATOR;
 use loggia_app::{App, Caller, Door, Error};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
@@ -125,7 +126,7 @@ pub async fn by_token(state: &WebState, token: &str, door: Door, id: &Arc<str>) 
     if let Some(admin) = &state.admin_token
         && bool::from(Sha256::digest(token).as_slice().ct_eq(admin.as_slice()))
     {
-        return Ok(Caller::administrator("administrator", door, Arc::clone(id)));
+        return Ok(Caller::administrator(ADMINISTRATOR, door, Arc::clone(id)));
     }
     // Most of a request never comes here, so it shall not carry the state of this.
     let found = Box::pin(state.app.token_caller(token, door, id)).await?;

@@ -203,6 +203,12 @@ pub struct OfferingCard {
     pub facts: Vec<Fact>,
     /// Why it cannot be got here and now; empty when it can.
     pub unavailable: String,
+    /// What differs from what the version promises; empty when nothing does.
+    pub note: String,
+    /// Its plans with limits and price; only where the card is to say all.
+    pub plans: Vec<Fact>,
+    /// Where one gets it; empty where the card does not say, or it cannot be got.
+    pub get_href: String,
 }
 
 impl OfferingCard {

@@ -17,6 +17,7 @@ pub mod feeds;
 pub mod git;
 pub mod operating;
 pub mod pages;
+mod prefix;
 pub mod shell;
 pub mod specimen;
 pub mod state;
@@ -27,8 +28,9 @@ use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use axum::serve::IncomingStream;
 use backstage::Catalog;
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either};
 use operating::gate::{Gate, Gated};
+use prefix::Prefix;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
@@ -46,7 +48,11 @@ pub struct Doors {
     catalog: Gated<Catalog>,
     /// The other end of the connection.
     peer: Option<SocketAddr>,
+    /// The path of the public address, where it has one.
+    prefix: Option<Prefix>,
 }
+
+type Answer = Either<<Gated<Catalog> as Service<Request>>::Future, <Router as Service<Request>>::Future>;
 
 impl Doors {
     /// For a server.
@@ -66,25 +72,17 @@ impl Doors {
             .layer(Gate::closed(&state));
         let open = Router::new().merge(operating::routes()).merge(pages::asset::routes()).layer(Gate::open(&state));
         let catalog = Gate::closed(&state).patient().named("/api/catalog").layer(Catalog(state.clone()));
-        Doors { routes: Router::new().merge(open).merge(streams).merge(doors).with_state(state), catalog, peer: None }
+        let prefix = Prefix::of(&state.app.settings.public_url);
+        let routes = Router::new().merge(open).merge(streams).merge(doors).with_state(state);
+        Doors { routes, catalog, peer: None, prefix }
     }
 
     /// The routes of the router, which does not have those of the catalog.
     pub fn routes(&self) -> &Router {
         &self.routes
     }
-}
 
-impl Service<Request> for Doors {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Either<<Gated<Catalog> as Service<Request>>::Future, <Router as Service<Request>>::Future>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn answer(&mut self, mut request: Request) -> Answer {
         if Catalog::has(request.uri().path()) {
             return Either::Left(self.catalog.answer(request, self.peer));
         }
@@ -92,6 +90,22 @@ impl Service<Request> for Doors {
             request.extensions_mut().insert(ConnectInfo(peer));
         }
         Either::Right(self.routes.call(request))
+    }
+}
+
+impl Service<Request> for Doors {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<Answer, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Some(prefix) = self.prefix.clone() else { return Either::Left(self.answer(request)) };
+        let answer = self.answer(prefix.inward(request));
+        Either::Right(Box::pin(async move { Ok(prefix.outward(answer.await?).await) }))
     }
 }
 

@@ -173,6 +173,8 @@ pub struct Shell {
     pub command: String,
     /// The same as JSON; empty when there is none.
     pub json_twin: String,
+    /// What else of the page there is as JSON, each by a name of its own.
+    pub json_also: Vec<Link>,
     /// The same as a feed; empty when there is none.
     pub feed_twin: String,
     /// Finds this request in what the server wrote.

@@ -3,7 +3,7 @@
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::policy::{Action, Subject};
-use crate::access::visibility::is_event_told;
+use crate::access::visibility::{is_event_told, told_status};
 use crate::command::diff::{Difference, differences};
 use crate::error::{Error, Result};
 use crate::record::visible;
@@ -130,7 +130,13 @@ impl App {
         };
         let shown = rows.iter().take(wanted).enumerate().filter(|(_, row)| told(row));
         let before = |at: usize| rows.get(at + 1).filter(told);
-        Ok(shown.map(|(at, row)| revision(row, before(at), actors.get(&row.position))).collect())
+        let whole = |row: &RevisionRow| {
+            let (text, status) = whole(row);
+            with_status(text, told_status(&graph, &caller.audience, row.reference.kind(), status))
+        };
+        let changes = |at: usize, row| before(at).map(|before| differences(&whole(before), &whole(row)));
+        let one = |(at, row)| revision(row, changes(at, row).unwrap_or_default(), actors.get(&row.position));
+        Ok(shown.map(one).collect())
     }
 
     async fn actors(&self, uid: Uid, rows: &[RevisionRow]) -> Result<HashMap<i64, Event>> {
@@ -190,7 +196,7 @@ impl App {
     }
 }
 
-fn revision(row: &RevisionRow, before: Option<&RevisionRow>, event: Option<&Event>) -> Revision {
+fn revision(row: &RevisionRow, changes: Vec<Difference>, event: Option<&Event>) -> Revision {
     let nobody = Actor {
         principal: String::new(),
         on_behalf_of: None,
@@ -212,7 +218,7 @@ fn revision(row: &RevisionRow, before: Option<&RevisionRow>, event: Option<&Even
         door: actor.door,
         reason: event.and_then(|event| event.reason.clone()),
         removed: row.document.is_none(),
-        changes: before.map(|before| differences(&whole(before), &whole(row))).unwrap_or_default(),
+        changes,
     }
 }
 
@@ -221,12 +227,16 @@ fn said(event: Option<&Event>, field: &str) -> Option<String> {
     event?.data.get(field)?.as_str().map(str::to_owned)
 }
 
-/// The text with the status in one value.
-fn whole(row: &RevisionRow) -> Value {
+/// The text and the status of a revision.
+fn whole(row: &RevisionRow) -> (Value, Value) {
     let read = |text: &Option<std::sync::Arc<str>>| text.as_deref().and_then(|t| serde_json::from_str(t).ok());
-    let mut value: Value = read(&row.document).unwrap_or(Value::Null);
-    if let (Some(map), Some(status)) = (value.as_object_mut(), read(&row.status)) {
+    (read(&row.document).unwrap_or(Value::Null), read(&row.status).unwrap_or(Value::Null))
+}
+
+/// Both in one value.
+fn with_status(mut text: Value, status: Value) -> Value {
+    if let Some(map) = text.as_object_mut().filter(|_| !status.is_null()) {
         map.insert("status".to_owned(), status);
     }
-    value
+    text
 }

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::access::caller::{Caller, Door};
+use crate::access::caller_cache::version;
 use crate::access::credential::Prove;
 use crate::access::policy::{Action, Subject};
 use crate::error::{Error, Result};
@@ -105,9 +106,10 @@ impl App {
     /// Sets the password of a person, and ends their other sessions.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] unless an administrator asks or the person themselves; [`Error::NotFound`] for unknown
-    /// people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
+    /// [`Error::Forbidden`] unless an administrator asks or the person themselves, and on a server that is read-only;
+    /// [`Error::NotFound`] for unknown people; [`Error::Invalid`] at [`OLD`] when they do not know their old one.
     pub async fn set_login(&self, caller: &Caller, user: &Ref, wish: PasswordWish) -> Result<()> {
+        self.writable(caller)?;
         let own = caller.user() == Some(user);
         self.require(caller, if own { Action::OwnTokens } else { Action::Administer }, &Subject::default())?;
         let person = self.graph().get(user).filter(|_| user.kind() == "user").map(|record| record.uid);
@@ -132,6 +134,17 @@ impl App {
             self.callers.forget(&session.hash);
         }
         Ok(())
+    }
+
+    /// Whether whoever asks is a person with a password.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn has_password(&self, caller: &Caller) -> Result<bool> {
+        match caller.user().and_then(|user| self.graph().get(user).map(|record| record.uid)) {
+            Some(uid) => Ok(self.store.login(uid).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Signs in with a password; gives the session's token for the cookie.
@@ -192,7 +205,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn session_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, version(&graph), now, door, request_id) {
             return Ok(Some(caller));
         }
         let row = self.store.session(&hash).await?;
@@ -200,7 +213,7 @@ impl App {
         // Whoever has the name now may be somebody else.
         let Some(person) = graph.by_uid(row.uid) else { return Ok(None) };
         let caller = Caller::person(&graph, person.reference.clone(), door, request_id);
-        self.callers.put(&hash, graph.position(), now, Some(row.expires_at), &caller);
+        self.callers.put(&hash, version(&graph), now, Some(row.expires_at), &caller);
         self.seen_session(row, now);
         Ok(Some(caller))
     }

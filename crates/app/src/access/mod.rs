@@ -4,6 +4,7 @@ pub mod audit;
 pub mod caller;
 pub(crate) mod caller_cache;
 pub(crate) mod credential;
+pub mod differ;
 pub mod login;
 pub mod platform_secret;
 pub mod policy;

@@ -20,6 +20,16 @@ const PATIENCE: i64 = 600;
 /// The annotation that says who somebody is at the provider: its address, `#`, their identity there.
 const SUBJECT: &str = "loggia.dev/subject";
 
+/// Where the status of a User holds the teams that the provider named when they signed in last.
+const CLAIMED: &str = "claimedTeams";
+
+/// The teams to which somebody belongs because the provider says so, beside those of their text.
+pub(crate) fn claimed(user: &Record) -> Vec<String> {
+    let status = user.parse_status();
+    let teams = status.get(CLAIMED).and_then(Value::as_array).into_iter().flatten();
+    teams.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// What a provider says about somebody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
@@ -90,9 +100,12 @@ impl Command for Arrive {
             }
             _ => self.tied(answer, &before.reference, before.uid, ctx),
         };
-        // Whose text is kept in a repository, their teams are said there.
+        // Whom sign-in has made is what the provider says today. Whom the catalog describes is what that says, and
+        // belongs to the teams of both.
         if named && before.source.is_server() {
             changes = self.follow(graph, &before, &document, changes);
+        } else {
+            self.unite(graph, &before, &mut changes);
         }
         Ok(changes)
     }
@@ -212,6 +225,21 @@ impl Arrive {
             changes.put("user.arrived", draft, json!({"issuer": self.who.issuer}));
         }
         changes
+    }
+
+    /// Notes the teams of the provider beside the text, which stays what it is.
+    fn unite(&self, graph: &Graph, before: &Record, changes: &mut Changes) {
+        let teams = self.teams(graph);
+        if teams == claimed(before) {
+            return;
+        }
+        let mut status = before.parse_status();
+        if !status.is_object() {
+            status = json!({});
+        }
+        status[CLAIMED] = json!(teams);
+        let data = json!({"issuer": self.who.issuer, "teams": teams});
+        changes.put("user.teams-claimed", Draft::of(before).with_status(&status), data);
     }
 
     fn document(&self, graph: &Graph, name: &str, mut spec: Map<String, Value>) -> Value {

@@ -2,6 +2,7 @@
 
 use crate::App;
 use crate::access::caller::{Caller, Door, Limits};
+use crate::access::caller_cache::version;
 use crate::access::credential::Prove;
 use crate::access::login::{digest, new_token};
 use crate::access::policy::{Action, Subject};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 
 /// What a token begins with, so that leaked ones can be found by scanners.
 const TOKEN_PREFIX: &str = "lgt_";
+
+/// The name of whoever has the token of the operator.
+pub const ADMINISTRATOR: &str = "administrator";
 
 impl App {
     /// Makes a token: a personal one for the caller, or one for a service.
@@ -33,6 +37,11 @@ impl App {
                 (TokenKind::Service, None, wish.service.clone().unwrap_or_else(|| wish.name.clone()))
             }
         };
+        if kind == TokenKind::Service && principal.eq_ignore_ascii_case(ADMINISTRATOR) {
+            let message =
+                format!("{ADMINISTRATOR} is whoever has the token of the operator. Give the service another name.");
+            return Err(Error::Conflict(message));
+        }
         check_scopes(&wish.scopes)?;
         let team = self.bound_to(caller, &wish, kind)?;
         let token = new_token(self, TOKEN_PREFIX);
@@ -67,8 +76,8 @@ impl App {
             return Err(Error::invalid("token.team", "team", "Your own token acts as you, not as a team", mend));
         }
         let unknown = || {
-            let mend = "Give the name of a group, such as booking; loggia list groups shows all.";
-            Error::invalid("token.team", "team", format!("There is no team {name}"), mend)
+            let mend = "Give the name of a group, such as booking; loggia get groups shows all.";
+            Error::NotFound(format!("There is no team {name:?}. {mend}"))
         };
         let team = Ref::parse(name, Some("group"), "default").map_err(|_| unknown())?;
         let record = (team.kind() == "group").then(|| self.record(caller, &team).ok()).flatten();
@@ -81,7 +90,7 @@ impl App {
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn token_caller(&self, token: &str, door: Door, request_id: &str) -> Result<Option<Caller>> {
         let (hash, graph, now) = (digest(token), self.graph(), self.now());
-        if let Some(caller) = self.callers.get(&hash, graph.position(), now, door, request_id) {
+        if let Some(caller) = self.callers.get(&hash, version(&graph), now, door, request_id) {
             return Ok(Some(caller));
         }
         let Some(row) = self.store.token(&hash).await? else { return Ok(None) };
@@ -105,7 +114,7 @@ impl App {
                 Caller { limits, ..Caller::person(&graph, person.reference.clone(), door, request_id) }
             }
         };
-        self.callers.put(&hash, graph.position(), now, row.expires_at, &caller);
+        self.callers.put(&hash, version(&graph), now, row.expires_at, &caller);
         Ok(Some(caller))
     }
 

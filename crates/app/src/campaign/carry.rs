@@ -1,14 +1,15 @@
 //! Carrying out what a campaign asks for: as commands of the campaign, written with the step that asked.
 
-use super::Found;
 use super::scope::{Member, Scope};
 use super::target::Targets;
+use super::{Found, parted};
 use crate::access::caller::{Caller, Door};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::release::upgrade::Upgrade;
-use loggia_graph::Graph;
+use crate::rules::Opening;
+use loggia_graph::{Audience, Graph};
 use loggia_model::campaign::steps::{Act, Campaign, Note};
 use loggia_model::campaign::{CampaignState, Item};
 use loggia_model::{Document, Source, Uid};
@@ -38,13 +39,13 @@ pub(super) fn carry_out(
     let acts = std::mem::take(&mut campaign.acts);
     let meant = |act: &Act| if let Act::Upgrade(uid) | Act::Back(uid) = act { Some(*uid) } else { None };
     let members: BTreeMap<Uid, Member> =
-        acts.iter().filter_map(meant).filter_map(|uid| Some((uid, member(scope, uid)?))).collect();
+        acts.iter().filter_map(meant).filter_map(|uid| Some((uid, Member::of(scope.graph, uid)?))).collect();
     let targets = Targets::of(scope, &members.values().collect::<Vec<_>>());
     let campaign_itself = Caller::system("campaign", Door::Worker);
     let ctx = &ctx.by(&campaign_itself);
     for act in acts {
         match act {
-            Act::Tell(team, count) => tell(scope.graph, found, &team, count, changes),
+            Act::Tell(team, _) => tell(scope.graph, found, &team, changes),
             Act::Upgrade(uid) | Act::Back(uid) => {
                 let back = matches!(act, Act::Back(_));
                 let Some(member) = members.get(&uid) else { continue };
@@ -53,43 +54,51 @@ pub(super) fn carry_out(
                         campaign.began(uid, operation, ctx.now);
                         changes.absorb(done);
                     }
-                    Err((why, for_good)) => campaign.refused(uid, &why, for_good, ctx.now),
+                    Err(NotBegun::Waits(opening)) => campaign.postponed(uid, &opening.words(), opening.at, ctx.now),
+                    Err(NotBegun::Refused(why, for_good)) => campaign.refused(uid, &why, for_good, ctx.now),
                 }
             }
         }
     }
 }
 
-fn member(scope: &Scope<'_>, uid: Uid) -> Option<Member> {
-    let record = scope.graph.by_uid(uid)?;
-    Some(Member { record: record.clone(), spec: record.spec().ok()?, status: record.typed_status().ok()? })
+/// Why an upgrade was not begun.
+enum NotBegun {
+    /// It is not one of the hours for it: the campaign waits for them itself, and begins no more at once then than it may.
+    Waits(Opening),
+    /// Why it cannot be, and whether that stays so.
+    Refused(String, bool),
 }
 
-/// One upgrade, on its first hop: its operation and what is to be written; why not, and whether that stays so.
+/// One upgrade, on its first hop: its operation and what is to be written; why not.
 fn upgrade(
     scope: &Scope<'_>,
     targets: &Targets,
     member: &Member,
     back: bool,
     ctx: &Ctx<'_>,
-) -> Result<(Uid, Changes), (String, bool)> {
+) -> Result<(Uid, Changes), NotBegun> {
     let to = match back {
         true => None,
         false => {
-            let way = targets.way(member).map_err(|why| (why.to_owned(), true))?;
+            let way = targets.way(member).map_err(|why| NotBegun::Refused(why.to_owned(), true))?;
             way.stops.first().map(|stop| stop.version.clone())
         }
     };
     let instance = member.record.reference.clone();
     let command = Upgrade { instance, to, back, confirmed: back };
+    let going = command.going(scope.graph, &Audience::All, &member.record);
+    if let Some(opening) = going.ok().and_then(|going| command.opening(scope.graph, &going, ctx.now)) {
+        return Err(NotBegun::Waits(opening));
+    }
     let decided = command.decide(scope.graph, &Facts::default(), ctx);
-    let mut changes = decided.map_err(|error| (words(&error), is_for_good(&error)))?;
+    let mut changes = decided.map_err(|error| NotBegun::Refused(words(&error), is_for_good(&error)))?;
     for work in &mut changes.work {
         // People come before campaigns.
         work.class = WorkClass::Campaign;
     }
     let operation = changes.answer.get("operation").and_then(|id| serde_json::from_value(id.clone()).ok());
-    operation.map(|id| (id, changes)).ok_or_else(|| ("It could not be begun.".to_owned(), false))
+    operation.map(|id| (id, changes)).ok_or_else(|| NotBegun::Refused("It could not be begun.".to_owned(), false))
 }
 
 fn words(error: &Error) -> String {
@@ -107,9 +116,9 @@ fn is_for_good(error: &Error) -> bool {
     }
 }
 
-/// Tells a team, in its own history.
-fn tell(graph: &Graph, found: &Found, team: &str, count: usize, changes: &mut Changes) {
-    let data = json!({"campaign": found.record.reference, "instances": count, "deadline": found.spec.deadline});
+/// Tells a team, in its own history: of how many of its instances is told where they are shown, to who may see them.
+fn tell(graph: &Graph, found: &Found, team: &str, changes: &mut Changes) {
+    let data = json!({"campaign": found.record.reference, "deadline": found.spec.deadline});
     if let Some(group) = graph.get_text(team) {
         changes.note("campaign.told", Some((group.uid, group.reference.clone())), data);
     }
@@ -135,8 +144,10 @@ pub(super) fn keep(
     }
     // Its items are read once for each revision of it, so it gets one with them.
     if after.status != found.status || !changes.items.is_empty() {
-        let draft = Draft::of(&found.record).with_status(&serde_json::to_value(&after.status)?);
-        let (kind, data) = event.unwrap_or(("campaign.moved", json!({"counts": after.status.counts})));
+        let (status, data) = parted(&after.status)?;
+        changes.items.push(Row { record: found.record.uid, about: found.record.uid, time: ctx.now, data });
+        let draft = Draft::of(&found.record).with_status(&status);
+        let (kind, data) = event.unwrap_or(("campaign.moved", Value::Null));
         changes.put(kind, draft, data);
     }
     let ended = after.status.state == CampaignState::Ended && found.status.state != CampaignState::Ended;
@@ -146,14 +157,15 @@ pub(super) fn keep(
     Ok(())
 }
 
+/// What happened by itself, as the history tells it: without counts, because not everybody sees all that is counted.
 fn told(note: &Note, after: &Campaign) -> (&'static str, Value) {
     match note {
-        Note::Began => ("campaign.began", json!({"frozen": after.status.frozen})),
+        Note::Began => ("campaign.began", Value::Null),
         Note::Wave(wave) => ("campaign.wave-opened", json!({"wave": after.spec.wave_name(*wave)})),
         Note::Halted => ("campaign.halted", json!({"halt": after.status.halt})),
-        Note::Ended => ("campaign.completed", json!({"counts": after.status.counts})),
-        Note::Scope => ("campaign.scope-changed", json!({"change": after.status.scope.last()})),
-        Note::Regressed(count) => ("campaign.regressed", json!({"instances": count})),
+        Note::Ended => ("campaign.completed", Value::Null),
+        Note::Scope => ("campaign.scope-changed", Value::Null),
+        Note::Regressed(_) => ("campaign.regressed", Value::Null),
     }
 }
 

@@ -4,6 +4,7 @@ use super::scope::Scope;
 use super::sweep::{answered, as_found, needs, next};
 use super::{Found, carry};
 use crate::access::caller::{Caller, Principal};
+use crate::access::differ::Differ;
 use crate::access::policy::Action;
 use crate::access::writing::{may_write, subject_of};
 use crate::command::changes::Changes;
@@ -11,10 +12,10 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::record::visible;
 use loggia_graph::Graph;
+use loggia_model::campaign::Counts;
 use loggia_model::campaign::steps::Campaign;
-use loggia_model::ending::Exemption;
 use loggia_model::ending::steps::By;
-use loggia_model::{Day, Micros, Ref};
+use loggia_model::{Day, Micros, Ref, Uid};
 use serde_json::json;
 
 /// What is decided.
@@ -52,16 +53,7 @@ pub enum Verb {
         reason: String,
     },
     /// A team may differ until a day.
-    Exempt {
-        /// The team.
-        team: Ref,
-        /// One instance of it only.
-        instance: Option<Ref>,
-        /// The day on which it ends.
-        until: Day,
-        /// Why.
-        reason: String,
-    },
+    Exempt(Differ),
     /// It is over.
     End {
         /// Why.
@@ -85,7 +77,7 @@ impl Command for Decide {
             Verb::Resume { .. } => "campaign.resume",
             Verb::Rollback { .. } => "campaign.rollback",
             Verb::Snooze { .. } => "campaign.snooze",
-            Verb::Exempt { .. } => "campaign.exempt",
+            Verb::Exempt(_) => "campaign.exempt",
             Verb::End { .. } => "campaign.end",
         }
     }
@@ -99,9 +91,10 @@ impl Command for Decide {
         self.may(graph, &record, ctx)?;
         let broken = || Error::Internal(format!("{} does not fit its type", self.campaign));
         let found = Found::read(&record).ok_or_else(broken)?;
+        let before = as_found(&found, facts);
+        let found = Found { status: before.status.clone(), ..found };
         let answers = answered(facts);
         let scope = Scope::read(graph, ctx.now, &found.spec, &answers)?;
-        let before = as_found(&found, facts);
         let items = before.items.clone();
         let mut after = self.step(graph, &scope, ctx, before)?;
         let mut changes = Changes::default();
@@ -112,7 +105,9 @@ impl Command for Decide {
             entry.reason = self.reason();
         }
         changes.due.push(next(found.record.uid, ctx.now, 0));
-        changes.answer = json!({"campaign": self.campaign, "state": after.status.state, "counts": after.status.counts});
+        let mine = |uid: &Uid| graph.by_uid(*uid).is_some_and(|record| graph.visible(&ctx.caller.audience, record));
+        let counts = Counts::of(after.items.iter().filter(|(uid, _)| mine(uid)).map(|(_, item)| item));
+        changes.answer = json!({"campaign": self.campaign, "state": after.status.state, "counts": counts});
         Ok(changes)
     }
 }
@@ -147,20 +142,7 @@ impl Decide {
                 let uid = visible(graph, &ctx.caller.audience, instance)?.uid;
                 before.snooze(by, uid, *until, reason)
             }
-            Verb::Exempt { team, instance, until, reason } => {
-                visible(graph, &ctx.caller.audience, team)?;
-                if let Some(instance) = instance {
-                    visible(graph, &ctx.caller.audience, instance)?;
-                }
-                before.exempt(Exemption {
-                    team: team.to_string(),
-                    instance: instance.as_ref().map(ToString::to_string),
-                    until: *until,
-                    reason: reason.trim().to_owned(),
-                    by: who.clone(),
-                    at: ctx.now,
-                })
-            }
+            Verb::Exempt(differ) => before.exempt(differ.granted(graph, ctx)?),
             Verb::End { reason } => before.end(by, reason),
         };
         step.map_err(Error::Refused)
@@ -174,8 +156,8 @@ impl Decide {
             Verb::Resume { .. } => ("campaign.resumed", json!(null)),
             Verb::Rollback { wave, .. } => ("campaign.rolled-back", json!({"wave": wave})),
             Verb::Snooze { instance, until, .. } => ("campaign.snoozed", json!({"instance": instance, "until": until})),
-            Verb::Exempt { team, instance, until, .. } => {
-                ("campaign.exempted", json!({"team": team, "instance": instance, "until": until}))
+            Verb::Exempt(Differ { team, thing, until, .. }) => {
+                ("campaign.exempted", json!({"team": team, "instance": thing, "until": until}))
             }
             Verb::End { .. } => ("campaign.ended", json!(null)),
         }
@@ -188,7 +170,7 @@ impl Decide {
             | Verb::Resume { reason }
             | Verb::Rollback { reason, .. }
             | Verb::Snooze { reason, .. }
-            | Verb::Exempt { reason, .. }
+            | Verb::Exempt(Differ { reason, .. })
             | Verb::End { reason } => reason.trim(),
         };
         Some(said.to_owned()).filter(|said| !said.is_empty())

@@ -6,6 +6,7 @@
 
 mod carry;
 mod decide;
+mod kept;
 mod lines;
 mod plan;
 mod scope;
@@ -14,18 +15,21 @@ mod target;
 mod view;
 
 pub use decide::{Decide, Verb};
+pub(crate) use kept::Kept;
 pub use lines::{CampaignLine, CampaignView, HaltView, ItemRow, Mine, WaveView};
 pub use plan::{CampaignPlan, PlanRow, PlanWish, Sum, WavePlan, What, plan};
 pub(crate) use sweep::{KIND, needs, sweep};
-pub(crate) use view::Kept;
 
 use loggia_graph::{Audience, Graph};
-use loggia_model::campaign::{CampaignStatus, Item};
+use loggia_model::Record;
+use loggia_model::campaign::CampaignStatus;
 use loggia_model::kinds::CampaignSpec;
-use loggia_model::{Record, Uid};
-use loggia_store::Item as Row;
-use std::collections::BTreeMap;
+use serde_json::{Map, Value};
 use std::sync::Arc;
+
+/// What of a status tells of instances and teams that not everybody sees who sees the campaign. It is kept beside the
+/// record, as an item of the campaign about itself, so that no way to the record leads to it.
+const APART: [&str; 6] = ["counts", "days", "exemptions", "failures", "frozen", "scope"];
 
 /// A campaign as it is kept.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ pub struct Found {
     pub record: Arc<Record>,
     /// Its plan.
     pub spec: CampaignSpec,
-    /// What was decided about it, and how far it is.
+    /// What was decided about it. Of what is kept apart it has nothing until that is put in.
     pub status: CampaignStatus,
 }
 
@@ -50,8 +54,21 @@ pub fn all(graph: &Graph, audience: &Audience) -> Vec<Found> {
     graph.of_kind(audience, "campaign").filter_map(|record| Found::read(&record)).collect()
 }
 
-/// The items of a campaign, as they are kept.
-pub(crate) fn items<'a>(rows: impl IntoIterator<Item = &'a Row>) -> BTreeMap<Uid, Item> {
-    let one = |row: &Row| Some((row.about, serde_json::from_value(row.data.clone()).ok()?));
-    rows.into_iter().filter_map(one).collect()
+/// A status in two: what the record says, and what is kept beside it.
+fn parted(status: &CampaignStatus) -> serde_json::Result<(Value, Value)> {
+    let mut whole = serde_json::to_value(status)?;
+    let mut apart = Map::new();
+    if let Some(map) = whole.as_object_mut() {
+        apart.extend(APART.iter().filter_map(|key| map.remove_entry(*key)));
+    }
+    Ok((whole, Value::Object(apart)))
+}
+
+/// A status with what is kept beside it.
+fn whole(status: &CampaignStatus, apart: &Value) -> serde_json::Result<CampaignStatus> {
+    let mut whole = serde_json::to_value(status)?;
+    if let (Some(map), Some(apart)) = (whole.as_object_mut(), apart.as_object()) {
+        map.extend(apart.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    serde_json::from_value(whole)
 }

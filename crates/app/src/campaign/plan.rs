@@ -6,7 +6,6 @@ use super::target::{Targets, Way};
 use crate::App;
 use crate::access::caller::Caller;
 use crate::access::visibility::is_told;
-use crate::checks::running_version;
 use crate::error::{Error, Result};
 use crate::record::suggestion;
 use crate::record::visible;
@@ -190,7 +189,7 @@ pub fn plan(
         if way.is_ok_and(goes_beside) {
             beside.add(member);
         }
-        waves.entry(scope.look(member).wave).or_default().push(row);
+        waves.entry(scope.wave(member)).or_default().push(row);
     }
     let rows = || waves.values().flatten();
     Ok(CampaignPlan {
@@ -229,7 +228,7 @@ fn row(member: &Member, way: Result<&Way, &str>, conversions: &HashMap<&str, Inp
         instance: member.record.reference.clone(),
         team: member.spec.team_ref().unwrap_or_else(|| Ref::new("group", "default", &member.spec.team)),
         environment: member.spec.environment.clone(),
-        version: running_version(&member.record).unwrap_or_default(),
+        version: member.version().to_owned(),
         step: member.spec.step,
         what,
         todo,

@@ -1,6 +1,6 @@
 //! Which instances a campaign means, in which wave each is, and what its check says of it.
 
-use crate::checks::{Check, named, running_version};
+use crate::checks::{Check, named};
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::campaign::steps::{Gate, Look, Work};
@@ -44,6 +44,25 @@ pub(crate) struct Member {
     pub(crate) record: Arc<Record>,
     pub(crate) spec: InstanceSpec,
     pub(crate) status: InstanceStatus,
+}
+
+impl Member {
+    /// An instance that is there.
+    pub(crate) fn of(graph: &Graph, uid: Uid) -> Option<Member> {
+        let record = graph.by_uid(uid)?;
+        Some(Member { record: record.clone(), spec: record.spec().ok()?, status: record.typed_status().ok()? })
+    }
+}
+
+impl Member {
+    /// The version of what really runs; empty when nobody knows.
+    pub(crate) fn version(&self) -> &str {
+        if !self.status.version.is_empty() {
+            return &self.status.version;
+        }
+        let applied = self.status.applied.strip_prefix(&*self.spec.offering);
+        applied.and_then(|rest| rest.strip_prefix('-')).unwrap_or_default()
+    }
 }
 
 impl<'a> Scope<'a> {
@@ -105,7 +124,7 @@ impl<'a> Scope<'a> {
             team: member.spec.team_ref().map_or_else(|| member.spec.team.clone(), |team| team.to_string()),
             wave: self.wave(member),
             managed: member.spec.step == Step::Managed,
-            version: running_version(&member.record).unwrap_or_default(),
+            version: member.version().to_owned(),
             since: member.status.since,
             outcome: self.outcome(member),
             work: work(member),
@@ -114,9 +133,8 @@ impl<'a> Scope<'a> {
 
     /// What its check says: the version of what runs, and the check that it names beside it.
     pub(crate) fn outcome(&self, member: &Member) -> Outcome {
-        let text = running_version(&member.record).unwrap_or_default();
         let unseen = member.status.phase == Phase::Unknown;
-        let version = match Version::parse(&text) {
+        let version = match Version::parse(member.version()) {
             None => Outcome::Unknown,
             Some(version) if !self.range.contains(&version) => Outcome::Fails,
             // What was not seen for too long may be anything by now: that is no success.
@@ -132,7 +150,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The first wave that takes it; the rest comes last.
-    fn wave(&self, member: &Member) -> usize {
+    pub(crate) fn wave(&self, member: &Member) -> usize {
         self.waves.iter().position(|wave| self.takes(wave, member)).unwrap_or(self.waves.len())
     }
 
@@ -161,11 +179,11 @@ impl<'a> Scope<'a> {
             let verdict = check.verdict(record);
             match verdict.outcome {
                 Outcome::Fails => return Gate::Shut(*uid, verdict.why),
-                Outcome::Unknown => waits = waits.or(Some(format!("The gate cannot tell yet: {}", verdict.why))),
+                Outcome::Unknown => waits = waits.or(Some(Gate::Waits(*uid, verdict.why))),
                 _ => {}
             }
         }
-        waits.map_or(Gate::Open, Gate::Waits)
+        waits.unwrap_or(Gate::Open)
     }
 }
 

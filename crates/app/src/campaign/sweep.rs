@@ -1,7 +1,8 @@
 //! The look at each campaign that is under way: a deadline that comes again and again.
 
+use super::kept::Rows;
 use super::scope::{Readings, Scope};
-use super::{Found, carry, items};
+use super::{Found, carry};
 use crate::checks::readings;
 use crate::command::changes::Changes;
 use crate::command::due::Due;
@@ -13,6 +14,7 @@ use loggia_model::campaign::steps::{Campaign, Gate};
 use loggia_model::time::SECOND;
 use loggia_model::{Micros, Ref, Uid};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The kind of the deadline.
 pub(crate) const KIND: &str = "campaign";
@@ -48,8 +50,9 @@ pub(super) fn answered(facts: &Facts) -> Readings {
 
 /// A campaign as a decision finds it.
 pub(super) fn as_found(found: &Found, facts: &Facts) -> Campaign {
-    let rows = facts.items.get(&found.record.uid).map(|rows| items(rows.values())).unwrap_or_default();
-    Campaign::new(found.spec.clone(), found.status.clone(), rows)
+    let rows = facts.items.get(&found.record.uid).into_iter().flat_map(BTreeMap::values);
+    let rows = Rows::read(found.record.uid, rows);
+    Campaign::new(found.spec.clone(), rows.status(found), rows.items)
 }
 
 /// Looks at one campaign.
@@ -64,6 +67,7 @@ pub(crate) fn sweep(due: &Due, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> R
         return Ok(changes);
     }
     let before = as_found(&found, facts);
+    let found = Found { status: before.status.clone(), ..found };
     let answers = answered(facts);
     let Ok(scope) = Scope::read(graph, ctx.now, &found.spec, &answers) else {
         // A check that is not there any more: nothing is done until it is.

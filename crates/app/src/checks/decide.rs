@@ -1,5 +1,6 @@
 //! What is decided about checks: who may differ from one, until when.
 
+use crate::access::differ::Differ;
 use crate::access::writing::may_write;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
@@ -16,14 +17,8 @@ use serde_json::json;
 pub struct Exempt {
     /// The check.
     pub check: Ref,
-    /// The team.
-    pub team: Ref,
-    /// One of its things only.
-    pub thing: Option<Ref>,
-    /// The day on which it ends.
-    pub until: Day,
-    /// Why.
-    pub reason: String,
+    /// Who, until when, and why.
+    pub differ: Differ,
 }
 
 impl Command for Exempt {
@@ -32,39 +27,28 @@ impl Command for Exempt {
     }
 
     fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        let audience = &ctx.caller.audience;
-        let record = visible(graph, audience, &self.check)?;
+        let record = visible(graph, &ctx.caller.audience, &self.check)?;
         let text = record.parse();
         may_write(graph, Some(&text), Some(&text), |action, subject| ctx.require(action, subject))?;
-        visible(graph, audience, &self.team)?;
-        if let Some(thing) = &self.thing {
-            visible(graph, audience, thing)?;
-        }
-        let reason = self.reason.trim();
+        let exemption = self.differ.granted(graph, ctx)?;
+        let reason = exemption.reason.clone();
         if reason.is_empty() {
             return Err(Error::refused("check.reason", "It is not said why.", "Say it in one sentence."));
         }
-        if self.until <= Day::of(ctx.now) {
+        if exemption.until <= Day::of(ctx.now) {
             return Err(Error::refused("check.exemption", "That day has come already.", "Choose a day to come."));
         }
-        let exemption = Exemption {
-            team: self.team.to_string(),
-            instance: self.thing.as_ref().map(ToString::to_string),
-            until: self.until,
-            reason: reason.to_owned(),
-            by: ctx.caller.name(),
-            at: ctx.now,
-        };
+        let Differ { team, thing, until, .. } = &self.differ;
         let mut status: CheckStatus = record.typed_status()?;
         let same = |one: &Exemption| (&one.team, &one.instance) == (&exemption.team, &exemption.instance);
         status.exemptions.retain(|one| !same(one));
         status.exemptions.push(exemption);
-        let mut changes = Changes::answer(json!({"check": self.check, "team": self.team, "until": self.until}));
+        let mut changes = Changes::answer(json!({"check": self.check, "team": team, "until": until}));
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
-        let data = json!({"team": self.team, "thing": self.thing, "until": self.until});
+        let data = json!({"team": team, "thing": thing, "until": until});
         changes.put("check.exempted", draft, data);
         if let Some(entry) = changes.entries.last_mut() {
-            entry.reason = Some(reason.to_owned());
+            entry.reason = Some(reason);
         }
         Ok(changes)
     }

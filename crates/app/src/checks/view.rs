@@ -4,6 +4,7 @@ use super::engine::{Check, team_of};
 use super::readings;
 use crate::App;
 use crate::access::caller::Caller;
+use crate::access::visibility::told_exemptions;
 use crate::error::{Error, Result};
 use crate::record::visible;
 use loggia_graph::Graph;
@@ -183,7 +184,7 @@ impl App {
         Ok(CheckView {
             mend: check.spec.mend.clone(),
             docs: check.spec.docs.clone(),
-            exemptions: record.typed_status::<CheckStatus>()?.exemptions,
+            exemptions: told_exemptions(&graph, &caller.audience, record.typed_status::<CheckStatus>()?.exemptions),
             line: line(&check, standing),
             teams,
             things,

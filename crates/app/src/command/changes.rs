@@ -4,7 +4,7 @@ use loggia_graph::Change;
 use loggia_model::operation::Operation;
 use loggia_model::usage::UsageReading;
 use loggia_model::{Document, Micros, Record, Ref, Source, Uid, canonical};
-use loggia_store::{Credential, Due, Item, NewWork, SecretRow, Sighting, Unmatched};
+use loggia_store::{Credential, Due, ErasedInputs, Item, NewWork, PageEdit, SecretRow, Sighting, Unmatched};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -158,6 +158,10 @@ pub struct Changes {
     pub sightings: Vec<Sighting>,
     /// What records keep about others.
     pub items: Vec<Item>,
+    /// Changes on pages that repositories have to take in, new ones or what became of them.
+    pub edits: Vec<PageEdit>,
+    /// Inputs that no revision shall hold any more.
+    pub erased: Vec<ErasedInputs>,
     /// What the caller gets as an answer.
     pub answer: Value,
 }
@@ -166,16 +170,6 @@ impl Changes {
     /// Nothing to write; an answer only.
     pub fn answer(answer: Value) -> Changes {
         Changes { answer, ..Changes::default() }
-    }
-
-    /// Adds what another decision of the same command writes; its answer is left out.
-    pub(crate) fn append(&mut self, other: Changes) {
-        let Changes { entries, operations, work, due, past, .. } = other;
-        self.entries.extend(entries);
-        self.operations.extend(operations);
-        self.work.extend(work);
-        self.due.extend(due);
-        self.past.extend(past);
     }
 
     /// Whether there is nothing to write.
@@ -197,6 +191,8 @@ impl Changes {
             && self.dismissed.is_empty()
             && self.sightings.is_empty()
             && self.items.is_empty()
+            && self.edits.is_empty()
+            && self.erased.is_empty()
     }
 
     /// Adds what another command wants to be written, as part of this one. Its answer is dropped.
@@ -218,6 +214,8 @@ impl Changes {
         self.dismissed.extend(other.dismissed);
         self.sightings.extend(other.sightings);
         self.items.extend(other.items);
+        self.edits.extend(other.edits);
+        self.erased.extend(other.erased);
     }
 
     /// Writes a record.

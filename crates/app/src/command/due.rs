@@ -14,9 +14,9 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::composition::{self, advance};
 use crate::ending;
 use crate::error::Result;
-use crate::release::upgrade_move;
+use crate::release::{upgrade_strategy, upgrade_wait};
 use crate::rules::approval;
-use crate::rules::automatic;
+use crate::rules::automatic_upgrades;
 use loggia_graph::Graph;
 use loggia_model::Micros;
 use loggia_model::time::SECOND;
@@ -51,8 +51,9 @@ pub fn handlers() -> Handlers {
         (HOUSEKEEPING, tidy as Handler),
         (ending::KIND, ending::sweep as Handler),
         (approval::KIND, approval::lapse as Handler),
-        (automatic::KIND, automatic::sweep as Handler),
-        (upgrade_move::KIND, upgrade_move::over as Handler),
+        (automatic_upgrades::KIND, automatic_upgrades::sweep as Handler),
+        (upgrade_strategy::KIND, upgrade_strategy::over as Handler),
+        (upgrade_wait::KIND, upgrade_wait::come as Handler),
         (campaign::KIND, campaign::sweep as Handler),
         (composition::KIND, advance::look as Handler),
     ])
@@ -182,7 +183,7 @@ impl Command for Arrange {
     }
 
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        [HOUSEKEEPING, ending::KEY, automatic::KIND].map(|key| Need::Due(key.to_owned())).to_vec()
+        [HOUSEKEEPING, ending::KEY, automatic_upgrades::KIND].map(|key| Need::Due(key.to_owned())).to_vec()
     }
 
     fn decide(&self, _: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -193,8 +194,8 @@ impl Command for Arrange {
         if facts.due.get(ending::KEY).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
             changes.due.push(ending::next(ctx.now, ctx.now));
         }
-        if facts.due.get(automatic::KIND).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
-            changes.due.push(automatic::next(ctx.now));
+        if facts.due.get(automatic_upgrades::KIND).is_none_or(|due| due.time.0 > ctx.now.0 + TIDY) {
+            changes.due.push(automatic_upgrades::next(ctx.now));
         }
         Ok(changes)
     }

@@ -62,6 +62,15 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                 let all = tx.items_of(*record).await?.into_iter().chain(written);
                 facts.items.insert(*record, all.map(|item| (item.about, item)).collect());
             }
+            Need::Edits(source) => {
+                let mut open = tx.open_edits(source).await?;
+                // What the batch will write is newer, whether it opens a change or settles one.
+                for edit in batch.edits.iter().filter(|edit| edit.source == *source) {
+                    open.retain(|known| known.id != edit.id);
+                    open.extend(edit.settled.is_none().then(|| edit.clone()));
+                }
+                facts.edits.insert(source.clone(), open);
+            }
             Need::Features { offering, from_day } => {
                 let found = tx.feature_uses(offering, Day(*from_day).start()).await?;
                 let known = facts.features.entry(offering.clone()).or_default();

@@ -15,10 +15,11 @@ use crate::clock::{Clock, Ids};
 use crate::command::changes::Changes;
 use crate::error::Result;
 use crate::instance::driver::Secret;
+use crate::record::check::Recipes;
 use loggia_graph::Graph;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
-use loggia_store::{Due, FeatureUse, Item, SecretRow, Tie};
+use loggia_store::{Due, FeatureUse, Item, PageEdit, SecretRow, Tie};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
@@ -31,6 +32,8 @@ pub struct Ctx<'a> {
     pub policy: &'a dyn Policy,
     ids: &'a dyn Ids,
     sealer: &'a SecretBox,
+    /// What the drivers of this program take.
+    pub(crate) recipes: &'a Recipes,
 }
 
 impl<'a> Ctx<'a> {
@@ -41,8 +44,9 @@ impl<'a> Ctx<'a> {
         ids: &'a dyn Ids,
         policy: &'a dyn Policy,
         sealer: &'a SecretBox,
+        recipes: &'a Recipes,
     ) -> Ctx<'a> {
-        Ctx { caller, now: clock.now(), policy, ids, sealer }
+        Ctx { caller, now: clock.now(), policy, ids, sealer, recipes }
     }
 
     /// Seals a secret of a record, under the name of its field.
@@ -63,7 +67,7 @@ impl<'a> Ctx<'a> {
 
     /// The same, in the name of somebody else: what follows from a command is done by who answers for it.
     pub(crate) fn by<'b>(&'b self, caller: &'b Caller) -> Ctx<'b> {
-        Ctx { caller, now: self.now, policy: self.policy, ids: self.ids, sealer: self.sealer }
+        Ctx { caller, ..*self }
     }
 
     /// A new identity.
@@ -102,6 +106,8 @@ pub enum Need {
     Due(String),
     /// What a record keeps about others.
     Items(Uid),
+    /// The changes on pages that a source has not taken in yet.
+    Edits(String),
     /// Who used an offering since a day (days since 1970-01-01).
     Uses {
         /// Name of the offering.
@@ -149,6 +155,8 @@ pub struct Facts {
     pub due: HashMap<String, Due>,
     /// What the records of needs of type [`Need::Items`] keep, by what it is about.
     pub items: HashMap<Uid, BTreeMap<Uid, Item>>,
+    /// Changes that wait, of the sources of needs of type [`Need::Edits`], the oldest first.
+    pub edits: HashMap<String, Vec<PageEdit>>,
     /// Use of the offerings that a need of type [`Need::Uses`] names, since the earliest day that was asked for.
     pub uses: HashMap<String, Vec<Use>>,
     /// Use of features, of the offerings that a need of type [`Need::Features`] names.

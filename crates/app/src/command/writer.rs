@@ -15,6 +15,7 @@ use loggia_model::{Event, Micros, Record, Ref, Uid};
 use loggia_store::{Batch, Delta, Removal, Store, StoreError, Tail, WriteTx};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -125,7 +126,9 @@ impl Writer {
         let many = pending.len() > 1;
         match self.attempt(&pending).await {
             Ok(answers) => reply(pending, answers),
-            Err(StoreError::Conflict) if many => {
+            // Not when the database is away: then none of them is to blame, and each would wait in vain.
+            Err(error) if many && !matches!(error, StoreError::Unavailable(_)) => {
+                tracing::debug!(%error, "a batch could not be written; its commands are run one by one");
                 for one in pending {
                     let single = vec![one];
                     let answers = self.attempt(&single).await;
@@ -178,15 +181,21 @@ impl Writer {
         tx: &mut WriteTx,
         decided: &mut Decided,
     ) -> Result<Result<Outcome>, StoreError> {
-        let needs = one.command.needs(&decided.graph, &one.caller);
+        let needs = match unbroken(|| Ok(one.command.needs(&decided.graph, &one.caller))) {
+            Ok(needs) => needs,
+            Err(error) => return Ok(Err(error)),
+        };
         let facts = read_facts(tx, &needs, &decided.batch).await?;
         let app = &*self.app;
-        let mut ctx = Ctx::new(&one.caller, &*app.clock, &*app.ids, &*app.policy, &app.secrets);
+        let mut ctx = Ctx::new(&one.caller, &*app.clock, &*app.ids, &*app.policy, &app.secrets, &app.recipes);
         ctx.now = ctx.now.max(decided.head.time);
-        let result = one.command.decide(&decided.graph, &facts, &ctx);
+        let result = unbroken(|| one.command.decide(&decided.graph, &facts, &ctx));
         Ok(match result {
             Ok(changes) => {
                 let answer = changes.answer.clone();
+                // What is done outside under the key of a request is done once; what changes nothing may be asked again.
+                let key = one.caller.key.as_ref().filter(|_| !changes.is_empty());
+                decided.batch.held_answers.extend(key.map(|key| key.committed(&answer)));
                 decided.take(changes, &ctx, tx).await?;
                 Ok(Outcome { position: decided.head.position, answer })
             }
@@ -198,6 +207,16 @@ impl Writer {
             }
         })
     }
+}
+
+/// What a command says; a fault in one is its own, and must not end the writing of all others.
+fn unbroken<T>(decide: impl FnOnce() -> Result<T>) -> Result<T> {
+    // It only reads what it is given, so nothing is left half changed.
+    std::panic::catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::Internal(format!("a command panicked: {text}")))
+    })
 }
 
 /// A refusal is kept too: what people were not able to do is worth knowing.
@@ -277,6 +296,8 @@ impl Decided {
         self.batch.dismissed.extend(changes.dismissed);
         self.batch.sightings.extend(changes.sightings);
         self.batch.items.extend(changes.items);
+        self.batch.edits.extend(changes.edits);
+        self.batch.erased.extend(changes.erased);
         Ok(())
     }
 

@@ -5,14 +5,15 @@ use super::sweep::next;
 use super::text::plan;
 use super::{Found, evidence};
 use crate::access::caller::Caller;
+use crate::access::differ::Differ;
 use crate::access::writing::may_write;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::record::{owned_here, visible};
 use loggia_graph::Graph;
+use loggia_model::ending::Dates;
 use loggia_model::ending::steps::{By, Ending};
-use loggia_model::ending::{Dates, Exemption};
 use loggia_model::{Day, Micros, Ref, Refusal};
 use serde_json::{Value, json};
 
@@ -39,16 +40,7 @@ pub enum Verb {
         reason: String,
     },
     /// A team may differ until a day.
-    Exempt {
-        /// The team.
-        team: Ref,
-        /// One instance of it only.
-        instance: Option<Ref>,
-        /// The day on which it ends.
-        until: Day,
-        /// Why.
-        reason: String,
-    },
+    Exempt(Differ),
     /// It was taken away.
     Remove,
 }
@@ -68,7 +60,7 @@ impl Command for Decide {
             Verb::Approve => "ending.approve",
             Verb::Move { .. } => "ending.move",
             Verb::Cancel { .. } => "ending.cancel",
-            Verb::Exempt { .. } => "ending.exempt",
+            Verb::Exempt(_) => "ending.exempt",
             Verb::Remove => "ending.remove",
         }
     }
@@ -115,7 +107,7 @@ impl Decide {
             Verb::Approve => "ending.approved",
             Verb::Move { .. } => "ending.moved",
             Verb::Cancel { .. } => "ending.cancelled",
-            Verb::Exempt { .. } => "ending.exempted",
+            Verb::Exempt(_) => "ending.exempted",
             Verb::Remove => "ending.removed",
         }
     }
@@ -136,7 +128,7 @@ impl Decide {
     fn reason(&self) -> Option<String> {
         let said = match &self.verb {
             Verb::Announce { emergency } | Verb::Move { emergency, .. } => emergency.clone()?,
-            Verb::Cancel { reason } | Verb::Exempt { reason, .. } => reason.clone(),
+            Verb::Cancel { reason } | Verb::Exempt(Differ { reason, .. }) => reason.clone(),
             Verb::Approve | Verb::Remove => return None,
         };
         Some(said.trim().to_owned()).filter(|said| !said.is_empty())
@@ -172,20 +164,7 @@ impl Decide {
                 Ok(after)
             }
             Verb::Cancel { reason } => ending.cancel(by, reason),
-            Verb::Exempt { team, instance, until, reason } => {
-                visible(graph, &ctx.caller.audience, team)?;
-                if let Some(instance) = instance {
-                    visible(graph, &ctx.caller.audience, instance)?;
-                }
-                ending.exempt(Exemption {
-                    team: team.to_string(),
-                    instance: instance.as_ref().map(ToString::to_string),
-                    until: *until,
-                    reason: reason.trim().to_owned(),
-                    by: who.clone(),
-                    at: ctx.now,
-                })
-            }
+            Verb::Exempt(differ) => ending.exempt(differ.granted(graph, ctx)?),
             Verb::Remove => {
                 let since = Micros(ctx.now.0 - Day(i64::from(ending.rule.quiet)).start().0);
                 let used = evidence::in_use(graph, facts, found, since, ctx.now);

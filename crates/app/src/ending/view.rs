@@ -7,6 +7,7 @@ use super::words::title_of;
 use super::{Found, Left, all, evidence, of_instance};
 use crate::App;
 use crate::access::caller::Caller;
+use crate::access::visibility::{is_told, told_exemptions, told_reopened};
 use crate::command::Need;
 use crate::error::{Error, Result};
 use crate::estate::usage::UsageFilter;
@@ -143,10 +144,10 @@ impl App {
             preset: found.spec.preset.clone(),
             guide: found.spec.guide.clone(),
             last_exemption: found.spec.dates.off.plus(super::rule(&graph, &found.spec)?.exemption),
-            exemptions: found.status.exemptions.clone(),
+            exemptions: told_exemptions(&graph, &caller.audience, found.status.exemptions.clone()),
             pending: found.status.pending.clone(),
             emergency: found.status.emergency.clone(),
-            reopened: found.status.reopened.clone(),
+            reopened: told_reopened(&graph, &caller.audience, &found.status.reopened),
             agreed: found.status.agreed.clone(),
             kept_elsewhere: owned_here(&found.record).is_err(),
             offer: offer(&graph, &found, self.now())?,
@@ -212,10 +213,7 @@ impl App {
         let mut left = evidence::left(graph, Readings { all: &all, features: &features }, found);
         left.texts.retain(|name| visible(graph, &caller.audience, name).is_ok());
         left.instances.retain(|name| visible(graph, &caller.audience, name).is_ok());
-        let sees = |name: &str| {
-            name.parse::<Ref>()
-                .is_ok_and(|name| graph.get(&name).is_none_or(|one| graph.visible(&caller.audience, one)))
-        };
+        let sees = |name: &str| name.parse::<Ref>().is_ok_and(|name| is_told(graph, &caller.audience, &name));
         left.callers.retain(|one| {
             (one.instance.is_empty() || sees(&one.instance)) && (!one.who.contains(':') || sees(&one.who))
         });

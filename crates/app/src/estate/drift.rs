@@ -7,7 +7,7 @@ use crate::estate::observation;
 use crate::instance::operation;
 use crate::instance::order::start;
 use crate::release::offering;
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::Record;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -15,9 +15,18 @@ use loggia_model::kinds::offering::Drift;
 use loggia_model::operation::Verb;
 use loggia_model::time::SECOND;
 use loggia_store::WorkClass;
+use std::sync::Arc;
 
 /// What is repaired by itself is left alone for so long afterwards, in microseconds.
 const REPAIRED: i64 = 3_600 * SECOND;
+
+/// How many instances are no longer as they were made.
+pub(crate) fn count_drifted(graph: &Graph) -> i64 {
+    let told = |record: &Arc<Record>| record.status.as_deref().is_some_and(|text| text.contains("\"Drifted\""));
+    let drifted = |record: &Arc<Record>| record.typed_status().is_ok_and(|status| observation::has_drifted(&status));
+    let count = graph.of_kind(&Audience::All, "instance").filter(told).filter(drifted).count();
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
 /// Whether what was seen is made right again by itself. What is lost is not: nobody knows what went with it.
 pub(crate) fn repairs(graph: &Graph, record: &Record, status: &InstanceStatus, ctx: &Ctx<'_>) -> Result<bool> {

@@ -10,9 +10,10 @@ use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
 use crate::estate::drift::{repair, repairs};
 use crate::estate::observation;
+use crate::estate::restored::Belief;
 use crate::estate::usage;
 use crate::instance::change_request;
-use crate::instance::driver::{Driver, Failure, Observation, Presence, RunLog};
+use crate::instance::driver::{Driver, Failure, Observation, Presence, Silent};
 use crate::instance::operation;
 use crate::instance::request;
 use crate::instance::worker::Drivers;
@@ -54,6 +55,7 @@ pub fn start(app: &Arc<App>, drivers: &Arc<Drivers>, stop: &watch::Receiver<bool
         drivers: Arc::clone(drivers),
         looked: HashMap::new(),
         silent: Silences::default(),
+        belief: Arc::default(),
         lanes: HashMap::new(),
     };
     tokio::spawn(looker.run(stop.clone()));
@@ -68,6 +70,8 @@ struct Looker {
     looked: HashMap<Uid, i64>,
     /// How many looks in a row had no answer.
     silent: Silences,
+    /// What is believed after a restore.
+    belief: Arc<Belief<Lane>>,
     /// The looks of now, by backend: one that is slow holds no other up.
     lanes: HashMap<Lane, JoinHandle<()>>,
 }
@@ -87,19 +91,18 @@ struct Turn {
     good_for: i64,
 }
 
-/// A look writes no lines: nobody waits for it.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
-}
-
 impl Looker {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
+            self.belief.refresh(&self.app).await;
             for (lane, due) in self.next() {
-                let one =
-                    Looks { app: Arc::clone(&self.app), silent: Arc::clone(&self.silent), driver: lane.2.clone() };
+                let (app, silent, belief) = (&self.app, &self.silent, &self.belief);
+                let one = Looks {
+                    app: Arc::clone(app),
+                    silent: Arc::clone(silent),
+                    belief: Arc::clone(belief),
+                    lane: lane.clone(),
+                };
                 if let Some(driver) = self.drivers.get(&lane.2).cloned() {
                     self.lanes.insert(lane, tokio::spawn(one.all(driver, due)));
                 }
@@ -181,19 +184,12 @@ fn jittered(good_for: i64, uid: Uid) -> i64 {
     good_for + good_for / 1_000 * part
 }
 
-/// How many instances are no longer as they were made.
-pub(crate) fn count_drifted(graph: &Graph) -> i64 {
-    let told = |record: &Arc<Record>| record.status.as_deref().is_some_and(|text| text.contains("\"Drifted\""));
-    let drifted = |record: &Arc<Record>| record.typed_status().is_ok_and(|status| observation::has_drifted(&status));
-    let count = graph.of_kind(&Audience::All, "instance").filter(told).filter(drifted).count();
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
 /// The looks at one backend.
 struct Looks {
     app: Arc<App>,
     silent: Silences,
-    driver: String,
+    belief: Arc<Belief<Lane>>,
+    lane: Lane,
 }
 
 impl Looks {
@@ -204,7 +200,7 @@ impl Looks {
     }
 
     async fn one(&self, driver: &dyn Driver, uid: Uid) {
-        let looked = tokio::time::timeout(PATIENCE, look(&self.app, driver, uid, &self.driver)).await;
+        let looked = tokio::time::timeout(PATIENCE, self.look(driver, uid)).await;
         let failure = match looked {
             Ok(Ok(None)) => {
                 self.silences().remove(&uid);
@@ -224,13 +220,31 @@ impl Looks {
         }
     }
 
+    /// Looks once; absence that is not believed after a restore changes nothing.
+    async fn look(&self, driver: &dyn Driver, uid: Uid) -> Result<Option<Failure>> {
+        let believed = |seen: Presence| {
+            let taken = self.belief.takes(&self.lane, seen);
+            if !taken {
+                tracing::warn!(%uid, "it is not there after the restore; loggia restore --all-is-back lets that count");
+            }
+            taken
+        };
+        look(&self.app, driver, uid, &self.lane.2, &believed).await
+    }
+
     fn silences(&self) -> MutexGuard<'_, HashMap<Uid, u32>> {
         self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks once; gives why there was no answer, if there was none.
-pub(crate) async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -> Result<Option<Failure>> {
+/// Looks once; gives why there was no answer, if there was none. What is not `believed` changes nothing.
+pub(crate) async fn look(
+    app: &App,
+    driver: &dyn Driver,
+    uid: Uid,
+    name: &str,
+    believed: &(dyn Fn(Presence) -> bool + Sync),
+) -> Result<Option<Failure>> {
     let operation = question(app, uid, name);
     // Before anything is asked: what is changed from here on, the look may not have seen.
     let Some(revision) = app.graph().by_uid(uid).map(|record| record.revision) else { return Ok(None) };
@@ -242,6 +256,9 @@ pub(crate) async fn look(app: &App, driver: &dyn Driver, uid: Uid, name: &str) -
         Ok(seen) => seen,
         Err(failure) => return Ok(Some(failure)),
     };
+    if !believed(seen.presence) {
+        return Ok(None);
+    }
     for problem in usage::leave_out_wrong(&app.graph(), app.now(), &mut seen.readings) {
         tracing::warn!(%uid, driver = name, %problem, "a reading of use was left out");
     }

@@ -1,6 +1,7 @@
 //! Rules that say which offering an observed thing is.
 
 use crate::estate::Observed;
+use crate::instance::order::namespace_for;
 use crate::release::offering;
 use loggia_graph::{Audience, Graph};
 use loggia_model::Ref;
@@ -53,11 +54,57 @@ pub fn rules(graph: &Graph, audience: &Audience) -> Rules {
     rules.collect()
 }
 
-/// Finds the offering, and the release when the version tells. A rule wins over the plain name.
+/// The name that an observed thing has as an instance.
+pub(crate) fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
+    place_of(seen.name.as_ref().unwrap_or(&found.offering), &seen.environment, team)
+}
+
+/// The name of what runs for a team in an environment.
+fn place_of(name: &str, environment: &str, team: &Ref) -> Ref {
+    Ref::new("instance", &namespace_for(team), &format!("{name}.{environment}"))
+}
+
+/// Finds what a report is about. Where nobody says what it is, what has its name already stays what it is, whatever rules
+/// say of the name.
+///
+/// # Errors
+/// Why nothing fits.
+pub(crate) fn recognise(
+    rules: &Rules,
+    graph: &Graph,
+    audience: &Audience,
+    seen: &Observed,
+    team: &Ref,
+) -> Result<Match, Unmatched> {
+    known(graph, audience, seen, team).map_or_else(|| match_offering(rules, graph, audience, seen), Ok)
+}
+
+/// What has the name of a report already, where the report does not say what it is.
+fn known(graph: &Graph, audience: &Audience, seen: &Observed, team: &Ref) -> Option<Match> {
+    let name = seen.name.as_ref().filter(|_| seen.assumed)?;
+    let record = graph.get(&place_of(name, &seen.environment, team))?;
+    let offering = graph.visible(audience, record).then(|| record.parse().spec_text("offering").to_owned())?;
+    let release = release(graph, audience, &offering, &seen.version);
+    Some(Match { offering, release })
+}
+
+/// Finds the offering, and the release when the version tells. A rule wins over the plain name, and the first name that
+/// is known over the others.
 ///
 /// # Errors
 /// Why nothing fits.
 pub fn match_offering(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
+    let first = by_name(rules, graph, audience, seen);
+    if !matches!(first, Err(Unmatched::NoRule(_))) {
+        return first;
+    }
+    let under = |name: &String| Observed { offering: name.clone(), ..seen.clone() };
+    let others = seen.also.iter().map(|name| by_name(rules, graph, audience, &under(name)));
+    others.into_iter().find(|found| !matches!(found, Err(Unmatched::NoRule(_)))).unwrap_or(first)
+}
+
+/// Finds the offering by the name that a report gives.
+fn by_name(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
     let release = |offering: &str, version: &str| release(graph, audience, offering, version);
     let mut near = Vec::new();
     let mut hits: Vec<(&String, Option<&str>)> = Vec::new();

@@ -2,6 +2,7 @@
 //! observed to enrolled when their owner confirms them.
 
 pub mod adopt;
+pub mod agenda;
 pub(crate) mod drift;
 pub mod enrol;
 pub mod exported_status;
@@ -9,6 +10,8 @@ pub mod leaks;
 pub mod look;
 pub mod matching;
 pub mod observation;
+pub mod observed;
+pub mod restored;
 pub mod unmatched;
 pub mod usage;
 pub(crate) mod version_scale;
@@ -20,7 +23,8 @@ use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
-use crate::estate::matching::{Match, Rules, match_offering};
+use crate::estate::matching::{Match, Rules, address, recognise};
+use crate::estate::observed::check_names;
 use crate::estate::unmatched::UnmatchedThing;
 use crate::instance::order::{component, document, namespace_for, namespace_of};
 use crate::record::visible;
@@ -28,49 +32,9 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Micros, Record, Ref, Source, Uid};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+pub use observed::Observed;
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
-
-/// One thing that runs, as a pipeline or another reporter saw it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Observed {
-    /// What the reporter calls it; the rules of the offerings say what it is.
-    #[schemars(length(min = 1, max = 200))]
-    pub offering: String,
-    /// Version of what runs.
-    #[serde(default)]
-    pub version: String,
-    /// Name of the environment.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_]{0,18}[A-Za-z0-9])?$"))]
-    pub environment: String,
-    /// The team that runs it, as `booking` or `group:default/booking`.
-    #[schemars(regex(
-        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-    ))]
-    pub team: String,
-    /// Name within team and environment; the name of the offering when absent.
-    #[serde(default)]
-    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,38}[A-Za-z0-9])?$"))]
-    pub name: Option<String>,
-    /// What else the reporter knows, such as `image`, `chart` or `resource`.
-    #[serde(default)]
-    pub attributes: Map<String, Value>,
-    /// When it was seen; now when absent. Never later than now.
-    #[serde(default)]
-    pub time: Option<Micros>,
-    /// Since when this version runs, when the reporter knows.
-    #[serde(default)]
-    pub since: Option<Micros>,
-    /// Who saw it, such as `pipeline`, `terraform`, `cdevents`.
-    #[serde(default)]
-    pub how: Option<String>,
-    /// The reporter says that it was taken away.
-    #[serde(default)]
-    pub removed: bool,
-}
 
 /// Takes in what reporters saw.
 pub struct Observe {
@@ -88,6 +52,7 @@ impl Command for Observe {
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+        observed::check(&self.seen)?;
         let rules = matching::rules(graph, &ctx.caller.audience);
         let mut intake = Intake::new(graph, facts, ctx, 1);
         let answers = self.seen.iter().map(|seen| intake.take(&rules, seen)).collect::<Result<_>>()?;
@@ -105,8 +70,8 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
     }
     let rules = matching::rules(graph, &caller.audience);
     let known = |seen: &Observed| {
-        let found = match_offering(&rules, graph, &caller.audience, seen).ok()?;
         let team = Ref::parse(&seen.team, Some("group"), "default").ok()?;
+        let found = recognise(&rules, graph, &caller.audience, seen, &team).ok()?;
         let name = address(seen, &found, &team);
         Some(match graph.get(&name) {
             Some(record) => Need::LastSeen(record.uid),
@@ -114,12 +79,6 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
         })
     };
     dated.filter_map(known).collect()
-}
-
-/// The name that an observed thing has as an instance.
-fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
-    let name = seen.name.as_ref().unwrap_or(&found.offering);
-    Ref::new("instance", &namespace_for(team), &format!("{name}.{}", seen.environment))
 }
 
 /// Reports on their way into the estate, one after another: each is decided on what those before it made.
@@ -148,7 +107,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn take(&mut self, rules: &Rules, seen: &Observed) -> Result<Value> {
         let team = team(seen, self.ctx)?;
         let first = self.changes.entries.len();
-        let mut answer = match match_offering(rules, &self.graph, &self.ctx.caller.audience, seen) {
+        let mut answer = match recognise(rules, &self.graph, &self.ctx.caller.audience, seen, &team) {
             Ok(found) => self.matched(seen, &found, &team)?,
             Err(why) => self.unmatched(seen, &why.to_string(), &team)?,
         };
@@ -316,25 +275,6 @@ fn team(seen: &Observed, ctx: &Ctx<'_>) -> Result<Ref> {
     })?;
     ctx.require(Action::Observe, &Subject { team: Some(team.clone()), owner: None })?;
     Ok(team)
-}
-
-/// Names become part of the instance's name, so they follow its rules, whatever the way in.
-fn check_names(name: &str, environment: &str) -> Result<()> {
-    let fits = |text: &str, most: usize, more: &[u8]| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
-        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-        let bytes = text.as_bytes();
-        bytes.len() <= most && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
-    };
-    let mend = "Use letters, digits, hyphens and underscores, beginning and ending with a letter or digit.";
-    if !fits(environment, 20, b"-_") {
-        let message = format!("{environment:?} cannot be the name of an environment");
-        return Err(Error::invalid("observe.environment", "environment", message, mend));
-    }
-    if !fits(name, 40, b"-_.") {
-        return Err(Error::invalid("observe.name", "name", format!("{name:?} cannot be a name"), mend));
-    }
-    Ok(())
 }
 
 fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {

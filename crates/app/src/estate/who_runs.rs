@@ -221,8 +221,9 @@ fn narrowed(graph: &Graph, offering: &Ref, query: &WhoRunsQuery) -> Predicate {
         all = all.and(Predicate::equals("spec.environment", environment));
     }
     if let Some(wanted) = &query.team {
-        let named = graph.of_kind(&Audience::All, "group").filter(|group| group.reference.name() == wanted);
-        let mut teams: Vec<String> = named.map(|group| group.reference.to_string()).collect();
+        let named = Predicate::equals("kind", "group").and(Predicate::equals("metadata.name", wanted));
+        let mut teams: Vec<String> =
+            graph.select(&Audience::All, &named).iter().map(|group| group.reference.to_string()).collect();
         teams.extend(Ref::parse(wanted, Some("group"), "default").ok().map(|team| team.to_string()));
         all = all.and(Predicate::In("spec.team".to_owned(), teams));
     }
@@ -264,11 +265,10 @@ fn unknown(what: &str, wanted: &str, names: Vec<String>) -> Error {
 
 /// The numbers of the releases of an offering that the audience may see.
 fn released(graph: &Graph, audience: &Audience, offering: &str) -> Vec<String> {
-    let of = |record: &Record| {
-        let document = record.parse();
-        (document.spec_text("offering") == offering).then(|| document.spec_text("version").to_owned())
-    };
-    graph.of_kind(audience, "release").filter_map(|record| of(&record)).collect()
+    offering::releases(graph, audience, offering)
+        .iter()
+        .map(|one| one.parse().spec_text("version").to_owned())
+        .collect()
 }
 
 fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {

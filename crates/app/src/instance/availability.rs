@@ -4,6 +4,7 @@
 use crate::App;
 use crate::access::caller::Caller;
 use crate::error::Result;
+use crate::instance::program::Program;
 use crate::instance::worker::Drivers;
 use crate::record::visible;
 use crate::release::offering::{backend, release_for};
@@ -13,6 +14,7 @@ use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::{Record, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +27,17 @@ const SOON: Duration = Duration::from_secs(2);
 /// How long a driver may think about it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What drivers said: why not, by environment and driver; empty when they can work there.
-pub(crate) type Probed = BTreeMap<(String, String), String>;
+/// What drivers said, by environment and driver.
+pub(crate) type Probed = BTreeMap<(String, String), Probe>;
+
+/// What a driver said about an environment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probe {
+    /// Why it cannot work there; empty when it can.
+    pub(crate) why_not: String,
+    /// The program that serves there.
+    pub(crate) program: Option<Program>,
+}
 
 /// Whether an offering can be got in one environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +49,12 @@ pub struct Availability {
     pub title: String,
     /// Why it cannot be got there now, and what to do; empty when it can.
     pub why_not: String,
+    /// The program that really serves there, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub program: Option<Program>,
+    /// What differs there from what the version promises; empty when nothing does.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub note: String,
 }
 
 impl App {
@@ -51,19 +68,54 @@ impl App {
         let audience = &caller.audience;
         visible(&graph, audience, &Ref::new("offering", "default", offering))?;
         let release = release_for(&graph, audience, offering, None)?;
-        let driver = release.spec::<ReleaseSpec>()?.recipe.driver;
-        let probed = self.probed.load();
+        let release: ReleaseSpec = release.spec()?;
         let one = |record: &Arc<Record>| {
             let spec: EnvironmentSpec = record.spec().ok().filter(|spec: &EnvironmentSpec| spec.allows(offering))?;
-            let name = record.reference.name().to_owned();
-            let title = record.parse().title().to_owned();
-            let why_not = match backend(&spec, &driver) {
-                None => format!("{title} has no place to make it."),
-                Some(_) => probed.get(&(name.clone(), driver.clone())).cloned().unwrap_or_default(),
-            };
-            Some(Availability { environment: name, title, why_not })
+            Some(self.place(record, &spec, &release))
         };
         Ok(environments(&graph, audience).iter().filter_map(one).collect())
+    }
+
+    /// Whether a release can be made in an environment, and in what.
+    pub(crate) fn place(&self, environment: &Record, spec: &EnvironmentSpec, release: &ReleaseSpec) -> Availability {
+        let (name, title) = (environment.reference.name().to_owned(), environment.parse().title().to_owned());
+        let recipe = &release.recipe;
+        let Some((_, there)) = backend(spec, &recipe.driver) else {
+            let why_not = format!("{title} has no place to make it.");
+            return Availability { environment: name, title, why_not, program: None, note: String::new() };
+        };
+        let key = (name, recipe.driver.clone());
+        let Probe { mut why_not, program } = self.probed.load().get(&key).cloned().unwrap_or_default();
+        let driver = self.drivers.get().and_then(|drivers| drivers.get(&recipe.driver));
+        let told = driver
+            .zip(program.as_ref())
+            .map(|(driver, program)| driver.differs(&recipe.settings, &there.config, program));
+        let note = match told {
+            Some(Ok(note)) => note.unwrap_or_default(),
+            Some(Err(failure)) if why_not.is_empty() => {
+                why_not = loggia_model::problem::sentences(&failure.message, &failure.mend);
+                String::new()
+            }
+            _ => String::new(),
+        };
+        Availability { environment: key.0, title, why_not, program, note }
+    }
+
+    /// Adds to the answer of an order that only tells what would happen what is known of where it would be made.
+    pub(crate) fn tell_place(&self, environment: &str, answer: &mut Value) {
+        let graph = self.graph();
+        let named = |kind: &str, name: &str| graph.get(&Ref::new(kind, "default", name)).cloned();
+        let release = answer.get("release").and_then(Value::as_str).and_then(|name| named("release", name));
+        let (Some(release), Some(environment)) = (release, named("environment", environment)) else { return };
+        let (Ok(release), Ok(spec)) = (release.spec::<ReleaseSpec>(), environment.spec::<EnvironmentSpec>()) else {
+            return;
+        };
+        let place = self.place(&environment, &spec, &release);
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("whyNot".to_owned(), place.why_not.into());
+            answer.insert("note".to_owned(), place.note.into());
+            answer.insert("program".to_owned(), json!(place.program));
+        }
     }
 
     /// Asks every driver that a release needs, once, whether it can work in every environment.
@@ -73,30 +125,32 @@ impl App {
         for (environment, spec) in specs(&graph) {
             for driver in wanted(&graph) {
                 if backend(&spec, &driver).is_some() {
-                    let why = self.probe(drivers, &environment, &spec, &driver).await;
-                    probed.insert((environment.clone(), driver), why);
+                    let said = self.probe(drivers, &environment, &spec, &driver).await;
+                    probed.insert((environment.clone(), driver), said);
                 }
             }
         }
         self.probed.store(Arc::new(probed));
     }
 
-    async fn probe(&self, drivers: &Drivers, environment: &str, spec: &EnvironmentSpec, driver: &str) -> String {
+    async fn probe(&self, drivers: &Drivers, environment: &str, spec: &EnvironmentSpec, driver: &str) -> Probe {
+        let not = |why_not: String| Probe { why_not, program: None };
         let Some(code) = drivers.get(driver) else {
-            return format!("This server has no driver {driver}. Whoever runs it can add one.");
+            return not(format!("This server has no driver {driver}. Whoever runs it can add one."));
         };
         let backend = match crate::instance::request::backend(self, spec, environment, driver).await {
             Ok(backend) => backend,
-            Err(error) => return error.to_string(),
+            Err(error) => return not(error.to_string()),
         };
         let asked = async {
             backend.complete()?;
-            code.probe(&backend).await
+            code.probe(&backend).await?;
+            code.program(&backend).await
         };
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(())) => String::new(),
-            Ok(Err(failure)) => loggia_model::problem::sentences(&failure.message, &failure.mend),
-            Err(_) => format!("The backend in {environment} does not answer. It is asked again by itself."),
+            Ok(Ok(program)) => Probe { why_not: String::new(), program },
+            Ok(Err(failure)) => not(loggia_model::problem::sentences(&failure.message, &failure.mend)),
+            Err(_) => not(format!("The backend in {environment} does not answer. It is asked again by itself.")),
         }
     }
 }
@@ -126,7 +180,7 @@ pub(crate) async fn follow(app: Arc<App>, drivers: Arc<Drivers>, mut stop: watch
     while !*stop.borrow() {
         let empty = app.graph().is_empty();
         app.probe_all(&drivers).await;
-        let works = app.probed.load().values().all(String::is_empty);
+        let works = app.probed.load().values().all(|said| said.why_not.is_empty());
         tokio::select! {
             () = tokio::time::sleep(if works { INTERVAL } else { SOON }) => {}
             _ = positions.changed(), if empty => {}

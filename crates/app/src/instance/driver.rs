@@ -5,6 +5,7 @@
 //! makes: calling it again after a crash at any point finds what is there and goes on.
 
 use crate::instance::change_request::Merges;
+use crate::instance::program::Program;
 use async_trait::async_trait;
 use loggia_model::{instance::Condition, usage::UsageReading};
 use serde::{Deserialize, Serialize};
@@ -197,6 +198,20 @@ pub struct Observation {
     pub readings: Vec<UsageReading>,
 }
 
+impl Observation {
+    /// It was looked for, and nothing is there.
+    pub fn absent() -> Observation {
+        Observation {
+            presence: Presence::Absent,
+            version: String::new(),
+            conditions: Vec::new(),
+            outputs: Map::new(),
+            secret_outputs: Vec::new(),
+            readings: Vec::new(),
+        }
+    }
+}
+
 /// Why a driver did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -244,6 +259,13 @@ impl Failure {
 pub trait RunLog: Send + Sync {
     /// Writes one line.
     fn line(&self, text: &str);
+}
+
+/// A log that nobody reads.
+pub struct Silent;
+
+impl RunLog for Silent {
+    fn line(&self, _: &str) {}
 }
 
 /// A call of a driver.
@@ -313,6 +335,22 @@ pub trait Driver: Send + Sync {
 
     /// Whether it can work here: `Err` says why not, before anybody orders.
     async fn probe(&self, backend: &Backend) -> Result<(), Failure>;
+
+    /// The program that serves at a backend, where what is made there runs in one that was there before.
+    async fn program(&self, _backend: &Backend) -> Result<Option<Program>, Failure> {
+        Ok(None)
+    }
+
+    /// What differs between the program at a backend and the one that a recipe asks for; `Err` where it would be refused.
+    /// Asks nobody.
+    fn differs(
+        &self,
+        _recipe: &Map<String, Value>,
+        _config: &Map<String, Value>,
+        _program: &Program,
+    ) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
 
     /// What `apply` would change. Changes nothing.
     async fn plan(&self, request: &Request, log: &dyn RunLog) -> Result<Plan, Failure>;

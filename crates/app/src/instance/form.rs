@@ -3,10 +3,13 @@
 use crate::App;
 use crate::access::caller::Caller;
 use crate::error::{Error, Result};
+use crate::instance::program::Program;
 use crate::record::schema;
-use crate::record::visible;
+use crate::record::team::no_team;
+use crate::record::{suggestion, visible};
+use crate::release::from_template;
 use crate::release::offering::{self, release_for};
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::{OfferingSpec, Plan};
@@ -49,6 +52,24 @@ pub struct Choice {
     pub title: String,
 }
 
+/// An environment to choose.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceChoice {
+    /// The name to send.
+    pub name: String,
+    /// What people see.
+    pub title: String,
+    /// Why it cannot be got there now, and what to do; empty when it can.
+    pub why_not: String,
+    /// The program that really serves there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<Program>,
+    /// What differs there from what the version promises; empty when nothing does.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
 /// The form of an offering.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -63,8 +84,8 @@ pub struct Form {
     pub version: String,
     /// The teams of the caller.
     pub teams: Vec<Choice>,
-    /// The environments that offer it.
-    pub environments: Vec<Choice>,
+    /// The environments that offer it, with what is known of each.
+    pub environments: Vec<PlaceChoice>,
     /// The plans.
     pub plans: Vec<Plan>,
     /// JSON Schema of the inputs.
@@ -83,12 +104,16 @@ impl App {
     pub fn form(&self, caller: &Caller, query: &FormQuery) -> Result<Form> {
         let graph = self.graph();
         let audience = &caller.audience;
-        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
-            .map_err(|_| Error::NotFound(format!("There is no offering {:?}.", query.offering)))?;
+        let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering)).map_err(|_| {
+            match from_template::instead(&graph, audience, &query.offering) {
+                Some((message, mend)) => Error::NotFound(format!("{message}. {mend}.")),
+                None => unknown(&graph, audience, "offering", &query.offering),
+            }
+        })?;
         let release = release_for(&graph, audience, offering.reference.name(), query.release.as_deref())?;
         let spec: ReleaseSpec = release.spec()?;
         let offered: OfferingSpec = offering.spec()?;
-        let schema = Value::Object(spec.contract.inputs);
+        let schema = Value::Object(spec.contract.inputs.clone());
         let found = Found { graph: &graph, caller, query, offering: &offering, schema: &schema };
         let team = found.team()?;
         let environments = found.environments(&spec.recipe.driver)?;
@@ -97,14 +122,26 @@ impl App {
             offering: offering.reference.name().to_owned(),
             title: offering.parse().title().to_owned(),
             release: release.reference.name().to_owned(),
-            version: spec.version,
             teams: crate::record::team::own(&graph, caller).iter().filter_map(choice).collect(),
-            environments,
+            environments: environments.into_iter().map(|choice| self.choice(&graph, choice, &spec)).collect(),
+            version: spec.version,
             plans: offered.plans,
             secrets: schema::secret_names(&schema),
             schema,
             defaults,
         })
+    }
+}
+
+impl App {
+    /// An environment to choose, with what is known of it.
+    fn choice(&self, graph: &Graph, choice: Choice, release: &ReleaseSpec) -> PlaceChoice {
+        let Choice { name, title } = choice;
+        let record = graph.get(&Ref::new("environment", "default", &name));
+        let known = record.and_then(|record| Some(self.place(record, &record.spec().ok()?, release)));
+        let (why_not, program, note) =
+            known.map(|known| (known.why_not, known.program, known.note)).unwrap_or_default();
+        PlaceChoice { name, title, why_not, program, note }
     }
 }
 
@@ -130,9 +167,10 @@ impl Found<'_> {
         let Some(text) = &self.query.team else {
             return Ok(crate::record::team::own(self.graph, self.caller).first().map(|team| team.reference.clone()));
         };
-        let missing = || Error::NotFound(format!("There is no team {text:?}."));
+        let (graph, audience) = (self.graph, &self.caller.audience);
+        let missing = || Error::NotFound(no_team(graph, audience, text));
         let team = Ref::parse(text, Some("group"), "default").map_err(|_| missing())?;
-        let record = visible(self.graph, &self.caller.audience, &team).map_err(|_| missing())?;
+        let record = visible(graph, audience, &team).map_err(|_| missing())?;
         Ok(Some(record.reference.clone()))
     }
 
@@ -153,7 +191,13 @@ impl Found<'_> {
         let found: Vec<Choice> = found.into_iter().map(|(_, choice)| choice).collect();
         match &self.query.environment {
             Some(wish) if !found.iter().any(|choice| choice.name == *wish) => {
-                Err(Error::NotFound(format!("{name} is not offered in {wish:?}, or there is no such environment.")))
+                let names = found.into_iter().map(|choice| choice.name).collect();
+                let known = visible(self.graph, &self.caller.audience, &Ref::new("environment", "default", wish));
+                let what = match known {
+                    Ok(_) => format!("{name} is not offered in {wish}."),
+                    Err(_) => format!("There is no environment {wish:?} that offers {name}."),
+                };
+                Err(Error::NotFound(format!("{what} {}", suggestion::hint(wish, names))))
             }
             _ => Ok(found),
         }
@@ -233,6 +277,12 @@ impl Found<'_> {
         let (record, spec) = own.max_by_key(|(record, _)| (record.created_at, record.uid))?;
         Some((record.reference.name().to_owned(), spec))
     }
+}
+
+/// Nothing of a kind has a name; what may have been meant.
+fn unknown(graph: &Graph, audience: &Audience, kind: &str, wanted: &str) -> Error {
+    let near = suggestion::of_kind(graph, audience, kind, wanted);
+    Error::NotFound(format!("There is no {kind} {wanted:?}. {near}"))
 }
 
 fn order(record: &Record) -> i64 {

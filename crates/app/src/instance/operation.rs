@@ -12,7 +12,7 @@ use crate::composition::{self, advance, parts_of, whole_of};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
-use crate::release::offering;
+use crate::release::{offering, upgrade_wait};
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::environment::EnvironmentSpec;
@@ -61,6 +61,34 @@ impl Operate {
         Ok(())
     }
 
+    /// Passes when it may be done now.
+    fn may(
+        &self,
+        graph: &Graph,
+        (record, spec, status): (&Record, &InstanceSpec, &InstanceStatus),
+        ctx: &Ctx<'_>,
+    ) -> Result<()> {
+        let name = self.instance.name();
+        if spec.step != Step::Managed {
+            let message = format!("{name} is {:?}: no driver of this platform made it.", spec.step).to_lowercase();
+            let mend = "Change it where it was made; what runs is reported by your pipeline.";
+            return Err(Error::refused("instance.not-managed", message, mend));
+        }
+        if self.verb != Verb::Destroy {
+            let deleting = "It is being destroyed.";
+            return match status.phase {
+                Phase::Deleting => Err(Error::refused("instance.deleting", deleting, "Wait until it is gone.")),
+                _ => Ok(()),
+            };
+        }
+        if self.loses_data && !self.confirmed {
+            let message = format!("Destroying {name} loses its data for good: there is no backup.");
+            let mend = "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).";
+            return Err(Error::refused("instance.unconfirmed", message, mend));
+        }
+        may_go(graph, &ctx.caller.audience, record)
+    }
+
     fn again() -> Operate {
         let instance = Ref::new("instance", "", "");
         Operate { instance, verb: Verb::Apply, confirmed: false, loses_data: false }
@@ -83,28 +111,8 @@ impl Command for Operate {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let spec: InstanceSpec = record.spec()?;
-        if spec.step != Step::Managed {
-            return Err(Error::refused(
-                "instance.not-managed",
-                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step)
-                    .to_lowercase(),
-                "Change it where it was made; what runs is reported by your pipeline.",
-            ));
-        }
         let mut status: InstanceStatus = record.typed_status()?;
-        if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
-            return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
-        }
-        if self.verb == Verb::Destroy && self.loses_data && !self.confirmed {
-            return Err(Error::refused(
-                "instance.unconfirmed",
-                format!("Destroying {} loses its data for good: there is no backup.", self.instance.name()),
-                "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
-            ));
-        }
-        if self.verb == Verb::Destroy {
-            may_go(graph, &ctx.caller.audience, &record)?;
-        }
+        self.may(graph, (&record, &spec, &status), ctx)?;
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
         if let Some(running) = status.operation.filter(|_| destroying || making) {
@@ -122,7 +130,12 @@ impl Command for Operate {
             changes.work.push(work);
             return Ok(changes);
         }
-        changes.operations.extend(not_begun(&record, &mut status, ctx));
+        if self.verb == Verb::Destroy {
+            upgrade_wait::let_go(&mut changes, &record, &mut status, ctx);
+        }
+        let begun = not_begun(&record, &mut status, ctx);
+        // What waited for its parts and for people has one operation.
+        changes.operations.extend(begun.filter(|held| changes.operations.iter().all(|other| other.id != held.id)));
         if self.verb == Verb::Apply && spec.wiring.is_some() {
             self.hold(graph, (&record, &spec, &mut status), &mut operation, &mut changes, ctx)?;
         } else {
@@ -197,8 +210,16 @@ impl App {
         let missing = || Error::NotFound("There is no such operation, or you may not see it.".into());
         let operation = self.store.operation(id).await?.ok_or_else(missing)?;
         let seen = self.may_see_ever(&caller.audience, operation.instance).await?.unwrap_or(false);
-        let may = seen || operation.requested_by == caller.name();
-        if may { Ok(operation) } else { Err(missing()) }
+        if seen || self.asked_for(caller, &operation) { Ok(operation) } else { Err(missing()) }
+    }
+
+    /// Whether the caller asked for an operation: somebody who got the name later did not.
+    fn asked_for(&self, caller: &Caller, operation: &Operation) -> bool {
+        let graph = self.graph();
+        let person = caller.user().and_then(|user| graph.get(user));
+        person.is_some_and(|person| {
+            operation.requested_by == person.reference.as_str() && person.created_at <= operation.created_at
+        })
     }
 
     /// The operations of an instance, newest first.

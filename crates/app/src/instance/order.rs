@@ -12,14 +12,16 @@ use crate::error::{Error, Result};
 pub(crate) use crate::instance::order_parts::Belongs;
 use crate::instance::order_parts::{waits_for, wired};
 use crate::instance::order_place::{check_name, environment};
+pub(crate) use crate::instance::order_place::{document, namespace_of};
 pub use crate::instance::order_place::{namespace_for, team_of};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
-use crate::record::visible;
+use crate::record::{suggestion, visible};
+use crate::release::from_template;
 use crate::release::offering;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
-use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{Choice, Composition, MadeOf, Wiring};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
@@ -104,7 +106,12 @@ impl App {
     /// # Errors
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
-        self.run(caller, Order { input, past: None, belongs: Belongs::default() }).await
+        let would = input.dry_run.then(|| input.environment.clone());
+        let mut outcome = self.run(caller, Order { input, past: None, belongs: Belongs::default() }).await?;
+        if let Some(environment) = would {
+            self.tell_place(&environment, &mut outcome.answer);
+        }
+        Ok(outcome)
     }
 
     /// Takes over something that was ordered in the past, before this server knew of it: the same command, carried by
@@ -153,14 +160,7 @@ impl Command for Order {
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
-        if let Some(taken) = graph.get(&reference) {
-            if !graph.visible(&ctx.caller.audience, taken) {
-                let message = format!("The name {} cannot be used", input.name);
-                return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
-            }
-            let message = format!("{} already has {} in {}", found.team.name(), input.name, found.environment);
-            return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
-        }
+        self.is_free(graph, &found, &reference, ctx)?;
         let (parts, wiring) = self.parts(graph, &found, (&reference, &spec.inputs, &secrets), ctx)?;
         let document = wired(&document, wiring.as_ref())?;
         if input.dry_run {
@@ -177,7 +177,27 @@ impl Command for Order {
     }
 }
 
+/// What is said to whoever asks for an offering that is not there.
+fn unknown(graph: &Graph, audience: &Audience, name: &str) -> Error {
+    let (message, mend) = from_template::instead(graph, audience, name).unwrap_or_else(|| {
+        let near = suggestion::of_kind(graph, audience, "offering", name);
+        (format!("There is no offering {name:?}"), near)
+    });
+    Error::invalid("order.offering", "offering", message, mend)
+}
+
 impl Order {
+    /// Passes when nothing has that name.
+    fn is_free(&self, graph: &Graph, found: &Found, reference: &Ref, ctx: &Ctx<'_>) -> Result<()> {
+        let Some(taken) = graph.get(reference) else { return Ok(()) };
+        let name = &self.input.name;
+        let message = match graph.visible(&ctx.caller.audience, taken) {
+            true => format!("{} already has {name} in {}", found.team.name(), found.environment),
+            false => format!("The name {name} cannot be used"),
+        };
+        Err(Error::invalid("name.taken", "name", message, "Choose another name."))
+    }
+
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
         let audience = &ctx.caller.audience;
@@ -185,14 +205,13 @@ impl Order {
             .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Choose your team."))?;
         ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
         if graph.get(&team).is_none() {
-            let message = format!("There is no team {}", input.team);
-            return Err(Error::invalid("order.team", "team", message, "Choose your team."));
+            let message = format!("There is no team {:?}", input.team);
+            let mend = suggestion::of_kind(graph, audience, "group", &input.team);
+            return Err(Error::invalid("order.team", "team", message, mend));
         }
         check_name(&input.name)?;
-        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering)).map_err(|_| {
-            let message = format!("There is no offering {:?}", input.offering);
-            Error::invalid("order.offering", "offering", message, "See what is offered: loggia get offerings.")
-        })?;
+        let offering = visible(graph, audience, &Ref::new("offering", "default", &input.offering))
+            .map_err(|_| unknown(graph, audience, &input.offering))?;
         let followed = offering::followed(graph, &input.offering, &team);
         let wish = input.release.as_deref().or(followed.as_deref());
         let release = offering::release_for(graph, audience, &input.offering, wish)?;
@@ -354,38 +373,4 @@ pub(crate) fn start(
     let (key, place) = (id.to_string(), format!("{environment}/{driver}"));
     let work = NewWork { id, class, subject: instance, key, place, not_before: ctx.now, payload: Value::Null };
     (operation, work)
-}
-
-/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
-/// by it, so it is one team's only.
-pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
-    let namespace = namespace_for(team);
-    let there = Query {
-        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
-        ..Query::default()
-    };
-    let other = graph
-        .query(&Audience::All, &there)
-        .records
-        .iter()
-        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
-    match other {
-        false => Ok(namespace),
-        true => Err(Error::invalid(
-            "order.team",
-            "team",
-            format!("The names of {} are another team's already", team.name()),
-            "Rename the group.",
-        )),
-    }
-}
-
-/// The document of an instance (decision 4).
-pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
-    Ok(Document(json!({
-        "apiVersion": "loggia.dev/v1",
-        "kind": "Instance",
-        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
-        "spec": serde_json::to_value(spec)?,
-    })))
 }

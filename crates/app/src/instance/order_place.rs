@@ -2,23 +2,63 @@
 
 use crate::error::{Error, Result};
 use crate::instance::order::OrderInput;
-use crate::record::visible;
+use crate::record::{suggestion, visible};
 use crate::release::offering;
-use loggia_graph::{Audience, Graph};
-use loggia_model::Ref;
+use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{EnvironmentSpec, Purpose};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::{Document, Ref};
+use serde_json::json;
+
+/// What the name of something that runs looks like.
+pub(crate) const NAME: &str = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$";
+/// How many characters it has at most.
+const LONGEST: usize = 40;
 
 /// Passes for what may be the name of something.
 pub(crate) fn check_name(name: &str) -> Result<()> {
-    let fits = (1..=40).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && name.as_bytes()[0].is_ascii_lowercase()
-        && !name.ends_with('-');
-    if fits {
-        return Ok(());
+    match refusal(name) {
+        None => Ok(()),
+        Some((message, mend)) => Err(Error::invalid("order.name", "name", message, mend)),
     }
-    let mend = "Use lower-case letters, digits and hyphens, at most 40, beginning with a letter.";
-    Err(Error::invalid("order.name", "name", format!("{name:?} is not a name"), mend))
+}
+
+/// What keeps a text from being a name, and what to do; none for a name.
+pub(crate) fn refusal(name: &str) -> Option<(String, String)> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let length = name.chars().count();
+    if length == 0 {
+        return Some(("It has no name".to_owned(), "Give it one, such as orders.".to_owned()));
+    }
+    if length > LONGEST {
+        let message = format!("The name has {length} characters, and may have {LONGEST}");
+        return Some((message, "Choose a shorter one.".to_owned()));
+    }
+    let message = if let Some(odd) = name.chars().find(|c| !fits(*c)) {
+        let what = match odd {
+            ' ' => "a space".to_owned(),
+            odd if odd.is_uppercase() => format!("a capital letter, {odd}"),
+            odd => format!("{odd:?}"),
+        };
+        format!("The name {name:?} has {what}")
+    } else if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        format!("The name {name:?} does not begin with a letter")
+    } else if name.ends_with('-') {
+        format!("The name {name:?} ends with a hyphen")
+    } else {
+        return None;
+    };
+    let near = proposal(name);
+    let such = if near.is_empty() { String::new() } else { format!(", such as {near}") };
+    Some((message, format!("Use small letters, digits and hyphens{such}.")))
+}
+
+/// The nearest name to a text; empty when nothing is left of it.
+fn proposal(text: &str) -> String {
+    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let folded: String = text.chars().map(fold).collect();
+    let words: Vec<&str> = folded.split('-').filter(|word| !word.is_empty()).collect();
+    words.join("-").trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned()
 }
 
 /// The environment, when the offering may run there and there is a backend for it.
@@ -30,7 +70,8 @@ pub(crate) fn environment(
 ) -> Result<(String, Purpose)> {
     let missing = |_| {
         let message = format!("There is no environment {:?}", input.environment);
-        Error::invalid("order.environment", "environment", message, "See them: loggia get environments.")
+        let mend = suggestion::of_kind(graph, audience, "environment", &input.environment);
+        Error::invalid("order.environment", "environment", message, mend)
     };
     let record = visible(graph, audience, &Ref::new("environment", "default", &input.environment)).map_err(missing)?;
     let spec: EnvironmentSpec = record.spec()?;
@@ -62,4 +103,74 @@ pub fn namespace_for(team: &Ref) -> String {
 pub fn team_of(namespace: &str) -> Ref {
     let (organisation, team) = namespace.split_once("--").unwrap_or(("default", namespace));
     Ref::new("group", organisation, team)
+}
+
+/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
+/// by it, so it is one team's only.
+pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
+    let namespace = namespace_for(team);
+    let there = Query {
+        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
+        ..Query::default()
+    };
+    let other = graph
+        .query(&Audience::All, &there)
+        .records
+        .iter()
+        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
+    match other {
+        false => Ok(namespace),
+        true => Err(Error::invalid(
+            "order.team",
+            "team",
+            format!("The names of {} are another team's already", team.name()),
+            "Rename the group.",
+        )),
+    }
+}
+
+/// The document of an instance (decision 4).
+pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
+    Ok(Document(json!({
+        "apiVersion": "loggia.dev/v1",
+        "kind": "Instance",
+        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
+        "spec": serde_json::to_value(spec)?,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_name_says_what_is_wrong_with_it() {
+        let told = |name: &str| refusal(name).map(|(message, mend)| format!("{message}. {mend}")).unwrap_or_default();
+        assert_eq!(told("orders-2"), "");
+        assert_eq!(told(&"a".repeat(40)), "");
+        assert_eq!(told(&"a".repeat(46)), "The name has 46 characters, and may have 40. Choose a shorter one.");
+        let mend = "Use small letters, digits and hyphens, such as orders-db.";
+        assert_eq!(told("Orders_DB"), format!("The name \"Orders_DB\" has a capital letter, O. {mend}"));
+        assert_eq!(told("orders db"), format!("The name \"orders db\" has a space. {mend}"));
+        assert_eq!(told("orders-db-"), format!("The name \"orders-db-\" ends with a hyphen. {mend}"));
+        assert_eq!(told("7-orders-db"), format!("The name \"7-orders-db\" does not begin with a letter. {mend}"));
+        assert_eq!(told("é"), "The name \"é\" has 'é'. Use small letters, digits and hyphens.");
+        assert_eq!(told(""), "It has no name. Give it one, such as orders.");
+    }
+
+    /// What is said here, and what the schema of an order lets through, are the same.
+    #[test]
+    fn the_words_and_the_pattern_agree() {
+        let schema = serde_json::json!({"type": "string", "pattern": NAME});
+        let letters = ["a", "b9", "-", "A", "é", " ", "9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"];
+        for first in letters {
+            for second in letters {
+                for third in letters {
+                    let name = format!("{first}{second}{third}");
+                    let fits = crate::record::schema::check(&schema, &name.clone().into(), "").is_empty();
+                    assert_eq!(fits, refusal(&name).is_none(), "{name:?}");
+                }
+            }
+        }
+    }
 }

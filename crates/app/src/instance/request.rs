@@ -6,6 +6,7 @@ use crate::access::secret_use::Borrower;
 use crate::error::{Error, Result};
 use crate::instance::backend;
 use crate::instance::driver::{Backend, Driver, RecipeFile, Request, Secret};
+use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
 use crate::record::files;
 use loggia_graph::Graph;
@@ -69,7 +70,8 @@ pub(crate) async fn build_generation(
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
-    let (secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    secret_input::sort(&Value::Object(recipe.contract.inputs.clone()), &mut spec.inputs, &mut secret_inputs);
     let mut outputs = status.outputs;
     if generation.is_some_and(|generation| generation != status.generation) {
         // What is known is of another one.

@@ -18,21 +18,24 @@ use crate::instance::driver::Driver;
 use crate::trace;
 use busy::{Busy, Held};
 use loggia_model::Uid;
-use loggia_store::{Claimed, WorkClass};
+use loggia_store::{Claimed, StoreError, Times, WorkClass};
 use run::Run;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use step::AGAIN;
 use tokio::sync::watch;
 use tracing::Instrument;
 
 /// How long a lease is, in seconds; the worker renews it at a third of that.
 const LEASE_SECONDS: i64 = 30;
+const LEASE: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs());
+const RENEWAL: Duration = Duration::from_secs(LEASE_SECONDS.unsigned_abs() / 3);
 /// How often an operation is tried before what goes wrong is for good.
 const ATTEMPTS: i64 = 8;
-/// How often an operation is begun before it fails for good, however the attempts ended: more often than it is tried, for
-/// it is not to blame for a server that is ended, and not for ever, for it may be what ends the server.
-const BEGINNINGS: i64 = 40;
+/// How often an operation is begun before it fails for good, those times included in which the server ended meanwhile.
+/// They count for nothing else, because it is not to blame for them; but it may be what ends the server.
+const BEGINNINGS: i64 = 200;
 /// How long a worker sleeps when there is nothing to do and nobody wakes it.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a worker waits for this server to take in what others wrote.
@@ -89,10 +92,10 @@ struct Worker {
 impl Worker {
     async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let woken = self.app.work.notified();
+            let (woken, before) = (self.app.work.notified(), Instant::now());
             match self.claim().await {
                 Ok(Some((claimed, place))) => {
-                    self.carry_out(claimed).await;
+                    self.carry_out(claimed, before).await;
                     drop(place);
                 }
                 Ok(None) => {
@@ -113,15 +116,17 @@ impl Worker {
     /// The next piece of work, at a place that is not taken up by others already.
     async fn claim(&self) -> Result<Option<(Claimed, Held)>> {
         let turn = self.busy.turn().await;
-        let (store, now) = (&self.app.store, self.app.now());
-        let claimed = store.claim(&self.name, now, LEASE_SECONDS, &WorkClass::ALL, &turn.full()).await?;
+        let (store, now) = (&self.app.store, self.app.time_of_database().await?);
+        let times = Times { due: self.app.now().max(now), now };
+        let claimed = store.claim(&self.name, times, LEASE_SECONDS, &WorkClass::ALL, &turn.full()).await?;
         Ok(claimed.map(|claimed| {
             let place = turn.take(&claimed.place);
             (claimed, place)
         }))
     }
 
-    async fn carry_out(&self, claimed: Claimed) {
+    /// Carries out what was claimed, at this moment or later.
+    async fn carry_out(&self, claimed: Claimed, since: Instant) {
         let (id, fence, attempt) = (claimed.id, claimed.fence, claimed.attempt);
         let run = async {
             // What caused the work may have been written through another server a moment ago.
@@ -134,7 +139,7 @@ impl Worker {
         // When the lease cannot be renewed somebody else may begin: this run must not go on.
         let result = tokio::select! {
             result = run => result,
-            () = self.keep_lease(id, fence) => Err(Error::Conflict("The lease was lost.".into())),
+            () = self.keep_lease(id, fence, since) => Err(Error::Conflict("The lease was lost.".into())),
         };
         if let Err(error) = result {
             tracing::warn!(operation = %id, %error, "an operation was interrupted; it is taken up again");
@@ -144,14 +149,28 @@ impl Worker {
         let _ = self.app.progress.send(id);
     }
 
-    async fn keep_lease(&self, id: Uid, fence: i64) {
-        let pause = Duration::from_secs(u64::try_from(LEASE_SECONDS / 3).unwrap_or(10));
+    /// Renews a lease again and again; ends when it is lost: somebody else has it, or it could not be renewed until it
+    /// ran out. A database that is away for less than that does no harm.
+    async fn keep_lease(&self, id: Uid, fence: i64, claimed: Instant) {
+        let (mut held, mut pause) = (claimed, RENEWAL);
         loop {
             tokio::time::sleep(pause).await;
-            let until = self.app.now().plus_seconds(LEASE_SECONDS);
-            if self.app.store.heartbeat(id, fence, until).await.is_err() {
-                return;
+            let now = Instant::now();
+            let left = LEASE.saturating_sub(held.elapsed());
+            // An answer that comes too late is none.
+            match tokio::time::timeout(left, self.renew(id, fence)).await {
+                Ok(Ok(())) => (held, pause) = (now, RENEWAL),
+                Ok(Err(StoreError::Conflict)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(operation = %id, %error, "a lease could not be renewed; it is tried again");
+                    pause = AGAIN.min(LEASE.saturating_sub(held.elapsed()));
+                }
             }
         }
+    }
+
+    async fn renew(&self, id: Uid, fence: i64) -> std::result::Result<(), StoreError> {
+        let now = self.app.time_of_database().await?;
+        self.app.store.heartbeat(id, fence, now.plus_seconds(LEASE_SECONDS)).await
     }
 }

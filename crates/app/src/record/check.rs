@@ -53,6 +53,15 @@ pub fn check(source: &[SourceFile], recipes: &Recipes) -> CheckReport {
     CheckReport { files: reading.files, documents: reading.prepared.len(), problems: later, warnings }
 }
 
+/// As [`check`], for one of the files: what the others say counts, what is wrong with them does not.
+pub fn check_one(source: &[SourceFile], path: &str, recipes: &Recipes) -> CheckReport {
+    let CheckReport { problems, warnings, .. } = check(source, recipes);
+    let own = |list: Vec<Problem>| list.into_iter().filter(|one| one.file.as_deref() == Some(path)).collect();
+    let alone: Vec<SourceFile> = source.iter().filter(|file| file.path == path).cloned().collect();
+    let documents = read(&alone, &|_| None).prepared.len();
+    CheckReport { files: alone.len(), documents, problems: own(problems), warnings: own(warnings) }
+}
+
 /// What may be a mistake.
 fn unsure(reading: &Reading) -> Vec<Problem> {
     let names: HashSet<&Ref> = reading.prepared.iter().map(|prepared| &prepared.reference).collect();

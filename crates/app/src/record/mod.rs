@@ -7,6 +7,7 @@ pub(crate) mod misspelt;
 pub mod prepare;
 pub(crate) mod recipes;
 pub mod removal;
+pub(crate) mod rings;
 pub mod schema;
 pub(crate) mod suggestion;
 pub mod team;
@@ -98,7 +99,8 @@ impl Apply {
             may_create(ctx.caller, &after)?;
         }
         let (audience, now) = (&ctx.caller.audience, ctx.now);
-        let publishing = Publishing { graph, beside: &self.prepared, facts, now, audience, accepts: false };
+        let publishing =
+            Publishing { graph, beside: &self.prepared, facts, recipes: ctx.recipes, now, audience, accepts: false };
         let Some(before) = before else {
             if self.if_match.is_some() {
                 return Err(Error::Conflict(format!("There is no {} to change any more.", prepared.reference)));
@@ -221,7 +223,28 @@ fn ordered(before: &Record) -> Result<()> {
 
 /// References of our own kinds that lead nowhere. Those of the catalog may dangle, as in Backstage.
 pub fn missing_references(prepared: &[Prepared], graph: &Graph, is_there: impl Fn(&Ref) -> bool) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let tell = |one: Missing<'_>| {
+        let message = format!("{} names {}, which does not exist", one.by.reference, one.target);
+        let mend = format!("Add {}, or correct the name.", one.target);
+        let file = (!one.by.path.is_empty()).then(|| one.by.path.clone());
+        Problem { file, ..Problem::new("reference.missing", one.field, message, mend) }
+    };
+    missing(prepared, graph, is_there).into_iter().map(tell).collect()
+}
+
+/// A reference of our own kinds that leads nowhere.
+pub struct Missing<'a> {
+    /// What names it.
+    pub by: &'a Prepared,
+    /// What is named.
+    pub target: Ref,
+    /// The field, as a dotted path.
+    pub field: String,
+}
+
+/// The references of our own kinds that lead nowhere.
+pub fn missing<'a>(prepared: &'a [Prepared], graph: &Graph, is_there: impl Fn(&Ref) -> bool) -> Vec<Missing<'a>> {
+    let mut found = Vec::new();
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|k| k.api_versions.iter().any(|v| v.starts_with("loggia.dev/")))
         else {
@@ -234,15 +257,12 @@ pub fn missing_references(prepared: &[Prepared], graph: &Graph, is_there: impl F
         let document = one.document();
         for relation in (kind.relations)(&document) {
             if !is_there(&relation.target) {
-                let message = format!("{} names {}, which does not exist", one.reference, relation.target);
-                let mend = format!("Add {}, or correct the name.", relation.target);
-                let mut problem = Problem::new("reference.missing", field_of(&document, &relation), message, mend);
-                problem.file = (!one.path.is_empty()).then(|| one.path.clone());
-                problems.push(problem);
+                let field = field_of(&document, &relation);
+                found.push(Missing { by: one, target: relation.target, field });
             }
         }
     }
-    problems
+    found
 }
 
 /// Whether a reference leads somewhere for an audience. What it may not see counts as missing, so that nobody can find

@@ -1,11 +1,13 @@
-//! Whether recipes can run, as far as files alone tell: each driver says what it takes.
+//! Whether recipes can run, as far as texts alone tell: each driver says what it takes.
 
+use crate::error::{Error, Result};
 use crate::record::prepare::Prepared;
 use crate::record::schema;
 use crate::source::read::Reading;
+use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::release::{Recipe, ReleaseSpec};
-use loggia_model::{Problem, Severity};
+use loggia_model::{Document, Problem, Severity};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ pub type Recipes = BTreeMap<&'static str, Value>;
 /// What is wrong with the recipes of all releases, and the drivers that only a server may know.
 pub(crate) fn problems(reading: &Reading, known: &Recipes) -> (Vec<Problem>, Vec<Problem>) {
     let (mut wrong, mut unheard) = (Vec::new(), Vec::new());
-    let configs = configs(reading);
+    let configs = configs(&reading.prepared);
     for prepared in reading.prepared.iter().filter(|prepared| prepared.kind == "Release") {
         let Some(Recipe { driver, settings }) = spec::<ReleaseSpec>(prepared).map(|spec| spec.recipe) else { continue };
         let at = |mut problem: Problem| {
@@ -49,10 +51,28 @@ fn misfits(schema: &Value, settings: &Map<String, Value>, configs: &[Map<String,
     if configs.iter().any(|config| with(config).is_empty()) { Vec::new() } else { alone }
 }
 
+/// Passes when the recipe of a release fits what its driver takes, with a backend of some environment: one that is there,
+/// or comes in the same command. A driver that is not known here may be that of another server.
+///
+/// # Errors
+/// [`Error::Invalid`], with the field and what to write.
+pub(crate) fn fits(graph: &Graph, beside: &[Prepared], known: &Recipes, document: &Document) -> Result<()> {
+    let recipe: Option<Recipe> =
+        document.spec().and_then(|spec| serde_json::from_value(spec.get("recipe")?.clone()).ok());
+    let Some(Recipe { driver, settings }) = recipe else { return Ok(()) };
+    let Some(schema) = known.get(driver.as_str()) else { return Ok(()) };
+    let mut own = configs(beside).remove(&driver).unwrap_or_default();
+    let there = graph.of_kind(&Audience::All, "environment").filter_map(|record| record.spec::<EnvironmentSpec>().ok());
+    let backends = there.flat_map(|environment| environment.backends.into_values());
+    own.extend(backends.filter(|backend| backend.driver == driver).map(|backend| backend.config));
+    let problems = misfits(schema, &settings, &own);
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
 /// The settings of all backends of environments, by driver.
-fn configs(reading: &Reading) -> BTreeMap<String, Vec<Map<String, Value>>> {
+fn configs(described: &[Prepared]) -> BTreeMap<String, Vec<Map<String, Value>>> {
     let mut found: BTreeMap<String, Vec<Map<String, Value>>> = BTreeMap::new();
-    let environments = reading.prepared.iter().filter(|prepared| prepared.kind == "Environment");
+    let environments = described.iter().filter(|prepared| prepared.kind == "Environment");
     for environment in environments.filter_map(spec::<EnvironmentSpec>) {
         for backend in environment.backends.into_values() {
             found.entry(backend.driver).or_default().push(backend.config);

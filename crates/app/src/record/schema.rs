@@ -1,5 +1,6 @@
 //! Checks inputs against the JSON Schema of a contract.
 
+use crate::instance::order_place;
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as ErrorKind};
 use jsonschema::paths::Location;
@@ -167,12 +168,39 @@ fn problem(error: &ValidationError<'_>, at: &str) -> Problem {
         let message = format!("{} is not known here", plain(error.instance()));
         return Problem::new(&format!("contract.{keyword}"), path, message, mend);
     }
+    if let Some((message, mend)) = in_words(error) {
+        return Problem::new(&format!("contract.{keyword}"), path, message, mend);
+    }
     // Of what is large, only what is wrong with it is told.
     let message = match error.instance().is_object() || error.instance().is_array() {
         true => error.masked_with("The value").to_string(),
         false => error.to_string(),
     };
     Problem::new(&format!("contract.{keyword}"), path, message, "Change the value so that it fits.")
+}
+
+/// What is wrong with a text, and what to do, in words: a pattern is not for people, and a text that is too long would only
+/// be long again.
+fn in_words(error: &ValidationError<'_>) -> Option<(String, String)> {
+    let length = error.instance().as_str()?.chars().count();
+    match error.kind() {
+        ErrorKind::MaxLength { limit } => {
+            let message = format!("It has {length} characters, and may have {limit}");
+            Some((message, "Make it shorter.".to_owned()))
+        }
+        ErrorKind::MinLength { limit } => {
+            let mend = format!("Write at least {limit}.");
+            Some((format!("It has {}", count(length, "character")), mend))
+        }
+        ErrorKind::Pattern { pattern } if pattern == order_place::NAME => {
+            order_place::refusal(error.instance().as_str()?)
+        }
+        _ => None,
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn join(path: &str, part: &str) -> String {

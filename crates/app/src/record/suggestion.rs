@@ -1,5 +1,7 @@
 //! Names that may have been meant.
 
+use loggia_graph::{Audience, Graph};
+
 /// How many names are told at most.
 const MOST: usize = 5;
 
@@ -16,10 +18,18 @@ pub(crate) fn hint(wanted: &str, mut names: Vec<String>) -> String {
     let listed = |names: &mut dyn Iterator<Item = &String>| names.take(MOST).cloned().collect::<Vec<_>>().join(", ");
     match (names.len(), near.is_empty()) {
         (0, _) => "There is none yet.".to_owned(),
-        (_, false) => format!("Near it: {}.", listed(&mut near.into_iter().map(|(_, name)| name))),
+        (_, false) => format!("Did you mean {}?", listed(&mut near.into_iter().map(|(_, name)| name))),
         (all, true) if all > MOST => format!("There are {all}, such as {}.", listed(&mut names.iter())),
         (_, true) => format!("There are: {}.", listed(&mut names.iter())),
     }
+}
+
+/// The same for the names of a kind, as far as somebody may see them.
+pub(crate) fn of_kind(graph: &Graph, audience: &Audience, kind: &str, wanted: &str) -> String {
+    let names = graph.of_kind(audience, kind).map(|record| record.reference.name().to_owned());
+    // People may write the whole name.
+    let short = wanted.rsplit(['/', ':']).next().unwrap_or(wanted);
+    hint(short, names.collect())
 }
 
 /// Whether one name may have been meant for the other.
@@ -60,9 +70,9 @@ mod tests {
     #[test]
     fn near_names_come_first() {
         let names = || ["production", "test", "dev", "staging"].map(str::to_owned).to_vec();
-        assert_eq!(hint("prod", names()), "Near it: production.");
-        assert_eq!(hint("prodction", names()), "Near it: production.");
-        assert_eq!(hint("tset", names()), "Near it: test.");
+        assert_eq!(hint("prod", names()), "Did you mean production?");
+        assert_eq!(hint("prodction", names()), "Did you mean production?");
+        assert_eq!(hint("tset", names()), "Did you mean test?");
         assert_eq!(hint("moon", names()), "There are: dev, production, staging, test.");
         assert_eq!(hint(&"dev".repeat(22), names()), "There are: dev, production, staging, test.");
         assert_eq!(hint("moon", Vec::new()), "There is none yet.");

@@ -1,6 +1,7 @@
 //! Teams: the groups that run things, and not the departments above them.
 
 use crate::access::caller::Caller;
+use crate::record::suggestion;
 use loggia_graph::{Audience, Graph};
 use loggia_model::{Record, Ref, RelationType};
 use std::sync::Arc;
@@ -20,4 +21,9 @@ pub fn own(graph: &Graph, caller: &Caller) -> Vec<Arc<Record>> {
     }
     teams.sort_by(|a, b| a.reference.cmp(&b.reference));
     teams
+}
+
+/// That there is no team of a name, and which may have been meant.
+pub(crate) fn no_team(graph: &Graph, audience: &Audience, wanted: &str) -> String {
+    format!("There is no team {wanted:?}. {}", suggestion::of_kind(graph, audience, "group", wanted))
 }

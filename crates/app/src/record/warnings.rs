@@ -3,6 +3,7 @@
 
 use crate::access::writing::is_narrow;
 use crate::record::prepare::Prepared;
+use crate::record::rings;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::visibility::VISIBILITY;
 use loggia_model::reference::DEFAULT_NAMESPACE;
@@ -27,6 +28,9 @@ pub struct Warning {
 /// What may be a mistake in the files of a repository, when nothing else is known.
 pub(crate) fn of_files(prepared: &[Prepared], is_there: impl Fn(&Ref) -> bool) -> Vec<Warning> {
     let mut found = hidden(prepared);
+    let may = prepared.iter().filter(|one| rings::may(one.kind, &one.text));
+    let may: Vec<_> = may.map(|one| (one.reference.clone(), one.document(), one.path.clone())).collect();
+    found.extend(rings::of(&may, |_| true));
     for one in prepared {
         let Some(kind) = Kind::find(one.kind).filter(|kind| is_of_catalog(kind)) else { continue };
         let document = one.document();
@@ -43,7 +47,12 @@ pub(crate) fn of_source(graph: &Graph, origin: &str) -> Vec<Warning> {
         Kind::find(record.reference.kind()).filter(|kind| is_of_catalog(kind))?;
         Some(nowhere(&record.reference, &record.parse(), &one.relation, &record.source.path))
     });
-    found.take(MOST).collect()
+    let all = rings::KINDS.iter().flat_map(|kind| graph.of_kind(&Audience::All, kind));
+    let may = all.filter(|record| rings::may(record.reference.kind(), &record.document));
+    let may: Vec<_> =
+        may.map(|record| (record.reference.clone(), record.parse(), record.source.path.to_string())).collect();
+    let own = |name: &Ref| graph.get(name).is_some_and(|record| &*record.source.origin == origin);
+    rings::of(&may, own).into_iter().chain(found).take(MOST).collect()
 }
 
 /// What is hidden where everybody sees which names are taken.
@@ -78,7 +87,7 @@ fn nowhere(name: &Ref, document: &Document, relation: &Relation, path: &str) -> 
     Warning { problem: warning("reference.nowhere", field, message, &mend, path), target: Some(target) }
 }
 
-fn warning(rule: &str, field: String, message: String, mend: &str, path: &str) -> Problem {
+pub(crate) fn warning(rule: &str, field: String, message: String, mend: &str, path: &str) -> Problem {
     let file = (!path.is_empty()).then(|| path.to_owned());
     Problem { severity: Severity::Warning, file, ..Problem::new(rule, field, message, mend) }
 }

@@ -89,7 +89,18 @@ impl App {
         may_write(&graph, Some(&text), Some(&text), |action, subject| self.require(caller, action, subject))?;
         let facts = crate::command::Facts::default();
         let (now, audience) = (self.now(), &caller.audience);
-        dry_run(&Publishing { graph: &graph, beside: &[], facts: &facts, now, audience, accepts: false }, &text)
+        dry_run(
+            &Publishing {
+                graph: &graph,
+                beside: &[],
+                facts: &facts,
+                recipes: &self.recipes,
+                now,
+                audience,
+                accepts: false,
+            },
+            &text,
+        )
     }
 }
 

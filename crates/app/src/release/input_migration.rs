@@ -54,7 +54,7 @@ impl<'a> InputMigration<'a> {
         let mut inputs = self.migrated(from, inputs)?;
         fill_defaults(&self.contract, &mut inputs);
         let mut problems = self.checker.check(&Value::Object(inputs.clone()), "inputs");
-        problems.extend(self.missing_secrets(from));
+        problems.extend(self.missing_secrets(from, &inputs));
         if problems.is_empty() { Ok(inputs) } else { Err(problems) }
     }
 
@@ -84,12 +84,12 @@ impl<'a> InputMigration<'a> {
     }
 
     /// Secrets that are wanted here and were not asked for there: nobody can make them up.
-    fn missing_secrets(&self, from: &ReleaseSpec) -> Vec<Problem> {
+    fn missing_secrets(&self, from: &ReleaseSpec, inputs: &Map<String, Value>) -> Vec<Problem> {
         let had: HashSet<String> = secret_names(&Value::Object(from.contract.inputs.clone())).into_iter().collect();
         let required = self.contract.get("required").and_then(Value::as_array).into_iter().flatten();
         let required: HashSet<&str> = required.filter_map(Value::as_str).collect();
         let new = secret_names(&self.contract).into_iter().filter(|name| required.contains(name.as_str()));
-        let missing = new.filter(|name| !had.contains(name));
+        let missing = new.filter(|name| !had.contains(name) && !inputs.contains_key(name));
         let problem = |name: String| {
             let mend = "Make the secret optional, or make a new one beside this one.";
             Problem::new(

@@ -1,14 +1,17 @@
 //! Offerings and their versions: publishing them, and moving what runs from one to the next.
 
 pub mod dry_run;
-pub(crate) mod going;
+pub mod from_template;
 pub(crate) mod input_migration;
+pub mod offered;
 pub mod offering;
 pub(crate) mod offering_versions;
 pub mod publication;
 pub mod upgrade;
 pub(crate) mod upgrade_end;
-pub mod upgrade_move;
 pub mod upgrade_path;
 pub mod upgrade_preview;
+pub mod upgrade_strategy;
+pub(crate) mod upgrade_target;
+pub mod upgrade_wait;
 pub mod versions;

@@ -1,6 +1,7 @@
 //! What is offered: finding releases and backends.
 
 use crate::error::{Error, Result};
+use crate::record::suggestion;
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
@@ -146,8 +147,7 @@ pub(crate) fn frozen_plan(spec: &OfferingSpec, wish: Option<&str>) -> Result<Opt
         }
         (None, None) => Ok(None),
         (None, Some(name)) => {
-            let names: Vec<&str> = spec.plans.iter().map(|plan| plan.name.as_str()).collect();
-            let mend = format!("Choose one of: {}.", names.join(", "));
+            let mend = suggestion::hint(name, spec.plans.iter().map(|plan| plan.name.clone()).collect());
             Err(Error::Invalid(vec![Problem::new("order.plan", "plan", format!("There is no plan {name:?}"), mend)]))
         }
     }

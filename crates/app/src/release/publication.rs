@@ -4,6 +4,7 @@
 //! What was published once is remembered for good, by its last revision: taking it away and writing it anew with other
 //! content is no way around that.
 
+use crate::access::caller::Caller;
 use crate::access::writing::may_write;
 use crate::checks;
 use crate::command::changes::{Changes, Draft};
@@ -11,8 +12,10 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::composition::check::{Known, problems as composition};
 use crate::composition::resolve::in_range;
 use crate::error::{Error, Result};
+use crate::record::check::Recipes;
 use crate::record::files;
 use crate::record::prepare::Prepared;
+use crate::record::recipes;
 use crate::record::visible;
 use crate::release::dry_run::fits_all;
 use crate::release::offering::{publication, release_status, releases};
@@ -26,6 +29,7 @@ use loggia_model::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// What a decision about releases stands on.
 pub(crate) struct Publishing<'a> {
@@ -33,6 +37,8 @@ pub(crate) struct Publishing<'a> {
     /// What is written in the same command; an offering may come with its releases.
     pub(crate) beside: &'a [Prepared],
     pub(crate) facts: &'a Facts,
+    /// What the drivers take.
+    pub(crate) recipes: &'a Recipes,
     pub(crate) now: Micros,
     /// Who asks; they are told the names of what they see only.
     pub(crate) audience: &'a Audience,
@@ -42,35 +48,56 @@ pub(crate) struct Publishing<'a> {
 
 /// The facts that a decision about new releases needs: what was called so before.
 pub(crate) fn needs(graph: &Graph, prepared: &[Prepared]) -> Vec<Need> {
-    let releases = prepared.iter().filter(|one| one.kind == "Release" && graph.get(&one.reference).is_none());
-    releases.map(|one| Need::Past(one.reference.clone())).collect()
+    let releases = || prepared.iter().filter(|one| one.kind == "Release");
+    let new = releases().filter(|one| graph.get(&one.reference).is_none());
+    let past = new.map(|one| Need::Past(one.reference.clone()));
+    let names: BTreeSet<Ref> = releases().map(|one| offering_of(&one.document())).collect();
+    let offerings: Vec<OfferingSpec> = names.iter().filter_map(|name| offering(graph, prepared, name)).collect();
+    past.chain(checks::needs(graph, offerings.iter().map(|offering| &offering.checks))).collect()
+}
+
+fn offering_of(release: &Document) -> Ref {
+    Ref::new("offering", "default", release.spec_text("offering"))
+}
+
+/// An offering: as it is written in the same command, else as it is kept.
+fn offering(graph: &Graph, beside: &[Prepared], name: &Ref) -> Option<OfferingSpec> {
+    match beside.iter().find(|one| one.kind == "Offering" && one.reference == *name) {
+        Some(one) => serde_json::from_value(one.document().spec()?.clone()).ok(),
+        None => graph.get(name)?.spec().ok(),
+    }
 }
 
 impl Publishing<'_> {
     /// Publishes a text, or says why it may not be. Every way to a published release leads through here.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes;
-    /// [`Error::Refused`] for a breaking one that something which runs would not fit.
+    /// [`Error::Invalid`] for a version that is not one of its offering, or whose number hides what it changes, and for a
+    /// recipe that its driver does not take; [`Error::Refused`] for a breaking one that something which runs would not fit.
     pub(crate) fn publish(&self, document: &Document, status: ReleaseStatus) -> Result<ReleaseStatus> {
         self.fits(document)?;
+        recipes::fits(self.graph, self.beside, self.recipes, document)?;
         fits_all(self, document)?;
         self.checked(document)?;
         let since = Some(self.now);
         Ok(ReleaseStatus { publication: Publication::Published, since, reason: String::new(), ..status })
     }
 
-    /// Passes when every check that its offering names for releases passes.
+    /// Passes when every check that its offering names passes: those of releases, and its launch list.
     fn checked(&self, document: &Document) -> Result<()> {
-        match self.offering(document.spec_text("offering")).filter(|offering| !offering.checks.release.is_empty()) {
-            Some(offering) => checks::may_publish(self.graph, self.now, &offering, document),
+        let name = offering_of(document);
+        match offering(self.graph, self.beside, &name).filter(|offering| !offering.checks.is_empty()) {
+            Some(offering) => {
+                let texts = (document, self.beside);
+                checks::may_publish(self.graph, self.facts, self.now, (&name, &offering), texts)
+            }
             None => Ok(()),
         }
     }
 
     /// Passes when the version is one of its offering, and its number hides nothing.
     fn fits(&self, document: &Document) -> Result<()> {
-        if let Some(offering) = self.offering(document.spec_text("offering")) {
+        if let Some(offering) = offering(self.graph, self.beside, &offering_of(document)) {
             version::check(offering.versioning, document.spec_text("version")).map_err(|message| {
                 let mend = "Give it a number of that form, or change `versioning` of the offering.";
                 Error::invalid("release.versioning", "spec.version", message, mend)
@@ -164,20 +191,11 @@ impl Publishing<'_> {
             Publication::Draft | Publication::Yanked => Ok(Some(status)),
         }
     }
-
-    fn offering(&self, name: &str) -> Option<OfferingSpec> {
-        let reference = Ref::new("offering", "default", name);
-        let beside = self.beside.iter().find(|one| one.kind == "Offering" && one.reference == reference);
-        match beside {
-            Some(one) => serde_json::from_value(one.document().spec()?.clone()).ok(),
-            None => self.graph.get(&reference)?.spec().ok(),
-        }
-    }
 }
 
 impl Known for Publishing<'_> {
     fn offering(&self, name: &str) -> bool {
-        Publishing::offering(self, name).is_some()
+        offering(self.graph, self.beside, &Ref::new("offering", "default", name)).is_some()
     }
 
     fn release(&self, offering: &str, range: Option<&str>) -> Option<ReleaseSpec> {
@@ -246,6 +264,12 @@ impl Command for Publish {
         }
     }
 
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        let text = graph.get(&self.release).map(|record| record.parse());
+        let spec = text.and_then(|text| offering(graph, &[], &offering_of(&text)));
+        checks::needs(graph, spec.iter().map(|spec| &spec.checks))
+    }
+
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let record = visible(graph, &ctx.caller.audience, &self.release)?;
         let text = record.parse();
@@ -261,7 +285,7 @@ impl Command for Publish {
         }
         let audience = &ctx.caller.audience;
         let (now, accepts) = (ctx.now, self.accept_failing);
-        let publishing = Publishing { graph, beside: &[], facts, now, audience, accepts };
+        let publishing = Publishing { graph, beside: &[], facts, recipes: ctx.recipes, now, audience, accepts };
         let (event, status) = self.step(&publishing, &text, before)?;
         let draft = Draft::of(&record).with_status(&serde_json::to_value(&status)?);
         changes.put(event, draft, Value::Null);

@@ -13,14 +13,15 @@ use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
 use crate::record::visible;
 use crate::release::dry_run::release_spec;
-use crate::release::going::Going;
 use crate::release::input_migration::InputMigration;
 use crate::release::offering::{preview, release_for};
 use crate::release::offering_versions::OfferingVersions;
 use crate::release::upgrade_end::accepts;
-use crate::release::upgrade_move::Move;
 use crate::release::upgrade_path::{is_above, up_to_date, way};
 pub use crate::release::upgrade_preview::UpgradePreview;
+use crate::release::upgrade_strategy::Move;
+use crate::release::upgrade_target::UpgradeTarget;
+use crate::release::upgrade_wait;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
@@ -31,7 +32,7 @@ use loggia_model::operation::Verb;
 use loggia_model::rule::Act;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref, Uid};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Brings an instance to another version, or back to the one that it had before.
 #[derive(Clone, Debug)]
@@ -57,14 +58,14 @@ impl Command for Upgrade {
         let going = self.going(graph, &ctx.caller.audience, &record)?;
         match self.may(graph, &ctx.caller.audience, &going, ctx.now)? {
             Some(needed) => self.ask_first(&record, going, &needed, ctx),
-            None => self.begin(graph, &record, going, ctx.uid(), ctx),
+            None => self.in_time(graph, &record, going, (ctx.uid(), &ctx.caller.name()), ctx),
         }
     }
 }
 
 impl Upgrade {
     /// Where it goes.
-    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<Going> {
+    pub(crate) fn going(&self, graph: &Graph, audience: &Audience, record: &Record) -> Result<UpgradeTarget> {
         let spec: InstanceSpec = record.spec()?;
         let status: InstanceStatus = record.typed_status()?;
         let from = release_spec(graph, &status.applied).ok_or_else(|| {
@@ -96,11 +97,17 @@ impl Upgrade {
             ));
         }
         let inputs = InputMigration::new(&versions, &to)?.convert(&from, &spec.inputs).map_err(Error::Invalid)?;
-        Ok(Going::new(spec, status, (from, to), inputs, way))
+        Ok(UpgradeTarget::new(spec, status, (from, to), inputs, way))
     }
 
     /// Passes when it may and can begin now; gives who has to agree first. The way back is open to the end.
-    pub(crate) fn may(&self, graph: &Graph, audience: &Audience, going: &Going, now: Micros) -> Result<Option<Needed>> {
+    pub(crate) fn may(
+        &self,
+        graph: &Graph,
+        audience: &Audience,
+        going: &UpgradeTarget,
+        now: Micros,
+    ) -> Result<Option<Needed>> {
         self.ready(graph, going)?;
         let Some(team) = going.spec.team_ref().filter(|_| !self.back) else { return Ok(None) };
         let offering = going.spec.offering.as_str();
@@ -111,7 +118,7 @@ impl Upgrade {
     }
 
     /// Waits until somebody agrees.
-    fn ask_first(&self, record: &Record, going: Going, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn ask_first(&self, record: &Record, going: UpgradeTarget, needed: &Needed, ctx: &Ctx<'_>) -> Result<Changes> {
         let (id, mut status) = (ctx.uid(), going.status);
         let mut asked = approval::asked(Act::Upgrade, needed, id, ctx);
         asked.to = Some(going.to.version.clone());
@@ -133,20 +140,20 @@ impl Upgrade {
         graph: &Graph,
         record: &Record,
         status: InstanceStatus,
-        id: Uid,
+        asked: (Uid, &str),
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
-        let going = Going { status, ..going };
+        let going = UpgradeTarget { status, ..going };
         self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, id, ctx)
+        self.in_time(graph, record, going, asked, ctx)
     }
 
     /// What a rule brings without being asked for.
     pub(crate) fn by_itself(&self, graph: &Graph, record: &Record, ctx: &Ctx<'_>) -> Result<Changes> {
         let going = self.going(graph, &Audience::All, record)?;
         self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, ctx.uid(), ctx)
+        self.in_time(graph, record, going, (ctx.uid(), &ctx.caller.name()), ctx)
     }
 
     /// The versions that the next hop leads from and to.
@@ -155,7 +162,29 @@ impl Upgrade {
         Some((going.from, going.to))
     }
 
-    fn begin(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    /// Begins, or waits for the hours in which upgrades are made there.
+    fn in_time(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        asked: (Uid, &str),
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
+        match self.opening(graph, &going, ctx.now) {
+            Some(opening) => self.queue(record, going, opening, asked, ctx),
+            None => self.begin(graph, record, going, asked.0, ctx),
+        }
+    }
+
+    pub(super) fn begin(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
             Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
@@ -164,8 +193,8 @@ impl Upgrade {
     }
 
     /// Passes when it can begin now.
-    pub(crate) fn ready(&self, graph: &Graph, going: &Going) -> Result<()> {
-        let Going { spec, status, to, .. } = going;
+    pub(crate) fn ready(&self, graph: &Graph, going: &UpgradeTarget) -> Result<()> {
+        let UpgradeTarget { spec, status, to, .. } = going;
         if spec.step != Step::Managed {
             return Err(Error::refused(
                 "instance.not-managed",
@@ -181,6 +210,10 @@ impl Upgrade {
         if let Some(approval) = &status.approval {
             let mend = "Wait until that is decided.";
             return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
+        }
+        if let Some(queued) = &status.queued {
+            let mend = "It begins by itself then; for another version give it up first.";
+            return Err(Error::refused("upgrade.waits", upgrade_wait::waits(queued), mend));
         }
         let how = going.how(self.back);
         if let Some(kept) = status.kept.as_ref().filter(|_| !self.back) {
@@ -217,7 +250,7 @@ impl Upgrade {
             )),
             Rollback::LosesData if self.back && !self.confirmed => Err(Error::refused(
                 "instance.unconfirmed",
-                format!("Going back from {} loses what was written since.", going.from.version),
+                format!("UpgradeTarget back from {} loses what was written since.", going.from.version),
                 "Confirm that it may be lost, and send it again (in the API: \"confirmed\": true).",
             )),
             _ => Ok(()),
@@ -225,8 +258,8 @@ impl Upgrade {
     }
 
     /// Has its driver make a change for its team to merge; until that was seen it is what it was.
-    fn request(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
-        let change = ChangeRequest {
+    fn request(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+        let mut change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
             inputs: going.inputs,
@@ -236,16 +269,27 @@ impl Upgrade {
             expects: String::new(),
             made: false,
             back: self.back,
+            until: None,
         };
+        let limit = upgrade_wait::limit(graph, record, &going.spec, &mut change);
         let mut changes = ask(graph, record, (&going.spec, going.status), change, id, ctx)?;
+        changes.due.push(limit);
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         Ok(changes)
     }
 
     /// Leaves it to people, and looks whether they have done it.
-    fn hand_over(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn hand_over(
+        &self,
+        graph: &Graph,
+        record: &Record,
+        going: UpgradeTarget,
+        id: Uid,
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
         let runs = going.to.upstream.as_ref().map(|upstream| upstream.version.clone());
-        let change = ChangeRequest {
+        let mut change = ChangeRequest {
             release: going.release(),
             version: going.to.version.clone(),
             inputs: going.inputs,
@@ -255,7 +299,9 @@ impl Upgrade {
             since: ctx.now,
             made: true,
             back: self.back,
+            until: None,
         };
+        let limit = upgrade_wait::limit(graph, record, &going.spec, &mut change);
         let steps = going.to.upgrade.clone().unwrap_or_default().steps;
         let driver = driver_of(graph, &going.spec, &going.status)?;
         let (operation, work) =
@@ -266,14 +312,16 @@ impl Upgrade {
         let mut changes = Changes::answer(answer);
         let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
         changes.put("instance.handed-over", draft, data);
+        changes.due.push(limit);
         secret_input::seal(&mut changes, record.uid, &going.secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &going.spec.inputs, &going.hidden)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)
     }
 
     /// How it is moved: which of the things made for it is the one in use then, and what it was before.
-    fn moves(&self, going: &Going) -> Move {
+    fn moves(&self, going: &UpgradeTarget) -> Move {
         let how = going.how(self.back);
         let status = &going.status;
         let beside = how.strategy == Strategy::SideBySide;
@@ -289,9 +337,9 @@ impl Upgrade {
         Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept(), back: self.back }
     }
 
-    fn changes(&self, graph: &Graph, record: &Record, going: Going, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn changes(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
         let (name, moving) = (going.release(), self.moves(&going));
-        let Going { mut spec, mut status, from, to, inputs, secrets, .. } = going;
+        let UpgradeTarget { mut spec, mut status, from, to, inputs, secrets, hidden, .. } = going;
         secret_input::none_in_clear(&Value::Object(to.contract.inputs), &inputs)?;
         let driver = driver_of(graph, &spec, &status)?;
         let (operation, mut work) =
@@ -314,6 +362,7 @@ impl Upgrade {
         let event = if self.back { "instance.going-back" } else { "instance.upgrading" };
         changes.put(event, draft, json!({"operation": id, "from": from.version, "to": to.version, "release": name}));
         secret_input::seal(&mut changes, record.uid, &secrets, ctx)?;
+        secret_input::forget(&mut changes, record, &Map::new(), &hidden)?;
         changes.operations.push(operation);
         changes.work.push(work);
         Ok(changes)
@@ -321,14 +370,14 @@ impl Upgrade {
 }
 
 /// Back to what it was before.
-fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: ReleaseSpec) -> Result<Going> {
+fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: ReleaseSpec) -> Result<UpgradeTarget> {
     let earlier = status.earlier.clone();
     let found = earlier.and_then(|earlier| Some((release_spec(graph, &earlier.release)?, earlier.inputs)));
     let (to, inputs) = found.ok_or_else(|| {
         let mend = "Nothing needs to be done.";
         Error::refused("upgrade.no-way-back", "It was not upgraded, or has gone back already.", mend)
     })?;
-    Ok(Going::new(spec, status, (from, to.clone()), inputs, vec![to]))
+    Ok(UpgradeTarget::new(spec, status, (from, to.clone()), inputs, vec![to]))
 }
 
 /// The way to the newest version that its team accepts and to which there is one.

@@ -5,11 +5,11 @@ use crate::command::changes::{Changes, Draft};
 use crate::error::Result;
 use crate::instance::change_request;
 use crate::instance::driver::Observation;
-use crate::instance::finish::Ending;
 use crate::instance::operation::driver_of;
+use crate::instance::operation_end::Ending;
 use crate::instance::order::start;
 use crate::instance::take_over::Wish;
-use crate::release::upgrade_move::{self, Move};
+use crate::release::upgrade_strategy::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;
@@ -33,7 +33,7 @@ pub(crate) fn concluded(
         (Verb::Propose, _) => offered(ending, status, draft, about),
         (Verb::Retire, _) => {
             let gone = matches!(ending, Ending::Retired);
-            upgrade_move::retired(changes, record, status, gone, &sentence(&operation.message));
+            upgrade_strategy::retired(changes, record, status, gone, &sentence(&operation.message));
             Ok(None)
         }
         (Verb::Observe, Ending::Seen(seen)) => seen_done(record, status, draft, seen),
@@ -43,7 +43,7 @@ pub(crate) fn concluded(
                 status.conditions.retain(|known| seen.conditions.iter().any(|said| said.kind == known.kind));
             }
             if let Some(moving) = moving.filter(|moving| moving.is_beside()) {
-                upgrade_move::switched(changes, record, status, moving, ctx.now);
+                upgrade_strategy::switched(changes, record, status, moving, ctx.now);
             }
             Ok(arrived(before, status, record, &seen.version))
         }
@@ -128,7 +128,7 @@ fn fell_back(
     let beside = moving.is_some_and(Move::is_beside);
     let (touched, anew) = (did("apply") && !beside, did("destroy"));
     if let Some(moving) = moving.filter(|_| beside && did("apply")) {
-        upgrade_move::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
+        upgrade_strategy::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
     }
     spec.target = Some(earlier.release.clone());
     spec.inputs.clone_from(&earlier.inputs);
@@ -180,7 +180,7 @@ fn before_it(
 fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
     status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
     let why = sentence(&operation.message);
-    let message = format!("Going to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
+    let message = format!("UpgradeTarget to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
     let (kind, reason, message) = (FAILED.to_owned(), reason.to_owned(), message.trim().to_owned());
     status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
 }

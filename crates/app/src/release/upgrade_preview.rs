@@ -8,10 +8,10 @@ use crate::instance::change_request::Proposal;
 use crate::instance::take_over::Wish;
 use crate::record::visible;
 use crate::release::dry_run::release_spec;
-use crate::release::going::Going;
 use crate::release::upgrade::Upgrade;
 use crate::release::upgrade_path::{Hop, hops};
-use crate::rules::automatic;
+use crate::release::upgrade_target::UpgradeTarget;
+use crate::rules::automatic_upgrades;
 use crate::rules::{Needed, Rules, Wanted};
 use loggia_graph::Graph;
 use loggia_model::Ref;
@@ -55,6 +55,9 @@ pub struct UpgradePreview {
     /// Who has to agree first, by which rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
+    /// What it would wait for before it begins: the hours in which upgrades are made there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
     /// When it comes by itself, by which rule; absent when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automatic: Option<String>,
@@ -105,13 +108,17 @@ impl App {
             steps: Vec::new(),
             risk: String::new(),
             approval: None,
+            waits: None,
             automatic: None,
             blocked: None,
         };
         match wish.going(&graph, &caller.audience, &record) {
             Ok(going) => {
                 match wish.may(&graph, &caller.audience, &going, self.now()) {
-                    Ok(needed) => preview.approval = needed.as_ref().map(Needed::words),
+                    Ok(needed) => {
+                        preview.approval = needed.as_ref().map(Needed::words);
+                        preview.waits = wish.opening(&graph, &going, self.now()).map(|opening| opening.words());
+                    }
                     Err(error) => preview.blocked = Some(words(&error)),
                 }
                 if !wish.back {
@@ -139,6 +146,20 @@ impl App {
         self.proposal(caller, &record.reference, wish).await.map(Some)
     }
 
+    /// What the upgrade changes in the repository of an instance, as a patch for `git am`: for one that is kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`App::upgrade_preview`]; [`Error::Refused`] where there is no way, or its driver keeps no repositories.
+    pub async fn upgrade_patch(&self, caller: &Caller, wish: &Upgrade) -> Result<Vec<u8>> {
+        let graph = self.graph();
+        let record = visible(&graph, &caller.audience, &wish.instance)?;
+        let going = wish.going(&graph, &caller.audience, &record)?;
+        let plan = || going.spec.plan.clone();
+        let before = Wish { release: going.status.applied.clone(), plan: plan(), inputs: going.spec.inputs.clone() };
+        let after = Wish { release: going.release(), plan: plan(), inputs: going.inputs.clone() };
+        self.patch_between(caller, &record.reference, (before, after)).await
+    }
+
     /// The ways of everything that a team has to its newest versions.
     ///
     /// # Errors
@@ -163,7 +184,7 @@ impl App {
     }
 }
 
-fn fill(preview: &mut UpgradePreview, going: Going, back: bool) {
+fn fill(preview: &mut UpgradePreview, going: UpgradeTarget, back: bool) {
     let how = going.how(back);
     preview.way = hops(&going.from, &going.way);
     preview.changes = compare(&going.from.contract, &going.to.contract);
@@ -183,11 +204,11 @@ fn words(error: &Error) -> String {
 }
 
 /// When it comes by itself, in a sentence.
-fn by_itself(graph: &Graph, going: &Going) -> Option<String> {
+fn by_itself(graph: &Graph, going: &UpgradeTarget) -> Option<String> {
     let wanted = Wanted::of(graph, &going.spec)?;
     let rules = Rules::of(graph, &wanted.environment);
     let (automatic, placed) = rules.automatic(&wanted)?;
-    let when = automatic::when(graph, &automatic, &going.from, &going.to)?;
+    let when = automatic_upgrades::when(graph, &automatic, &going.from, &going.to)?;
     let when = when.datetime().format("%-d %B %Y");
     Some(format!("It comes by itself from {when} on, as the rule {} says.", placed.words()))
 }

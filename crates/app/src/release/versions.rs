@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// How many teams are named for each version, those with the most first.
 const NAMED: usize = 20;
 
+/// What is told of what runs of a version: how many of it there are by each of these.
+const KEYS: [&str; 3] = ["spec.step", "spec.environment", "spec.team"];
+
 /// The versions of an offering.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Versions {
@@ -109,6 +112,7 @@ impl App {
         let spec: OfferingSpec = record.spec()?;
         let all = releases(&graph, &caller.audience, offering);
         let fixes = fixes(&graph, &spec.product);
+        let runs = Predicate::equals("kind", "instance").and(Predicate::equals("spec.offering", offering));
         let table = Table {
             graph: &graph,
             audience: &caller.audience,
@@ -116,12 +120,12 @@ impl App {
             app: self,
             channels: channels(&spec, &all),
             ways: Ways::to_newest(&OfferingVersions::seen(&graph, &caller.audience, offering)),
-            runs: Predicate::equals("kind", "instance").and(Predicate::equals("spec.offering", offering)),
+            runs: graph.facets_by(&caller.audience, &runs, "status.applied", &KEYS.map(str::to_owned)),
             fixes: &fixes,
         };
         let versions: Vec<VersionRow> = all.iter().filter_map(|release| table.row(release)).collect();
         let known: u64 = versions.iter().map(|row| row.running).sum();
-        let total = graph.count(&caller.audience, &table.runs);
+        let total = graph.count(&caller.audience, &runs);
         Ok(Versions {
             title: record.parse().title().to_owned(),
             offering: name,
@@ -140,7 +144,8 @@ struct Table<'a> {
     app: &'a App,
     channels: Vec<(String, Ref)>,
     ways: Ways,
-    runs: Predicate,
+    /// What runs, by the name of its release: a facet for each of [`KEYS`].
+    runs: BTreeMap<String, Vec<Facet>>,
     fixes: &'a Fixes,
 }
 
@@ -155,9 +160,7 @@ impl Table<'_> {
             Publication::Yanked => (SupportPhase::Ended, None),
             _ => support.on(self.today, off),
         };
-        let runs = self.runs.clone().and(Predicate::equals("status.applied", release.reference.name()));
-        let keys = ["spec.step", "spec.environment", "spec.team"].map(str::to_owned);
-        let mut facets = self.graph.facets(self.audience, &runs, &keys).into_iter();
+        let mut facets = self.runs.get(release.reference.name()).cloned().unwrap_or_default().into_iter();
         let mut next = || facets.next().unwrap_or_default();
         let (steps, environments, mut who) = (next(), next(), next());
         let teams = who.len() as u64;

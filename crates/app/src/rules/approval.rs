@@ -12,7 +12,7 @@ use crate::instance::order::start;
 use crate::record::visible;
 use crate::release::upgrade::Upgrade;
 use crate::rules::Needed;
-use loggia_graph::Graph;
+use loggia_graph::{Graph, Predicate};
 use loggia_model::instance::{Agreed, Approval, InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::operation::{Operation, State, Verb};
@@ -69,7 +69,7 @@ pub(crate) fn hold(changes: &mut Changes, approval: &Approval, subject: Uid, mut
     changes.due.push(Due { key: key(subject), time: approval.until, kind, subject: Some(subject), payload });
 }
 
-fn key(subject: Uid) -> String {
+pub(crate) fn key(subject: Uid) -> String {
     format!("{KIND}:{subject}")
 }
 
@@ -176,7 +176,7 @@ fn go(
         Act::Upgrade => {
             let (instance, to) = (record.reference.clone(), approval.to.clone());
             let upgrade = Upgrade { instance, to, back: false, confirmed: false };
-            upgrade.approved(graph, record, status, approval.operation, ctx)?
+            upgrade.approved(graph, record, status, (approval.operation, &approval.asked_by), ctx)?
         }
     };
     for operation in &mut changes.operations {
@@ -256,17 +256,17 @@ impl crate::App {
     /// What waits until somebody agrees, as far as the caller sees it, the oldest first.
     pub fn approvals(&self, caller: &crate::Caller) -> Vec<WaitingApproval> {
         let graph = self.graph();
+        // Asked on every home page: only what waits is read.
+        let waits = Predicate::Exists("status.approval.operation".to_owned());
+        let asked = Predicate::equals("kind", "instance").and(waits);
         let one = |record: &Arc<Record>| {
-            // Read for every instance: most are told by a look at the text.
-            record.status.as_deref().filter(|text| text.contains("\"approval\""))?;
             let approval = record.typed_status::<InstanceStatus>().ok()?.approval?;
             let subject = Subject { team: None, owner: Some(group(&approval.by)) };
             let may = self.require(caller, Action::Approve, &subject).is_ok();
             let yours = may && approval.asked_by != caller.name();
             Some(WaitingApproval { instance: record.reference.clone(), approval, yours })
         };
-        let mut all: Vec<WaitingApproval> =
-            graph.of_kind(&caller.audience, "instance").filter_map(|record| one(&record)).collect();
+        let mut all: Vec<WaitingApproval> = graph.select(&caller.audience, &asked).iter().filter_map(one).collect();
         all.sort_by_key(|waiting| waiting.approval.asked_at);
         all
     }

@@ -2,9 +2,9 @@
 //! why that one.
 
 pub mod approval;
-pub(crate) mod automatic;
+pub(crate) mod automatic_upgrades;
 mod quota;
-mod words;
+pub(crate) mod words;
 
 pub use quota::{Held, held};
 
@@ -17,7 +17,7 @@ use loggia_model::kinds::environment::{EnvironmentSpec, Purpose};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::product::ProductSpec;
-use loggia_model::rule::{Act, Agreement, Asked, Aspect, Automatic, Rule, Which};
+use loggia_model::rule::{Act, Agreement, Asked, Aspect, Automatic, Rule, Waiting, Which};
 use loggia_model::{Micros, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -135,14 +135,35 @@ impl Rules {
         Ok(self.needs(wanted, Act::Order))
     }
 
-    /// Passes when something may be brought to another version now. Gives who has to agree first.
+    /// Passes when something may be brought to another version. Gives who has to agree first. In which hours is another
+    /// question: [`Rules::opening`].
     ///
     /// # Errors
     /// As [`Rules::may_get`].
     pub fn may_upgrade(&self, wanted: &Wanted, now: Micros) -> Result<Option<Needed>> {
         self.not_frozen(wanted, Act::Upgrade, now)?;
-        self.in_window(wanted, now)?;
         Ok(self.needs(wanted, Act::Upgrade))
+    }
+
+    /// When the hours begin in which upgrades are made, after a freeze that holds; none when they are made now.
+    pub fn opening(&self, wanted: &Wanted, now: Micros) -> Option<Opening> {
+        let frozen = self.first(wanted, Aspect::Freezes).and_then(|placed| {
+            let freezes = placed.rule.freezes.iter().flatten().filter(|freeze| freeze.holds(Act::Upgrade, now));
+            Some(Opening { at: freezes.map(|freeze| freeze.until).max()?, rule: placed.words() })
+        });
+        let from = frozen.as_ref().map_or(now, |frozen| frozen.at);
+        let placed = self.first(wanted, Aspect::UpgradeWindows);
+        let windows = placed.and_then(|placed| placed.rule.upgrade_windows.as_deref()).unwrap_or_default();
+        if windows.is_empty() || windows.iter().any(|window| window.is_open(from)) {
+            return frozen;
+        }
+        let at = windows.iter().filter_map(|window| window.opens(from)).min()?;
+        Some(Opening { at, rule: placed?.words() })
+    }
+
+    /// How long a version waits for its team.
+    pub fn waiting(&self, wanted: &Wanted) -> Waiting {
+        self.first(wanted, Aspect::Waiting).and_then(|placed| placed.rule.waiting).unwrap_or_default()
     }
 
     pub(crate) fn not_frozen(&self, wanted: &Wanted, act: Act, now: Micros) -> Result<()> {
@@ -151,18 +172,6 @@ impl Rules {
         let Some(freeze) = freezes.find(|freeze| freeze.holds(act, now)) else { return Ok(()) };
         let message = format!("Nothing changes in {} until {}.", wanted.environment, words::time(freeze.until));
         Err(says_no("rule.frozen", &message, placed, "Try again after that."))
-    }
-
-    fn in_window(&self, wanted: &Wanted, now: Micros) -> Result<()> {
-        let Some(placed) = self.first(wanted, Aspect::UpgradeWindows) else { return Ok(()) };
-        let windows = placed.rule.upgrade_windows.as_deref().unwrap_or_default();
-        if windows.is_empty() || windows.iter().any(|window| window.is_open(now)) {
-            return Ok(());
-        }
-        let next = windows.iter().filter_map(|window| window.opens(now)).min();
-        let next = next.map_or_else(|| "another time".to_owned(), words::time);
-        let message = format!("Upgrades in {} are made in certain hours; the next begin {next}.", wanted.environment);
-        Err(says_no("rule.window", &message, placed, "Try again then."))
     }
 
     fn needs(&self, wanted: &Wanted, act: Act) -> Option<Needed> {
@@ -181,6 +190,22 @@ impl Rules {
     /// Whether any rule has upgrades come by themselves.
     pub fn has_automatic(&self) -> bool {
         self.0.iter().any(|placed| placed.rule.states(Aspect::Automatic))
+    }
+}
+
+/// When the hours begin in which upgrades are made, by which rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// When.
+    pub at: Micros,
+    /// The rule, in words.
+    pub rule: String,
+}
+
+impl Opening {
+    /// What it waits for, in a sentence.
+    pub fn words(&self) -> String {
+        format!("It waits for {}, as the rule {} says.", words::time(self.at), self.rule)
     }
 }
 

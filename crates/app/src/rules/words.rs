@@ -3,10 +3,10 @@
 use super::quota::{Held, money};
 use super::{Answer, Placed, Wanted};
 use loggia_model::Micros;
-use loggia_model::rule::{Act, Agreement, Aspect, Automatic, Freeze, Quota, Rule, Which, Window};
+use loggia_model::rule::{Act, Agreement, Aspect, Automatic, Freeze, Quota, Rule, Waiting, Which, Window};
 
 /// A time as people read it, to the minute.
-pub(super) fn time(at: Micros) -> String {
+pub(crate) fn time(at: Micros) -> String {
     at.datetime().format("%A %-d %B %Y %H:%M UTC").to_string()
 }
 
@@ -53,6 +53,7 @@ fn usual(aspect: Aspect) -> String {
         Aspect::UpgradeWindows => "Upgrades are made at any time.",
         Aspect::Approval => "Nobody has to agree.",
         Aspect::Automatic => "No upgrade comes by itself.",
+        Aspect::Waiting => return waiting(Waiting::default()),
     }
     .to_owned()
 }
@@ -66,7 +67,12 @@ fn says(aspect: Aspect, rule: &Rule, wanted: &Wanted, held: Option<&Held>, now: 
         Aspect::UpgradeWindows => windows(rule.upgrade_windows.as_deref().unwrap_or_default()),
         Aspect::Approval => rule.approval.as_ref().map_or_else(|| usual(aspect), agreement),
         Aspect::Automatic => rule.automatic.as_ref().map_or_else(|| usual(aspect), automatic),
+        Aspect::Waiting => waiting(rule.waiting.unwrap_or_default()),
     }
+}
+
+fn waiting(waiting: Waiting) -> String {
+    format!("A version that nobody merges, or brings by hand, is given up after {} days.", waiting.days)
 }
 
 fn limit(quota: &Quota, held: Option<&Held>) -> String {

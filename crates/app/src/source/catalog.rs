@@ -8,15 +8,17 @@ use crate::access::caller::{Caller, Door};
 use crate::error::{Error, Result};
 use crate::instance::driver::Failure;
 use crate::record::prepare::{Prepared, prepare_all};
+use crate::record::warnings::Warning;
 use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use async_trait::async_trait;
-use loggia_model::{Problem, Ref};
+use loggia_graph::Graph;
+use loggia_model::{Micros, Problem, Ref, Severity};
 use loggia_store::SourceRow;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
@@ -69,6 +71,8 @@ struct Catalog {
     url: String,
     /// Held during a round.
     known: Mutex<Known>,
+    /// When it gave an answer last, whether or not anything was new.
+    answered: std::sync::Mutex<Option<Micros>>,
 }
 
 /// What was taken over last.
@@ -76,8 +80,14 @@ struct Catalog {
 struct Known {
     /// Tags of what was taken over, or found wrong; none before the first round.
     tags: Option<HashMap<Ref, String>>,
+    /// What was taken over: when it is not here any more although it has its tag, somebody took it away by hand.
+    taken: HashSet<Ref>,
     /// What is wrong, by name.
     problems: BTreeMap<Ref, Vec<Problem>>,
+    /// What is there and not taken over, because it is the other platform's own: its kind, by name.
+    own: BTreeMap<Ref, String>,
+    /// How many entities said no kind or name when all were read last.
+    nameless: usize,
 }
 
 /// The origin of what comes from a catalog.
@@ -88,7 +98,10 @@ pub fn origin(url: &str) -> String {
 impl Catalogs {
     /// For the addresses that the operator named, such as `https://backstage.example.org/api/catalog`.
     pub fn new(app: Arc<App>, source: Arc<dyn CatalogSource>, urls: Vec<String>) -> Arc<Catalogs> {
-        let catalogs = urls.into_iter().map(|url| Catalog { url, known: Mutex::default() }).collect();
+        let catalogs = urls
+            .into_iter()
+            .map(|url| Catalog { url, known: Mutex::default(), answered: std::sync::Mutex::default() })
+            .collect();
         Arc::new(Catalogs { app, source, catalogs })
     }
 
@@ -107,6 +120,7 @@ impl Catalogs {
             let pause = match self.round(catalog, None).await {
                 Ok(_) => {
                     failures = 0;
+                    *catalog.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.app.now());
                     // The first round reads everything, and those that follow do not.
                     if std::mem::take(&mut whole) { PAUSE } else { PAUSE.max(started.elapsed() * 4) }
                 }
@@ -121,6 +135,12 @@ impl Catalogs {
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    /// When each gave an answer last.
+    pub(crate) fn answered(&self) -> Vec<(String, Micros)> {
+        let last = |catalog: &Catalog| *catalog.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catalogs.iter().filter_map(|catalog| Some((catalog.url.clone(), last(catalog)?))).collect()
     }
 
     /// Whether a catalog is among those that are followed.
@@ -161,9 +181,11 @@ impl Catalogs {
             return Ok(Some(News::whole(self.source.all(url).await?)));
         };
         let now = self.source.tags(url).await?;
+        let (graph, origin) = (self.app.graph(), origin(url));
+        let lost = |name: &Ref| known.taken.contains(name) && !is_of(&graph, &origin, name);
         let other: Vec<Ref> = now
             .iter()
-            .filter(|one| tags.get(&one.reference) != Some(&one.etag))
+            .filter(|one| tags.get(&one.reference) != Some(&one.etag) || lost(&one.reference))
             .map(|one| one.reference.clone())
             .collect();
         if other.is_empty() && now.len() == tags.len() {
@@ -189,7 +211,9 @@ impl Catalogs {
         let old = known.tags.take().unwrap_or_default();
         tags.extend(old.into_iter().filter(|(name, _)| news.same.contains(name)));
         known.problems.retain(|name, _| news.same.contains(name));
-        let (prepared, broken) = prepare(news.entities, &mut tags, &mut known.problems);
+        known.own.retain(|name, _| news.same.contains(name));
+        known.nameless = if news.same.is_empty() { 0 } else { known.nameless };
+        let (prepared, broken) = prepare(news.entities, &mut tags, known);
         let commit = digest(&tags);
         if yes.as_ref().is_some_and(|yes| yes.commit != commit) {
             return Err(moved_on());
@@ -206,7 +230,11 @@ impl Catalogs {
         let outcome = self.app.run(&caller, command).await?;
         let mut report: SyncReport = serde_json::from_value(outcome.answer)?;
         report.problems.extend(known.problems.values().flatten().cloned());
-        let state = SourceState { documents: tags.len(), report: report.clone(), ..SourceState::default() };
+        report.warnings = left_out(known);
+        let documents = tags.len() - known.own.len();
+        let state = SourceState { documents, report: report.clone(), ..SourceState::default() };
+        let (graph, origin) = (self.app.graph(), self::origin(url));
+        known.taken = tags.keys().filter(|name| is_of(&graph, &origin, name)).cloned().collect();
         // What is held back is asked about again, so that it is let go when it comes back.
         known.tags = report.held.is_empty().then_some(tags);
         self.save(url, &state, Some(at)).await?;
@@ -228,6 +256,9 @@ impl Catalogs {
         let id = origin(url);
         let before = self.app.store.source(&id).await?;
         let (now, value) = (self.app.now(), serde_json::to_value(state)?);
+        if state.failure.is_empty() {
+            self.app.looked.note(&id, now);
+        }
         if before.as_ref().is_some_and(|row| row.state == value && row.last_commit == last_commit) {
             return Ok(());
         }
@@ -237,6 +268,11 @@ impl Catalogs {
         let row = SourceRow { id, kind, location, last_commit, last_sync: Some(now), last_ok, state: value };
         Ok(self.app.store.put_source(&row).await?)
     }
+}
+
+/// Whether a record came from a catalog.
+fn is_of(graph: &Graph, origin: &str, name: &Ref) -> bool {
+    graph.get(name).is_some_and(|record| *record.source.origin == *origin)
 }
 
 /// What a round has found.
@@ -262,18 +298,48 @@ fn is_catalog(entity: &Value) -> bool {
     !entity.get("apiVersion").and_then(Value::as_str).unwrap_or_default().starts_with("loggia.dev/")
 }
 
-/// Entities in normal form; those with problems are named, and what they described before stays.
+/// What is not taken over, with how many of each kind, and why.
+fn left_out(known: &Known) -> Vec<Warning> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for kind in known.own.values() {
+        *counts.entry(kind.as_str()).or_default() += 1;
+    }
+    let warning = |message: String, mend: &str| {
+        let problem = Problem::new("catalog.left-out", "", message, mend);
+        Warning { problem: Problem { severity: Severity::Warning, ..problem }, target: None }
+    };
+    let own = counts.into_iter().map(|(kind, count)| {
+        let message = format!(
+            "{count} of the kind {kind} {} not taken over: what another platform offers and runs is looked after there",
+            if count == 1 { "is" } else { "are" }
+        );
+        warning(message, "Look at them there. To have them here, describe them in a repository of this platform.")
+    });
+    let nameless = (known.nameless > 0).then(|| {
+        let message = format!("{} without a kind or a name cannot be taken over", known.nameless);
+        warning(message, "Correct them there.")
+    });
+    own.chain(nameless).collect()
+}
+
+/// Entities in normal form; those with problems are named, and what they described before stays. What is the other
+/// platform's own is only noted.
 fn prepare(
     entities: Vec<Value>,
     tags: &mut HashMap<Ref, String>,
-    problems: &mut BTreeMap<Ref, Vec<Problem>>,
+    known: &mut Known,
 ) -> (Vec<Prepared>, HashSet<String>) {
     let mut names = Vec::with_capacity(entities.len());
     let mut values = Vec::with_capacity(entities.len());
     for mut entity in entities {
-        let Some(tagged) = tagged(&entity) else { continue };
+        let Some(tagged) = tagged(&entity) else {
+            known.nameless += 1;
+            continue;
+        };
         tags.insert(tagged.reference.clone(), tagged.etag);
         if !is_catalog(&entity) {
+            let kind = entity.get("kind").and_then(Value::as_str).unwrap_or_default();
+            known.own.insert(tagged.reference, kind.to_owned());
             continue;
         }
         if let Some(map) = entity.as_object_mut() {
@@ -291,7 +357,7 @@ fn prepare(
             Err(found) => {
                 broken.insert(name.to_string());
                 let at = |problem: Problem| Problem { file: Some(name.to_string()), ..problem };
-                problems.insert(name.clone(), found.into_iter().map(at).collect());
+                known.problems.insert(name.clone(), found.into_iter().map(at).collect());
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::record::misspelt;
 use crate::record::prepare::{Place, Prepared, prepare_from};
-use crate::source::folders::{Claim, claims};
+use crate::source::document_folders::{Claim, claims};
 use crate::source::placeholders::{Unfilled, fill};
 use loggia_model::{Document, Kind, Problem, frontmatter, yaml};
 use serde_json::{Map, Value, json};
@@ -98,12 +98,15 @@ pub(crate) fn broke_down() -> Problem {
 }
 
 fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'_>) -> Option<Found> {
-    let (index, document) = match part {
+    let (index, document, unread) = match part {
         Part::Chunk(chunk) => {
             let parsed = yaml::parse_chunk(chunk, &yaml::Limits::default())?;
-            (parsed.index, parsed.document)
+            (parsed.index, parsed.document, None)
         }
-        Part::Markdown => (0, Ok(markdown(text.text)?)),
+        Part::Markdown => {
+            let (head, unread) = markdown(text.text)?;
+            (0, Ok(head), unread)
+        }
     };
     let found = |claims, outcome| Some(Found { text: at, index, claims, outcome });
     let mut document = match document {
@@ -120,32 +123,64 @@ fn read_one(at: usize, text: &Text<'_>, part: &Part<'_>, around: &Surroundings<'
         return found(claims, Outcome::Wrong(unfilled.into_iter().map(Unfilled::problem).collect()));
     }
     let place = (around.place)(text.path);
-    let outcome = match prepare_from(document.0, &format!("{}#{index}", text.path), place.as_ref()) {
-        Ok(prepared) => Outcome::Right(Box::new((around.share)(prepared))),
-        Err(problems) => Outcome::Wrong(problems),
+    let outcome = match (prepare_from(document.0, &format!("{}#{index}", text.path), place.as_ref()), unread) {
+        (Ok(prepared), None) => Outcome::Right(Box::new((around.share)(prepared))),
+        (Ok(_), Some(unread)) => Outcome::Wrong(vec![unread]),
+        (Err(problems), unread) => Outcome::Wrong(problems.into_iter().chain(unread).collect()),
     };
     found(claims, outcome)
 }
 
-/// The document in the head of a Markdown file; the text below it is its notes. A head that describes no record, or
-/// none at all, is just prose.
-fn markdown(text: &str) -> Option<Value> {
+/// The document in the head of a Markdown file, with what is wrong about the text below it; that is its notes. A head that
+/// describes no record, or none at all, is just prose.
+fn markdown(text: &str) -> Option<(Value, Option<Problem>)> {
     let parsed = frontmatter::parse(text).ok()??;
     let mut head = parsed.head;
     if !is_ours(&head) && misspelt::problem(&head, "").is_none() {
         return None;
     }
-    add_notes(&mut head, parsed.body);
-    Some(head)
+    let unread = add_notes(&mut head, parsed.body).map(|problem| {
+        let above = parsed.body.lines().take_while(|line| line.trim().is_empty()).count();
+        let line = parsed.body_line.saturating_add(u32::try_from(above).unwrap_or(u32::MAX));
+        Problem { line: Some(line), column: Some(1), ..problem }
+    });
+    Some((head, unread))
 }
 
-/// The text below the head of a Markdown file is the notes of what the head describes.
-pub(crate) fn add_notes(head: &mut Value, body: &str) {
+/// The text below the head of a Markdown file is the notes of what the head describes; a problem for a kind that has none.
+pub(crate) fn add_notes(head: &mut Value, body: &str) -> Option<Problem> {
+    if body.trim().is_empty() {
+        return None;
+    }
+    let kind = Kind::find(head.get("kind").and_then(Value::as_str).unwrap_or_default());
+    if let Some(kind) = kind.filter(|kind| !takes_notes(kind)) {
+        let article = if kind.name.starts_with(['A', 'E', 'I', 'O', 'U']) { "An" } else { "A" };
+        let message = format!("{article} {} takes no text below its head", kind.name);
+        let mend =
+            "Put the text into a file under docs/ beside it, and name that folder in `spec.docs` where there is one.";
+        let mend = if has_field(kind, "docs") { mend } else { "Put it into metadata.description, or take it out." };
+        return Some(Problem::new("markdown.body", "", message, mend));
+    }
+    keep_notes(head, body);
+    None
+}
+
+fn keep_notes(head: &mut Value, body: &str) {
     let Some(head) = head.as_object_mut() else { return };
     let spec = head.entry("spec").or_insert_with(|| Value::Object(Map::new()));
     if let Some(spec) = spec.as_object_mut() {
         spec.entry("notes").or_insert_with(|| json!(body.trim()));
     }
+}
+
+/// Whether documents of a kind may have notes. Those of the catalog may have any field.
+fn takes_notes(kind: &Kind) -> bool {
+    !kind.api_versions.iter().any(|version| version.starts_with("loggia.dev/")) || has_field(kind, "notes")
+}
+
+/// Whether the `spec` of a kind has a field.
+fn has_field(kind: &Kind, field: &str) -> bool {
+    (kind.schema)().pointer("/properties").and_then(|all| all.get(field)).is_some()
 }
 
 /// Whether a document is meant for us: it says a kind, and a version of a group that we read.

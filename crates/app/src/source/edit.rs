@@ -62,13 +62,13 @@ impl Sources {
     /// changed since; [`Error::Refused`] when the repository does not take it; as [`Sources::draft`] otherwise.
     pub async fn change(&self, caller: &Caller, reference: &Ref, seen: &str, text: &str, why: &str) -> Result<Landed> {
         self.app.writable(caller)?;
-        // No synchronisation in between: what waits must not be forgotten before it was read.
+        // No synchronisation in between: what waits must not be settled before it was read.
         let record = self.app.record(caller, reference)?;
         let _turn = self.turn(location_of(&record)).await;
         let found = self.find(caller, reference).await?;
         let edit = self.decide(caller, &found, seen, text, why)?;
         let landed = self.edit(&found.draft.location, &edit).await?;
-        self.wait_for(&found.record, &landed).await?;
+        self.note(caller, &found.record, &edit, &landed).await?;
         Ok(landed)
     }
 
@@ -182,8 +182,8 @@ fn parse(text: &str, notes: Option<&str>) -> Result<Prepared> {
         return Err(Error::invalid("edit.one", "", "There is no document", "Write one."));
     };
     let mut value = parsed.document.map_err(|problem| Error::Invalid(vec![problem]))?;
-    if let Some(notes) = notes {
-        add_notes(&mut value, notes);
+    if let Some(problem) = notes.and_then(|notes| add_notes(&mut value, notes)) {
+        return Err(Error::Invalid(vec![problem]));
     }
     prepare(value, "").map_err(|problems| Error::Invalid(located(text, problems)))
 }

@@ -3,6 +3,7 @@
 //! The guarded client is outside ([`Fetch`]); it decides which hosts may be asked at all.
 
 use crate::instance::driver::Failure;
+use crate::instance::git_http::GitAddress;
 use async_trait::async_trait;
 use std::sync::Arc;
 use url::Url;
@@ -16,10 +17,15 @@ pub trait Fetch: Send + Sync {
     /// When the address is none, may not be asked, or does not answer with success.
     async fn fetch(&self, url: &str) -> Result<Arc<[u8]>, Failure>;
 
-    /// Whether an address leads into a repository that a team got from this server. Whoever is of the team writes
-    /// there, so not every kind of thing is taken from it.
-    fn is_own(&self, _url: &str) -> bool {
-        false
+    /// The repository that a team got from this server and that an address leads into. Whoever is of the team writes
+    /// there, so not every kind of thing is taken from it; and not everybody may read it.
+    fn own(&self, _url: &str) -> Option<GitAddress> {
+        None
+    }
+
+    /// Whether an address leads into a repository that a team got from this server.
+    fn is_own(&self, url: &str) -> bool {
+        self.own(url).is_some()
     }
 }
 

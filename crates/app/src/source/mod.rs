@@ -6,22 +6,26 @@
 pub(crate) mod addresses;
 pub(crate) mod authorship;
 pub mod catalog;
+pub(crate) mod document_folders;
 pub(crate) mod documents;
 pub(crate) mod duplicate;
 pub mod edit;
 pub mod exchange;
 pub mod fetch;
-pub(crate) mod folders;
+pub(crate) mod ignored;
 pub mod location;
+pub(crate) mod looked;
 pub mod placeholders;
 pub mod places;
 pub(crate) mod public_url;
+pub mod reach;
 pub mod read;
 pub(crate) mod reader;
 pub(crate) mod source_location;
 pub mod sources;
 pub mod sync;
-pub(crate) mod waiting;
+pub(crate) mod targets;
+pub mod waiting;
 
 use crate::App;
 use crate::access::caller::{Caller, Door};
@@ -30,18 +34,19 @@ use crate::estate::adopt::Adoptions;
 use crate::instance::driver::Failure;
 use crate::record::warnings;
 use crate::source::catalog::Catalogs;
-use crate::source::fetch::{Fetch, Nowhere, raw};
+use crate::source::fetch::{Fetch, Nowhere};
 use crate::source::location::Registered;
 use crate::source::placeholders::Contents;
 use crate::source::places::Places;
+use crate::source::reach::Reach;
 use crate::source::read::{Outside, Reading, addresses, read_from};
-pub use crate::source::reader::{Commit, Delivery, Edit, Landed, Reader, Tree, Written};
+pub use crate::source::reader::{Commit, Delivery, Edit, Landed, Proposed, Reader, Standing, Tree, Written};
 use crate::source::sync::{SyncReport, SyncSource};
-use loggia_model::{Problem, Record, Ref};
+use loggia_model::{Micros, Problem, Record};
 use loggia_store::SourceRow;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
@@ -62,25 +67,6 @@ pub struct SourceState {
     pub failure: String,
     /// How many documents it has.
     pub documents: usize,
-    /// Changes on pages that are committed and not shown yet, by the name of the record.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub waiting: BTreeMap<Ref, Waiting>,
-}
-
-/// A change on a page that its repository does not show yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Waiting {
-    /// The commit.
-    pub commit: String,
-    /// The branch on which it waits to be taken in; empty when it only waits to be read.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub branch: String,
-    /// Where a change request for the branch is opened; empty when that is not known.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub link: String,
-    /// Tag of the text that it changes: with another one, it was taken in or overtaken.
-    pub etag: String,
 }
 
 /// The sources of this server.
@@ -94,6 +80,8 @@ pub struct Sources {
     pub places: Places,
     /// One synchronisation of a source at a time.
     turns: HashMap<String, Mutex<Option<Looked>>>,
+    /// When each repository gave an answer last, whether or not anything was new.
+    answered: std::sync::Mutex<HashMap<String, Micros>>,
     wake: watch::Sender<u64>,
 }
 
@@ -132,7 +120,8 @@ impl Sources {
         let places = Places::new(Arc::clone(&app), Arc::new(Nowhere));
         let turns = locations.iter().map(|location| (location.clone(), Mutex::default())).collect();
         let wake = watch::channel(0).0;
-        Sources { app, reader, locations, catalogs: None, adoptions: None, places, turns, wake }
+        let answered = std::sync::Mutex::default();
+        Sources { app, reader, locations, catalogs: None, adoptions: None, places, turns, answered, wake }
     }
 
     /// With a way to read addresses: registered places, and what documents point to.
@@ -179,8 +168,9 @@ impl Sources {
     async fn follow_one(self: Arc<Self>, location: String, mut stop: watch::Receiver<bool>) {
         let mut wake = self.wake.subscribe();
         while !*stop.borrow() {
-            if let Err(error) = self.sync(&location, None).await {
-                tracing::warn!(%location, %error, "a source could not be taken over");
+            match self.sync(&location, None).await {
+                Ok(_) => self.has_answered(&location),
+                Err(error) => tracing::warn!(%location, %error, "a source could not be taken over"),
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -188,6 +178,18 @@ impl Sources {
                 _ = stop.changed() => return,
             }
         }
+    }
+
+    fn has_answered(&self, location: &str) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.insert(location.to_owned(), self.app.now());
+    }
+
+    /// When each repository and catalog gave an answer last, since this server started.
+    pub(crate) fn answered(&self) -> HashMap<String, Micros> {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        answered.extend(self.catalogs.iter().flat_map(|catalogs| catalogs.answered()));
+        answered
     }
 
     /// Looks at all sources now.
@@ -254,7 +256,11 @@ impl Sources {
         let started = Instant::now();
         let tree = match self.reader.read(location, known.as_deref()).await {
             Ok(Some(tree)) => tree,
-            Ok(None) => return self.settled(before, state).await,
+            Ok(None) => {
+                self.app.looked.note(&id, self.app.now());
+                self.settle(location).await?;
+                return Ok(state.report);
+            }
             Err(failure) => return self.failed(&id, location, before, failure).await,
         };
         if confirmed.as_ref().is_some_and(|yes| yes.commit != tree.commit) {
@@ -263,11 +269,10 @@ impl Sources {
         let report = self.take_over(&id, &tree, confirmed.map(|yes| yes.caller)).await?;
         let position = self.app.graph().position();
         *turn = Some(Looked { at: Instant::now(), took: started.elapsed(), position });
-        // Another server may have noted something while this one read.
-        let noted = state_of(self.app.store.source(&id).await?.as_ref());
-        let waiting = self.still_waiting(location, &noted).await;
-        let state = SourceState { documents: report.1, report: report.0, failure: String::new(), waiting };
+        self.settle(location).await?;
+        let state = SourceState { documents: report.1, report: report.0, failure: String::new() };
         let now = self.app.now();
+        self.app.looked.note(&id, now);
         let row = SourceRow {
             id,
             kind: "repository".into(),
@@ -352,9 +357,11 @@ impl Sources {
 
     /// What the documents of a source point to elsewhere.
     async fn contents(&self, tree: &Tree) -> Contents {
+        // What lies in a repository of the operator is everybody's, and so is what it may take from a team's.
+        let reach = Reach::from(&self.app, self.places.fetch(), "");
         let mut contents = Contents::new();
         for address in addresses(&tree.files) {
-            let content = self.places.fetch().fetch(&raw(&address)).await.map_err(|failure| failure.message);
+            let content = reach.fetch(&address).await.map_err(|failure| failure.message);
             contents.insert(address, content);
         }
         contents

@@ -1,6 +1,7 @@
 //! Placeholders such as `$text`: what they stand for is put in their place before a document is looked at.
 
-use crate::source::fetch::{Fetch, beside};
+use crate::source::fetch::beside;
+use crate::source::reach::Reach;
 use loggia_model::placeholder::{Placeholder, placeholders, replace};
 use loggia_model::{Problem, yaml};
 use serde_json::Value;
@@ -66,7 +67,7 @@ fn read(placeholder: &Placeholder, bytes: &[u8]) -> Result<Value, String> {
 }
 
 /// Fetches what the placeholders of a document point to, seen from the place of the document, and fills them.
-pub async fn fetch_and_fill(document: &mut Value, base: &str, fetch: &dyn Fetch) -> Vec<Unfilled> {
+pub async fn fetch_and_fill(document: &mut Value, base: &str, reach: &Reach<'_>) -> Vec<Unfilled> {
     let mut contents = Contents::new();
     for placeholder in placeholders(document) {
         let target = placeholder.target;
@@ -74,7 +75,7 @@ pub async fn fetch_and_fill(document: &mut Value, base: &str, fetch: &dyn Fetch)
             continue;
         }
         let content = match beside(base, &target) {
-            Some(url) => fetch.fetch(&url).await.map_err(|failure| failure.message),
+            Some(url) => reach.fetch(&url).await.map_err(|failure| failure.message),
             None => Err("Invalid URL".to_owned()),
         };
         contents.insert(target, content);

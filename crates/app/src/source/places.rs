@@ -4,10 +4,12 @@ use crate::App;
 use crate::access::caller::{Caller, Door};
 use crate::error::Result;
 use crate::instance::driver::Failure;
+use crate::instance::git_http::GitAddress;
 use crate::record::prepare::{Place, Prepared, prepare_from};
 use crate::source::fetch::{Fetch, beside, raw};
 use crate::source::location::{self, NoteReading, Registered, TakeOver};
 use crate::source::placeholders;
+use crate::source::reach::Reach;
 use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -178,7 +180,8 @@ impl Places {
     /// Reads a place and takes over what changed; gives the digest of what was read.
     async fn take_over(&self, place: &Registered, known: Option<String>) -> Result<String> {
         let caller = Caller::system("sync", Door::Sync);
-        let gathering = self.gather(&place.kind, &place.target, place.trusted);
+        let reach = Reach::from(&self.app, &*self.fetch, &place.target);
+        let gathering = self.gather(&place.kind, &place.target, place.trusted, &reach);
         let gathered = tokio::time::timeout(self.budget, gathering).await.unwrap_or_else(|_| {
             let message = format!("Unable to read url, it took longer than {} seconds", self.budget.as_secs());
             Err(Failure::backend(message, "It is tried again by itself."))
@@ -229,18 +232,50 @@ impl Places {
         Ok(TakeOver { place: place.clone(), sync: sync.remembering(&self.app).await? })
     }
 
+    /// Reads addresses for a caller.
+    pub fn reach<'a>(&'a self, caller: &Caller) -> Reach<'a> {
+        Reach::of(&self.app, &*self.fetch, caller)
+    }
+
+    /// Passes when a caller may have a place read: of teams' repositories, only those that they may read themselves.
+    ///
+    /// # Errors
+    /// As [`App::git_access`].
+    pub fn admit(&self, caller: &Caller, target: &str) -> Result<()> {
+        match self.fetch.own(&raw(target)) {
+            Some(own) => self.app.git_access(caller, &own).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads anew what lies in a repository of a team, because somebody has sent commits to it.
+    pub async fn pushed(&self, repository: &GitAddress) {
+        let is_it = |own: GitAddress| (&own.team, &own.name) == (&repository.team, &repository.name);
+        for place in location::registered(&self.app.graph(), &Audience::All) {
+            if self.fetch.own(&raw(&place.target)).is_some_and(is_it) {
+                self.read_again(place.id).await;
+            }
+        }
+    }
+
     /// Reads a place with all that it leads to, and changes nothing. `trusted` says whether an administrator vouches
-    /// for it.
+    /// for it, `reach` in whose name it is read.
     ///
     /// # Errors
     /// When the place itself cannot be read.
-    pub async fn gather(&self, kind: &str, target: &str, trusted: bool) -> Result<Gathered, Failure> {
+    pub async fn gather(
+        &self,
+        kind: &str,
+        target: &str,
+        trusted: bool,
+        reach: &Reach<'_>,
+    ) -> Result<Gathered, Failure> {
         let mut gathered = Gathered { trusted, ..Gathered::default() };
         let mut digest = Sha256::new();
         let mut waiting = VecDeque::from([target.to_owned()]);
         let mut met = HashSet::from([target.to_owned()]);
         while let Some(url) = waiting.pop_front() {
-            let bytes = match self.fetch.fetch(&raw(&url)).await {
+            let bytes = match reach.fetch(&url).await {
                 Ok(bytes) => bytes,
                 Err(failure) if url == target => return Err(failure),
                 Err(failure) => {
@@ -250,7 +285,7 @@ impl Places {
             };
             digest.update(&bytes);
             let place = Place { location: format!("{kind}:{url}"), origin: format!("{kind}:{target}") };
-            for next in self.file(&url, &bytes, &place, &mut gathered).await {
+            for next in self.file(&url, &bytes, (&place, reach), &mut gathered).await {
                 if met.len() < MOST_FILES && met.insert(next.clone()) {
                     waiting.push_back(next);
                 }
@@ -261,7 +296,7 @@ impl Places {
     }
 
     /// Takes in the documents of one file, and gives the addresses that its Locations name.
-    async fn file(&self, url: &str, bytes: &[u8], place: &Place, gathered: &mut Gathered) -> Vec<String> {
+    async fn file(&self, url: &str, bytes: &[u8], from: (&Place, &Reach<'_>), gathered: &mut Gathered) -> Vec<String> {
         let mut next = Vec::new();
         let Ok(text) = std::str::from_utf8(bytes) else {
             gathered.unread(url, format!("{url} is not UTF-8"));
@@ -269,7 +304,7 @@ impl Places {
         };
         for parsed in yaml::parse(text) {
             match parsed.document {
-                Ok(value) => next.extend(self.document(url, parsed.index, value, place, gathered).await),
+                Ok(value) => next.extend(self.document(url, parsed.index, value, from, gathered).await),
                 Err(problem) => gathered.unread(url, format!("YAML error at {url}, {}", problem.message)),
             }
         }
@@ -281,10 +316,10 @@ impl Places {
         url: &str,
         at: usize,
         mut value: Value,
-        place: &Place,
+        (place, reach): (&Place, &Reach<'_>),
         gathered: &mut Gathered,
     ) -> Vec<String> {
-        let unfilled = placeholders::fetch_and_fill(&mut value, url, &*self.fetch).await;
+        let unfilled = placeholders::fetch_and_fill(&mut value, url, reach).await;
         let location = Document(value.clone());
         let wrong = |gathered: &mut Gathered, message: String| match location.kind() {
             // Where it leads is not known.

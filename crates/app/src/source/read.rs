@@ -5,9 +5,11 @@
 
 use crate::record::files::{self, FileEntry, LARGEST};
 use crate::record::prepare::{self, Prepared};
+use crate::source::document_folders;
 use crate::source::documents::{self, Found, Outcome, Surroundings, Text, is_ours};
-use crate::source::folders;
+use crate::source::ignored::Ignored;
 use crate::source::placeholders::Contents;
+use crate::source::targets;
 use loggia_graph::Graph;
 use loggia_model::canonical::hex;
 use loggia_model::placeholder::placeholders;
@@ -69,7 +71,11 @@ pub fn read(source: &[SourceFile], place: Place<'_>) -> Reading {
 pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> Reading {
     let by_path: HashMap<&str, &SourceFile> = source.iter().map(|file| (file.path.as_str(), file)).collect();
     let mut reading = Reading { files: source.len(), ..Reading::default() };
-    let texts = texts(source, &mut reading);
+    let ignored = Ignored::of(source);
+    for problem in ignored.problems() {
+        reading.wrong(&problem.file.clone().unwrap_or_default(), problem);
+    }
+    let texts = texts(source, &ignored, &mut reading);
     let target = |file: &str, target: &str| content(&by_path, file, target, outside);
     let from = |file: &str| {
         let location = place(file)?;
@@ -88,6 +94,9 @@ pub fn read_from(source: &[SourceFile], place: Place<'_>, outside: &Outside) -> 
     };
     reading.sort_out(&texts, found, &is_live);
     reading.attach(source);
+    let mut nowhere = targets::missing(&reading.prepared, &by_path);
+    reading.locate_later(source, &mut nowhere);
+    reading.problems.append(&mut nowhere);
     reading
 }
 
@@ -121,9 +130,9 @@ pub fn addresses(source: &[SourceFile]) -> BTreeSet<String> {
     targets.filter(|target| target.contains("://")).collect()
 }
 
-fn texts<'a>(source: &'a [SourceFile], reading: &mut Reading) -> Vec<Text<'a>> {
+fn texts<'a>(source: &'a [SourceFile], ignored: &Ignored, reading: &mut Reading) -> Vec<Text<'a>> {
     let mut texts = Vec::new();
-    for file in source {
+    for file in source.iter().filter(|file| !ignored.holds(&file.path)) {
         let markdown = file.path.ends_with(".md");
         let documents = file.path.ends_with(".yaml") || file.path.ends_with(".yml");
         if !(markdown || documents) {
@@ -182,7 +191,7 @@ impl Reading {
 
     /// Keeps what is right and tells what is wrong, but for what lies in the folders of documents.
     fn sort_out(&mut self, texts: &[Text<'_>], found: Vec<Found>, is_live: &dyn Fn(&Prepared) -> bool) {
-        let judged = folders::judge(texts, &found, is_live);
+        let judged = document_folders::judge(texts, &found, is_live);
         let mut amiss: HashMap<usize, Vec<Problem>> = HashMap::new();
         for (at, problem) in judged.problems {
             amiss.entry(at).or_default().push(problem);
@@ -242,6 +251,7 @@ impl Reading {
                 }
             }
         }
+        let mut missing = Vec::new();
         for (at, result) in found {
             match result {
                 Ok(files) => {
@@ -249,9 +259,11 @@ impl Reading {
                         self.keep(at, path, file);
                     }
                 }
-                Err(problem) => self.problems.push(problem),
+                Err(problem) => missing.push(problem),
             }
         }
+        self.locate_later(source, &mut missing);
+        self.problems.append(&mut missing);
     }
 
     fn keep(&mut self, at: usize, path: String, file: &SourceFile) {

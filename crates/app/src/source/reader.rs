@@ -86,6 +86,26 @@ pub struct Landed {
     pub link: String,
 }
 
+/// An edit that waits on a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// The commit that was made of it.
+    pub commit: String,
+    /// The branch.
+    pub branch: String,
+}
+
+/// Where an edit on a branch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The branch is there, and not taken in.
+    Open,
+    /// It is in what was read last: as a merge, sent on straight, or squashed into one commit.
+    Taken,
+    /// The branch is gone, and nothing of it was taken in.
+    Closed,
+}
+
 /// Reads sources and writes edits into them.
 #[async_trait]
 pub trait Reader: Send + Sync {
@@ -106,12 +126,12 @@ pub trait Reader: Send + Sync {
     /// When the source takes no edits, or was changed meanwhile.
     async fn commit(&self, location: &str, edit: &Edit) -> Result<Landed, Failure>;
 
-    /// Whether a branch with an edit is still there, and not taken in.
+    /// Where edits on branches stand, in their order.
     ///
     /// # Errors
     /// When the source cannot be reached.
-    async fn is_open(&self, _: &str, _branch: &str) -> Result<bool, Failure> {
-        Ok(true)
+    async fn standing(&self, _: &str, edits: &[Proposed]) -> Result<Vec<Standing>, Failure> {
+        Ok(vec![Standing::Open; edits.len()])
     }
 
     /// An edit as a patch for `git am` and `git apply`, in the author's name. Nothing is pushed.

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::record::removal::DropSource;
 use crate::source::sync::SyncReport;
 use crate::source::{Confirmation, SourceState, Sources, state_of};
+use loggia_model::Micros;
 use loggia_store::SourceRow;
 
 /// One source, for people.
@@ -13,6 +14,8 @@ use loggia_store::SourceRow;
 pub struct SourceView {
     /// How far it was read.
     pub row: SourceRow,
+    /// When it was looked at last and could be read; what was found is as old as its last change.
+    pub looked: Option<Micros>,
     /// What was found.
     pub state: SourceState,
     /// Whether this server still reads it. What came from one that it does not read any more stays until somebody
@@ -38,7 +41,8 @@ impl Sources {
             // What a name leads to may have come since, from elsewhere.
             state.report.warnings.retain(|one| one.target.as_ref().is_none_or(|target| graph.get(target).is_none()));
             let state = if all { state } else { outline(state) };
-            SourceView { state, followed: self.follows(&row.location), row }
+            let looked = self.app.looked.of(&row.id).max(row.last_ok);
+            SourceView { state, looked, followed: self.follows(&row.location), row }
         };
         Ok(self.app.store.sources().await?.into_iter().map(view).collect())
     }
@@ -98,7 +102,6 @@ fn outline(mut state: SourceState) -> SourceState {
     state.report.held.clear();
     state.report.problems.clear();
     state.report.warnings.clear();
-    state.waiting.clear();
     if !state.failure.is_empty() {
         "It cannot be read now.".clone_into(&mut state.failure);
     }

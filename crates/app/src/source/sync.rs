@@ -96,9 +96,14 @@ pub struct SyncReport {
     pub warnings: Vec<Warning>,
 }
 
+/// Kinds by which others are judged: what a source brings of them counts for the rest of the same commit.
+const FIRST: [&str; 4] = ["Product", "Environment", "Offering", "Check"];
+
 /// The state of one decision.
 struct Deciding<'a> {
     graph: &'a Graph,
+    /// The same with what was decided of [`FIRST`].
+    whole: Graph,
     facts: &'a Facts,
     ctx: &'a Ctx<'a>,
     origin: &'a Arc<str>,
@@ -132,12 +137,22 @@ impl Command for SyncSource {
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
         let returning = &self.returning;
         let chosen = chosen(graph, origin, described);
-        let mut state =
-            Deciding { graph, facts, ctx, origin, described, returning, chosen, changes, report, left, met };
+        let mut state = Deciding {
+            graph,
+            whole: graph.clone(),
+            facts,
+            ctx,
+            origin,
+            described,
+            returning,
+            chosen,
+            changes,
+            report,
+            left,
+            met,
+        };
         state.refuse(self.unwelcome);
-        for prepared in &self.prepared {
-            state.one(prepared)?;
-        }
+        state.all(&self.prepared)?;
         state.remove(self, before);
         state.references(&self.prepared);
         state.only_said(&self.prepared);
@@ -165,6 +180,18 @@ impl Deciding<'_> {
             }
             stays
         });
+    }
+
+    /// Decides about everything that the source describes.
+    fn all(&mut self, described: &[Prepared]) -> Result<()> {
+        let (first, rest): (Vec<_>, Vec<_>) = described.iter().partition(|one| FIRST.contains(&one.kind));
+        for prepared in first {
+            self.one(prepared)?;
+        }
+        let now = self.ctx.now;
+        let news: Vec<_> = self.changes.entries.iter().filter_map(|entry| entry.as_graph_change(now)).collect();
+        self.whole.apply(&news);
+        rest.into_iter().try_for_each(|prepared| self.one(prepared))
     }
 
     fn one(&mut self, prepared: &Prepared) -> Result<()> {
@@ -199,8 +226,8 @@ impl Deciding<'_> {
 
     fn publishing(&self) -> Publishing<'_> {
         let audience = &self.ctx.caller.audience;
-        let (graph, beside, facts, now) = (self.graph, self.described, self.facts, self.ctx.now);
-        Publishing { graph, beside, facts, now, audience, accepts: false }
+        let (graph, beside, facts, now) = (&self.whole, self.described, self.facts, self.ctx.now);
+        Publishing { graph, beside, facts, recipes: self.ctx.recipes, now, audience, accepts: false }
     }
 
     /// A status that was decided; none when the release may not be so, which is told.
@@ -319,9 +346,21 @@ impl Deciding<'_> {
             self.report.held = leaving.into_iter().map(|record| record.reference.clone()).collect();
             return;
         }
+        let before = self.changes.entries.len();
         let (removed, kept) = let_go(self.graph, &leaving, &mut self.changes);
+        self.tell_gone(before);
         self.report.removed += removed;
         self.report.kept.extend(kept);
+    }
+
+    /// Says of what was removed where it was until then. A repository says more: the commit.
+    fn tell_gone(&mut self, first: usize) {
+        let Some((_, place)) = self.origin.split_once(':').filter(|(kind, _)| *kind != "repository") else { return };
+        for entry in self.changes.entries.iter_mut().skip(first) {
+            if matches!(entry.change, Some(RecordChange::Remove(_))) {
+                entry.reason = Some(format!("{place} does not have it any more"));
+            }
+        }
     }
 
     /// References of our own kinds that lead nowhere: told, not refused, because the other end may come later.

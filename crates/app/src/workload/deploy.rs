@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
 use crate::release::offering::frozen_plan;
 use crate::rules::{self, Rules};
-use loggia_graph::Graph;
+use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{Choice, MadeOf, Wiring};
 use loggia_model::kinds::environment::Purpose;
 use loggia_model::kinds::instance::{Deployed, metadata_name};
@@ -325,8 +325,8 @@ impl DeployInput {
 }
 
 /// Whether something promotes to something: for pages and the order of environments.
-pub(crate) fn promotes_to(graph: &Graph, from: &str) -> Option<String> {
+pub(crate) fn promotes_to(graph: &Graph, audience: &Audience, from: &str) -> Option<String> {
     let place = Ref::new("environment", "default", from);
-    let next = graph.related(&loggia_graph::Audience::All, &place, RelationType::PROMOTES_TO);
+    let next = graph.related(audience, &place, RelationType::PROMOTES_TO);
     next.first().map(|record| record.reference.name().to_owned())
 }

@@ -5,11 +5,13 @@ use crate::access::caller::Caller;
 use crate::access::visibility::is_told;
 use crate::command::diff::{Difference, differences};
 use crate::error::{Error, Result};
+use crate::instance::availability::environments;
 use crate::instance::request::base_name;
 use crate::record::visible;
-use loggia_graph::Graph;
+use crate::workload::deploy::promotes_to;
+use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::{Event, Kind, Micros, Record, Ref, RelationType};
+use loggia_model::{Event, Kind, Micros, Record, Ref, RelationType, Uid};
 use loggia_store::EventFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,42 +108,53 @@ impl App {
         for name in [from, to] {
             visible(&graph, &caller.audience, &Ref::new("environment", "default", name))?;
         }
+        if from == to {
+            let mend = "Name two that are not the same.";
+            return Err(Error::invalid("diff.same", "to", format!("That compares {from} with itself"), mend));
+        }
         if let Some(team) = team {
             visible(&graph, &caller.audience, team)?;
         }
-        let mut sides: BTreeMap<String, [Option<Arc<Record>>; 2]> = BTreeMap::new();
-        for record in graph.of_kind(&caller.audience, "instance") {
-            let spec: InstanceSpec = record.spec()?;
-            let Some(side) = [from, to].iter().position(|name| *name == spec.environment) else { continue };
-            if team.is_some_and(|team| spec.team_ref().as_ref() != Some(team)) {
-                continue;
-            }
-            let name = format!("{}/{}", record.reference.namespace(), base_name(&record.reference, &spec.environment));
-            sides.entry(name).or_default()[side] = Some(record);
-        }
         let mut rows = Vec::new();
-        for (name, [before, after]) in sides.into_iter().take(MOST) {
-            let own = |record: &Option<Arc<Record>>, place: &str| {
-                record.as_ref().map(|record| comparable(record, place)).unwrap_or(Value::Null)
-            };
-            let fields = differences(&own(&before, from), &own(&after, to));
-            let which = match (&before, &after) {
-                (None, _) => Which::Added,
-                (_, None) => Which::Removed,
-                _ if fields.is_empty() => continue,
-                _ => Which::Changed,
-            };
-            let records: Vec<Arc<Record>> = before.into_iter().chain(after).collect();
-            let newest = records.iter().max_by_key(|record| record.position);
-            let cause = match newest {
-                Some(record) => self.cause(record.uid, record.position).await?,
-                None => None,
-            };
-            let fields = if which == Which::Changed { fields } else { Vec::new() };
-            let records = records.iter().map(|record| record.reference.clone()).collect();
-            rows.push(Row { name, records, which, fields, edges: Vec::new(), cause });
+        for (name, pair) in pairs(&graph, caller, [from, to], team)? {
+            rows.extend(self.differing_pair(name, pair, [from, to]).await?);
+            few(&rows)?;
         }
         Ok(rows)
+    }
+
+    /// The two environments that are compared when nobody says which: the first one, and the one that comes after it.
+    pub fn usual_pair(&self, caller: &Caller) -> Option<(String, String)> {
+        let graph = self.graph();
+        let all = environments(&graph, &caller.audience);
+        let first = all.first()?.reference.name();
+        let next = promotes_to(&graph, &caller.audience, first)
+            .filter(|next| all.iter().any(|one| one.reference.name() == next));
+        let next = next.or_else(|| Some(all.get(1)?.reference.name().to_owned()))?;
+        Some((first.to_owned(), next))
+    }
+
+    /// How one thing differs between two environments.
+    async fn differing_pair(&self, name: String, [before, after]: Pair, places: [&str; 2]) -> Result<Option<Row>> {
+        let text = |record: &Option<Arc<Record>>, place: &str| {
+            record.as_ref().map_or(Value::Null, |record| comparable(record, place))
+        };
+        let fields = differences(&text(&before, places[0]), &text(&after, places[1]));
+        let which = match (&before, &after) {
+            (None, _) => Which::Added,
+            (_, None) => Which::Removed,
+            _ if fields.is_empty() => return Ok(None),
+            _ => Which::Changed,
+        };
+        let fields = if which == Which::Changed { fields } else { Vec::new() };
+        let records: Vec<Arc<Record>> = before.into_iter().chain(after).collect();
+        let newest = records.iter().max_by_key(|record| record.position);
+        let cause = match newest {
+            Some(record) => self.cause(record.uid, record.position).await?,
+            None => None,
+        };
+        let records = records.iter().map(|record| record.reference.clone()).collect();
+        Ok(Some(Row { name, records, which, fields, edges: Vec::new(), cause }))
     }
 
     /// What differs between two times, as far as the caller sees it today: records, and the relations between them, each
@@ -162,35 +175,22 @@ impl App {
         }
         let sides = [self.as_of(before).await?, self.as_of(after.min(self.now())).await?];
         let graph = self.graph();
-        // Seen with the rights of today: what is gone is judged by what it was.
-        let seen = |record: &Record, side: &Graph| match graph.by_uid(record.uid) {
-            Some(now) => graph.visible(&caller.audience, now),
-            None => side.visible(&caller.audience, record),
-        };
-        let mut rows = Vec::new();
-        let all = |side: &Graph| -> BTreeMap<String, Arc<Record>> {
-            let own = side.select(&loggia_graph::Audience::All, &loggia_graph::Predicate::exists("kind"));
-            let own = own.into_iter().filter(|record| team.is_none_or(|team| is_of(record, team)));
-            own.filter(|record| seen(record, side)).map(|record| (record.uid.to_string(), record)).collect()
-        };
-        let (old, new) = (all(&sides[0]), all(&sides[1]));
-        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        for name in names {
-            let (one, other) = (old.get(name), new.get(name));
+        let [old, new] = [&sides[0], &sides[1]].map(|side| seen(&graph, caller, side, team));
+        let mut rows: Vec<Row> = Vec::new();
+        let names: BTreeSet<&Uid> = old.keys().chain(new.keys()).collect();
+        for uid in names {
+            let (one, other) = (old.get(uid), new.get(uid));
             if one.zip(other).is_some_and(|(one, other)| one.revision == other.revision) {
                 continue;
             }
-            if rows.len() == MOST {
-                let mend = "Name a team, or times that are closer to each other.";
-                return Err(Error::refused("diff.many", format!("More than {MOST} things differ."), mend));
-            }
             rows.extend(self.differing(one, other, before, after).await?);
+            few(&rows)?;
         }
         for row in &mut rows {
             // What an edge leads to is told to those only who may know of it.
             row.edges.retain(|edge| is_told(&graph, &caller.audience, &edge.target));
         }
-        rows.sort_by(|one: &Row, other| one.name.cmp(&other.name));
+        rows.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(rows)
     }
 
@@ -280,7 +280,7 @@ impl App {
         Ok(events)
     }
 
-    async fn cause(&self, uid: loggia_model::Uid, position: i64) -> Result<Option<Cause>> {
+    async fn cause(&self, uid: Uid, position: i64) -> Result<Option<Cause>> {
         let filter = EventFilter {
             subject: Some(uid),
             before: Some(position.saturating_add(1)),
@@ -289,6 +289,45 @@ impl App {
         };
         Ok(decision(&self.store.events(&filter).await?).map(cause_of))
     }
+}
+
+/// The same thing in two environments.
+type Pair = [Option<Arc<Record>>; 2];
+
+/// What runs in either of two environments, by the name that it has in both.
+fn pairs(graph: &Graph, caller: &Caller, places: [&str; 2], team: Option<&Ref>) -> Result<BTreeMap<String, Pair>> {
+    let mut all: BTreeMap<String, Pair> = BTreeMap::new();
+    for (side, place) in places.iter().enumerate() {
+        let predicate = Predicate::equals("kind", "instance").and(Predicate::equals("spec.environment", *place));
+        for record in graph.select(&caller.audience, &predicate) {
+            let spec: InstanceSpec = record.spec()?;
+            if team.is_none_or(|team| spec.team_ref().as_ref() == Some(team)) {
+                let name = format!("{}/{}", record.reference.namespace(), base_name(&record.reference, place));
+                all.entry(name).or_default()[side] = Some(record);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What a caller sees of another time, with the rights of today: what is gone is judged by what it was.
+fn seen(now: &Graph, caller: &Caller, side: &Graph, team: Option<&Ref>) -> BTreeMap<Uid, Arc<Record>> {
+    let may = |record: &Record| match now.by_uid(record.uid) {
+        Some(now_it_is) => now.visible(&caller.audience, now_it_is),
+        None => side.visible(&caller.audience, record),
+    };
+    let all = side.select(&Audience::All, &Predicate::exists("kind")).into_iter();
+    let own = all.filter(|record| team.is_none_or(|team| is_of(record, team)) && may(record));
+    own.map(|record| (record.uid, record)).collect()
+}
+
+/// Refuses what nobody reads any more.
+fn few(rows: &[Row]) -> Result<()> {
+    if rows.len() <= MOST {
+        return Ok(());
+    }
+    let mend = "Name a team, or times that are closer to each other.";
+    Err(Error::refused("diff.many", format!("More than {MOST} things differ."), mend))
 }
 
 /// What somebody decided last; what happened last, where nobody did.

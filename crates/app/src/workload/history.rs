@@ -46,7 +46,7 @@ pub struct Deployment {
 }
 
 /// A workload in one environment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// Name of the environment.
@@ -134,7 +134,7 @@ impl App {
             let message = format!("No environment comes after {}.", input.from);
             Error::refused("promote.nowhere", message, "Say which one: --to NAME (in the API: \"to\").")
         };
-        let to = input.to.clone().or_else(|| promotes_to(&graph, &input.from)).ok_or_else(no_next)?;
+        let to = input.to.clone().or_else(|| promotes_to(&graph, &caller.audience, &input.from)).ok_or_else(no_next)?;
         if to == input.from {
             return Err(Error::refused("promote.same", "It is there already.", "Name another environment."));
         }
@@ -229,54 +229,13 @@ impl App {
             let environment = record.reference.name().to_owned();
             let there = self.deployed(caller, team, name, &environment).ok();
             let next = place.promotes_to.clone();
-            found.push((place.order.unwrap_or(i64::MAX), self.place(environment, there, next)?));
+            found.push((place.order.unwrap_or(i64::MAX), place_of(environment, there, next)?));
         }
         if found.iter().all(|(_, place)| place.instance.is_none()) {
             return Err(Error::NotFound(format!("{name} was deployed nowhere, or you may not see it.")));
         }
         found.sort_by(|one, other| (one.0, &one.1.environment).cmp(&(other.0, &other.1.environment)));
         Ok(found.into_iter().map(|(_, place)| place).collect())
-    }
-
-    fn place(
-        &self,
-        environment: String,
-        there: Option<(Arc<Record>, Deployed)>,
-        next: Option<String>,
-    ) -> Result<Place> {
-        let Some((record, deployed)) = there else {
-            let (release, resources) = (String::new(), BTreeMap::new());
-            let (artifact, number) = (String::new(), 0);
-            let (instance, phase, from, url) = (None, None, None, None);
-            return Ok(Place {
-                environment,
-                instance,
-                phase,
-                artifact,
-                number,
-                from,
-                release,
-                resources,
-                url,
-                promotes_to: next,
-            });
-        };
-        let (spec, status) = read(&record)?;
-        let url = status.outputs.get("url").or_else(|| status.outputs.get("address"));
-        let url = url.and_then(Value::as_str).map(str::to_owned);
-        let choices = status.made_of.unwrap_or_default().choices;
-        Ok(Place {
-            environment,
-            instance: Some(record.reference.clone()),
-            phase: Some(status.phase),
-            artifact: deployed.artifact,
-            number: deployed.number,
-            from: deployed.from,
-            release: spec.target.unwrap_or_default(),
-            resources: choices.into_iter().map(|choice| (choice.part, choice.release)).collect(),
-            url,
-            promotes_to: next,
-        })
     }
 
     /// The workloads of a team, or all that the caller sees, by team and name.
@@ -293,6 +252,27 @@ impl App {
         all.dedup();
         all
     }
+}
+
+/// A workload in an environment; none of it where it was not deployed.
+fn place_of(environment: String, there: Option<(Arc<Record>, Deployed)>, next: Option<String>) -> Result<Place> {
+    let empty = Place { environment, promotes_to: next, ..Place::default() };
+    let Some((record, deployed)) = there else { return Ok(empty) };
+    let (spec, status) = read(&record)?;
+    let url = status.outputs.get("url").or_else(|| status.outputs.get("address"));
+    let url = url.and_then(Value::as_str).map(str::to_owned);
+    let choices = status.made_of.unwrap_or_default().choices;
+    Ok(Place {
+        instance: Some(record.reference.clone()),
+        phase: Some(status.phase),
+        artifact: deployed.artifact,
+        number: deployed.number,
+        from: deployed.from,
+        release: spec.target.unwrap_or_default(),
+        resources: choices.into_iter().map(|choice| (choice.part, choice.release)).collect(),
+        url,
+        ..empty
+    })
 }
 
 /// The very thing that runs, where what runs it says so: a commit in place of the head of a branch.

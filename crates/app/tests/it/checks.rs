@@ -5,6 +5,7 @@ use crate::estate::{platform, seen};
 use crate::harness::{World, on_each};
 use crate::versions::{apply, release, usual};
 use async_trait::async_trait;
+use loggia_app::access::differ::Differ;
 use loggia_app::checks::probe::{self, Answer, Ask};
 use loggia_app::checks::{Exempt, verdict};
 use loggia_app::estate::Observe;
@@ -81,10 +82,7 @@ fn who_is_excused_fails_again_on_the_day() {
         let until = Day::of(world.app.now()).plus(5);
         let exempt = |reason: &str, until| Exempt {
             check: named("old"),
-            team: Ref::new("group", "default", "booking"),
-            thing: None,
-            until,
-            reason: reason.into(),
+            differ: Differ { team: Ref::new("group", "default", "booking"), thing: None, until, reason: reason.into() },
         };
         let refused = world.app.run(&ann, exempt("Peak", until)).await;
         assert!(matches!(refused, Err(Error::Forbidden(_))), "who asks does not grant: {refused:?}");
@@ -179,7 +177,10 @@ fn a_release_whose_checks_do_not_pass_is_not_published() {
         apply(&world, check("noted", &noted)).await.unwrap();
         let (said, message) = rule(apply(&world, next(json!({}))).await);
         assert_eq!(said, "release.checks");
-        assert!(message.contains("1 of its checks") && message.contains("Write notes for db-1.2.0."), "{message}");
+        assert!(
+            message.contains("One check does not pass.") && message.contains("Write notes for db-1.2.0."),
+            "{message}"
+        );
         // A draft is written, and mended before it is published.
         let draft = |more: Value| release("1.2.0", usual(), "draft", more);
         apply(&world, draft(json!({}))).await.unwrap();
@@ -188,5 +189,71 @@ fn a_release_whose_checks_do_not_pass_is_not_published() {
         apply(&world, check("old", &json!({"query": {"version": ">=15"}}))).await.unwrap();
         gates(&world, &["noted", "old"]).await;
         apply(&world, release("1.3.0", usual(), "", json!({"notes": "Faster still."}))).await.unwrap();
+    });
+}
+
+/// The launch list of an offering holds each of its releases up, line by line, until the checks themselves say that it is
+/// green: one that asks the thing is answered by the thing alone.
+#[test]
+fn a_red_launch_list_holds_every_release_up() {
+    on_each("a_red_launch_list", |world| async move {
+        platform(&world).await;
+        let listed = json!({"apiVersion": "loggia.dev/v1", "kind": "Offering", "metadata": {"name": "db"},
+            "spec": {"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f", "problem": "x",
+                "plans": [{"name": "small", "default": true}, {"name": "large"}],
+                "checks": {"launch": ["guide", "answers", "instances"]}}});
+        let guide = json!({"of": "Offering", "query": {"fits": ["spec.guide"]}, "mend": "Write a guide for {name}."});
+        let answers = json!({"of": "Offering", "probe": {"program": "look", "everyMinutes": 60}, "mend": "Mend it."});
+        let texts = [
+            check("guide", &guide),
+            check("answers", &answers),
+            check("instances", &json!({"query": {"version": ">=15"}})),
+            listed,
+        ];
+        for text in texts {
+            apply(&world, text).await.unwrap();
+        }
+        let next = || release("1.2.0", usual(), "", json!({}));
+        let message = |result: Result<()>| match result {
+            Err(Error::Refused(refusal)) if refusal.rule == "release.checks" => refusal.message,
+            other => panic!("{other:?}"),
+        };
+        let said = message(apply(&world, next()).await);
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), 3, "one is about nothing of it: {said}");
+        assert!(
+            lines[1].starts_with("guide of its launch list: ") && lines[1].contains("Write a guide for db."),
+            "{said}"
+        );
+        assert!(lines[2].contains("answers of its launch list: It was not asked yet."), "{said}");
+        let list =
+            world.app.launch_lists(&admin(), &Ref::new("product", "default", "fairway")).await.unwrap().remove(0);
+        assert!(!list.green && list.lines.len() == 2 && list.lines.iter().all(|line| line.open));
+        // Permission to differ excuses what fails, and is no answer of a probe.
+        let exempt = |name: &str| Exempt {
+            check: named(name),
+            differ: Differ {
+                team: Ref::new("group", "default", "core"),
+                thing: None,
+                until: Day::of(world.app.now()).plus(9),
+                reason: "It comes with the next one.".into(),
+            },
+        };
+        for name in ["guide", "answers"] {
+            world.app.run(&admin(), exempt(name)).await.unwrap();
+        }
+        let said = message(apply(&world, next()).await);
+        assert!(said.lines().count() == 2 && said.contains("answers"), "{said}");
+        let told = Told::default();
+        *told.answer.lock().unwrap() = Some(Answer { passed: Some(true), said: String::new() });
+        world.clock.advance(3601);
+        probe::round(&world.app, &told).await.unwrap();
+        apply(&world, next()).await.unwrap();
+        let list =
+            world.app.launch_lists(&admin(), &Ref::new("product", "default", "fairway")).await.unwrap().remove(0);
+        assert!(list.green, "{list:?}");
+        // An answer of long ago is none.
+        world.clock.advance(4 * 3600);
+        assert!(message(apply(&world, release("1.3.0", usual(), "", json!({}))).await).contains("asked last on"));
     });
 }

@@ -5,6 +5,7 @@ use crate::harness::{InMemory, World, drivers, on_each};
 use crate::order::{add, input, ordered, phase};
 use loggia_app::Error;
 use loggia_app::estate::leaks::Leak;
+use loggia_app::estate::restored;
 use loggia_app::estate::who_runs::WhoRunsQuery;
 use loggia_model::operation::{State, Verb};
 use serde_json::{Value, json};
@@ -128,6 +129,33 @@ fn what_is_left_behind_is_told_when_it_was_seen_twice() {
         world.app.sweep_leaks(&all, &third).await;
         assert_eq!(told(), Vec::<String>::new());
         assert!(matches!(world.app.leaks(&world.person("ann")), Err(Error::Forbidden(_))));
+        world.stop.send_replace(true);
+    });
+}
+
+/// After a restore nothing counts as gone where nothing was seen, until the operator says that all is back.
+#[test]
+fn what_is_not_there_after_a_restore_is_not_gone() {
+    on_each("what_is_not_there_after_a_restore", |world| async move {
+        platform(&world).await;
+        offered(&world, None).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        restored::begin(&world.store, world.app.now()).await.unwrap();
+        driver.resources.lock().unwrap().clear();
+        world.look(&driver);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(phase(&world.app, NAME), "ready");
+        assert!(restored::end(&world.store).await.unwrap());
+        assert!(!restored::end(&world.store).await.unwrap() && restored::since(&world.store).await.unwrap().is_none());
+        for _ in 0..300 {
+            if phase(&world.app, NAME) == "failed" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            world.clock.advance(1);
+        }
+        assert_eq!(phase(&world.app, NAME), "failed", "all is back, and it is not there");
         world.stop.send_replace(true);
     });
 }

@@ -2,6 +2,7 @@
 
 use crate::estate::platform;
 use crate::harness::{World, on_each};
+use loggia_app::access::differ::Differ;
 use loggia_app::clock::Clock;
 use loggia_app::command::due;
 use loggia_app::ending::{Decide, Verb};
@@ -159,11 +160,8 @@ fn what_was_told_is_refused_moved_and_differed_from_as_told() {
         until(&world, "2027-03-01");
         assert_eq!(rule(order(&world, "ann", "booking").await), "ending.closed");
         let (team, reason) = (Ref::new("group", "default", "booking"), "Quarter's end.".to_owned());
-        let exempt = |until: &str| Verb::Exempt {
-            team: team.clone(),
-            instance: None,
-            until: day(until),
-            reason: reason.clone(),
+        let exempt = |until: &str| {
+            Verb::Exempt(Differ { team: team.clone(), thing: None, until: day(until), reason: reason.clone() })
         };
         assert_eq!(rule(decide(&world, "cora", exempt("2027-05-22")).await), "ending.exemption");
         let strange = decide(&world, "ann", exempt("2027-05-20")).await;

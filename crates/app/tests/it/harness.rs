@@ -4,25 +4,28 @@
 use async_trait::async_trait;
 use loggia_app::access::policy::RoleTable;
 use loggia_app::access::secret::SecretBox;
-use loggia_app::clock::{Clock, FixedClock};
+use loggia_app::clock::{Clock, FixedClock, Ids, SystemClock, SystemIds};
 use loggia_app::composition::parts_driver::PartsDriver;
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
+use loggia_app::instance::program::Program;
 use loggia_app::instance::worker::{self, Drivers};
+use loggia_app::record::check::Recipes;
 use loggia_app::settings::Settings;
 use loggia_app::source::read::{Outside, SourceFile, read_from};
 use loggia_app::source::sync::{SyncReport, SyncSource};
 use loggia_app::{App, Caller, Door, Parts};
+use loggia_graph::Audience;
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use loggia_model::{Micros, Ref};
 use loggia_store::{Store, Target};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 /// The time at which every test begins.
@@ -33,6 +36,8 @@ pub struct World {
     pub clock: Arc<FixedClock>,
     pub store: Store,
     pub stop: watch::Sender<bool>,
+    /// The database, where it is on a server: the server and its name.
+    postgres: Option<(String, String)>,
     data: PathBuf,
 }
 
@@ -43,16 +48,17 @@ pub fn on_each<F: Future<Output = ()>>(name: &str, test: impl Fn(World) -> F) {
         let folder = tempfile::tempdir().unwrap();
         let target = Target::Sqlite(folder.path().join("test.sqlite"));
         // The folder outlives the test, whatever parts of the world it takes.
-        test(World::start(&target, folder.path()).await).await;
+        test(World::start(&target, folder.path(), None).await).await;
     });
     let Ok(server) = std::env::var("LOGGIA_TEST_POSTGRES") else {
         eprintln!("skipped: {name} on PostgreSQL: no LOGGIA_TEST_POSTGRES");
         return;
     };
     runtime.block_on(async {
-        let (_guard, url) = postgres::database(&server).await;
+        let (guard, url) = postgres::database(&server).await;
         let folder = tempfile::tempdir().unwrap();
-        test(World::start(&Target::Postgres(url), folder.path()).await).await;
+        let place = Some((server.clone(), guard.name.clone()));
+        test(World::start(&Target::Postgres(url), folder.path(), place).await).await;
     });
 }
 
@@ -65,7 +71,7 @@ mod postgres {
 
     pub struct Guard {
         server: String,
-        name: String,
+        pub name: String,
     }
 
     impl Drop for Guard {
@@ -74,7 +80,7 @@ mod postgres {
         }
     }
 
-    fn run(server: &str, sql: &str) {
+    pub fn run(server: &str, sql: &str) {
         let done = Command::new("psql").args([server, "-qc", sql]).output().unwrap();
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
     }
@@ -89,16 +95,40 @@ mod postgres {
 }
 
 impl World {
-    async fn start(target: &Target, data: &Path) -> World {
+    async fn start(target: &Target, data: &Path, postgres: Option<(String, String)>) -> World {
         let clock = Arc::new(FixedClock::at(START));
         let store = Store::open(target).await.unwrap();
         let app = start(&store, &clock, data).await;
-        World { app, clock, store, stop: watch::channel(false).0, data: data.to_owned() }
+        World { app, clock, store, stop: watch::channel(false).0, postgres, data: data.to_owned() }
+    }
+
+    /// The database is away for so long: nothing can be written, and on a server nothing can be read either.
+    pub async fn outage(&self, time: Duration) {
+        let Some((server, name)) = &self.postgres else {
+            let held = self.store.begin(0).await.unwrap();
+            tokio::time::sleep(time).await;
+            return held.0.rollback().await.unwrap();
+        };
+        let connections = |allowed| format!("alter database {name} with allow_connections {allowed}");
+        postgres::run(server, &connections("false"));
+        let all = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        postgres::run(server, &all);
+        tokio::time::sleep(time).await;
+        postgres::run(server, &connections("true"));
     }
 
     /// The same data, loaded by a new process.
     pub async fn restarted(&self) -> Arc<App> {
         start(&self.store, &self.clock, &self.data).await
+    }
+
+    /// A server over the same data with a clock of its own, which is so many seconds ahead of the machine's.
+    pub async fn by_clock(&self, ahead: u64) -> Arc<App> {
+        let clock = Arc::new(SystemClock::over(move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(ahead);
+            Micros(i64::try_from(now.as_micros()).unwrap())
+        }));
+        by(&self.store, clock, Arc::new(SystemIds::default()), &self.data).await
     }
 
     /// Takes over a repository of these files.
@@ -132,7 +162,7 @@ impl World {
 
     pub fn names(&self, kind: &str) -> Vec<String> {
         let graph = self.app.graph();
-        let all = graph.of_kind(&loggia_graph::Audience::All, kind);
+        let all = graph.of_kind(&Audience::All, kind);
         let mut names: Vec<String> = all.map(|r| r.reference.to_string()).collect();
         names.sort();
         names
@@ -154,13 +184,15 @@ impl World {
 
     /// Waits until something is so.
     pub async fn until(&self, what: &str, test: impl Fn(&App) -> bool) {
-        for _ in 0..1_000 {
+        for _ in 0..3_000 {
             if test(&self.app) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("never: {what}");
+        let graph = self.app.graph();
+        let all = graph.of_kind(&Audience::All, "instance").map(|one| format!("{:?}", one.status));
+        panic!("never: {what}; what runs: {}", all.collect::<Vec<_>>().join("\n"));
     }
 }
 
@@ -170,24 +202,38 @@ pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
     Arc::new([("memory".to_owned(), driver), ("parts".to_owned(), parts)].into())
 }
 
+/// What the drivers take: `strict` wants a program, and knows how long it may take; nothing is known of `memory`.
+pub fn strict() -> Recipes {
+    let timeout = json!({"type": "integer", "minimum": 1, "maximum": 60});
+    let properties = json!({"program": {"type": "string"}, "timeout": timeout});
+    Recipes::from([("strict", json!({"type": "object", "required": ["program"], "properties": properties}))])
+}
+
 async fn start(store: &Store, clock: &Arc<FixedClock>, data: &Path) -> Arc<App> {
-    let secrets = SecretBox::new(&[1; 32], clock.clone());
+    by(store, clock.clone(), clock.clone(), data).await
+}
+
+async fn by(store: &Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, data: &Path) -> Arc<App> {
+    let secrets = SecretBox::new(&[1; 32], Arc::clone(&ids));
     secrets.bind(store).await.unwrap();
     let settings = Settings {
         public_url: "http://localhost".into(),
         data: data.to_owned(),
-        demo: false,
+        demo: loggia_app::settings::Demo::No,
         read_only: false,
         repositories: Vec::new(),
     };
-    let (clock, ids) = (Arc::clone(clock), Arc::clone(clock));
     let policy = Arc::new(RoleTable);
-    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings }).await.unwrap()
+    let recipes = strict();
+    App::start(Parts { store: store.clone(), clock, ids, policy, secrets, settings, recipes }).await.unwrap()
 }
 
 pub fn file(path: &str, text: &str) -> SourceFile {
     SourceFile { path: path.into(), bytes: text.as_bytes().into(), executable: false, size: text.len() }
 }
+
+/// What a call was asked, with which plan and limits.
+pub type Limited = (&'static str, String, Map<String, Value>);
 
 /// Resources in memory: one for each key, with the password of the first `apply`.
 #[derive(Default)]
@@ -213,9 +259,19 @@ pub struct InMemory {
     pub drifted: Mutex<Option<bool>>,
     /// Whether looks have no answer.
     pub silent: Mutex<bool>,
+    /// The version of the program that serves, when there is one; any but `9` is told, and `7` refused.
+    pub program: Mutex<Option<String>>,
+    /// Plan and limits that each call was told, by what it was asked.
+    pub limits: Mutex<Vec<Limited>>,
+    /// Inputs in the clear that each `apply` was told.
+    pub inputs: Mutex<Vec<Value>>,
 }
 
 impl InMemory {
+    fn note(&self, call: &'static str, request: &Request) {
+        self.limits.lock().unwrap().push((call, request.plan.clone(), request.limits.clone()));
+    }
+
     fn drift(&self) -> Option<Condition> {
         let status = if (*self.drifted.lock().unwrap())? { Verdict::True } else { Verdict::False };
         let (kind, reason, message) = ("Drifted".into(), "Looked".into(), "It was compared".into());
@@ -288,17 +344,38 @@ impl Driver for InMemory {
         }
     }
 
+    async fn program(&self, _: &Backend) -> Result<Option<Program>, Failure> {
+        let version = self.program.lock().unwrap().clone();
+        Ok(version.map(|version| Program { name: "Memory".into(), version }))
+    }
+
+    fn differs(
+        &self,
+        _: &Map<String, Value>,
+        _: &Map<String, Value>,
+        program: &Program,
+    ) -> Result<Option<String>, Failure> {
+        match program.version.as_str() {
+            "9" => Ok(None),
+            "7" => Err(Failure::ours("Memory 7 is too old", "take another environment")),
+            other => Ok(Some(format!("Memory {other} is what runs there."))),
+        }
+    }
+
     fn loses_data(&self, _: &Map<String, Value>, _: &Map<String, Value>) -> bool {
         *self.precious.lock().unwrap()
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
+        self.note("plan", request);
         self.step("plan")?;
         let there = self.resources.lock().unwrap().contains_key(&request.key);
         Ok(Plan { changes: if there { Vec::new() } else { vec!["make it".into()] } })
     }
 
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("apply", request);
+        self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }
@@ -321,6 +398,7 @@ impl Driver for InMemory {
     }
 
     async fn observe(&self, request: &Request, _: &dyn RunLog) -> Result<Observation, Failure> {
+        self.note("observe", request);
         if *self.silent.lock().unwrap() {
             return Err(Failure::backend("The memory does not answer.", "Wait."));
         }
@@ -339,6 +417,7 @@ impl Driver for InMemory {
     }
 
     async fn destroy(&self, request: &Request, _: &dyn RunLog) -> Result<(), Failure> {
+        self.note("destroy", request);
         self.step("destroy")?;
         if !*self.sticky.lock().unwrap() {
             self.resources.lock().unwrap().remove(&request.key);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod alike;
 mod campaign;
 mod checks;
 mod composition;
@@ -14,13 +15,16 @@ mod ending_days;
 mod ending_parts;
 mod estate;
 mod folders;
+mod from_template;
 mod gone;
 mod harness;
 mod odd;
+mod offered;
 mod order;
 mod places;
 mod platform_secret;
 mod publication;
+mod recipes;
 mod record;
 mod removal;
 mod reveal;
@@ -34,10 +38,13 @@ mod strategies;
 mod sync;
 mod take_over;
 mod upgrade;
+mod upgrade_wait;
 mod usage;
 mod version_table;
 mod versions;
+mod waiting;
 mod warnings;
 mod worker;
 mod workload;
+mod writer;
 mod writing;

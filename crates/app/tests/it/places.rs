@@ -104,7 +104,7 @@ fn no_registered_place_brings_what_the_operator_decides() {
             type: test, owner: core, backends: {}}\n";
         for bad in [product, environment] {
             let places = places(&world.app, &format!("{COMPONENT}---\n{bad}"));
-            let gathered = places.gather("url", ADDRESS, true).await.unwrap();
+            let gathered = places.gather("url", ADDRESS, true, &places.reach(&admin())).await.unwrap();
             assert_eq!(gathered.prepared.len(), 1, "{gathered:?}");
             assert!(gathered.errors[0].contains("no registered place brings that"), "{gathered:?}");
         }

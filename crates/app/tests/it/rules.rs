@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The environment with these rules, and plans with prices.
-async fn ruled(world: &World, rules: Value) {
+pub async fn ruled(world: &World, rules: Value) {
     let environment = json!({"apiVersion": "loggia.dev/v1", "kind": "Environment", "metadata": {"name": "dev"},
         "spec": {"product": "fairway", "type": "development", "owner": "core",
             "backends": {"memory": {"driver": "memory"}}, "rules": rules}});
@@ -34,7 +34,7 @@ async fn priced(world: &World) {
     apply(world, offering).await.unwrap();
 }
 
-fn wish(name: &str, plan: &str) -> OrderInput {
+pub fn wish(name: &str, plan: &str) -> OrderInput {
     OrderInput {
         offering: "db".into(),
         environment: "dev".into(),
@@ -49,19 +49,19 @@ async fn order(world: &World, name: &str, plan: &str) -> Result<Value, Error> {
     world.app.order(&world.person("ann"), wish(name, plan)).await.map(|outcome| outcome.answer)
 }
 
-fn refused(result: Result<Value, Error>) -> (String, String) {
+pub fn refused(result: Result<Value, Error>) -> (String, String) {
     match result {
         Err(Error::Refused(refusal)) => (refusal.rule.clone(), refusal.to_string()),
         other => panic!("{other:?}"),
     }
 }
 
-fn status(app: &App, name: &str) -> Option<InstanceStatus> {
+pub fn status(app: &App, name: &str) -> Option<InstanceStatus> {
     let record = app.graph().get(&Ref::new("instance", "booking", &format!("{name}.dev"))).cloned()?;
     Some(record.typed_status().unwrap())
 }
 
-async fn ready(world: &World, name: &str, release: &str) {
+pub async fn ready(world: &World, name: &str, release: &str) {
     let is = |app: &App| {
         status(app, name)
             .is_some_and(|status| status.phase == Phase::Ready && (release.is_empty() || status.applied == release))
@@ -257,7 +257,7 @@ fn what_needs_an_agreement_waits_is_decided_once_and_lapses() {
     });
 }
 
-async fn upgradable(world: &World) -> Arc<InMemory> {
+pub async fn upgradable(world: &World) -> Arc<InMemory> {
     platform(world).await;
     people(world).await;
     let how = json!({"upgrade": {"from": "1", "strategy": "in-place", "rollback": "supported"}});
@@ -273,7 +273,7 @@ async fn upgradable(world: &World) -> Arc<InMemory> {
     driver
 }
 
-fn upgrade(to: &str) -> Upgrade {
+pub fn upgrade(to: &str) -> Upgrade {
     let to = Some(to.to_owned()).filter(|text| !text.is_empty());
     Upgrade { instance: Ref::new("instance", "booking", "one.dev"), to, back: false, confirmed: false }
 }
@@ -290,12 +290,9 @@ fn an_upgrade_waits_for_its_hours_and_for_who_agrees() {
         )
         .await;
         let ann = world.person("ann");
-        let (rule, said) = refused(world.app.run(&ann, upgrade("1.2.0")).await.map(|outcome| outcome.answer));
-        assert!(rule == "rule.window" && said.contains("Friday 15 January 2027 22:00 UTC"), "{said}");
-        assert!(world.app.upgrade_preview(&ann, &upgrade("1.2.0")).unwrap().blocked.is_some());
-        world.clock.advance(15 * 3600);
         let preview = world.app.upgrade_preview(&ann, &upgrade("1.2.0")).unwrap();
         assert!(preview.blocked.is_none() && preview.approval.unwrap().contains("watch has to agree"));
+        assert!(preview.waits.unwrap().contains("Friday 15 January 2027 22:00 UTC"));
         world.app.run(&ann, upgrade("1.2.0")).await.unwrap();
         assert_eq!(status(&world.app, "one").unwrap().phase, Phase::Ready, "it serves as before");
         let again = world.app.run(&ann, upgrade("1.2.0")).await.map(|outcome| outcome.answer);
@@ -304,8 +301,19 @@ fn an_upgrade_waits_for_its_hours_and_for_who_agrees() {
         world.app.run(&world.person("wim"), decide(false)).await.unwrap();
         assert_eq!(status(&world.app, "one").unwrap().applied, "db-1.1.0");
         world.app.run(&ann, upgrade("1.2.0")).await.unwrap();
+        // Somebody agrees by day: it waits for the night, under the operation that waited for them.
+        let asked = status(&world.app, "one").unwrap().approval.unwrap().operation;
         world.app.run(&world.person("wanda"), decide(true)).await.unwrap();
+        let queued = status(&world.app, "one").unwrap().queued.unwrap();
+        assert_eq!((queued.operation, queued.by.as_str()), (asked, "user:default/ann"));
+        assert_eq!(world.app.operation(&ann, asked).await.unwrap().state, State::Waiting);
+        world.clock.advance(13 * 3600);
+        due::fire(&world.app, &due::handlers()).await.unwrap();
+        assert!(status(&world.app, "one").unwrap().queued.is_some(), "it is not night yet");
+        world.clock.advance(3600);
+        due::fire(&world.app, &due::handlers()).await.unwrap();
         ready(&world, "one", "db-1.2.0").await;
+        assert_eq!(world.app.operation(&ann, asked).await.unwrap().state, State::Succeeded);
         let kept = status(&world.app, "one").unwrap();
         assert_eq!(kept.agreements.iter().map(|one| one.agreed).collect::<Vec<_>>(), [false, true]);
         world.stop.send_replace(true);

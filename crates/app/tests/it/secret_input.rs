@@ -9,6 +9,7 @@ use loggia_app::release::upgrade::Upgrade;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Ref, Uid};
+use loggia_store::EventFilter;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -46,6 +47,45 @@ async fn places(world: &World, name: &str) -> (bool, bool) {
     let (uid, spec, _) = found(world, name);
     let sealed = world.store.secret(uid, "input.license").await.unwrap().is_some();
     (sealed, spec.inputs.contains_key("license"))
+}
+
+/// Everything that is kept of an instance and has the license in the clear.
+async fn clear(world: &World, name: &str) -> Vec<String> {
+    let uid = found(world, name).0;
+    let rows = world.store.history(uid, None, 1000).await.unwrap();
+    let rows = rows.iter().map(|row| format!("{row:?}"));
+    let events =
+        world.store.events(&EventFilter { after: Some(0), limit: 10_000, ..EventFilter::default() }).await.unwrap();
+    let work = world.store.work_of(uid).await.unwrap();
+    let head = world.store.load().await.unwrap().records.into_iter().map(|record| format!("{record:?}"));
+    let all =
+        rows.chain(events.iter().map(|event| format!("{event:?}"))).chain(work.iter().map(|row| format!("{row:?}")));
+    all.chain(head).filter(|text| text.contains(SECRET)).collect()
+}
+
+/// A migration may give the input another name: then it is secret under both.
+#[test]
+fn what_becomes_secret_under_another_name_is_kept_under_none() {
+    on_each("what_becomes_secret_under_another_name_is_kept_under_none", |world| async move {
+        releases(&world).await;
+        let driver = Arc::new(InMemory::default());
+        world.work(&driver);
+        let how = json!({"upgrade": {"from": ">=1", "strategy": "in-place", "rollback": "supported"},
+            "migration": {"from": "<7", "steps": [{"rename": {"from": "license", "to": "key"}}]}});
+        apply(&world, release("7.0.0", json!({"key": {"type": "string", "writeOnly": true}}), "", how)).await.unwrap();
+        let ann = world.person("ann");
+        world.app.order(&ann, order("one", Some("4.0.0"))).await.unwrap();
+        world.until("ready", |_| found(&world, "one").2.phase == Phase::Ready).await;
+        let instance = Ref::new("instance", "booking", "one.dev");
+        let command = Upgrade { instance, to: Some("7.0.0".into()), back: false, confirmed: false };
+        world.app.run(&ann, command).await.unwrap();
+        world.until("7.0.0", |_| found(&world, "one").2.applied == "db-7.0.0").await;
+        assert_eq!(clear(&world, "one").await, Vec::<String>::new());
+        for field in ["input.license", "input.key"] {
+            assert!(world.store.secret(found(&world, "one").0, field).await.unwrap().is_some(), "{field}");
+        }
+        world.stop.send_replace(true);
+    });
 }
 
 fn is_secret(release: &str) -> bool {
@@ -89,12 +129,14 @@ fn an_upgrade_seals_what_has_become_secret() {
         assert_eq!(places(&world, "one").await, (false, true));
         let instance = Ref::new("instance", "booking", "one.dev");
         let to = Some("5.0.0".to_owned());
-        world.app.run(&ann, Upgrade { instance: instance.clone(), to, back: false, confirmed: false }).await.unwrap();
+        world.app.run(&ann, Upgrade { instance, to, back: false, confirmed: false }).await.unwrap();
         assert_eq!(places(&world, "one").await, (true, false));
         let row = world.store.secret(found(&world, "one").0, "input.license").await.unwrap().unwrap();
         assert!(!format!("{row:?}").contains(SECRET));
+        assert_eq!(clear(&world, "one").await, Vec::<String>::new(), "while it is under way");
         world.until("5.0.0", |_| found(&world, "one").2.applied == "db-5.0.0").await;
         assert_eq!(Value::Object(found(&world, "one").1.inputs), json!({}));
+        assert_eq!(clear(&world, "one").await, Vec::<String>::new());
         world.stop.send_replace(true);
     });
 }

@@ -5,34 +5,39 @@ use crate::harness::{World, on_each};
 use async_trait::async_trait;
 use loggia_app::instance::driver::Failure;
 use loggia_app::source::read::SourceFile;
-use loggia_app::source::{Commit, Delivery, Edit, Landed, Reader, Sources, Tree, Written};
+use loggia_app::source::{Commit, Delivery, Edit, Landed, Proposed, Reader, Sources, Standing, Tree, Written};
 use loggia_app::{Caller, Door, Error};
 use loggia_model::Ref;
 use loggia_store::EventFilter;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const PLACE: &str = "/company";
+pub(crate) const PLACE: &str = "/company";
 const SLOW: &str = "/slow";
 
 /// A repository in memory, beside one that never answers.
 #[derive(Default)]
-struct Repository {
+pub(crate) struct Repository {
     now: Mutex<(String, Vec<SourceFile>)>,
     whole: AtomicUsize,
     /// Who wrote what is there now.
     written: Mutex<Written>,
     /// What becomes of edits; without it there are none.
-    takes: Mutex<Option<Landed>>,
+    pub(crate) takes: Mutex<Option<Landed>>,
     /// How edits reach it.
-    delivery: Mutex<Delivery>,
-    /// Whether branches with edits are gone.
-    closed: AtomicBool,
+    pub(crate) delivery: Mutex<Delivery>,
+    /// What became of branches with edits; of the others, nothing.
+    pub(crate) ended: Mutex<HashMap<String, Standing>>,
+    /// How many edits were made.
+    made: AtomicUsize,
+    /// Who made the last edit: name and address.
+    pub(crate) author: Mutex<(String, String)>,
 }
 
 impl Repository {
-    fn commit(&self, commit: &str, files: Vec<SourceFile>) {
+    pub(crate) fn commit(&self, commit: &str, files: Vec<SourceFile>) {
         *self.now.lock().unwrap() = (commit.to_owned(), files);
     }
 }
@@ -56,16 +61,22 @@ impl Reader for Repository {
         *self.delivery.lock().unwrap()
     }
 
-    async fn is_open(&self, _: &str, _: &str) -> Result<bool, Failure> {
-        Ok(!self.closed.load(Ordering::Acquire))
+    async fn standing(&self, _: &str, edits: &[Proposed]) -> Result<Vec<Standing>, Failure> {
+        let ended = self.ended.lock().unwrap();
+        Ok(edits.iter().map(|edit| ended.get(&edit.branch).copied().unwrap_or(Standing::Open)).collect())
     }
 
-    async fn commit(&self, _: &str, _: &Edit) -> Result<Landed, Failure> {
-        self.takes.lock().unwrap().clone().ok_or_else(|| Failure::yours("It takes no edits.", "Change the file."))
+    async fn commit(&self, _: &str, edit: &Edit) -> Result<Landed, Failure> {
+        self.author.lock().unwrap().clone_from(&edit.author);
+        let takes = self.takes.lock().unwrap().clone();
+        let landed = takes.ok_or_else(|| Failure::yours("It takes no edits.", "Change the file."))?;
+        let number = self.made.fetch_add(1, Ordering::AcqRel) + 1;
+        let branch = landed.branch.replace("{n}", &number.to_string());
+        Ok(Landed { branch, ..landed })
     }
 }
 
-fn component(name: &str) -> SourceFile {
+pub(crate) fn component(name: &str) -> SourceFile {
     let text = format!(
         "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: service\n  \
          lifecycle: production\n  owner: x\n"
@@ -73,24 +84,24 @@ fn component(name: &str) -> SourceFile {
     crate::harness::file(&format!("{name}.yaml"), &text)
 }
 
-fn sources(world: &World, reader: &Arc<Repository>, locations: &[&str]) -> Arc<Sources> {
+pub(crate) fn sources(world: &World, reader: &Arc<Repository>, locations: &[&str]) -> Arc<Sources> {
     let locations = locations.iter().map(|one| (*one).to_owned()).collect();
     Arc::new(Sources::new(Arc::clone(&world.app), Arc::clone(reader) as Arc<dyn Reader>, locations))
 }
 
-fn follow(world: &World, sources: &Arc<Sources>) {
+pub(crate) fn follow(world: &World, sources: &Arc<Sources>) {
     tokio::spawn(Arc::clone(sources).follow(|| (), world.stop.subscribe()));
 }
 
-fn there(app: &loggia_app::App, name: &str) -> bool {
+pub(crate) fn there(app: &loggia_app::App, name: &str) -> bool {
     app.graph().get_text(&format!("component:default/{name}")).is_some()
 }
 
-fn admin() -> Caller {
+pub(crate) fn admin() -> Caller {
     Caller::administrator("ines", Door::Page, "r0")
 }
 
-async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
@@ -183,105 +194,6 @@ fn a_source_that_hangs_holds_nobody_up_and_problems_are_not_read_again_and_again
         let report = sources.list(&admin()).await.unwrap().remove(0).state.report;
         let told: Vec<_> = report.problems.iter().map(|p| (p.rule.as_str(), p.file.as_deref())).collect();
         assert_eq!(told, [("file.unreadable", Some("a.yaml"))]);
-        world.stop.send_replace(true);
-    });
-}
-
-/// The text of a component, as an editor would have it, with another owner.
-async fn changed(sources: &Sources, name: &Ref) -> (String, String) {
-    let draft = sources.draft(&admin(), name).await.unwrap();
-    (loggia_app::source::edit::digest(&draft.text), draft.text.replace("owner: x", "owner: y"))
-}
-
-#[test]
-fn a_change_waits_for_its_commit_after_a_restart_too() {
-    on_each("a_change_waits_for_its_commit_after_a_restart_too", |world| async move {
-        platform(&world).await;
-        let reader = Arc::new(Repository::default());
-        reader.commit("c1", vec![component("a"), component("b")]);
-        let before = sources(&world, &reader, &[PLACE]);
-        follow(&world, &before);
-        world.until("read", |app| there(app, "b")).await;
-        let name: Ref = "component:default/a".parse().unwrap();
-        let (seen, text) = changed(&before, &name).await;
-        let refused = before.change(&admin(), &name, &seen, &text, "").await;
-        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
-        *reader.takes.lock().unwrap() = Some(Landed { commit: "c2".into(), ..Landed::default() });
-        *reader.delivery.lock().unwrap() = Delivery::Patch;
-        let Err(Error::Refused(no)) = before.change(&admin(), &name, &seen, &text, "").await else { panic!("a patch") };
-        assert_eq!(no.rule, "source.patch");
-        *reader.delivery.lock().unwrap() = Delivery::Push;
-        // Nothing reads the repository in between.
-        world.stop.send_replace(true);
-        pause().await;
-        before.change(&admin(), &name, &seen, &text, "").await.unwrap();
-        let app = world.restarted().await;
-        let record = || app.graph().get(&name).cloned().unwrap();
-        let after = Sources::new(Arc::clone(&app), Arc::clone(&reader) as Arc<dyn Reader>, vec![PLACE.into()]);
-        assert_eq!(after.waiting(&record()).await.unwrap().unwrap().commit, "c2");
-        let file = SourceFile { bytes: text.as_bytes().into(), size: text.len(), ..component("a") };
-        reader.commit("c2", vec![file, component("b")]);
-        let (after, stop) = (Arc::new(after), tokio::sync::watch::channel(false).0);
-        tokio::spawn(Arc::clone(&after).follow(|| (), stop.subscribe()));
-        for _ in 0..100 {
-            pause().await;
-            if after.waiting(&record()).await.unwrap().is_none() {
-                break;
-            }
-        }
-        assert_eq!(record().parse().spec_text("owner"), "y");
-        assert_eq!(after.waiting(&record()).await.unwrap(), None);
-        stop.send_replace(true);
-    });
-}
-
-#[test]
-fn a_proposal_waits_until_it_is_taken_in() {
-    on_each("a_proposal_waits_until_it_is_taken_in", |world| async move {
-        platform(&world).await;
-        let reader = Arc::new(Repository::default());
-        reader.commit("c1", vec![component("a"), component("b")]);
-        let sources = sources(&world, &reader, &[PLACE]);
-        follow(&world, &sources);
-        world.until("read", |app| there(app, "b")).await;
-        let name: Ref = "component:default/a".parse().unwrap();
-        let (seen, text) = changed(&sources, &name).await;
-        let branch = "loggia/component-default-a-1";
-        *reader.takes.lock().unwrap() =
-            Some(Landed { commit: "p1".into(), branch: branch.into(), link: String::new() });
-        sources.change(&admin(), &name, &seen, &text, "").await.unwrap();
-        let waiting = async || {
-            let record = world.app.graph().get(&name).cloned().unwrap();
-            sources.waiting(&record).await.unwrap().map(|waiting| waiting.branch)
-        };
-        reader.commit("c2", vec![component("a"), component("b"), component("c")]);
-        sources.refresh();
-        world.until("read", |app| there(app, "c")).await;
-        pause().await;
-        assert_eq!(waiting().await.as_deref(), Some(branch), "something else moved");
-        let file = SourceFile { bytes: text.as_bytes().into(), size: text.len(), ..component("a") };
-        reader.commit("c3", vec![file, component("b"), component("c")]);
-        sources.refresh();
-        for _ in 0..100 {
-            pause().await;
-            if waiting().await.is_none() {
-                break;
-            }
-        }
-        assert_eq!(waiting().await, None);
-        // One that is put aside at the repository waits for nothing, although nothing was read.
-        let (seen, text) = (loggia_app::source::edit::digest(&text), text.replace("owner: y", "owner: z"));
-        sources.change(&admin(), &name, &seen, &text, "").await.unwrap();
-        assert_eq!(waiting().await.as_deref(), Some(branch));
-        reader.closed.store(true, Ordering::Release);
-        sources.refresh();
-        for _ in 0..100 {
-            pause().await;
-            if waiting().await.is_none() {
-                break;
-            }
-        }
-        assert_eq!(waiting().await, None, "the branch is gone");
         world.stop.send_replace(true);
     });
 }

@@ -6,7 +6,7 @@ use crate::versions::{apply, release, usual};
 use loggia_app::command::due;
 use loggia_app::instance::order::OrderInput;
 use loggia_app::release::upgrade::Upgrade;
-use loggia_app::release::upgrade_move::LetGo;
+use loggia_app::release::upgrade_strategy::LetGo;
 use loggia_app::{App, Error};
 use loggia_model::Ref;
 use loggia_model::instance::{InstanceStatus, Phase};

@@ -116,7 +116,12 @@ fn what_is_let_go_runs_on_and_can_be_taken_over_again() {
         assert!(matches!(destroy, Err(Error::Refused(_))), "what is not held is not destroyed");
         let id = asked(&world, &ann, TakeOverInput::default()).await;
         assert_eq!(ended(&world, &ann, id).await.state, State::Succeeded);
-        assert_eq!(now(&world).0.step, Step::Managed);
+        // The operation is read from the database, and what it did from the graph, which comes after.
+        let is_managed = |app: &loggia_app::App| {
+            let graph = app.graph();
+            graph.get(&instance()).unwrap().parse().spec_text("step") == "managed"
+        };
+        world.until("managed", is_managed).await;
         let again = world.app.take_over(&ann, instance(), TakeOverInput::default()).await;
         assert!(matches!(again, Err(Error::Refused(_))), "{again:?}");
         world.stop.send_replace(true);

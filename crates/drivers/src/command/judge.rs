@@ -4,15 +4,8 @@ use super::protocol::Verb;
 use super::{Call, CommandDriver};
 use crate::process::Ended;
 use crate::redact::{CleanLog, Redactor};
-use loggia_app::instance::driver::{Failure, RunLog};
+use loggia_app::instance::driver::{Failure, Silent};
 use serde_json::{Map, Value};
-
-/// Nobody reads the lines of a program that only judges.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
-}
 
 impl CommandDriver {
     /// Runs a program of the operator with `check` as its first argument and a thing as its input: whether it ended well,

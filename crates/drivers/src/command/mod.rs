@@ -10,7 +10,7 @@ use crate::protocol::{self, Answer, Verb};
 use crate::redact::{CleanLog, Redactor};
 use crate::sandbox::{self, Folders, Sandbox};
 use async_trait::async_trait;
-use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Request, RunLog, Silent};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -280,13 +280,6 @@ fn unwritable(error: &serde_json::Error) -> Failure {
     Failure::ours(format!("the question to the driver program cannot be written: {error}"), "report this as a fault")
 }
 
-/// A log for `probe`, which has none.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
-}
-
 #[async_trait]
 impl Driver for CommandDriver {
     fn name(&self) -> &str {
@@ -303,8 +296,7 @@ impl Driver for CommandDriver {
             return Ok(());
         }
         let stdin = protocol::probe_input(backend).map_err(|error| unwritable(&error))?;
-        let mut redactor = Redactor::default();
-        backend.secret.iter().for_each(|secret| redactor.learn(secret));
+        let redactor = Redactor::of_backend(backend);
         let call = Call { verb: Verb::Probe, key: "", stdin, recipe: &Map::new(), config: &backend.config };
         match self.call(call, &redactor, &Silent).await? {
             Answer::Done => Ok(()),

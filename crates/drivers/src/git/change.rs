@@ -7,21 +7,15 @@ use super::cli::{Call, Git, GitError};
 use super::driver::{Found, GitDriver, author, git, render};
 use super::import::Signature;
 use super::repository::{self, Change, Mark, failed};
+use super::standing::standing;
 use super::three_way::{commit, commit_of, difference, forget, is_within, marked, merge, point, templates, tree_of};
 use async_trait::async_trait;
 use loggia_app::instance::change_request::{CLOSED, Merges, Proposal, Seen, WAITS, branch};
-use loggia_app::instance::driver::{Failure, Request, RunLog};
+use loggia_app::instance::driver::{Failure, Request, RunLog, Silent};
+use loggia_app::source::Standing;
 use loggia_model::instance::{Condition, Verdict};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-/// Where a change stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    Merged,
-    Closed,
-}
 
 /// A repository of ours, opened.
 struct Opened {
@@ -53,37 +47,22 @@ pub(super) async fn told(git: &Git, path: &Path, mark: &Mark) -> Result<(String,
     };
     let name = change.short();
     Ok(match state(git, path, change, &head).await? {
-        State::Merged => (change.version.clone(), None),
-        State::Open => {
+        Standing::Taken => (change.version.clone(), None),
+        Standing::Open => {
             let message = format!("{} waits on the branch {name} to be merged by its team.", change.version);
             (mark.version.clone(), condition(Verdict::True, "Open", message))
         }
-        State::Closed => {
+        Standing::Closed => {
             let message = format!("The branch {name} is gone, and nothing of it was merged.");
             (mark.version.clone(), condition(Verdict::False, CLOSED, message))
         }
     })
 }
 
-/// Where a change stands, seen from the team's branch. Merged is what is in it, whether as a merge, sent on straight, or
-/// squashed into one commit.
-async fn state(git: &Git, path: &Path, change: &Change, head: &str) -> Result<State, GitError> {
-    if is_within(git, path, &change.commit, head).await? {
-        return Ok(State::Merged);
-    }
+/// Where a change stands, seen from the team's branch.
+async fn state(git: &Git, path: &Path, change: &Change, head: &str) -> Result<Standing, GitError> {
     let newest = commit_of(git, path, &change.branch()).await;
-    let there = newest.is_some();
-    let newest = newest.unwrap_or_else(|| change.commit.clone());
-    let before = commit_of(git, path, &format!("{}^", change.commit)).await.unwrap_or_default();
-    // A branch that somebody set back to where it came from says nothing.
-    let own = before.is_empty() || !is_within(git, path, &newest, &before).await?;
-    if own && is_within(git, path, &newest, head).await? {
-        return Ok(State::Merged);
-    }
-    if own && merge(git, path, None, head, &newest).await?.tree == tree_of(git, path, head).await? {
-        return Ok(State::Merged);
-    }
-    Ok(if there { State::Open } else { State::Closed })
+    standing(git, path, &change.commit, newest, head).await
 }
 
 /// The files in which both sides met when a change was made.
@@ -118,7 +97,7 @@ impl Opened {
     /// The change that is open, with the newest commit of its branch.
     async fn open(&self) -> Result<Option<(Change, String)>, GitError> {
         let Some(change) = self.mark.change.clone() else { return Ok(None) };
-        if state(&self.git, &self.path, &change, &self.head).await? != State::Open {
+        if state(&self.git, &self.path, &change, &self.head).await? != Standing::Open {
             return Ok(None);
         }
         let newest = commit_of(&self.git, &self.path, &change.branch()).await;
@@ -136,13 +115,6 @@ fn change_to(after: &Request, commit: String) -> Change {
     let name = branch(&after.offering, &after.version);
     let name = name.trim_start_matches("loggia/").to_owned();
     Change { name, version: after.version.clone(), commit }
-}
-
-/// Nobody reads what a preview would write.
-struct Silent;
-
-impl RunLog for Silent {
-    fn line(&self, _: &str) {}
 }
 
 fn moved() -> Failure {
@@ -261,6 +233,24 @@ impl Merges for GitDriver {
         let range = format!("{}..{newest}", opened.head);
         let args = ["format-patch", "--stdout", "--no-signature", "--binary", "--full-index", &range];
         opened.git.bytes(Call::new(&opened.path, args)).await.map_err(|error| broken(&error))
+    }
+
+    async fn between(&self, before: &Request, after: &Request) -> Result<Vec<u8>, Failure> {
+        let (old, new) = (render(before, &Silent).await?, render(after, &Silent).await?);
+        let folder = tempfile::tempdir().map_err(|error| broken(&GitError::Missing(error.to_string())))?;
+        let (git, path) = (git()?, folder.path());
+        let patch = async {
+            git.bytes(Call::new(path, ["init", "--quiet", "--bare"])).await?;
+            let (base, made) = templates(&git, path, &old, &new).await?;
+            let tree = tree_of(&git, path, &made).await?;
+            let message = format!("Bring {} to {}", after.offering, after.version);
+            let made = commit(&git, path, &tree, &[&base], &author(after), &message).await?;
+            let range = format!("{base}..{made}");
+            // With whole names of contents, so that `git am --3way` finds what the repository was made from.
+            let args = ["format-patch", "--stdout", "--no-signature", "--binary", "--full-index", &range];
+            git.bytes(Call::new(path, args)).await
+        };
+        patch.await.map_err(|error| broken(&error))
     }
 }
 

@@ -199,17 +199,6 @@ fn taken(request: &Request) -> Failure {
     )
 }
 
-fn absent() -> Observation {
-    Observation {
-        presence: Presence::Absent,
-        version: String::new(),
-        conditions: Vec::new(),
-        outputs: Map::new(),
-        secret_outputs: Vec::new(),
-        readings: Vec::new(),
-    }
-}
-
 #[async_trait]
 impl Driver for GitDriver {
     fn name(&self) -> &str {
@@ -257,7 +246,7 @@ impl Driver for GitDriver {
         match self.look(&git, request).await? {
             (path, Found::Ours(mark)) => self.seen(&git, request, &path, &mark).await,
             // What is there under this name belongs to somebody else: ours is not there.
-            (_, Found::Nothing | Found::Another) => Ok(absent()),
+            (_, Found::Nothing | Found::Another) => Ok(Observation::absent()),
         }
     }
 

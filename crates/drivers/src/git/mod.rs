@@ -11,6 +11,7 @@ pub(crate) mod render;
 mod repository;
 mod scaffolder;
 pub mod source;
+mod standing;
 mod three_way;
 
 pub use door::GitDoor;

@@ -171,14 +171,7 @@ impl GitOpsDriver {
     async fn seen(&self, source: &Source, request: &Request) -> Result<Observation, Failure> {
         let found = self.look(source, request).await?;
         let current = is_current(source, request, &found).await?;
-        let mut seen = Observation {
-            presence: Presence::Absent,
-            version: String::new(),
-            conditions: Vec::new(),
-            outputs: Map::new(),
-            secret_outputs: Vec::new(),
-            readings: Vec::new(),
-        };
+        let mut seen = Observation::absent();
         let tells = place::wait(&request.backend).is_some();
         if !found.is_of(&request.key) {
             // The files are gone; what they described is gone only when that is told of this very state.
@@ -232,8 +225,7 @@ impl Driver for GitOpsDriver {
         let fetched = source.fetch().await.map(|_| {
             answered().insert(name, Instant::now());
         });
-        let mut redactor = Redactor::default();
-        backend.secret.iter().for_each(|secret| redactor.learn(secret));
+        let redactor = Redactor::of_backend(backend);
         fetched.map_err(|error| redactor.failure(&away(&error)))
     }
 

@@ -159,14 +159,7 @@ impl KubernetesDriver {
     async fn seen(&self, api: &Api, request: &Request) -> Result<Observation, Failure> {
         let wanted = manifest::wanted(request)?;
         let there = self.there(api, request, &wanted).await?;
-        let mut seen = Observation {
-            presence: Presence::Absent,
-            version: String::new(),
-            conditions: Vec::new(),
-            outputs: Map::new(),
-            secret_outputs: Vec::new(),
-            readings: Vec::new(),
-        };
+        let mut seen = Observation::absent();
         if there.objects.is_empty() {
             return Ok(seen);
         }
@@ -290,8 +283,7 @@ impl Driver for KubernetesDriver {
     }
 
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {
-        let mut redactor = Redactor::default();
-        backend.secret.iter().for_each(|secret| redactor.learn(secret));
+        let redactor = Redactor::of_backend(backend);
         let probed = async { self.api(backend)?.probe().await };
         probed.await.map_err(|failure| redactor.failure(&failure))
     }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use loggia_app::instance::driver::{
     Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret,
 };
+use loggia_app::instance::program::Program;
 use loggia_model::instance::{Condition, Verdict};
 use loggia_model::usage::UsageReading;
 use serde_json::{Map, Value};
@@ -51,7 +52,7 @@ impl PostgresDriver {
         };
         let numbers = server::numbers(connection, &database.name, number).await?;
         let limit = Limits::of(request)?.size;
-        let other = major::condition(request, &version, number)?;
+        let other = major::condition(request, &version)?;
         Ok(Observation {
             presence: Presence::Present,
             version,
@@ -135,8 +136,8 @@ impl PostgresDriver {
 
 /// Whether the server is one that the release was made for.
 async fn fits(connection: &mut PgConnection, request: &Request) -> Result<(), Failure> {
-    let (version, number) = server::version(connection).await?;
-    major::check(request, &version, number)
+    let (version, _) = server::version(connection).await?;
+    major::check(request, &version)
 }
 
 /// What recipe or backend say about a backup before the end.
@@ -304,6 +305,22 @@ impl Driver for PostgresDriver {
                 "alter role … createdb createrole, as its superuser",
             )),
         }
+    }
+
+    async fn program(&self, backend: &Backend) -> Result<Option<Program>, Failure> {
+        let mut connection = Place::of(backend)?.connect().await?;
+        let (version, _) = server::version(&mut connection).await?;
+        connection.close().await.ok();
+        Ok(Some(Program { name: major::NAME.to_owned(), version }))
+    }
+
+    fn differs(
+        &self,
+        recipe: &Map<String, Value>,
+        config: &Map<String, Value>,
+        program: &Program,
+    ) -> Result<Option<String>, Failure> {
+        major::differs(recipe, config, program)
     }
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {

@@ -145,12 +145,19 @@ async fn a_server_of_another_major_version_is_refused_unless_any_is_accepted() {
         );
     }
     assert_eq!(driver.observe(&request, &log).await.unwrap().presence, Presence::Absent);
+    let program = driver.program(&request.backend).await.unwrap().unwrap();
+    let refused = driver.differs(&request.recipe, &request.backend.config, &program).unwrap_err();
+    assert!(refused.message.contains(&program.to_string()) && refused.message.contains("PostgreSQL 9"), "{refused}");
     request.backend.config = object(json!({ "any_major": true }));
+    let told = driver.differs(&request.recipe, &request.backend.config, &program).unwrap().unwrap();
+    assert!(told.contains(&program.to_string()) && told.contains("PostgreSQL 9"), "{told}");
     let made = driver.apply(&request, &log).await.unwrap();
     let told = made.conditions.iter().find(|c| c.kind == "ServerAsReleased").unwrap();
     assert_eq!((told.status, told.reason.as_str()), (Verdict::False, "OtherMajor"));
     request.recipe = object(json!({ "major": made.version.split('.').next() }));
     assert!(driver.observe(&request, &log).await.unwrap().conditions.iter().all(|c| c.kind != "ServerAsReleased"));
+    assert_eq!(made.version, program.version);
+    assert_eq!(driver.differs(&request.recipe, &request.backend.config, &program).unwrap(), None);
     request.confirmed = true;
     driver.destroy(&request, &log).await.unwrap();
 }

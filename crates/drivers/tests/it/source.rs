@@ -1,7 +1,7 @@
 //! Repositories and folders as sources.
 
 use crate::git::git;
-use loggia_app::source::{Delivery, Reader};
+use loggia_app::source::{Delivery, Proposed, Reader, Standing};
 use loggia_drivers::git::Signature;
 use loggia_drivers::git::source::{Change, Edit, EditError, EntryKind, Source, SourceError, SourceOptions};
 use loggia_drivers::reader::SourceReader;
@@ -120,10 +120,20 @@ async fn edits_are_commits_of_their_authors() {
     assert!(matches!(refused, Err(EditError::PushRejected(_))), "{refused:?}");
     assert_eq!(refused.unwrap_err().to_string(), "the repository did not take the commit");
     git(&work, &["config", "receive.denyCurrentBranch", "updateInstead"]);
+    std::fs::write(work.join("other.yaml"), "kind: O\n").unwrap();
+    git(&work, &["add", "other.yaml"]);
+    std::fs::write(work.join("new/b.yaml"), "kind: mine\n").unwrap();
+    let commit = source.commit_edit(&edit("a.yaml", "kind: B2\n", Some("kind: B\n")), true).await.unwrap();
+    assert_eq!(git(&work, &["rev-parse", "HEAD"]), commit, "other files may be changed");
+    assert_eq!(std::fs::read_to_string(work.join("a.yaml")).unwrap(), "kind: B2\n");
+    assert_eq!(std::fs::read_to_string(work.join("new/b.yaml")).unwrap(), "kind: mine\n");
+    assert_eq!(git(&work, &["status", "--porcelain"]), " M new/b.yaml\nA  other.yaml");
+    assert_eq!(git(&work, &["for-each-ref", "refs/loggia-edits"]), "");
     std::fs::write(work.join("a.yaml"), "kind: mine\n").unwrap();
-    let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B\n")), true).await;
-    assert!(matches!(unclean, Err(EditError::Unclean(_))), "{unclean:?}");
-    assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B");
+    let unclean = source.commit_edit(&edit("a.yaml", "kind: D\n", Some("kind: B2\n")), true).await;
+    assert_eq!(unclean, Err(EditError::Unclean("a.yaml".to_owned())));
+    assert_eq!(git(&work, &["show", "HEAD:a.yaml"]), "kind: B2");
+    assert_eq!(std::fs::read_to_string(work.join("a.yaml")).unwrap(), "kind: mine\n");
     let escape = source.commit_edit(&edit("../x", "", None), true).await;
     assert!(matches!(escape, Err(EditError::Path(_))));
 }
@@ -186,22 +196,41 @@ async fn an_edit_may_wait_on_a_branch_of_its_own() {
     repository(&work);
     let source = open(&work, &folder.path().join("cache"));
     let about = "offering-default-a.b_c";
-    for (number, text) in [(1, "kind: B\n"), (2, "kind: C\n")] {
+    let mut waiting = Vec::new();
+    for (number, text) in [(1, "kind: B\n"), (2, "kind: C\n"), (3, "kind: D\n")] {
         let proposed = source.propose_edit(&edit("a.yaml", text, Some("kind: A\n")), about).await.unwrap();
         assert_eq!(proposed.branch, format!("loggia/offering-default-a-b-c-{number}"));
         assert_eq!(git(&work, &["show", &format!("{}:a.yaml", proposed.branch)]), text.trim());
         assert_eq!(git(&work, &["rev-parse", &proposed.branch]), proposed.commit);
         assert!(proposed.link.is_empty(), "a folder has no page");
+        waiting.push(Proposed { commit: proposed.commit, branch: proposed.branch });
     }
     assert_eq!(git(&work, &["show", "main:a.yaml"]), "kind: A");
-    let (one, two) = ("loggia/offering-default-a-b-c-1", "loggia/offering-default-a-b-c-2");
-    assert!(source.is_open(one).await.unwrap() && source.is_open(two).await.unwrap());
-    git(&work, &["merge", "-q", "--ff-only", one]);
-    assert!(source.is_open(one).await.unwrap(), "not read yet");
+    let all = waiting.as_slice();
+    let stand = async || source.standing(all).await.unwrap();
+    assert_eq!(stand().await, [Standing::Open; 3]);
+    git(&work, &["merge", "-q", "--ff-only", &all[0].branch]);
+    assert_eq!(stand().await, [Standing::Open; 3], "not read yet");
     source.fetch().await.unwrap();
-    assert!(!source.is_open(one).await.unwrap(), "taken in");
-    git(&work, &["branch", "-q", "-D", two]);
-    assert!(!source.is_open(two).await.unwrap(), "closed");
+    assert_eq!(stand().await, [Standing::Taken, Standing::Open, Standing::Open]);
+    // Somebody goes on with it, and squashes all into one commit; the branch stays.
+    let who = ["-c", "user.name=Bo", "-c", "user.email=b@example.com"];
+    git(&work, &["checkout", "-q", &all[1].branch]);
+    std::fs::write(work.join("more.yaml"), "kind: M\n").unwrap();
+    git(&work, &["add", "."]);
+    git(&work, &[&who[..], &["commit", "-q", "-m", "More"]].concat());
+    git(&work, &["checkout", "-q", "main"]);
+    std::fs::write(work.join("a.yaml"), "kind: C\n").unwrap();
+    std::fs::write(work.join("more.yaml"), "kind: M\n").unwrap();
+    git(&work, &["add", "."]);
+    git(&work, &[&who[..], &["commit", "-q", "-m", "Squashed"]].concat());
+    source.fetch().await.unwrap();
+    assert_eq!(stand().await, [Standing::Taken, Standing::Taken, Standing::Open]);
+    git(&work, &["branch", "-q", "-D", &all[2].branch]);
+    // A name is not given again before it was seen what became of its branch.
+    let next = source.propose_edit(&edit("a.yaml", "kind: Q\n", Some("kind: C\n")), about).await.unwrap();
+    assert_eq!(next.branch, "loggia/offering-default-a-b-c-4");
+    assert_eq!(stand().await[2], Standing::Closed);
 }
 
 #[tokio::test]

@@ -127,6 +127,17 @@ pub fn check_numbers(graph: &Graph, audience: &Audience, views: &[View], predica
     for (key, facet) in keys.iter().zip(graph.facets(audience, predicate, &keys)) {
         assert_eq!(facet, oracle::facet(views, predicate, key), "{key} of {predicate:?}");
     }
+    // For each value of a field at once it is the same as for one after the other.
+    let leaves: Vec<String> = keys.into_iter().filter(|key| !key.starts_with("relations.")).collect();
+    let by = graph.facets_by(audience, predicate, "kind", &leaves);
+    let kinds = oracle::facet(views, predicate, "kind");
+    assert_eq!(by.keys().collect::<Vec<_>>(), kinds.iter().map(|(kind, _)| kind).collect::<Vec<_>>());
+    for (kind, facets) in &by {
+        let of_kind = predicate.clone().and(Predicate::equals("kind", kind.as_str()));
+        for (key, facet) in leaves.iter().zip(facets) {
+            assert_eq!(*facet, oracle::facet(views, &of_kind, key), "{key} of {kind} of {predicate:?}");
+        }
+    }
     assert_eq!(graph.count(audience, predicate), views.iter().filter(|view| view.meets(predicate)).count() as u64);
 }
 

@@ -22,7 +22,7 @@ pub fn describe(record: &Record, document: &Document) -> Facts {
     let status = record.reference.kind() == "instance";
     let names = document.spec_list("within").filter_map(|name| name.parse::<Ref>().ok()).collect();
     let within = Within { names, or: scopes("or").collect() };
-    Facts { scopes: scopes("seenBy").collect(), relations: relations.collect(), status, within }
+    Facts { scopes: scopes("seenBy").collect(), relations: relations.collect(), status, within, apart: &[] }
 }
 
 /// The identity with this number.

@@ -1,5 +1,6 @@
 //! Signing in, tokens, passwords.
 
+use super::args::How;
 use super::credentials::{self, Credentials};
 use super::http::{Access, Api};
 use super::output::{Output, Table, day, items, print, text};
@@ -67,21 +68,11 @@ fn line(question: &str) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Arguments of `loggia whoami`.
-#[derive(Args, Debug)]
-pub struct WhoAmIArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
-}
-
 /// `loggia whoami`
 ///
 /// # Errors
 /// With the words of the server.
-pub async fn whoami(args: WhoAmIArgs) -> Result<()> {
+pub async fn whoami(args: How) -> Result<()> {
     let api = args.access.api()?;
     let me = api.get("/api/v1/me", &[]).await?;
     let mut table = Table::new(&["YOU", "NAME", "TEAMS", "SERVER"]);
@@ -97,7 +88,7 @@ pub enum TokenCommand {
     /// Makes a token; it is shown this once.
     Create(CreateArgs),
     /// Lists your tokens; those of services too for an administrator.
-    List(ListArgs),
+    List(How),
     /// Revokes a token.
     Revoke(RevokeArgs),
 }
@@ -121,11 +112,8 @@ pub struct CreateArgs {
     /// Days until it expires; never when not given.
     #[arg(long, value_name = "DAYS")]
     days: Option<i64>,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// All that a token may be good for, so that --help and the shell name it.
@@ -134,27 +122,14 @@ fn scopes() -> PossibleValuesParser {
     PossibleValuesParser::new(all)
 }
 
-/// Arguments of a question that needs no others.
-#[derive(Args, Debug)]
-pub struct ListArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) access: Access,
-}
-
 /// Arguments of `loggia token revoke`.
 #[derive(Args, Debug)]
 pub struct RevokeArgs {
     /// Identity of the token; loggia token list shows it.
     #[arg(value_name = "ID")]
     id: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// `loggia token`
@@ -166,10 +141,10 @@ pub async fn token(command: TokenCommand) -> Result<()> {
         TokenCommand::Create(args) => create(args).await,
         TokenCommand::List(args) => list(args).await,
         TokenCommand::Revoke(args) => {
-            let api = args.access.api()?;
+            let api = args.how.access.api()?;
             api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", args.id))).await?;
             let answer = json!({"id": args.id, "revoked": true});
-            args.output.tell(&answer, std::slice::from_ref(&args.id), &format!("{} is revoked\n", args.id))
+            args.how.output.tell(&answer, std::slice::from_ref(&args.id), &format!("{} is revoked\n", args.id))
         }
     }
 }
@@ -185,15 +160,15 @@ async fn create(args: CreateArgs) -> Result<()> {
     if let Some(days) = args.days {
         wish["days"] = json!(days);
     }
-    let answer = args.access.api()?.post("/api/v1/tokens", &wish).await?;
-    match args.output {
+    let answer = args.how.access.api()?.post("/api/v1/tokens", &wish).await?;
+    match args.how.output {
         // Only the token, so that it can be put into a file or a variable.
         Output::Table | Output::Name | Output::Csv => print(&format!("{}\n", text(&answer, "/token"))),
         output => output.print_value(&answer),
     }
 }
 
-async fn list(args: ListArgs) -> Result<()> {
+async fn list(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/tokens", &[]).await?;
     let mut table = Table::new(&["ID", "NAME", "FOR", "TEAM", "SCOPES", "MADE", "EXPIRES", "LAST USED", "REVOKED"]);
     for one in items(&answer) {

@@ -3,7 +3,6 @@
 use super::http::{Access, Api};
 use super::output::{Output, Table, print};
 use super::place::inside;
-use super::yaml;
 use crate::credentials::without_credentials;
 use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
 use anyhow::{Context, Result};
@@ -13,6 +12,7 @@ use loggia_app::estate::adopt::{
 };
 use loggia_drivers::adopt::{EstateReader, read_text};
 use loggia_graph::{Audience, Graph};
+use loggia_model::yaml;
 use reqwest::Method;
 use serde_json::Value;
 use std::io::Read;

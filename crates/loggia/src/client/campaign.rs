@@ -1,7 +1,8 @@
 //! Upgrade campaigns: planned without anything happening, started, followed, and stopped.
 
-use super::campaign_args::{CampaignCommand, ListArgs, PlanArgs};
-use super::http::{Access, Api};
+use super::args::How;
+use super::campaign_args::{CampaignCommand, PlanArgs};
+use super::http::Api;
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use reqwest::Method;
@@ -15,31 +16,25 @@ pub async fn campaign(command: CampaignCommand) -> Result<()> {
     match command {
         CampaignCommand::List(args) => list(args).await,
         CampaignCommand::Plan(args) => plan(*args).await,
-        CampaignCommand::Status(args) => status(&args.access.api()?, &args.name, args.output).await,
-        CampaignCommand::Start(args) => step((&args.access, args.output), &args.name, "start", &json!({})).await,
-        CampaignCommand::Pause(args) => {
-            step((&args.access, args.output), &args.name, "pause", &json!({"reason": args.reason})).await
-        }
-        CampaignCommand::Resume(args) => {
-            step((&args.access, args.output), &args.name, "resume", &json!({"reason": args.reason})).await
-        }
-        CampaignCommand::End(args) => {
-            step((&args.access, args.output), &args.name, "end", &json!({"reason": args.reason})).await
-        }
+        CampaignCommand::Status(args) => status(&args.how.access.api()?, &args.name, args.how.output).await,
+        CampaignCommand::Start(args) => step(&args.how, &args.name, "start", &json!({})).await,
+        CampaignCommand::Pause(args) => step(&args.how, &args.name, "pause", &json!({"reason": args.reason})).await,
+        CampaignCommand::Resume(args) => step(&args.how, &args.name, "resume", &json!({"reason": args.reason})).await,
+        CampaignCommand::End(args) => step(&args.how, &args.name, "end", &json!({"reason": args.reason})).await,
         CampaignCommand::Rollback(args) => {
             let body = json!({"wave": args.wave, "reason": args.reason});
-            step((&args.access, args.output), &args.name, "rollback", &body).await
+            step(&args.how, &args.name, "rollback", &body).await
         }
         CampaignCommand::Snooze(args) => {
             let body = json!({"instance": args.instance, "until": args.until, "reason": args.reason});
-            step((&args.access, args.output), &args.name, "snooze", &body).await
+            step(&args.how, &args.name, "snooze", &body).await
         }
         CampaignCommand::Exempt(args) => {
             let mut body = json!({"team": args.team, "until": args.until, "reason": args.reason});
             if let Some(instance) = args.instance {
                 body["instance"] = json!(instance);
             }
-            step((&args.access, args.output), &args.name, "exempt", &body).await
+            step(&args.how, &args.name, "exempt", &body).await
         }
     }
 }
@@ -57,16 +52,16 @@ fn path(name: &str, rest: &str) -> String {
     format!("/api/v1/campaigns/default/{}{rest}", plain(name))
 }
 
-async fn step((access, output): (&Access, Output), name: &str, verb: &str, body: &Value) -> Result<()> {
-    let answer = access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
+async fn step(how: &How, name: &str, verb: &str, body: &Value) -> Result<()> {
+    let answer = how.access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
     let name = plain(&text(&answer, "/campaign")).to_owned();
     let (done, total) = (text(&answer, "/counts/done"), text(&answer, "/counts/total"));
     let state = text(&answer, "/state");
     let line = format!("{name} is {state}, {done} of {total} done. See: loggia campaign status {name}\n");
-    output.tell(&answer, &[name], &line)
+    how.output.tell(&answer, &[name], &line)
 }
 
-async fn list(args: ListArgs) -> Result<()> {
+async fn list(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/campaigns:overview", &[]).await?;
     let mut table = Table::new(&["NAME", "WHAT", "TO", "STATE", "WAVE", "DONE", "OF", "DEADLINE", "OVER ON"]);
     for row in items(&answer) {
@@ -128,7 +123,7 @@ fn before_number(name: &str) -> &str {
 }
 
 async fn plan(args: PlanArgs) -> Result<()> {
-    let api = args.access.api()?;
+    let api = args.how.access.api()?;
     let name = plain(&args.name);
     let plan = match args.spec() {
         None => api.get(&path(name, "/plan"), &[]).await?,
@@ -142,8 +137,8 @@ async fn plan(args: PlanArgs) -> Result<()> {
             plan
         }
     };
-    if args.output != Output::Table {
-        return args.output.print_value(&plan);
+    if args.how.output != Output::Table {
+        return args.how.output.print_value(&plan);
     }
     print(&shown(&plan))?;
     let next = match (args.to.is_some(), args.save) {

@@ -1,20 +1,19 @@
 //! What `loggia campaign` takes.
 
-use super::http::Access;
-use super::output::Output;
+use super::args::{DifferArgs, How, NameArgs};
 use clap::{Args, Subcommand};
 
 /// Commands of `loggia campaign`.
 #[derive(Subcommand, Debug)]
 pub enum CampaignCommand {
     /// Lists campaigns: how far each is, in which wave, and when it will be over
-    List(ListArgs),
+    List(How),
     /// Tells what one would do: who is hit, wave by wave, what breaks, what it costs. Nothing happens
     Plan(Box<PlanArgs>),
     /// Starts one; its list is frozen then
-    Start(DoArgs),
+    Start(NameArgs),
     /// Shows how far one is, who is where in it, and why it stopped
-    Status(StatusArgs),
+    Status(NameArgs),
     /// Stops one for a while; what is being changed is changed to its end
     Pause(SayArgs),
     /// Lets one go on; what failed is tried again
@@ -24,19 +23,9 @@ pub enum CampaignCommand {
     /// Leaves one of your instances alone until a day
     Snooze(SnoozeArgs),
     /// Lets a team differ until a day
-    Exempt(ExemptArgs),
+    Exempt(DifferArgs),
     /// Ends one
     End(SayArgs),
-}
-
-/// Arguments of `loggia campaign list`.
-#[derive(Args, Debug)]
-pub struct ListArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) access: Access,
 }
 
 /// Arguments of `loggia campaign plan`.
@@ -75,37 +64,8 @@ pub struct PlanArgs {
     /// Keeps it, so that it can be started. Nobody is told yet.
     #[arg(long, requires = "to")]
     pub(super) save: bool,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
     #[command(flatten)]
-    pub(super) access: Access,
-}
-
-/// Arguments of `loggia campaign status`.
-#[derive(Args, Debug)]
-pub struct StatusArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    pub(super) name: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) access: Access,
-}
-
-/// Arguments of commands that need a name only.
-#[derive(Args, Debug)]
-pub struct DoArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    pub(super) name: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) access: Access,
+    pub(super) how: How,
 }
 
 /// Arguments of commands that take a reason.
@@ -117,11 +77,8 @@ pub struct SayArgs {
     /// Why, in one sentence; whoever is concerned reads it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(super) reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
     #[command(flatten)]
-    pub(super) access: Access,
+    pub(super) how: How,
 }
 
 /// Arguments of `loggia campaign rollback`.
@@ -136,11 +93,8 @@ pub struct RollbackArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
     #[command(flatten)]
-    pub(super) access: Access,
+    pub(super) how: How,
 }
 
 /// Arguments of `loggia campaign snooze`.
@@ -158,34 +112,6 @@ pub struct SnoozeArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
     #[command(flatten)]
-    pub(super) access: Access,
-}
-
-/// Arguments of `loggia campaign exempt`.
-#[derive(Args, Debug)]
-pub struct ExemptArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    pub(super) name: String,
-    /// The team.
-    #[arg(long, value_name = "TEAM")]
-    pub(super) team: String,
-    /// One instance of it only, such as booking/orders.dev.
-    #[arg(long, value_name = "INSTANCE")]
-    pub(super) instance: Option<String>,
-    /// Day on which it ends.
-    #[arg(long, value_name = "DAY")]
-    pub(super) until: String,
-    /// Why, in one sentence.
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    pub(super) output: Output,
-    #[command(flatten)]
-    pub(super) access: Access,
+    pub(super) how: How,
 }

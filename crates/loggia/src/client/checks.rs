@@ -1,6 +1,6 @@
 //! Checks: how everything stands, what to do, and who may differ.
 
-use super::http::Access;
+use super::args::How;
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -21,11 +21,8 @@ pub struct ChecksArgs {
     /// Also those that are no standards.
     #[arg(long)]
     all: bool,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// Subcommands of `loggia checks`.
@@ -53,11 +50,8 @@ struct ExemptArgs {
     /// Why, in one sentence.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// `loggia checks`
@@ -81,7 +75,7 @@ async fn list(args: &ChecksArgs) -> Result<()> {
     if args.all {
         query.push(("all", "true".to_owned()));
     }
-    let answer = args.access.api()?.get("/api/v1/checks:overview", &query).await?;
+    let answer = args.how.access.api()?.get("/api/v1/checks:overview", &query).await?;
     let mut table = Table::new(&["CHECK", "WHAT", "PASS", "FAIL", "GRACE", "EXEMPT", "UNKNOWN"]);
     for row in items(&answer) {
         let count = |field: &str| text(row, &format!("/standing/{field}"));
@@ -96,15 +90,15 @@ async fn list(args: &ChecksArgs) -> Result<()> {
         ]);
     }
     let names: Vec<String> = items(&answer).map(|row| text(row, "/check")).collect();
-    args.output.print(&answer, &names, &table)
+    args.how.output.print(&answer, &names, &table)
 }
 
 async fn one(args: &ChecksArgs, name: &str) -> Result<()> {
     let query: Vec<(&str, String)> = args.team.iter().map(|team| ("team", team.clone())).collect();
     let path = format!("/api/v1/checks/default/{}/state", plain(name));
-    let view = args.access.api()?.get(&path, &query).await?;
-    if args.output != Output::Table {
-        return args.output.print_value(&view);
+    let view = args.how.access.api()?.get(&path, &query).await?;
+    if args.how.output != Output::Table {
+        return args.how.output.print_value(&view);
     }
     let mut table = Table::new(&["THING", "TEAM", "VERDICT", "UNTIL", "FOUND", "WHAT TO DO"]);
     let mut passing = 0;
@@ -132,8 +126,8 @@ async fn exempt(args: &ExemptArgs) -> Result<()> {
         body["thing"] = json!(thing);
     }
     let path = format!("/api/v1/checks/default/{}:exempt", plain(&args.name));
-    let answer = args.access.api()?.post(&path, &body).await?;
+    let answer = args.how.access.api()?.post(&path, &body).await?;
     let (team, check) = (text(&answer, "/team"), text(&answer, "/check"));
     let line = format!("{} may differ from {} until {}.\n", plain(&team), plain(&check), text(&answer, "/until"));
-    args.output.tell(&answer, &[plain(&check).to_owned()], &line)
+    args.how.output.tell(&answer, &[plain(&check).to_owned()], &line)
 }

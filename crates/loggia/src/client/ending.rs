@@ -2,8 +2,7 @@
 
 mod show;
 
-use super::access::ListArgs;
-use super::http::Access;
+use super::args::{DifferArgs, How, NameArgs};
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -25,7 +24,7 @@ const EXEMPT_EXAMPLE: &str = "Example:
 #[derive(Subcommand, Debug)]
 pub enum EndingCommand {
     /// Lists what goes away: where it stands, when it is off, how many running things it concerns
-    List(ListArgs),
+    List(How),
     /// Shows one: its days, whom it concerns, who may differ, and what is left
     Show(NameArgs),
     /// Plans one, and shows whom it would concern; nobody is told yet
@@ -34,7 +33,7 @@ pub enum EndingCommand {
     /// Tells people
     Announce(UrgentArgs),
     /// Agrees, as the second person, to what is an emergency
-    Approve(DoArgs),
+    Approve(NameArgs),
     /// Gives it other days: later ones, or in an emergency earlier ones
     #[command(after_help = "Example:\n  loggia ending move tern-6 --off 2027-06-01")]
     Move(Box<MoveArgs>),
@@ -42,35 +41,9 @@ pub enum EndingCommand {
     Cancel(ReasonArgs),
     /// Lets a team differ until a day
     #[command(after_help = EXEMPT_EXAMPLE)]
-    Exempt(ExemptArgs),
+    Exempt(DifferArgs),
     /// Says that it was taken away; proving it goes by itself
-    Remove(DoArgs),
-}
-
-/// Arguments of `loggia ending show`.
-#[derive(Args, Debug)]
-pub struct NameArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
-}
-
-/// Arguments of commands that need a name only.
-#[derive(Args, Debug)]
-pub struct DoArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
+    Remove(NameArgs),
 }
 
 /// Arguments of `loggia ending announce`.
@@ -82,11 +55,8 @@ pub struct UrgentArgs {
     /// Why it is an emergency, when there is too little notice; a second person has to agree.
     #[arg(long, value_name = "TEXT")]
     emergency: Option<String>,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// Arguments of `loggia ending cancel`.
@@ -98,11 +68,8 @@ pub struct ReasonArgs {
     /// Why, in one sentence; whoever was told reads it.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// The days of an ending, as far as they are given.
@@ -163,11 +130,8 @@ pub struct PlanArgs {
     preset: String,
     #[command(flatten)]
     days: Days,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// Arguments of `loggia ending move`.
@@ -181,36 +145,8 @@ pub struct MoveArgs {
     /// Why it is an emergency, for earlier days; a second person has to agree.
     #[arg(long, value_name = "TEXT")]
     emergency: Option<String>,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
-    access: Access,
-}
-
-/// Arguments of `loggia ending exempt`.
-#[derive(Args, Debug)]
-pub struct ExemptArgs {
-    /// Its name.
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// The team.
-    #[arg(long, value_name = "TEAM")]
-    team: String,
-    /// One instance of it only, such as booking/orders.dev.
-    #[arg(long, value_name = "INSTANCE")]
-    instance: Option<String>,
-    /// Day on which it ends.
-    #[arg(long, value_name = "DAY")]
-    until: String,
-    /// Why, in one sentence.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-    #[command(flatten)]
-    access: Access,
+    how: How,
 }
 
 /// `loggia ending`
@@ -220,25 +156,23 @@ pub struct ExemptArgs {
 pub async fn ending(command: EndingCommand) -> Result<()> {
     match command {
         EndingCommand::List(args) => list(args).await,
-        EndingCommand::Show(args) => show(&args.access.api()?, &args.name, args.output).await,
+        EndingCommand::Show(args) => show(&args.how.access.api()?, &args.name, args.how.output).await,
         EndingCommand::Plan(args) => plan(*args).await,
         EndingCommand::Announce(args) => {
             let body = args.emergency.map_or_else(|| json!({}), |why| json!({"emergency": why}));
-            step(&args.access, args.output, &args.name, "announce", &body).await
+            step(&args.how, &args.name, "announce", &body).await
         }
-        EndingCommand::Approve(args) => step(&args.access, args.output, &args.name, "approve", &json!({})).await,
+        EndingCommand::Approve(args) => step(&args.how, &args.name, "approve", &json!({})).await,
         EndingCommand::Move(args) => shift(*args).await,
-        EndingCommand::Cancel(args) => {
-            step(&args.access, args.output, &args.name, "cancel", &json!({"reason": args.reason})).await
-        }
+        EndingCommand::Cancel(args) => step(&args.how, &args.name, "cancel", &json!({"reason": args.reason})).await,
         EndingCommand::Exempt(args) => {
             let mut body = json!({"team": args.team, "until": args.until, "reason": args.reason});
             if let Some(instance) = args.instance {
                 body["instance"] = json!(instance);
             }
-            step(&args.access, args.output, &args.name, "exempt", &body).await
+            step(&args.how, &args.name, "exempt", &body).await
         }
-        EndingCommand::Remove(args) => step(&args.access, args.output, &args.name, "remove", &json!({})).await,
+        EndingCommand::Remove(args) => step(&args.how, &args.name, "remove", &json!({})).await,
     }
 }
 
@@ -250,17 +184,17 @@ fn path(name: &str, rest: &str) -> String {
     format!("/api/v1/endings/default/{}{rest}", plain(name))
 }
 
-async fn step(access: &Access, output: Output, name: &str, verb: &str, body: &Value) -> Result<()> {
-    let answer = access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
+async fn step(how: &How, name: &str, verb: &str, body: &Value) -> Result<()> {
+    let answer = how.access.api()?.post(&path(name, &format!(":{verb}")), body).await?;
     let next = text(&answer, "/next");
     let next = if next.is_empty() { next } else { format!("{next}\n") };
     let state = text(&answer, "/state").replace('-', " ");
     let name = text(&answer, "/ending");
     let line = format!("{} is {state}.\n{next}", plain(&name));
-    output.tell(&answer, &[name], &line)
+    how.output.tell(&answer, &[name], &line)
 }
 
-async fn list(args: ListArgs) -> Result<()> {
+async fn list(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/endings:overview", &[]).await?;
     let mut table = Table::new(&["NAME", "WHAT", "STATE", "CLOSED TO NEW", "OFF", "RUNNING", "TAKE INSTEAD"]);
     for row in items(&answer) {
@@ -309,7 +243,7 @@ impl Days {
 }
 
 async fn plan(args: PlanArgs) -> Result<()> {
-    let api = args.access.api()?;
+    let api = args.how.access.api()?;
     let wish = json!({"subject": args.subject, "preset": args.preset, "dates": args.days.over(json!({}))});
     let proposal = api.post("/api/v1/endings:propose", &wish).await?;
     let mut dates = proposal.get("dates").cloned().unwrap_or_default();
@@ -327,11 +261,11 @@ async fn plan(args: PlanArgs) -> Result<()> {
     let name = plain(&args.name);
     let document = json!({"apiVersion": "loggia.dev/v1", "kind": "Ending", "metadata": {"name": name}, "spec": spec});
     api.json(api.request(Method::PUT, &path(name, "")).json(&document)).await?;
-    if args.output == Output::Name {
+    if args.how.output == Output::Name {
         return print(&format!("ending:default/{name}\n"));
     }
-    show(&api, name, args.output).await?;
-    if args.output != Output::Table {
+    show(&api, name, args.how.output).await?;
+    if args.how.output != Output::Table {
         return Ok(());
     }
     let given = origins(&proposal);
@@ -339,10 +273,10 @@ async fn plan(args: PlanArgs) -> Result<()> {
 }
 
 async fn shift(args: MoveArgs) -> Result<()> {
-    let view = args.access.api()?.get(&path(&args.name, "/state"), &[]).await?;
+    let view = args.how.access.api()?.get(&path(&args.name, "/state"), &[]).await?;
     let mut body = json!({"dates": args.days.over(view.get("dates").cloned().unwrap_or_default())});
     if let Some(why) = &args.emergency {
         body["emergency"] = json!(why);
     }
-    step(&args.access, args.output, &args.name, "move", &body).await
+    step(&args.how, &args.name, "move", &body).await
 }

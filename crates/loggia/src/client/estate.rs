@@ -1,6 +1,6 @@
 //! Who runs what, and reporting it.
 
-use super::access::ListArgs;
+use super::args::How;
 use super::http::{Access, Api, Part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
@@ -128,6 +128,9 @@ pub struct ObserveArgs {
     /// It was taken away.
     #[arg(long)]
     removed: bool,
+    /// Ends with 1 also when it is not known what this is, or something it names; a clash of names always does.
+    #[arg(long)]
+    strict: bool,
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
@@ -160,7 +163,11 @@ pub async fn observe(args: ObserveArgs) -> Result<()> {
     let warnings = one.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
     let warnings: String = warnings.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect();
     let line = format!("{}\n{warnings}", format!("{name} {result} {why}").trim_end());
-    args.output.tell(&answer, &names, &line)
+    args.output.tell(&answer, &names, &line)?;
+    // A pipeline that reports nothing has to know.
+    let lost =
+        result == "clash" || args.strict && (!warnings.is_empty() || result == "unmatched" || result == "unknown");
+    if lost { Err(told()) } else { Ok(()) }
 }
 
 /// Arguments of `loggia enrol`.
@@ -249,7 +256,7 @@ pub async fn usage(args: UsageArgs) -> Result<()> {
 ///
 /// # Errors
 /// With the words of the server.
-pub async fn leaks(args: ListArgs) -> Result<()> {
+pub async fn leaks(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/leaks", &[]).await?;
     let mut table = Table::new(&["DRIVER", "ENVIRONMENT", "BACKEND", "SINCE", "KEY"]);
     for one in items(&answer) {
@@ -267,7 +274,7 @@ pub struct UnmatchedArgs {
     #[arg(long, value_name = "NAME")]
     dismiss: Vec<String>,
     #[command(flatten)]
-    list: ListArgs,
+    list: How,
 }
 
 /// `loggia unmatched`
@@ -303,7 +310,7 @@ pub struct SourcesArgs {
     #[arg(long, value_name = "SOURCE", conflicts_with = "drop")]
     confirm: Option<String>,
     #[command(flatten)]
-    list: ListArgs,
+    list: How,
 }
 
 /// Says yes to the removals of a source, at the commit at which they were found.
@@ -335,7 +342,7 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
     if let Some(location) = confirm {
         return confirm_removals(&api, &answer, location, args.output).await;
     }
-    let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LAST READ", "STATE"]);
+    let mut table = Table::new(&["SOURCE", "KIND", "DOCUMENTS", "LOOKED AT", "CHANGED", "STATE"]);
     let mut problems = String::new();
     for one in items(&answer) {
         let found = one.pointer("/report/problems").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -347,13 +354,14 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
             (_, 0, held) => format!("{held} removals wait for a yes"),
             (_, count, _) => format!("{count} problems"),
         };
-        let cells =
-            [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), minute(one, "/lastOk"), state];
+        let (looked, changed) = (minute(one, "/lookedAt"), minute(one, "/lastOk"));
+        let cells = [text(one, "/location"), text(one, "/kind"), text(one, "/documents"), looked, changed, state];
         table.rows.push(cells.to_vec());
         for name in one.pointer("/report/held").and_then(Value::as_array).into_iter().flatten() {
             problems.push_str(&format!("removal waits: {}\n", text(name, "")));
         }
-        for problem in found {
+        let warnings = one.pointer("/report/warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+        for problem in found.into_iter().chain(warnings) {
             if let Ok(problem) = serde_json::from_value::<loggia_model::Problem>(problem) {
                 problems.push_str(&format!("{problem}\n"));
             }
@@ -364,6 +372,6 @@ pub async fn sources(args: SourcesArgs) -> Result<()> {
     if args.output == Output::Table && !problems.is_empty() {
         print(&format!("\n{problems}"))?;
     }
-    let good = table.rows.iter().all(|row| row[4] == "in step");
+    let good = table.rows.iter().all(|row| row.last().is_some_and(|state| state == "in step"));
     if good { Ok(()) } else { Err(told()) }
 }

@@ -1,15 +1,17 @@
 //! `loggia export`: everything that you may see as a folder of files, which starts as a Loggia of its own.
 
+mod whole;
+
 use super::http::{Access, Api};
 use super::output::{print, text};
 use super::place::inside;
-use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::{Context, Result};
 use clap::Args;
 use loggia_app::estate::exported_status::{EXPORTED_STATUS, ExportedStatus};
 use loggia_app::record::files::{FileEntry, wanted};
 use loggia_app::source::read::beside;
+use loggia_model::yaml;
 use loggia_model::{Document, PUBLICATION, PUBLICATION_REASON, Publication, Ref, kinds};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -57,7 +59,8 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     let placeless = placeless(&all);
     all.retain(|one| !placeless.contains(&text(one, "/ref")));
     let origins = origins(&all);
-    let all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins)).collect();
+    let mut all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins)).collect();
+    let mended = whole::complete(&mut all);
     for one in &all {
         for file in &one.files {
             fetch(&api, one, file, folder).await?;
@@ -65,10 +68,13 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     }
     let count = all.len();
     write_documents(all, folder)?;
-    write(&folder.join("README.md"), readme(&api.url, &placeless).as_bytes(), false)?;
+    write(&folder.join("README.md"), readme(&api.url, &placeless, &mended).as_bytes(), false)?;
     let left: String =
         placeless.iter().map(|name| format!("left out {name}: its team or environment is unknown\n")).collect();
-    print(&format!("{left}{count} documents in {}\nloggia serve --repository {0}\n", folder.display()))
+    let mended: String = mended.iter().map(|line| format!("{line}\n")).collect();
+    print(&format!("{left}{mended}{count} documents in {}\n", folder.display()))?;
+    whole::checked(folder)?;
+    print(&format!("loggia serve --repository {}\n", folder.display()))
 }
 
 /// What was reported to run for a team or in an environment that nobody described: as files it would be wrong.
@@ -224,11 +230,15 @@ fn write(path: &Path, bytes: &[u8], program: bool) -> Result<()> {
     Ok(())
 }
 
-fn readme(url: &str, placeless: &BTreeSet<String>) -> String {
+fn readme(url: &str, placeless: &BTreeSet<String>, mended: &[String]) -> String {
     let mut left = String::new();
     if !placeless.is_empty() {
         left.push_str("\nLeft out, because nobody described the team or environment that they were reported for:\n\n");
         placeless.iter().for_each(|name| left.push_str(&format!("- {name}\n")));
+    }
+    if !mended.is_empty() {
+        left.push_str("\nSo that it starts although not everything was seen:\n\n");
+        mended.iter().for_each(|line| left.push_str(&format!("- {line}\n")));
     }
     format!(
         "# Exported from {url}

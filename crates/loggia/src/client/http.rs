@@ -141,7 +141,15 @@ impl Api {
     /// # Errors
     /// As [`Api::send`].
     pub async fn text(&self, path: &str) -> Result<String> {
-        let answer = self.send(self.request(Method::GET, path)).await?;
+        self.text_of(path, &[]).await
+    }
+
+    /// The same with a query.
+    ///
+    /// # Errors
+    /// As [`Api::send`].
+    pub async fn text_of(&self, path: &str, query: &[(&str, String)]) -> Result<String> {
+        let answer = self.send(self.request(Method::GET, &with_query(path, query))).await?;
         answer.text().await.map_err(|error| self.unreachable(&error))
     }
 

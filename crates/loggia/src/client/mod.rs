@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod adopt;
+pub mod agenda;
 pub mod apply;
+pub mod args;
 pub mod campaign;
 pub mod campaign_args;
 pub mod checks;
@@ -12,7 +14,8 @@ pub mod environment;
 pub mod estate;
 pub mod export;
 mod follow;
-mod http;
+pub mod http;
+pub mod kinds;
 pub mod open;
 pub mod order;
 pub mod output;
@@ -24,7 +27,6 @@ pub mod take_over;
 pub mod upgrade;
 pub mod versions;
 pub mod workload;
-pub mod yaml;
 
 use anyhow::Result;
 

@@ -88,7 +88,7 @@ pub async fn new(args: NewArgs) -> Result<()> {
     let answer = api.post("/api/v1/orders", &order).await?;
     if args.dry_run {
         return match args.output {
-            Output::Table => print(&super::yaml::write(&answer)),
+            Output::Table => print(&loggia_model::yaml::write(&answer)),
             output => output.print(&answer, &[text(&answer, "/instance")], &Table::new(&["NAME"])),
         };
     }
@@ -134,6 +134,11 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
     if !needed.is_empty() {
         let flags: Vec<String> = needed.iter().map(|name| format!("--input {name}=…")).collect();
         return Err(failure(USAGE, format!("{} needs to know more. Add {}.", args.offering, flags.join(" "))));
+    }
+    let chosen = form["environments"].as_array().into_iter().flatten().find(|one| text(one, "/name") == environment);
+    let note = chosen.map(|one| text(one, "/note")).unwrap_or_default();
+    if !note.is_empty() && !args.dry_run {
+        eprintln!("{note}");
     }
     let mut order = json!({"offering": args.offering, "environment": environment, "team": team, "name": name,
         "inputs": inputs, "dryRun": args.dry_run});

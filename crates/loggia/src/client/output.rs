@@ -1,10 +1,10 @@
 //! What commands print: tables for people, JSON, YAML, CSV or names for programs.
 
-use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::ValueEnum;
 use loggia_model::Micros;
+use loggia_model::yaml;
 use serde_json::Value;
 use std::io::Write;
 

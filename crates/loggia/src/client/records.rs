@@ -3,10 +3,10 @@
 use super::follow::tries;
 use super::http::{Access, Api};
 use super::output::{Output, Table, day, items, minute, print, text};
-use super::yaml;
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::yaml;
 use loggia_model::{Kind, Ref, Uid, kinds};
 use serde_json::{Value, json};
 
@@ -72,16 +72,11 @@ pub struct SearchArgs {
     access: Access,
 }
 
-/// Arguments of `loggia kinds`.
-#[derive(Args, Debug)]
-pub struct KindsArgs {
-    /// Form of the answer.
-    #[arg(long, short, value_enum, default_value_t)]
-    output: Output,
-}
-
 /// The kind of a name in singular or plural.
-fn kind_of(name: &str) -> Result<&'static Kind> {
+///
+/// # Errors
+/// When there is none.
+pub fn kind_of(name: &str) -> Result<&'static Kind> {
     let lower = name.to_ascii_lowercase();
     let found = Kind::find(&lower).or_else(|| kinds::ALL.iter().copied().find(|kind| kind.plural == lower));
     found.ok_or_else(|| {
@@ -202,7 +197,12 @@ fn table_of(kind: &Kind, found: &[Value]) -> Table {
 /// With the words of the server.
 pub async fn describe(args: DescribeArgs) -> Result<()> {
     let api = args.access.api()?;
-    let found = api.get(&path(&reference(&args.what)?), &[]).await?;
+    let path = path(&reference(&args.what)?);
+    let mut found = api.get(&path, &[]).await?;
+    if text(&found, "/source/origin").starts_with("repository:") {
+        let edits = api.get(&format!("{path}/edits"), &[]).await?;
+        found["edits"] = edits.get("items").cloned().unwrap_or_default();
+    }
     args.output.tell(&found, &[text(&found, "/ref")], &described(&found))
 }
 
@@ -233,7 +233,53 @@ fn described(found: &Value) -> String {
     if !lines.is_empty() {
         out.push_str(&format!("\nrelated\n{}", lines.concat()));
     }
+    let edits = found.get("edits").and_then(Value::as_array).into_iter().flatten();
+    let waiting: String = edits.filter(|one| text(one, "/state") == "open").map(edit_line).collect();
+    if !waiting.is_empty() {
+        out.push_str(&format!("\nchanges that wait\n{waiting}"));
+    }
     out
+}
+
+/// A change that waits, in two lines: what and by whom, and where.
+fn edit_line(edit: &Value) -> String {
+    let place = match (text(edit, "/branch"), text(edit, "/link")) {
+        (branch, _) if branch.is_empty() => "until the repository was read".to_owned(),
+        (branch, link) if link.is_empty() => branch,
+        (_, link) => link,
+    };
+    let overtaken = edit.get("overtaken") == Some(&Value::Bool(true));
+    let overtaken = if overtaken { " (the text has changed since)" } else { "" };
+    let (id, why, author, made) =
+        (text(edit, "/id"), text(edit, "/why"), text(edit, "/author"), minute(edit, "/madeAt"));
+    format!("  {id}  {why}  by {author}, {made}{overtaken}\n    {place}\n")
+}
+
+/// Arguments of `loggia put-aside`.
+#[derive(Args, Debug)]
+pub struct PutAsideArgs {
+    /// The change, as loggia describe tells it.
+    #[arg(value_name = "ID")]
+    id: Uid,
+    /// Why, in a line.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Form of the answer.
+    #[arg(long, short, value_enum, default_value_t)]
+    output: Output,
+    #[command(flatten)]
+    access: Access,
+}
+
+/// `loggia put-aside`
+///
+/// # Errors
+/// With the words of the server.
+pub async fn put_aside(args: PutAsideArgs) -> Result<()> {
+    let path = format!("/api/v1/edits/{}:put-aside", args.id);
+    let answer = args.access.api()?.post(&path, &json!({"reason": args.reason})).await?;
+    let line = format!("put aside: {}\n", text(&answer, "/why"));
+    args.output.tell(&answer, &[text(&answer, "/id")], &line)
 }
 
 /// `loggia history`
@@ -281,27 +327,6 @@ pub async fn search(args: SearchArgs) -> Result<()> {
     }
     let names: Vec<String> = table.rows.iter().map(|row| row[0].clone()).collect();
     args.output.print(&answer, &names, &table)
-}
-
-/// `loggia kinds`
-///
-/// # Errors
-/// When it cannot be printed.
-pub fn kinds(args: &KindsArgs) -> Result<()> {
-    let mut table = Table::new(&["NAME", "PLURAL", "VERSIONS", "WHAT"]);
-    for kind in kinds::ALL {
-        let versions = kind.api_versions.join(", ");
-        table.rows.push(vec![kind.lower(), kind.plural.to_owned(), versions, kind.summary.to_owned()]);
-    }
-    let names: Vec<String> = kinds::ALL.iter().map(|kind| kind.lower()).collect();
-    let all: Vec<Value> = kinds::ALL
-        .iter()
-        .map(|kind| {
-            json!({"kind": kind.name, "plural": kind.plural, "apiVersions": kind.api_versions,
-            "summary": kind.summary, "schema": (kind.schema)()})
-        })
-        .collect();
-    args.output.print(&json!({"items": all}), &names, &table)
 }
 
 #[cfg(test)]

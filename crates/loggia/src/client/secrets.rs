@@ -1,6 +1,7 @@
 //! Secrets of the platform: what environments name by `secretRef`, and where each may be used.
 
-use super::access::{ListArgs, ask};
+use super::access::ask;
+use super::args::How;
 use super::http::{Access, Api};
 use super::output::{Output, Table, items, strings, text};
 use anyhow::{Context, Result};
@@ -16,7 +17,7 @@ pub enum SecretCommand {
     /// Allows a secret to be used in more places.
     Allow(AllowArgs),
     /// Lists their names and where they may be used.
-    List(ListArgs),
+    List(How),
 }
 
 /// Where a secret may be used.
@@ -96,7 +97,7 @@ async fn allow(args: AllowArgs) -> Result<()> {
     args.output.tell(&json!({"name": args.name, "allowed": allowed}), std::slice::from_ref(&args.name), &line)
 }
 
-async fn list(args: ListArgs) -> Result<()> {
+async fn list(args: How) -> Result<()> {
     let answer = args.access.api()?.get("/api/v1/secrets", &[]).await?;
     let names: Vec<String> = items(&answer).map(|one| text(one, "/name")).collect();
     let mut table = Table::new(&["NAME", "ENVIRONMENTS", "DRIVERS", "HOSTS", "SETTINGS"]);

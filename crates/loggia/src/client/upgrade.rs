@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use loggia_model::Ref;
 use serde_json::{Value, json};
+use std::io::IsTerminal;
 
 /// Arguments of `loggia upgrade`.
 #[derive(Args, Debug)]
@@ -31,11 +32,12 @@ pub struct UpgradeArgs {
     /// Merges the change that waits, as it is now.
     #[arg(long, conflicts_with_all = ["to", "back", "dry_run"])]
     merge: bool,
-    /// Gives the change up that waits; the version that there is stays.
+    /// Gives up what waits, a change or an upgrade for its hours; the version that there is stays.
     #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge"])]
     close: bool,
-    /// Writes the change that waits as a patch for git am.
-    #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge", "close"])]
+    /// Writes the change that waits as a patch for git am; where none does, that to another version, for a repository that
+    /// is kept elsewhere.
+    #[arg(long, conflicts_with_all = ["back", "dry_run", "merge", "close"])]
     patch: bool,
     /// Takes away what is kept of the earlier version; there is no way back then.
     #[arg(long, conflicts_with_all = ["to", "back", "dry_run", "merge", "close", "patch"])]
@@ -167,13 +169,13 @@ fn conflicts(value: &Value, at: &str) -> Vec<String> {
 async fn waiting(api: &Api, instance: &Ref, args: &UpgradeArgs) -> Result<()> {
     let path = instance_path(instance);
     if args.patch {
-        return print(&api.text(&format!("{path}/change/patch")).await?);
+        return print(&patch(api, &path, args).await?);
     }
     if args.close {
         let before = api.get(&format!("{path}/upgrade"), &[]).await?;
         let version = text(&before, "/from");
         let answer = api.post(&format!("{path}:close-change"), &json!({})).await?;
-        let line = format!("The change is given up; {instance} stays at {version}\n");
+        let line = format!("What waited is given up; {instance} stays at {version}\n");
         return args.output.tell(&answer, &[instance.to_string()], &line);
     }
     let change = api.get(&format!("{path}/change"), &[]).await?;
@@ -182,6 +184,21 @@ async fn waiting(api: &Api, instance: &Ref, args: &UpgradeArgs) -> Result<()> {
     let seen = json!({"commit": change["proposal"]["commit"], "base": change["proposal"]["base"]});
     let answer = api.post(&format!("{path}:merge-change"), &seen).await?;
     args.output.tell(&answer, &[instance.to_string()], &format!("{instance} has {version}\n"))
+}
+
+/// The change that waits, or what another version would change, with what to do with it beside.
+async fn patch(api: &Api, path: &str, args: &UpgradeArgs) -> Result<String> {
+    if args.to.is_none()
+        && let Ok(waiting) = api.text(&format!("{path}/change/patch")).await
+    {
+        return Ok(waiting);
+    }
+    let query: Vec<(&str, String)> = args.to.iter().map(|to| ("to", to.clone())).collect();
+    let text = api.text_of(&format!("{path}/upgrade/patch"), &query).await?;
+    if std::io::stdout().is_terminal() {
+        eprintln!("Write it to a file, and apply it in your repository: git am --3way FILE");
+    }
+    Ok(text)
 }
 
 /// What would happen, in lines.
@@ -206,6 +223,7 @@ fn shown(preview: &Value) -> String {
         ("plan", "/plan/name"),
         ("risk", "/risk"),
         ("agreement", "/approval"),
+        ("when", "/waits"),
         ("by itself", "/automatic"),
         ("not now", "/blocked"),
     ] {

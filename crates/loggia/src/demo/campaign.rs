@@ -3,6 +3,7 @@
 
 use anyhow::{Result, bail};
 use loggia_app::access::caller::{Caller, Door};
+use loggia_app::access::differ::Differ;
 use loggia_app::campaign::{Decide, Verb};
 use loggia_app::record::Apply;
 use loggia_app::record::prepare::prepare;
@@ -48,7 +49,7 @@ pub async fn run(app: &App) -> Result<()> {
 async fn settled(app: &App, campaign: &Ref) -> Result<()> {
     let limit = Instant::now() + PATIENCE;
     while Instant::now() < limit {
-        let (line, _) = app.burn_down(&app.system("replay"), campaign)?;
+        let (line, _) = app.burn_down(&app.system("replay"), campaign).await?;
         if !matches!(line.state, CampaignState::Scheduled | CampaignState::Running) {
             return Ok(());
         }
@@ -83,10 +84,10 @@ fn document(deadline: Day) -> Value {
 }
 
 fn exempt(until: Day) -> Verb {
-    Verb::Exempt {
+    Verb::Exempt(Differ {
         team: Ref::new("group", "default", "procurement"),
-        instance: Some(Ref::new("instance", "procurement", "catalogue.production")),
+        thing: Some(Ref::new("instance", "procurement", "catalogue.production")),
         until,
         reason: "The yearly tender runs until then; nothing moves meanwhile.".to_owned(),
-    }
+    })
 }

@@ -4,6 +4,7 @@
 use super::seed::REQUEST;
 use anyhow::{Context, Result};
 use loggia_app::access::caller::{Caller, Door};
+use loggia_app::access::differ::Differ;
 use loggia_app::ending::{Decide, ProposalWish, Verb};
 use loggia_app::record::Apply;
 use loggia_app::record::prepare::prepare;
@@ -103,12 +104,12 @@ async fn exempt(app: &App) -> Result<()> {
     if !view.exemptions.is_empty() {
         return Ok(());
     }
-    let verb = Verb::Exempt {
+    let verb = Verb::Exempt(Differ {
         team: Ref::new("group", "default", "finance-systems"),
-        instance: Some(Ref::new("instance", "finance-systems", "books.production")),
+        thing: Some(Ref::new("instance", "finance-systems", "books.production")),
         until: view.line.dates.off.plus(MONTH_END),
         reason: "The books of the quarter are closed first; month end is sacred.".to_owned(),
-    };
+    });
     app.run(&ines, Decide { ending, verb }).await?;
     Ok(())
 }

@@ -84,6 +84,7 @@ impl Running {
             since: Some(self.since(now)),
             how: Some(self.how.clone()),
             removed: false,
+            ..Observed::default()
         }
     }
 

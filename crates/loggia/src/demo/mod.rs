@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use loggia_app::access::caller::{Caller, Door};
 use loggia_app::access::token::TokenWish;
+use loggia_app::settings::Demo;
 use loggia_model::Ref;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,9 @@ pub struct DemoArgs {
     /// Throws away what an earlier demo left, and begins anew.
     #[arg(long)]
     fresh: bool,
+    /// Lets everybody who reaches this address become anybody, administrators too; without it only this machine may.
+    #[arg(long)]
+    open: bool,
     /// Address under which people reach this server.
     #[arg(long, value_name = "URL", env = "LOGGIA_PUBLIC_URL")]
     public_url: Option<String>,
@@ -73,14 +77,15 @@ async fn demo(args: DemoArgs) -> Result<()> {
         admin_token: args.admin_token,
         ..ServeArgs::default()
     };
-    let server = Server::start(settings.resolve(), true).await?;
+    let lent = if args.open { Demo::Open } else { Demo::Here };
+    let server = Server::start(settings.resolve(), lent).await?;
     let (app, store, url) = (Arc::clone(&server.app), server.store.clone(), server.app.settings.public_url.clone());
     let mut ready = server.ready.clone();
     let database = tokio::spawn(database::start(Arc::clone(&app), data.clone()));
     tokio::spawn(async move {
         // It only fails when the server is gone.
         if ready.wait_for(|ready| *ready).await.is_ok() {
-            begin(&app, &store, &data, &url).await;
+            begin(&app, &store, &data, &url, &shared(args.listen, args.open)).await;
         }
     });
     server.run().await?;
@@ -91,7 +96,7 @@ async fn demo(args: DemoArgs) -> Result<()> {
 }
 
 /// What happens once the house is open.
-async fn begin(app: &Arc<loggia_app::App>, store: &loggia_store::Store, data: &Path, url: &str) {
+async fn begin(app: &Arc<loggia_app::App>, store: &loggia_store::Store, data: &Path, url: &str, shared: &str) {
     let signed_in = match sign_in(app, data, url).await {
         Ok(()) => true,
         Err(error) => {
@@ -99,7 +104,7 @@ async fn begin(app: &Arc<loggia_app::App>, store: &loggia_store::Store, data: &P
             false
         }
     };
-    if let Err(error) = print(&banner(url, data, signed_in)) {
+    if let Err(error) = print(&banner(url, data, signed_in, shared)) {
         tracing::warn!("what to try first cannot be shown: {error:#}");
     }
     if let Err(error) = seed::run(app, store).await {
@@ -118,7 +123,7 @@ async fn sign_in(app: &loggia_app::App, data: &Path, url: &str) -> Result<()> {
             let wish = TokenWish { name: "Command line of the demo".to_owned(), ..TokenWish::default() };
             let (_, token) = app.create_token(&caller, wish).await?;
             // Revealed to the file that only the user of this demo can read.
-            serve::write_private(&file, token.reveal())?;
+            crate::folder::write_private(&file, token.reveal())?;
             token.reveal().to_owned()
         }
     };
@@ -128,7 +133,22 @@ async fn sign_in(app: &loggia_app::App, data: &Path, url: &str) -> Result<()> {
     known.save()
 }
 
-fn banner(url: &str, data: &Path, signed_in: bool) -> String {
+/// Who else may do what, where others reach the demo.
+fn shared(listen: SocketAddr, open: bool) -> String {
+    let (port, local) = (listen.port(), listen.ip().is_loopback());
+    match (open, local) {
+        (false, true) => String::new(),
+        (false, false) => format!(
+            "\n  Others reach it at port {port} of this machine, but only here persons are switched; --open lets everybody."
+        ),
+        (true, _) => format!(
+            "\n  OPEN: whoever reaches port {port} of this machine can become anybody, administrators too, and so run\n  \
+             programs here. Use it only in a network that you trust, and end it afterwards."
+        ),
+    }
+}
+
+fn banner(url: &str, data: &Path, signed_in: bool, shared: &str) -> String {
     let terminal = if signed_in {
         "In another terminal (you are Tomasz there, platform engineer):"
     } else {
@@ -137,7 +157,7 @@ fn banner(url: &str, data: &Path, signed_in: bool) -> String {
     let option = if url == credentials::DEFAULT_URL { String::new() } else { format!(" --url {url}") };
     format!(
         "
-  Fairway, the platform of Meridian Lines, runs at {url}
+  Fairway, the platform of Meridian Lines, runs at {url}{shared}
 
   Become somebody with one click at the top of the page:
     Amara   developer, gets things        Tomasz   platform engineer, runs them

@@ -54,7 +54,7 @@ fn names_that_lead_nowhere_are_warned_of() {
     {
         assert!(said.contains(line), "{line} in {said}");
     }
-    assert!(said.ends_with("1 files, 1 documents, nothing wrong, 3 warnings\n"), "{said}");
+    assert!(said.ends_with("1 file, 1 documents, nothing wrong, 3 warnings\n"), "{said}");
     let done = Command::new(BINARY).arg("check").arg(folder.path()).args(["-o", "json"]).output().unwrap();
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((report["problems"].as_array().unwrap().len(), done.status.code()), (0, Some(0)));

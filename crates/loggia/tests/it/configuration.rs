@@ -51,18 +51,54 @@ fn names_that_nobody_knows_are_told_with_what_is_near() {
     let server = Plan::new(folder.path(), "near", &Database::Sqlite, &[&root]).ready();
     server.ok(&["who-runs", "cache", "--environment", "dev", "--team", "red"]);
     for (args, near) in [
-        (["cache", "--environment", "devv"], "There is no environment \"devv\". Near it: dev."),
-        (["cache", "--team", "redd"], "There is no team \"redd\". Near it: red."),
-        (["cachet", "--team", "red"], "There is no offering \"cachet\". Near it: cache."),
+        (["cache", "--environment", "devv"], "There is no environment \"devv\". Did you mean dev?"),
+        (["cache", "--team", "redd"], "There is no team \"redd\". Did you mean red?"),
+        (["cachet", "--team", "red"], "There is no offering \"cachet\". Did you mean cache?"),
     ] {
         let (code, said) = server.fails(&[&["who-runs"], &args[..]].concat());
         assert!(code == 1 && said.contains(near), "{code}: {said}");
+    }
+    let long = "a".repeat(46);
+    for (args, told) in [
+        (["cachet", "a", "--team", "red"], "There is no offering \"cachet\". Did you mean cache?"),
+        (["cache", "a", "--team", "redd"], "There is no team \"redd\". Did you mean red?"),
+        (["cache", "a", "--env", "devv"], "There is no environment \"devv\" that offers cache. Did you mean dev?"),
+        (["cache", "a", "--plan", "smal"], "There is no plan \"smal\". Did you mean small?"),
+        (["cache", &long, "--plan", "small"], "The name has 46 characters, and may have 40. Choose a shorter one."),
+        (["cache", "My cache", "--plan", "small"], "The name \"My cache\" has a capital letter, M."),
+    ] {
+        let (code, said) =
+            server.fails(&[&["new"], &args[..], &["--team", "red"][..2 * usize::from(args[2] != "--team")]].concat());
+        assert!(code == 1 && said.contains(told), "{code}: {said}");
     }
     // What was reported from somewhere else can be asked for by that name.
     let seen = ["--offering", "old-cache", "--version", "1.0.0", "--environment", "attic", "--team", "red"];
     server.ok(&[&["observe"], &seen[..]].concat());
     assert!(server.ok(&["who-runs", "cache", "--environment", "attic"]).contains("1 running"));
+    // What is not known is told, and refused where that was asked for; what clashes always is.
+    let unknown = ["observe", "--offering", "unheard-of", "--environment", "dev", "--team", "red"];
+    server.ok(&unknown);
+    assert_eq!(server.fails(&[&unknown[..], &["--strict"]].concat()).0, 1);
+    assert!(server.ok(&["sources"]).contains("LOOKED AT"));
     server.stop();
+}
+
+#[test]
+fn a_taken_port_is_told_with_another_one_and_nothing_else() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap();
+    let data = folder.path().join("data");
+    let serve = ["serve", "--listen", &at.to_string(), "--data", data.to_str().unwrap()].map(str::to_owned);
+    let demo = ["demo", "--listen", &at.to_string(), "--data", data.to_str().unwrap()].map(str::to_owned);
+    for args in [serve, demo] {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let done = run(&args, "");
+        let said = text(&done.stderr);
+        let told = format!("Port {} is taken; say --listen 127.0.0.1:{}", at.port(), at.port() + 1);
+        assert!(!done.status.success() && said.contains(&told), "{said}");
+        assert!(!said.contains("broke down") && !said.contains("ERROR"), "{said}");
+    }
 }
 
 #[test]

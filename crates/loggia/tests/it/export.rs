@@ -152,3 +152,51 @@ fn what_was_reported_for_an_unknown_place_is_left_out() {
     assert!(readme.contains("- instance:red/odd.mars"), "{readme}");
     server.stop();
 }
+
+/// A token of a person, made by themselves.
+fn token_of(server: &Server, name: &str) -> String {
+    let password = "a sentence to sign in with";
+    let path = format!("/api/v1/logins/{}", name.replace('/', "%2F"));
+    let (status, said) = server.http("PUT", &path, Some(&serde_json::json!({"password": password})));
+    assert_eq!(status, 204, "{said}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let plain = reqwest::Client::builder().tls_certs_only([]).redirect(reqwest::redirect::Policy::none());
+        let client = plain.build().unwrap();
+        let post = |path: &str| client.post(format!("{}{path}", server.url())).header("sec-fetch-site", "same-origin");
+        let form = format!("name={}&password={}", name.replace('/', "%2F"), password.replace(' ', "+"));
+        let form = post("/login").header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = form.send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let made = post("/api/v1/tokens").header("cookie", cookie).json(&serde_json::json!({"name": "export"}));
+        let made: Value = made.send().await.unwrap().json().await.unwrap();
+        made["token"].as_str().unwrap().to_owned()
+    })
+}
+
+/// A partner, a developer, a product manager, a sponsor and an administrator: none sees the same, and each export starts.
+#[test]
+fn whoever_exports_gets_a_folder_that_starts() {
+    let folder = folder();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fairway");
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&example]).ready();
+    for name in ["keelworks/li", "amara", "ines", "sofia", "tomasz"] {
+        let exported = folder.path().join(name.replace('/', "-"));
+        let mut command = std::process::Command::new(crate::support::BINARY);
+        command.args(["export", exported.to_str().unwrap()]).env("LOGGIA_URL", server.url());
+        let done = command.env("LOGGIA_TOKEN", token_of(&server, name)).output().unwrap();
+        let said = crate::support::text(&done.stdout) + &crate::support::text(&done.stderr);
+        assert!(done.status.success(), "{name}: {said}");
+        server.ok(&["check", exported.to_str().unwrap()]);
+        let partner = name == "keelworks/li";
+        assert_eq!(said.contains("wrote a stand-in for product:default/fairway"), partner, "{name}: {said}");
+        if partner {
+            let again = Plan::new(folder.path(), "partner", &Database::Sqlite, &[&exported]).ready();
+            let sources = again.ok(&["sources"]);
+            assert!(sources.contains("in step"), "{sources}");
+            assert!(again.json(&["get", "offerings"])["items"].as_array().is_some_and(|all| !all.is_empty()));
+            again.stop();
+        }
+    }
+    server.stop();
+}

@@ -1,9 +1,10 @@
 //! A repository from a golden path, gone on with by its team, is brought to the next version by a change to merge.
 
 use crate::platform::{commit, repository};
-use crate::support::{Plan, Server, TOKEN, folder, git, on_both, until, write};
+use crate::support::{Plan, Server, TOKEN, folder, git, on_both, until, until_within, write};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The second version of the golden path, from another folder of files.
 const SECOND: &str = "apiVersion: loggia.dev/v1
@@ -49,6 +50,7 @@ fn a_team_merges_the_next_version_of_its_golden_path() {
         // A dry run names the files, and makes nothing.
         let dry = server.ok(&["upgrade", "red/web.dev", "--dry-run"]);
         assert!(dry.contains("file README.md") && dry.contains("file run.sh") && !dry.contains("own.txt"), "{dry}");
+        elsewhere(&server, folder.path());
         closed(&server);
         merged(&server, &work);
         // Back again: its team merges that by itself, and sends it.
@@ -58,8 +60,27 @@ fn a_team_merges_the_next_version_of_its_golden_path() {
         git(&work, &["merge", "-q", "--no-edit", "origin/loggia/path-1.0.0"]);
         git(&work, &["push", "-q"]);
         until("the merge was seen", || instance(&server) == json!(["path-1.0.0", "path-1.0.0", null]));
+        // What the platform does not look after any more gets its patch all the same.
+        server.ok(&["orphan", "red/web.dev"]);
+        assert!(server.ok(&["upgrade", "red/web.dev", "--patch"]).contains("+echo two"));
         server.stop();
     });
+}
+
+/// A repository that is kept elsewhere, and was gone on with there, takes the next version as a patch.
+fn elsewhere(server: &Server, folder: &Path) {
+    let work = cloned(server, folder, "elsewhere");
+    write(&work, "README.md", "# web of red\n\nOur own words.\n");
+    commit(&work, "Words");
+    let patch = server.ok(&["upgrade", "red/web.dev", "--patch", "--to", "1.1.0"]);
+    assert!(patch.contains("Subject: [PATCH] Bring path to 1.1.0"), "{patch}");
+    write(&work, "../next.patch", &patch);
+    let (name, mail) = ("user.name=Rosa", "user.email=rosa@example.org");
+    git(&work, &["-c", name, "-c", mail, "am", "-q", "--3way", "--exclude=README.md", "../next.patch"]);
+    let read = |name: &str| std::fs::read_to_string(work.join(name)).unwrap();
+    assert_eq!((read("run.sh"), read("own.txt")), ("#!/bin/sh\necho two\n".into(), "of the team\n".into()));
+    assert!(read("README.md").contains("Our own words."));
+    assert_eq!(instance(server), json!(["path-1.0.0", "path-1.0.0", null]), "nothing is done by it");
 }
 
 /// Given up, the version that there is stays.
@@ -89,4 +110,29 @@ fn merged(server: &Server, work: &Path) {
     let read = |name: &str| std::fs::read_to_string(work.join(name)).unwrap();
     assert_eq!(read("README.md"), "# web of red, at 1.1.0\n");
     assert_eq!((read("run.sh"), read("own.txt")), ("#!/bin/sh\necho two\n".into(), "of the team\n".into()));
+}
+
+/// What a repository says of itself is read when somebody sends commits, not only when its time comes.
+#[test]
+fn what_a_team_sends_is_in_the_catalog_at_once() {
+    on_both("golden_catalog", |database| {
+        let folder = folder();
+        let root = repository(folder.path());
+        let component = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: web, description: TEXT}\n\
+            spec: {type: service, lifecycle: production, owner: red}\n";
+        write(&root, "template/catalog-info.yaml", &component.replace("TEXT", "first"));
+        commit(&root, "It says what it is");
+        let server = Plan::new(folder.path(), "data", database, &[&root]).ready();
+        server.ok(&["new", "path", "web", "--team", "red", "--env", "dev", "--wait"]);
+        let said = || server.http("GET", "/api/v1/components/default/web", None).1.to_string();
+        until("it is in the catalog", || said().contains("first"));
+        let work = cloned(&server, folder.path(), "work");
+        for text in ["second", "third"] {
+            write(&work, "catalog-info.yaml", &component.replace("TEXT", text));
+            commit(&work, text);
+            git(&work, &["push", "-q"]);
+            until_within(Duration::from_secs(10), "what was sent is in the catalog", || said().contains(text));
+        }
+        server.stop();
+    });
 }

@@ -1,7 +1,9 @@
 //! `kill -9` at random points: nothing lost, nothing doubled by outcome, nothing stuck.
 //!
-//! `LOGGIA_KILL_OPERATIONS` says how many operations (40 by default), `LOGGIA_KILL_SEED` repeats a run.
+//! `LOGGIA_KILL_OPERATIONS` says how many operations (40 by default), `LOGGIA_KILL_SEED` repeats a run. The driver
+//! `postgres` is killed too where `LOGGIA_TEST_POSTGRES` names a server; the test prints which drivers it killed.
 
+use crate::cluster::{self, Cluster, lets_in};
 use crate::platform::{drivers, repository};
 use crate::support::{Database, Plan, Server, folder, git, on_both, until};
 use loggia_drivers::workload::running;
@@ -10,16 +12,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-/// Offerings with their drivers' places, one for each driver.
-const OFFERINGS: [&str; 5] = ["cache", "path", "bucket", "live", "flag"];
+/// Offerings with their drivers, one for each driver that needs nothing from outside.
+const OFFERINGS: [(&str, &str); 5] =
+    [("cache", "replay"), ("path", "git"), ("bucket", "command"), ("live", "process"), ("flag", "gitops")];
 /// How many orders are sent between two kills, at most.
 const BURST: usize = 8;
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +31,7 @@ impl Dice {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -41,16 +44,31 @@ fn operations_survive_kill_9_at_any_point() {
         let folder = folder();
         let root = repository(folder.path());
         let programs = drivers(folder.path());
+        let cluster = Cluster::find("kill");
+        let mut offerings = OFFERINGS.to_vec();
+        if cluster.is_some() {
+            Cluster::describe(&root);
+            offerings.push((cluster::OFFERING, "postgres"));
+        }
         let plan = Plan::new(folder.path(), "data", database, &[&root]).with("--drivers", programs.to_str().unwrap());
-        let mut trial = Trial { dice: Dice(seed), server: Some(plan.ready()), kills: 0 };
-        let names: Vec<(usize, String)> = (0..count).map(|at| (at % OFFERINGS.len(), format!("k-{at}"))).collect();
+        let server = plan.ready();
+        if let Some(cluster) = &cluster {
+            cluster.allow(&server);
+        }
+        let mut trial = Trial { dice: Dice(seed), server: Some(server), kills: 0, logins: 0 };
+        let names: Vec<Name> = (0..count).map(|at| (offerings[at % offerings.len()].0, format!("k-{at}"))).collect();
         trial.each(&names, order);
         let made = trial.settle(&names);
         audit(&made, &names, &plan.data);
+        databases(trial.server(), cluster.as_ref(), &made, 1);
         trial.each(&names, destroy);
         trial.gone(&names);
         nothing_left(&plan.data);
-        println!("{} operations, {} kills", 2 * count, trial.kills);
+        databases(trial.server(), cluster.as_ref(), &made, 0);
+        let drivers: Vec<&str> = offerings.iter().map(|(_, driver)| *driver).collect();
+        println!("{} operations, {} kills, drivers: {}", 2 * count, trial.kills, drivers.join(", "));
+        assert!(cluster.is_none() || trial.logins > 0, "nobody got into a database after a kill");
+        println!("{} logins with a revealed password after a kill", trial.logins);
         trial.server.take().unwrap().stop();
     });
 }
@@ -59,20 +77,23 @@ struct Trial {
     dice: Dice,
     server: Option<Server>,
     kills: usize,
+    /// How often somebody got into a database with a revealed password right after a kill.
+    logins: usize,
 }
 
+/// What is ordered: the offering and the name.
+type Name = (&'static str, String);
 /// Sends one request; tells whether it arrived, also when it had arrived before the last kill.
-type Send = fn(&Server, usize, &str) -> bool;
+type Send = fn(&Server, &str, &str) -> bool;
 
-fn order(server: &Server, offering: usize, name: &str) -> bool {
-    let order =
-        json!({"offering": OFFERINGS[offering], "environment": "dev", "team": "red", "name": name, "inputs": {}});
+fn order(server: &Server, offering: &str, name: &str) -> bool {
+    let order = json!({"offering": offering, "environment": "dev", "team": "red", "name": name, "inputs": {}});
     let (status, body) = server.http("POST", "/api/v1/orders", Some(&order));
     assert!(matches!(status, 0 | 202 | 409 | 503), "{status} {body}");
     matches!(status, 202 | 409)
 }
 
-fn destroy(server: &Server, _: usize, name: &str) -> bool {
+fn destroy(server: &Server, _: &str, name: &str) -> bool {
     let path = format!("/api/v1/instances/red/{name}.dev:destroy");
     let (status, body) = server.http("POST", &path, Some(&json!({"confirmed": true})));
     assert!(matches!(status, 0 | 202 | 404 | 503), "{status} {body}");
@@ -85,15 +106,15 @@ impl Trial {
     }
 
     /// Sends all requests, with kills at random points between and during them.
-    fn each(&mut self, names: &[(usize, String)], send: Send) {
-        let mut waiting: Vec<&(usize, String)> = names.iter().collect();
+    fn each(&mut self, names: &[Name], send: Send) {
+        let mut waiting: Vec<&Name> = names.iter().collect();
         while !waiting.is_empty() {
             let burst = waiting.len().min(1 + usize::try_from(self.dice.roll(BURST as u64)).unwrap());
             let server = self.server();
             waiting = waiting
                 .iter()
                 .enumerate()
-                .filter(|(at, (o, name))| *at >= burst || !send(server, *o, name))
+                .filter(|(at, (o, name))| *at >= burst || !send(server, o, name))
                 .map(|(_, one)| *one)
                 .collect();
             std::thread::sleep(Duration::from_millis(self.dice.roll(150)));
@@ -105,10 +126,23 @@ impl Trial {
         let plan = self.server.take().unwrap().kill();
         self.kills += 1;
         self.server = Some(plan.ready());
+        self.log_in();
+    }
+
+    /// Gets into a database that is ready, as whoever has its password does: a kill has not changed it.
+    fn log_in(&mut self) {
+        let (status, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
+        assert_eq!(status, 200, "{list}");
+        let all = list["items"].as_array().cloned().unwrap_or_default();
+        let ready: Vec<&Value> =
+            all.iter().filter(|one| is_database(one) && one["status"]["phase"] == "ready").collect();
+        let Some(one) = ready.get(usize::try_from(self.dice.roll(ready.len().max(1) as u64)).unwrap()) else { return };
+        lets_in(self.server(), one);
+        self.logins += 1;
     }
 
     /// Waits until every instance is ready; gives them.
-    fn settle(&self, names: &[(usize, String)]) -> Vec<Value> {
+    fn settle(&self, names: &[Name]) -> Vec<Value> {
         let mut all = Vec::new();
         until("every operation has ended well", || {
             let (_, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
@@ -128,7 +162,7 @@ impl Trial {
         all
     }
 
-    fn gone(&self, names: &[(usize, String)]) {
+    fn gone(&self, names: &[Name]) {
         until("everything is gone", || {
             let (status, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
             status == 200 && list["total"] == 0
@@ -141,7 +175,7 @@ impl Trial {
     }
 }
 
-fn entries(folder: &Path) -> BTreeSet<String> {
+pub fn entries(folder: &Path) -> BTreeSet<String> {
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
     all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
@@ -170,24 +204,40 @@ fn flags(data: &Path) -> BTreeSet<String> {
 }
 
 /// Every instance has exactly one resource, and there is none without an instance.
-fn audit(made: &[Value], names: &[(usize, String)], data: &Path) {
-    let key = |offering: usize| {
-        let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == OFFERINGS[offering]);
+fn audit(made: &[Value], names: &[Name], data: &Path) {
+    let key = |offering: &'static str| {
+        let mine = made.iter().filter(move |one| one["document"]["spec"]["offering"] == offering);
         mine.map(|one| one["uid"].as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
     };
     let [replay, git, bucket, live, flag] = held(data);
-    assert_eq!(replay, key(0));
-    assert_eq!(git, names.iter().filter(|(offering, _)| *offering == 1).map(|(_, name)| name.clone()).collect());
-    assert_eq!(bucket, key(2));
-    assert_eq!(live, key(3));
-    assert_eq!(flag, key(4));
+    assert_eq!(replay, key("cache"));
+    assert_eq!(git, names.iter().filter(|(offering, _)| *offering == "path").map(|(_, name)| name.clone()).collect());
+    assert_eq!(bucket, key("bucket"));
+    assert_eq!(live, key("live"));
+    assert_eq!(flag, key("flag"));
     let mut running = running(&data.join("workloads"));
     running.sort();
     assert_eq!(running, live.into_iter().collect::<Vec<_>>(), "each runs, and none twice");
 }
 
+fn is_database(instance: &Value) -> bool {
+    instance["document"]["spec"]["offering"] == cluster::OFFERING
+}
+
+/// Every instance of the offering of databases has so many databases and roles; who has its password gets in while
+/// there is one.
+fn databases(server: &Server, cluster: Option<&Cluster>, made: &[Value], each: usize) {
+    let Some(cluster) = cluster else { return };
+    for one in made.iter().filter(|one| is_database(one)) {
+        assert_eq!(cluster.count(one["uid"].as_str().unwrap()), (each, each), "{one}");
+        if each > 0 {
+            lets_in(server, one);
+        }
+    }
+}
+
 fn nothing_left(data: &Path) {
-    for (what, left) in OFFERINGS.iter().zip(held(data)) {
+    for ((what, _), left) in OFFERINGS.iter().zip(held(data)) {
         assert!(left.is_empty(), "left of {what}: {left:?}");
     }
     assert_eq!(running(&data.join("workloads")), Vec::<String>::new());
@@ -204,7 +254,7 @@ fn a_cut_off_operation_is_taken_up_at_once() {
     let plan =
         Plan::new(folder.path(), "data", &Database::Sqlite, &[&root]).with("--drivers", programs.to_str().unwrap());
     let server = plan.ready();
-    assert!(order(&server, 2, "slow"));
+    assert!(order(&server, "bucket", "slow"));
     std::thread::sleep(Duration::from_millis(700));
     let server = server.kill().ready();
     let time = until("it is ready", || server.json(&["get", "instance/red/slow.dev"])["status"]["phase"] == "ready");

@@ -50,7 +50,7 @@ http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_fo
 ";
 
 /// An offering with its releases, all by one driver.
-fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
+pub fn offering(name: &str, versions: &[&str], recipe: &str) -> String {
     let mut text = format!(
         "apiVersion: loggia.dev/v1\nkind: Offering\nmetadata: {{name: {name}, title: {name}}}\nspec:\n  product: yard\n  \
          owner: yard-team\n  category: data\n  promise: Ready in a minute.\n  for: Everybody.\n  \

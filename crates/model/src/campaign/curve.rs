@@ -45,22 +45,30 @@ const AHEAD: i64 = 3_650;
 
 /// The points from the first day of the list to today, worked out from the items alone.
 pub fn points<'a>(items: impl Iterator<Item = &'a Item>, now: Micros) -> Vec<Point> {
-    let mut steps: BTreeMap<Day, [i64; 3]> = BTreeMap::new();
-    for item in items {
-        let mut at = |time: Micros, state: ItemState, sign: i64| {
-            let day = steps.entry(Day::of(time)).or_default();
-            day[0] += if state == ItemState::NotApplicable { 0 } else { sign };
-            day[1] += if state == ItemState::Done { sign } else { 0 };
-            day[2] += if state == ItemState::Exempt { sign } else { 0 };
-        };
-        at(item.listed, ItemState::Pending, 1);
-        let mut before = ItemState::Pending;
-        for step in &item.moves {
-            at(step.at, before, -1);
-            at(step.at, step.to, 1);
-            before = step.to;
-        }
+    let mut all = BTreeMap::new();
+    items.for_each(|item| steps(item, &mut all));
+    drawn(&all, now)
+}
+
+/// Adds what one item changes, day by day: how many are meant, done and exempt.
+pub(super) fn steps(item: &Item, steps: &mut BTreeMap<Day, [i64; 3]>) {
+    let mut at = |time: Micros, state: ItemState, sign: i64| {
+        let day = steps.entry(Day::of(time)).or_default();
+        day[0] += if state == ItemState::NotApplicable { 0 } else { sign };
+        day[1] += if state == ItemState::Done { sign } else { 0 };
+        day[2] += if state == ItemState::Exempt { sign } else { 0 };
+    };
+    at(item.listed, ItemState::Pending, 1);
+    let mut before = ItemState::Pending;
+    for step in &item.moves {
+        at(step.at, before, -1);
+        at(step.at, step.to, 1);
+        before = step.to;
     }
+}
+
+/// The points that follow from the changes of each day, up to a time.
+pub(super) fn drawn(steps: &BTreeMap<Day, [i64; 3]>, now: Micros) -> Vec<Point> {
     let Some(first) = steps.keys().next().copied() else { return Vec::new() };
     let last = Day::of(now).max(first);
     let mut sums = [0_i64; 3];

@@ -5,10 +5,12 @@
 mod curve;
 mod item;
 pub mod steps;
+mod tally;
 mod tick;
 
 pub use curve::{Forecast, Point, forecast, points};
 pub use item::{Item, ItemState, Move, Snooze, Told};
+pub use tally::Tally;
 
 use crate::ending::{Deed, Exemption};
 use crate::kinds::CampaignSpec;
@@ -155,19 +157,34 @@ impl Counts {
     /// Counts items.
     pub fn of<'a>(items: impl Iterator<Item = &'a Item>) -> Counts {
         let mut counts = Counts::default();
-        for item in items.filter(|item| item.state != ItemState::NotApplicable) {
-            counts.total += 1;
-            match item.state {
-                ItemState::Done => counts.done += 1,
-                ItemState::Exempt => counts.exempt += 1,
-                ItemState::Failed => counts.failed += 1,
-                ItemState::Changing => counts.changing += 1,
-                ItemState::Notified => counts.notified += 1,
-                ItemState::Regressed => counts.regressed += 1,
-                ItemState::Pending | ItemState::NotApplicable => {}
-            }
-        }
+        items.for_each(|item| counts.add(item));
         counts
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, item: &Item) {
+        self.total += usize::from(item.state != ItemState::NotApplicable);
+        match item.state {
+            ItemState::Done => self.done += 1,
+            ItemState::Exempt => self.exempt += 1,
+            ItemState::Failed => self.failed += 1,
+            ItemState::Changing => self.changing += 1,
+            ItemState::Notified => self.notified += 1,
+            ItemState::Regressed => self.regressed += 1,
+            ItemState::Pending | ItemState::NotApplicable => {}
+        }
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        self.total += other.total;
+        self.done += other.done;
+        self.exempt += other.exempt;
+        self.failed += other.failed;
+        self.changing += other.changing;
+        self.notified += other.notified;
+        self.regressed += other.regressed;
     }
 }
 

@@ -51,8 +51,8 @@ pub enum Work {
 pub enum Gate {
     /// What was moved is well.
     Open,
-    /// Nobody can tell yet; why.
-    Waits(String),
+    /// Nobody can tell yet; of which, and why.
+    Waits(Uid, String),
     /// What was moved is not well; which, and why.
     Shut(Uid, String),
 }
@@ -263,11 +263,8 @@ impl Campaign {
         let counts = Counts::of(self.items.values());
         let done = self.status.state.is_live() && counts.done == counts.total;
         if !done && reason.trim().is_empty() {
-            let message = format!(
-                "{} of {} are not done, and it is not said why it ends.",
-                counts.total - counts.done,
-                counts.total
-            );
+            // Who decides need not see all of it: how many are left is told by the page.
+            let message = "Not all of it is done, and it is not said why it ends.";
             return refused("campaign.reason", message, "Say it in one sentence; whoever is concerned reads it.");
         }
         self.status.ended_as = Some(match (done, counts.done) {

@@ -157,16 +157,29 @@ impl Campaign {
             return false;
         }
         match gate {
-            Gate::Open => return true,
-            Gate::Waits(why) => self.status.waits.clone_from(why),
+            Gate::Open => {
+                // What could not be told of some of them is told now.
+                let done = |item: &&mut Item| item.wave <= wave && item.state == ItemState::Done;
+                self.items.values_mut().filter(done).for_each(|item| item.message.clear());
+                return true;
+            }
+            Gate::Waits(uid, why) => {
+                self.say(*uid, why);
+                self.status.waits = format!("The gate cannot tell yet whether {} is well.", self.spec.wave_name(wave));
+            }
             Gate::Shut(uid, why) => {
-                if let Some(item) = self.items.get_mut(uid) {
-                    item.message.clone_from(why);
-                }
+                self.say(*uid, why);
                 self.halt(Halt { at: now, wave, item: *uid, operation: None });
             }
         }
         false
+    }
+
+    /// Keeps what was said of an instance with its item, because not everybody sees each of them.
+    fn say(&mut self, uid: Uid, why: &str) {
+        if let Some(item) = self.items.get_mut(&uid) {
+            why.clone_into(&mut item.message);
+        }
     }
 
     /// Begins as many as may be changed at the same time.
@@ -254,6 +267,14 @@ impl Campaign {
             }
         }
         self.count(now);
+    }
+
+    /// Notes that an instance can be changed from a time on only, and what it waits for.
+    pub fn postponed(&mut self, uid: Uid, why: &str, until: Micros, now: Micros) {
+        if let Some(item) = self.items.get_mut(&uid) {
+            why.clone_into(&mut item.message);
+            item.again = Some(until.max(Micros(now.0 + SECOND)));
+        }
     }
 
     /// Counts, and draws the curve, from the items alone.

@@ -33,6 +33,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "api",
     summary: "An interface that components provide and consume.",
     schema: || RULES.schema(),

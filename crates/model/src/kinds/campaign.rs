@@ -159,6 +159,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: true,
+    is_shared: true,
     icon: "campaign",
     summary: "A planned move of many: who, in which waves, how fast, by when, and what stops it.",
     schema: own::schema::<CampaignSpec>,
@@ -170,7 +171,6 @@ pub static KIND: Kind = Kind {
 
 /// The rules of a Campaign.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<CampaignSpec>(document, &SCHEMA, out) else { return };
     let mut add = |rule: &str, field: &str, message: &str, mend: &str| {

@@ -136,6 +136,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: true,
+    is_shared: true,
     icon: "check",
     summary: "A question with a verdict and what to do about it: a standard, a gate, or the end of a campaign.",
     schema: own::schema::<CheckSpec>,
@@ -147,7 +148,6 @@ pub static KIND: Kind = Kind {
 
 /// The rules of a Check.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<CheckSpec>(document, &SCHEMA, out) else { return };
     let mut add = |rule: &str, field: &str, message: &str, mend: &str| {

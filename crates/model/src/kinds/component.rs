@@ -45,6 +45,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "component",
     summary: "A piece of software: a service, a website, a library.",
     schema: || RULES.schema(),

@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "domain",
     summary: "Systems that belong to one part of the business.",
     schema: || RULES.schema(),

@@ -102,6 +102,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: true,
+    is_shared: true,
     icon: "ending",
     summary: "The plan by which something goes away: why, what replaces it, and when what happens.",
     schema: own::schema::<EndingSpec>,
@@ -135,7 +136,6 @@ fn relations(document: &Document) -> Vec<Relation> {
 
 /// The rules of an Ending.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<EndingSpec>(document, &SCHEMA, out) else { return };
     let mut add = |rule: &str, field: &str, message: &str, mend: &str| {

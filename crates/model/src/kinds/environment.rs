@@ -133,6 +133,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: false,
+    is_shared: true,
     icon: "environment",
     summary: "A place where instances run: what for, whose, and with which backends.",
     schema: own::schema::<EnvironmentSpec>,
@@ -144,7 +145,6 @@ pub static KIND: Kind = Kind {
 
 /// The rules of an Environment.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<EnvironmentSpec>(document, &SCHEMA, out) else { return };
     if document.name().contains('.') {

@@ -37,6 +37,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "group",
     summary: "A team, or a part of the organisation.",
     schema: || RULES.schema(),

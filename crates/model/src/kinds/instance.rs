@@ -133,6 +133,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: true,
     has_status: true,
+    is_shared: false,
     icon: "instance",
     summary: "A running copy of an offering: whose, where, and in which version.",
     schema: own::schema::<InstanceSpec>,

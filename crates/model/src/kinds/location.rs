@@ -30,6 +30,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "location",
     summary: "A pointer to files with more documents.",
     schema: || RULES.schema(),

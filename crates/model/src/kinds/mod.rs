@@ -57,6 +57,16 @@ pub static ALL: &[&Kind] = &[
     &campaign::KIND,
 ];
 
+/// One whole text of each kind, made up.
+const EXAMPLES: &str = include_str!("examples.yaml");
+
+/// A whole text of a kind, as an example; empty for what is no kind.
+pub fn example(kind: &str) -> &'static str {
+    let line = format!("kind: {kind}");
+    let found = EXAMPLES.split("\n---\n").find(|text| text.lines().any(|one| one == line));
+    found.unwrap_or_default().trim()
+}
+
 /// What Backstage demands of its nine kinds.
 pub static CATALOG: &[&CatalogKind] = &[
     &component::RULES,

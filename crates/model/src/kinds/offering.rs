@@ -290,6 +290,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: true,
     icon: "offering",
     summary: "Something that the platform promises: what, for whom, at which price, with whose support.",
     schema: own::schema::<OfferingSpec>,
@@ -308,7 +309,6 @@ fn normalise(document: &mut Document) {
 
 /// The rules of an Offering.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<OfferingSpec>(document, &SCHEMA, out) else { return };
     check_plans(&spec.plans, out);

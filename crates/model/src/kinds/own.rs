@@ -134,11 +134,3 @@ pub fn default(document: &mut Document, field: &str, value: &str) {
         spec.entry(field).or_insert_with(|| value.into());
     }
 }
-
-/// A problem when the record is not in the namespace of what everybody shares.
-pub fn check_shared(document: &Document, out: &mut Vec<Problem>) {
-    if document.namespace() != DEFAULT_NAMESPACE {
-        let message = format!("{} is shared by the company and has no namespace of its own", document.kind());
-        out.push(Problem::new("namespace", "metadata.namespace", message, "Take `namespace` out."));
-    }
-}

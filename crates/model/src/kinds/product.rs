@@ -95,6 +95,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: false,
+    is_shared: true,
     icon: "product",
     summary: "The platform itself: its team, its name and how it looks.",
     schema: own::schema::<ProductSpec>,
@@ -106,7 +107,6 @@ pub static KIND: Kind = Kind {
 
 /// The rules of a Product.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     let Some(spec) = own::spec::<ProductSpec>(document, &SCHEMA, out) else { return };
     rule::check(&spec.rules, false, out);

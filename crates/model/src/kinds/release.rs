@@ -163,6 +163,7 @@ pub static KIND: Kind = Kind {
     api_versions: own::API_VERSIONS,
     catalog: false,
     has_status: true,
+    is_shared: true,
     icon: "release",
     summary: "One version of an offering: what it needs, how it is made, what is new.",
     schema: own::schema::<ReleaseSpec>,
@@ -174,7 +175,6 @@ pub static KIND: Kind = Kind {
 
 /// The rules of a Release.
 fn check(document: &Document, out: &mut Vec<Problem>) {
-    own::check_shared(document, out);
     own::check_links(document, LINKS, out);
     crate::publication::check(document, out);
     let Some(spec) = own::spec::<ReleaseSpec>(document, &SCHEMA, out) else { return };

@@ -38,6 +38,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "resource",
     summary: "Something that software needs while it runs: a database, a bucket, a cluster.",
     schema: || RULES.schema(),

@@ -27,6 +27,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "system",
     summary: "Components, interfaces and resources that serve one purpose together.",
     schema: || RULES.schema(),

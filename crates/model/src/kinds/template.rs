@@ -106,6 +106,7 @@ pub static KIND: Kind = Kind {
     api_versions: API_VERSIONS,
     catalog: true,
     has_status: false,
+    is_shared: false,
     icon: "template",
     summary: "A golden path: a form and the steps that make something new.",
     schema: || RULES.schema(),

@@ -21,8 +21,12 @@ pub fn scopes(document: &Document) -> Vec<Scope> {
     scopes
 }
 
-/// The group that a record belongs to: `spec.team`, else `spec.owner`.
+/// The group that a record belongs to: `spec.team`, else `spec.owner`. A group belongs to itself.
 fn team(document: &Document) -> Option<Ref> {
+    let own = document.reference();
+    if own.kind() == "group" {
+        return Some(own);
+    }
     let text = match document.spec_text("team") {
         "" => document.spec_text("owner"),
         team => team,
@@ -41,5 +45,30 @@ pub fn check(document: &Document, out: &mut Vec<Problem>) {
             format!("Nobody knows the visibility {value:?}"),
             "Write `company`, `team` or `product`.",
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scopes;
+    use crate::{Document, Scope};
+    use serde_json::json;
+
+    #[test]
+    fn a_team_is_whoever_a_thing_belongs_to_and_a_group_belongs_to_itself() {
+        for (kind, spec, team) in [
+            ("Group", json!({"type": "team"}), Some("group:data/lake")),
+            ("Group", json!({"type": "team", "parent": "all", "owner": "other"}), Some("group:data/lake")),
+            ("Component", json!({"owner": "gate"}), Some("group:default/gate")),
+            ("Instance", json!({"team": "gate", "owner": "other"}), Some("group:default/gate")),
+            ("Component", json!({"owner": "user:default/ann"}), None),
+            ("User", json!({"memberOf": ["gate"]}), None),
+        ] {
+            let metadata =
+                json!({"name": "lake", "namespace": "data", "annotations": {"loggia.dev/visibility": "team"}});
+            let document = Document(json!({"kind": kind, "metadata": metadata, "spec": spec}));
+            let wanted = team.map_or(Scope::Product, |team| Scope::Team(team.into()));
+            assert_eq!(scopes(&document), [wanted], "{kind} {spec}");
+        }
     }
 }

@@ -44,6 +44,9 @@ pub struct Rule {
     /// Which upgrades are made without being asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automatic: Option<Automatic>,
+    /// How long a version waits for its team to merge it, or to bring it by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
 }
 
 /// For whom and what a rule is. What it does not say does not matter.
@@ -140,6 +143,32 @@ pub struct Automatic {
     pub after_days: u32,
 }
 
+/// How long a version waits for its team to merge it, or to bring it by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct Waiting {
+    /// After how many days it is given up.
+    #[schemars(range(min = 1, max = 365))]
+    pub days: u32,
+    /// How many days before that its team is reminded.
+    #[serde(default = "Waiting::usual_reminder")]
+    #[schemars(range(max = 365))]
+    pub remind_days: u32,
+}
+
+impl Default for Waiting {
+    fn default() -> Waiting {
+        Waiting { days: 30, remind_days: Waiting::usual_reminder() }
+    }
+}
+
+impl Waiting {
+    fn usual_reminder() -> u32 {
+        7
+    }
+}
+
 /// Some upgrades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -169,12 +198,21 @@ pub enum Aspect {
     Approval,
     /// Which upgrades come by themselves.
     Automatic,
+    /// How long a version waits for its team.
+    Waiting,
 }
 
 impl Aspect {
     /// All of them.
-    pub const ALL: [Aspect; 6] =
-        [Aspect::May, Aspect::Quota, Aspect::Freezes, Aspect::UpgradeWindows, Aspect::Approval, Aspect::Automatic];
+    pub const ALL: [Aspect; 7] = [
+        Aspect::May,
+        Aspect::Quota,
+        Aspect::Freezes,
+        Aspect::UpgradeWindows,
+        Aspect::Approval,
+        Aspect::Automatic,
+        Aspect::Waiting,
+    ];
 }
 
 /// What is asked about: who wants what, where.
@@ -250,6 +288,7 @@ impl Rule {
             Aspect::UpgradeWindows => self.upgrade_windows.is_some(),
             Aspect::Approval => self.approval.is_some(),
             Aspect::Automatic => self.automatic.is_some(),
+            Aspect::Waiting => self.waiting.is_some(),
         }
     }
 
@@ -277,7 +316,7 @@ pub(crate) fn check(rules: &[Rule], of_environment: bool, out: &mut Vec<Problem>
             add("name", format!("there are two rules {:?}", rule.name), "Give each a name of its own.");
         }
         if Aspect::ALL.iter().all(|aspect| !rule.states(*aspect)) {
-            let mend = "State one of: may, quota, freezes, upgradeWindows, approval, automatic.";
+            let mend = "State one of: may, quota, freezes, upgradeWindows, approval, automatic, waiting.";
             add("name", format!("the rule {:?} states nothing", rule.name), mend);
         }
         if of_environment && (rule.whom.environment.is_some() || rule.whom.purpose.is_some()) {

@@ -1,8 +1,8 @@
 //! From a path in a document to line and column.
 
-use super::split;
+use super::{scalar, split};
 use crate::Problem;
-use saphyr_parser::{Event, Marker, Parser, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 
 /// Line and column of the file, both from 1, for a place in a chunk that begins on a line.
 pub(super) fn place_of(marker: Marker, first_line: u32) -> (u32, u32) {
@@ -24,10 +24,32 @@ pub fn locate(text: &str, index: usize, path: &str) -> Option<(u32, u32)> {
 /// Fills line and column of problems of one document, where they are not known yet.
 pub fn place(text: &str, index: usize, problems: &mut [Problem]) {
     for problem in problems.iter_mut().filter(|problem| problem.line.is_none()) {
-        if let Some((line, column)) = locate(text, index, &problem.path) {
+        let unquoted = wants_text(problem).then(|| unquoted(text, index, &problem.path)).flatten();
+        if let Some((written, (line, column))) = unquoted {
+            let field = problem.path.rsplit('.').next().filter(|field| field.parse::<usize>().is_err());
+            let field = field.map(|field| format!("{field}: ")).unwrap_or_default();
+            problem.mend = format!("Put it in quotes: {field}\"{written}\"");
+            (problem.line, problem.column) = (Some(line), Some(column));
+        } else if let Some((line, column)) = locate(text, index, &problem.path) {
             (problem.line, problem.column) = (Some(line), Some(column));
         }
     }
+}
+
+/// Whether a problem says that something is no text.
+fn wants_text(problem: &Problem) -> bool {
+    let said = &problem.message;
+    problem.rule == "schema.type" && (said == "must be string" || said.ends_with("is not of type \"string\""))
+}
+
+/// What is written at a path without quotes, and means something else than a text then: a number, `yes` or no, a date. With
+/// its own place. `None` for a list, a map, nothing at all, and a text.
+fn unquoted(text: &str, index: usize, path: &str) -> Option<(String, (u32, u32))> {
+    let chunk = split(text).into_iter().nth(index)?;
+    let mut finder = Finder { events: Parser::new_from_str(chunk.text), best: None };
+    let (Event::Scalar(written, ScalarStyle::Plain, ..), marker) = finder.document(path)? else { return None };
+    let other = !written.is_empty() && !scalar::plain(&written).is_string();
+    other.then(|| (written.into_owned(), place_of(marker, chunk.line)))
 }
 
 /// The state of a search.
@@ -45,8 +67,8 @@ impl<'c> Finder<'c> {
         Some((event, span.start))
     }
 
-    /// Looks through the document.
-    fn document(&mut self, path: &str) -> Option<()> {
+    /// Looks through the document; gives what begins at the path, when that is there.
+    fn document(&mut self, path: &str) -> Option<(Event<'c>, Marker)> {
         loop {
             match self.next()?.0 {
                 Event::DocumentStart(_) => break,
@@ -54,7 +76,7 @@ impl<'c> Finder<'c> {
                 _ => {}
             }
         }
-        let (mut event, start) = self.next()?;
+        let (mut event, mut start) = self.next()?;
         self.best = Some(start);
         let mut rest = path;
         // Each turn goes one step down; other branches are skipped.
@@ -64,9 +86,9 @@ impl<'c> Finder<'c> {
                 Event::SequenceStart(..) => self.item(rest)?,
                 _ => return None,
             };
-            event = self.next()?.0;
+            (event, start) = self.next()?;
         }
-        Some(())
+        Some((event, start))
     }
 
     /// Goes to the field of a map whose key begins the path; keys may hold dots. Gives the rest of the path.

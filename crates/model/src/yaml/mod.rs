@@ -8,9 +8,11 @@ mod build;
 mod locate;
 mod scalar;
 mod split;
+mod write;
 
 pub use locate::{locate, place};
 pub use split::{Chunk, split};
+pub use write::write;
 
 use crate::Problem;
 use serde_json::Value;

@@ -1,7 +1,9 @@
 //! Campaigns: states, totals, waves and budgets, over generated histories.
 
 use loggia_model::campaign::steps::{Act, Campaign, Gate, Look, Work};
-use loggia_model::campaign::{CampaignState, CampaignStatus, Counts, EndedAs, ItemState, points};
+use loggia_model::campaign::{
+    CampaignState, CampaignStatus, Counts, EndedAs, Item, ItemState, ScopeChange, Tally, points,
+};
 use loggia_model::check::Outcome;
 use loggia_model::ending::Exemption;
 use loggia_model::ending::steps::By;
@@ -155,7 +157,7 @@ impl World {
 
     fn tick(&mut self, dice: &mut Dice) {
         let gate = match dice.roll(12) {
-            0 => Gate::Waits("nobody looked".into()),
+            0 => Gate::Waits(uid(0), "nobody looked".into()),
             1 => Gate::Shut(uid(0), "it is slow".into()),
             _ => Gate::Open,
         };
@@ -173,6 +175,17 @@ fn holds(before: &Campaign, after: &Campaign, now: Micros, seed: u64) {
     if let Some(last) = status.days.last() {
         assert_eq!((last.total, last.done, last.exempt), (counts.total, counts.done, counts.exempt), "history {seed}");
     }
+    // Parts add up to the whole, whichever way the items are parted: who sees a part is told a part of the same.
+    let whole = Tally::of(after.items.values());
+    let (mut left, right): (Vec<&Item>, Vec<&Item>) =
+        after.items.values().partition(|item| item.wave.is_multiple_of(2));
+    let mut sum = Tally::of(left.drain(..));
+    sum += &Tally::of(right);
+    assert_eq!((&sum, whole.counts), (&whole, counts), "history {seed}");
+    assert_eq!(whole.points(now), status.days, "history {seed}");
+    let changes = |list: &[ScopeChange]| list.iter().fold((0, 0), |sum, one| (sum.0 + one.added, sum.1 + one.gone));
+    assert_eq!(changes(&whole.scope()), changes(&status.scope), "history {seed}");
+    assert!(status.frozen == 0 || whole.frozen == status.frozen, "history {seed}");
     // The total is constant, or a change of scope was written down.
     let moved: i64 = status
         .scope
@@ -273,8 +286,9 @@ fn waves_rest_wait_for_their_gate_and_halt_over_the_budget() {
     one = one.tick(&looks, &Gate::Open, now);
     assert!(one.status.wave == 0 && one.status.waits.contains("rests until"), "{}", one.status.waits);
     now = Micros(now.0 + 3_600 * SECOND);
-    one = one.tick(&looks, &Gate::Waits("nobody looked".into()), now);
-    assert_eq!((one.status.wave, one.status.waits.as_str()), (0, "nobody looked"));
+    one = one.tick(&looks, &Gate::Waits(uid(0), "nobody looked".into()), now);
+    assert_eq!((one.status.wave, one.items[&uid(0)].message.as_str()), (0, "nobody looked"));
+    assert!(one.status.waits.starts_with("The gate cannot tell yet"), "{}", one.status.waits);
     let shut = one.clone().tick(&looks, &Gate::Shut(uid(0), "it is slow".into()), now);
     assert_eq!(
         (shut.status.state, shut.status.halt.map(|halt| halt.item), shut.items[&uid(0)].message.as_str()),

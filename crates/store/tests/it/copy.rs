@@ -2,7 +2,9 @@ use crate::ledgers::{item, reading, secret, sighting, source, unmatched};
 use crate::people::{answer, keep, login, login_state, session, tie, token};
 use crate::queue::operation;
 use crate::support::{Db, at, commit, drop_database, name, on_both, on_sqlite, record, removal, uid};
-use loggia_store::{Credential, Due, NewWork, Store, StoreError, Target, TokenKind, WorkClass};
+use loggia_store::{
+    Credential, Due, NewWork, PageEdit, Settled, Store, StoreError, Target, Times, TokenKind, WorkClass,
+};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, TypeInfo, ValueRef};
@@ -35,13 +37,27 @@ async fn fill(store: &Store) {
         batch.unmatched = vec![unmatched("redis", 1)];
         batch.items = vec![item(1, 2, 1)];
         batch.answers = vec![answer("k", 99)];
+        let settled = Settled { at: at(2), outcome: "put-aside".into(), reason: "Later.".into() };
+        batch.edits = vec![PageEdit {
+            id: uid(6),
+            source: "repository:a".into(),
+            record: a.uid,
+            commit: "c1".into(),
+            branch: "loggia/a".into(),
+            link: "https://example.org/a".into(),
+            why: "Another owner".into(),
+            author: "user:default/ann".into(),
+            etag: a.etag.to_string(),
+            made_at: at(1),
+            settled: Some(settled),
+        }];
     })
     .await
     .unwrap();
     commit(store, 2, |p, batch| batch.removals = vec![removal(&b, p, 2)]).await.unwrap();
     let lines: Vec<_> = (0..1200).map(|n| (at(n), format!("line {n}"))).collect();
     store.append_log(uid(1), &lines).await.unwrap();
-    store.claim("worker", at(1), 30, &WorkClass::ALL, &[]).await.unwrap().unwrap();
+    store.claim("worker", Times::at(at(1)), 30, &WorkClass::ALL, &[]).await.unwrap().unwrap();
     store.erase_events(&[1]).await.unwrap();
     store.put_blob("image/png", &[0, 1, 2, 255]).await.unwrap();
     store.put_meta("key", "value").await.unwrap();

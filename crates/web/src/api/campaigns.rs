@@ -2,6 +2,7 @@
 
 use super::call::{Call, json, outcome};
 use super::checks::name_in;
+use super::differ::{self, DifferInput};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::access::policy::Action;
@@ -146,23 +147,6 @@ pub struct WaveInput {
     reason: String,
 }
 
-/// Who may differ.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DifferInput {
-    /// The team, as `booking` or `group:default/booking`.
-    #[schemars(length(min = 1, max = 200))]
-    team: String,
-    /// One instance of it only, such as `booking/orders.dev`.
-    #[schemars(length(min = 1, max = 200))]
-    instance: Option<String>,
-    /// The day on which it ends.
-    until: Day,
-    /// Why, in one sentence.
-    #[schemars(length(min = 1, max = 500))]
-    reason: String,
-}
-
 /// What is left alone.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -178,7 +162,7 @@ pub struct SnoozeInput {
 }
 
 async fn overview(call: Call) -> Handled {
-    json(&Campaigns { items: call.app().campaigns(&call.caller) })
+    json(&Campaigns { items: call.app().campaigns(&call.caller).await? })
 }
 
 async fn thought(call: Call) -> Handled {
@@ -196,7 +180,7 @@ async fn state(call: Call) -> Handled {
 }
 
 async fn burn_down(call: Call) -> Handled {
-    let (line, days) = call.app().burn_down(&call.caller, &named(&call))?;
+    let (line, days) = call.app().burn_down(&call.caller, &named(&call)).await?;
     json(&BurnDown { line, days })
 }
 
@@ -225,10 +209,8 @@ async fn rollback(call: Call) -> Handled {
 }
 
 async fn exempt(call: Call) -> Handled {
-    let input: DifferInput = call.json()?;
-    let team = name_in(&input.team, "group", "team")?;
-    let instance = input.instance.as_deref().map(|text| name_in(text, "instance", "instance")).transpose()?;
-    step(&call, Verb::Exempt { team, instance, until: input.until, reason: input.reason }).await
+    let differ = differ::read(&call)?;
+    step(&call, Verb::Exempt(differ)).await
 }
 
 async fn snooze(call: Call) -> Handled {

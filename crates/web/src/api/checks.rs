@@ -5,8 +5,9 @@ use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
 use loggia_app::Error;
+use loggia_app::access::differ::Differ;
 use loggia_app::access::policy::Action;
-use loggia_app::checks::{CheckLine, CheckView, Exempt};
+use loggia_app::checks::{CheckLine, CheckView, Exempt, LaunchList};
 use loggia_model::{Day, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,9 @@ pub fn routes() -> Vec<Route> {
             .does("Tells what a check says of each thing and of each team, and what to do.")
             .takes([team()])
             .gives::<CheckView>(200, "What fails stands first."),
+        get("/api/v1/products/{namespace}/{name}/launch", "getLaunchLists", |call| Box::pin(launch(call)))
+            .does("Tells what holds up releases of the offerings of a product: each check of their launch lists, and what to do.")
+            .gives::<LaunchLists>(200, "By offering."),
         Route::new(
             Method::POST,
             "/api/v1/checks/{namespace}/{name}:exempt",
@@ -43,6 +47,13 @@ pub fn routes() -> Vec<Route> {
 pub struct Checks {
     /// Standards, by title.
     pub items: Vec<CheckLine>,
+}
+
+/// Launch lists.
+#[derive(Serialize, JsonSchema)]
+pub struct LaunchLists {
+    /// By offering; those without one are left out.
+    pub items: Vec<LaunchList>,
 }
 
 /// Who may differ.
@@ -89,6 +100,11 @@ fn team_of(call: &Call) -> Result<Option<Ref>, Error> {
     Ok(Some(team))
 }
 
+async fn launch(call: Call) -> Handled {
+    let product = Ref::new("product", call.segment("namespace"), call.segment("name"));
+    json(&LaunchLists { items: call.app().launch_lists(&call.caller, &product).await? })
+}
+
 async fn overview(call: Call) -> Handled {
     let team = team_of(&call)?;
     json(&Checks { items: call.app().checks(&call.caller, team.as_ref(), call.given.flag("all")).await? })
@@ -104,7 +120,8 @@ async fn exempt(call: Call) -> Handled {
     let input: ExemptThing = call.json()?;
     let thing = input.thing.as_deref().map(|text| name_in(text, "instance", "thing")).transpose()?;
     let team = name_in(&input.team, "group", "team")?;
-    let command = Exempt { check: named(&call), team, thing, until: input.until, reason: input.reason };
+    let differ = Differ { team, thing, until: input.until, reason: input.reason };
+    let command = Exempt { check: named(&call), differ };
     let done = call.app().run(&call.caller, command).await?;
     let body = done.answer.clone();
     Ok(outcome(StatusCode::OK, &done, body))

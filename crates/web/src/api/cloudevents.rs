@@ -2,10 +2,12 @@
 //!
 //! CDEvents say which service runs in which environment as which artifact. They do not say whose it is and which version
 //! it has: `customData.team` says whose, else the first part of the subject's id before a slash; the version is that of
-//! the artifact's package address, else `customData.version`.
+//! the artifact's package address, else `customData.version`. What it is, `customData.offering` says; without it, what is
+//! known under the name of the service, else what rules know under that name or that of the artifact's package.
 
 use super::call::{Call, wrong_body};
 use super::fault::Fault;
+use super::parameter::PLAIN;
 use axum::http::HeaderMap;
 use loggia_app::Error;
 use loggia_app::estate::Observed;
@@ -21,18 +23,18 @@ pub struct CloudEvent {
     #[schemars(regex(pattern = r"^1\.0$"))]
     pub specversion: String,
     /// Identity within the source.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub id: String,
     /// Who sent it.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub source: String,
     /// What happened, such as `dev.cdevents.service.deployed.0.3.0`.
     #[serde(rename = "type")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = PLAIN))]
     pub kind: String,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = PLAIN))]
     pub subject: Option<String>,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,13 +111,9 @@ fn binary(call: &Call) -> Result<CloudEvent, Fault> {
 pub fn observed(event: &CloudEvent) -> Result<Result<Observed, String>, Box<Problem>> {
     // The full CDEvent is in the data; its context says more exactly what it is.
     let kind = text(&event.data, "/context/type").unwrap_or(&event.kind);
-    let Some(rest) = kind.strip_prefix("dev.cdevents.service.") else {
+    let Some(predicate) = predicate(kind) else {
         return Ok(Err(format!("{kind} says nothing about what runs.")));
     };
-    let predicate = rest.split('.').next().unwrap_or_default();
-    if !["deployed", "upgraded", "rolledback", "removed", "published"].contains(&predicate) {
-        return Ok(Err(format!("{kind} says nothing about what runs.")));
-    }
     let id = text(&event.data, "/subject/id").or(event.subject.as_deref()).unwrap_or_default();
     if id.is_empty() {
         return Err(missing("data.subject.id", "Name the service."));
@@ -134,8 +132,12 @@ pub fn observed(event: &CloudEvent) -> Result<Result<Observed, String>, Box<Prob
     let artifact = content("artifactId").map(str::to_owned);
     let version = own("version").or_else(|| artifact.as_deref().and_then(version_of)).unwrap_or_default();
     let time = text(&event.data, "/context/timestamp").and_then(Micros::parse).or(event.time);
+    let stated = own("offering");
+    let package = artifact.as_deref().and_then(package_of).filter(|_| stated.is_none());
     Ok(Ok(Observed {
-        offering: own("offering").unwrap_or_else(|| service.to_owned()),
+        assumed: stated.is_none(),
+        also: package.filter(|name| name != service).into_iter().collect(),
+        offering: stated.unwrap_or_else(|| service.to_owned()),
         version,
         environment,
         team,
@@ -146,6 +148,12 @@ pub fn observed(event: &CloudEvent) -> Result<Result<Observed, String>, Box<Prob
         how: Some("cdevents".into()),
         removed: predicate == "removed",
     }))
+}
+
+/// What happened to a service, in an event that says something about what runs.
+fn predicate(kind: &str) -> Option<&str> {
+    let word = kind.strip_prefix("dev.cdevents.service.")?.split('.').next()?;
+    ["deployed", "upgraded", "rolledback", "removed", "published"].contains(&word).then_some(word)
 }
 
 fn attributes(event: &CloudEvent, id: &str, artifact: Option<String>) -> Map<String, Value> {
@@ -165,6 +173,12 @@ fn version_of(artifact: &str) -> Option<String> {
     let plain = artifact.split(['?', '#']).next()?.rsplit_once('@').map(|(_, version)| version);
     let version = tag.or(plain.filter(|version| !version.starts_with("sha256")))?;
     Some(version.replace("%2B", "+").replace("%2b", "+"))
+}
+
+/// The name of the package in a package address.
+fn package_of(artifact: &str) -> Option<String> {
+    let path = artifact.strip_prefix("pkg:")?.split(['?', '#', '@']).next()?;
+    path.rsplit('/').next().filter(|name| !name.is_empty() && name.len() <= 200).map(str::to_owned)
 }
 
 fn text<'a>(data: &'a Value, pointer: &str) -> Option<&'a str> {
@@ -213,5 +227,7 @@ mod tests {
         assert!(observed(&event("dev.cdevents.service.removed.0.2.0", data)).unwrap().unwrap_err().contains("whose"));
         assert_eq!(version_of("pkg:deb/x@1.2%2B3"), Some("1.2+3".into()));
         assert_eq!(version_of("pkg:oci/x@sha256%3Aabc"), None);
+        assert_eq!(package_of("pkg:golang/example.org/deep/x@v1?a=b").as_deref(), Some("x"));
+        assert_eq!((package_of("pkg:"), package_of("https://example.org/x")), (None, None));
     }
 }

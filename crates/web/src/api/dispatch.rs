@@ -22,6 +22,9 @@ use std::time::Duration;
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a body that is too large is listened to, and how much of it, in bytes.
+const DRAIN: Duration = Duration::from_secs(3);
+const MOST_DRAINED: usize = 100 << 20;
 /// Parameter by which a read asks to see at least a write.
 const AT_LEAST: Param =
     Param::query("position", Form::Number(0, i64::MAX), "See at least what was written at this position.");
@@ -119,6 +122,8 @@ async fn read_body(route: &Route, headers: &HeaderMap, media: &str, body: Body) 
     };
     let told = number(headers, header::CONTENT_LENGTH).and_then(|length| usize::try_from(length).ok());
     if told.is_some_and(|length| length > route.limit) {
+        // Most clients look for an answer only when they have sent everything.
+        drop(tokio::time::timeout(DRAIN, drop_rest(body)).await);
         return Err(too_large());
     }
     let collected = Limited::new(body, route.limit).collect().await.map_err(|_| too_large())?;
@@ -128,11 +133,28 @@ async fn read_body(route: &Route, headers: &HeaderMap, media: &str, body: Body) 
     }
     let form = route.bodies.iter().find(|form| form.name == media);
     let form = form.ok_or_else(|| wrong_media(route, media))?;
-    // The body of a binary CloudEvent is its data only.
-    if !cloudevents::is_binary(headers) {
+    // The body of a binary CloudEvent is its data only, where events are taken at all; the command checks what it says.
+    if !(cloudevents::is_binary(headers) && takes_events(route)) {
         check(form, &body)?;
     }
     Ok(body)
+}
+
+/// Whether a route reads CloudEvents, which may come with their attributes in headers.
+fn takes_events(route: &Route) -> bool {
+    route.bodies.iter().any(|form| form.name == "application/cloudevents+json")
+}
+
+/// Takes a body that nobody wants, up to a limit.
+async fn drop_rest(mut body: Body) {
+    let mut left = MOST_DRAINED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 fn wrong_media(route: &Route, media: &str) -> Fault {

@@ -1,13 +1,13 @@
 //! Endings: where each stands, whom it concerns, what is left, and what is decided about it.
 
 use super::call::{Call, json, outcome};
+use super::differ::{self, DifferInput};
 use super::route::{Access, Handled, Handler, Route};
 use axum::http::{Method, StatusCode};
-use loggia_app::Error;
 use loggia_app::access::policy::Action;
 use loggia_app::ending::{Decide, EndingLine, EndingView, ProposalWish, Verb};
 use loggia_model::ending::{Dates, Proposal};
-use loggia_model::{Day, EndingState, Ref};
+use loggia_model::{EndingState, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub fn routes() -> Vec<Route> {
             .body::<Reason>(),
         step("/api/v1/endings/{namespace}/{name}:exempt", "exemptFromEnding", |call| Box::pin(exempt(call)))
             .does("Lets a team differ until a day.")
-            .body::<ExemptInput>(),
+            .body::<DifferInput>(),
         step("/api/v1/endings/{namespace}/{name}:remove", "removeEnding", |call| Box::pin(remove(call)))
             .does("Says that it was taken away, once nobody uses it who may not. Proving it goes by itself."),
     ]
@@ -100,23 +100,6 @@ pub struct Reason {
     reason: String,
 }
 
-/// Who may differ.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ExemptInput {
-    /// The team, as `booking` or `group:default/booking`.
-    #[schemars(length(min = 1, max = 200))]
-    team: String,
-    /// One instance of it only, such as `booking/orders.dev`.
-    #[schemars(length(min = 1, max = 200))]
-    instance: Option<String>,
-    /// The day on which it ends.
-    until: Day,
-    /// Why, in one sentence.
-    #[schemars(length(min = 1, max = 500))]
-    reason: String,
-}
-
 async fn overview(call: Call) -> Handled {
     json(&Endings { items: call.app().endings(&call.caller) })
 }
@@ -151,14 +134,8 @@ async fn cancel(call: Call) -> Handled {
 }
 
 async fn exempt(call: Call) -> Handled {
-    let input: ExemptInput = call.json()?;
-    let name = |text: &str, kind: &str, field: &str| {
-        let mend = "Write it as `booking`, or with its kind before it.";
-        Ref::parse(text, Some(kind), "default").map_err(|_| Error::invalid("reference", field, "This is no name", mend))
-    };
-    let team = name(&input.team, "group", "team")?;
-    let instance = input.instance.as_deref().map(|text| name(text, "instance", "instance")).transpose()?;
-    step(&call, Verb::Exempt { team, instance, until: input.until, reason: input.reason }).await
+    let differ = differ::read(&call)?;
+    step(&call, Verb::Exempt(differ)).await
 }
 
 async fn remove(call: Call) -> Handled {

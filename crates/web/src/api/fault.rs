@@ -41,19 +41,28 @@ const CONTRADICTS: &[&str] = &[
     "instance.namespace",
     "name.taken",
     "namespace",
+    "offering.channel",
+    "offering.followers",
+    "offering.limits",
     "offering.match",
     "offering.plan-default",
     "offering.plan-name",
+    "offering.price-unit",
     "offering.until",
     "product.administrator",
+    "product.brownout",
     "product.link",
     "reference",
     "release.contract",
     "release.default-from",
     "release.name",
+    "release.recipe",
     "release.secret",
+    "release.support",
+    "release.upgrade",
     "release.version",
     "release.versioning",
+    "rule",
     "visibility",
 ];
 
@@ -199,4 +208,31 @@ fn plain(status: StatusCode, detail: &str) -> Value {
 
 fn answer(status: StatusCode, body: Value) -> Response {
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA))], Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The names of rules in the text of a file.
+    fn rules(text: &str) -> Vec<String> {
+        let begun = text.split("Problem::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        begun.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+    }
+
+    /// What the published schema cannot say is no fault of the form of a request.
+    #[test]
+    fn every_rule_of_a_kind_beyond_its_schema_contradicts() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/src/kinds");
+        let mut all = Vec::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            all.extend(rules(&std::fs::read_to_string(file.unwrap().path()).unwrap()));
+        }
+        assert!(all.len() > 20, "{all:?}");
+        let of_form = |rule: &str| rule == "schema" || rule == "schema.required";
+        let known = |rule: &str| CONTRADICTS.contains(&rule) || NOT_THERE.contains(&rule) || of_form(rule);
+        let unknown: Vec<&String> = all.iter().filter(|rule| !known(rule)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
 }

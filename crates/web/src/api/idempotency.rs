@@ -18,7 +18,7 @@ pub const KEY: Param = Param::header("Idempotency-Key", "The same request under 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Runs a call, or gives the answer that it got before.
-pub async fn run(call: Call, target: &str) -> Handled {
+pub async fn run(mut call: Call, target: &str) -> Handled {
     let key = call.headers.get(KEY.name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Some(key) = key.filter(|_| call.route.takes_key()) else { return (call.route.handler)(call).await };
     let (app, caller) = (Arc::clone(&call.state.app), call.caller.clone());
@@ -27,13 +27,19 @@ pub async fn run(call: Call, target: &str) -> Handled {
         return (call.route.handler)(call).await;
     }
     let digest = request_digest(call.route.method.as_str(), target, &call.body);
-    let held = match app.take_key(&caller, &key, &digest).await? {
+    let held = match app.take_key(&caller, &key, &digest, call.route.usual_status()).await? {
         Keyed::Answered(earlier) => return Ok(replay(earlier)),
-        Keyed::New(held) => held,
+        Keyed::New(held) => Arc::new(held),
     };
-    let mine = held.clone();
+    call.caller.key = Some(Arc::clone(&held));
+    let (mine, holder) = (Arc::clone(&held), Arc::clone(&app));
     // In a task of its own: who hangs up in between finds the answer when asking again.
-    let answering = async move { answered(call, &mine).await };
+    let answering = async move {
+        tokio::select! {
+            answer = answered(call, &mine) => answer,
+            () = holder.hold_key(&mine) => Err(Error::Internal("a key was let go".into()).into()),
+        }
+    };
     match tokio::spawn(answering.in_current_span()).await {
         Ok(response) => response,
         Err(error) => {

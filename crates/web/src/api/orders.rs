@@ -51,6 +51,12 @@ pub struct WouldGet {
     /// The parts that would be made or used, each with the reasons.
     #[serde(default)]
     pub parts: Vec<loggia_model::composition::Choice>,
+    /// Why it could not be made there now; empty when it could.
+    pub why_not: String,
+    /// What differs there from what the version promises; empty when nothing does.
+    pub note: String,
+    /// The program that really serves there; null where there is none, or it was not asked yet.
+    pub program: Option<loggia_app::instance::program::Program>,
 }
 
 /// Orders an instance.

@@ -102,6 +102,11 @@ impl Param {
     }
 }
 
+/// That a value does not fit, with its beginning.
+fn misfit(value: &str) -> String {
+    format!("{:?} does not fit", value.chars().take(60).collect::<String>())
+}
+
 /// How often a parameter may come that may come several times.
 const MOST: usize = 20;
 /// Texts without control characters.
@@ -146,8 +151,8 @@ impl Given {
                 let message = format!("{name} is given {} times", values.len());
                 problems.push(Problem::new("parameter.repeated", name, message, "Give it once."));
             }
-            for mend in values.iter().filter_map(|value| param.fault(value)) {
-                problems.push(Problem::new("parameter.value", name, "The value does not fit", mend));
+            for (value, mend) in values.iter().filter_map(|value| Some((value, param.fault(value)?))) {
+                problems.push(Problem::new("parameter.value", name, misfit(value), mend));
             }
         }
         if problems.is_empty() { Ok(Given(given)) } else { Err(Error::Invalid(problems)) }

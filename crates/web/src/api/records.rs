@@ -131,11 +131,17 @@ fn write_item(call: &Call, graph: &Graph, record: &Record, out: &mut String) -> 
         write_now(call, graph, record, out);
         return Ok(());
     };
-    let fields: Vec<Vec<&str>> = fields.split(',').map(|field| field.split('.').collect()).collect();
+    let fields: Vec<Vec<&str>> = fields.split(',').map(path).collect();
     let mut text = String::new();
     write_now(call, graph, record, &mut text);
     out.push_str(&view::pick(&text, &fields)?.to_string());
     Ok(())
+}
+
+/// The parts of a field. What filters call `spec.owner` stands in the document.
+fn path(field: &str) -> Vec<&str> {
+    let own = ["apiVersion", "kind", "metadata", "spec"].contains(&field.split('.').next().unwrap_or_default());
+    own.then_some("document").into_iter().chain(field.split('.')).collect()
 }
 
 fn text_filter(term: &str) -> TextFilter {

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, campaigns, checks, endings, environments, events, forms, instances, leaks, logins, me, observe, openapi,
-    operations, orders, records, releases, schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage,
-    versions, who_runs, workloads, write,
+    adopt, agenda, campaigns, checks, doctor, edits, endings, environments, events, forms, home, instances, leaks,
+    logins, me, observe, offers, openapi, operations, orders, records, releases, schema, search, secrets, sessions,
+    sources, stream, tokens, upgrades, usage, versions, who_runs, workloads, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -18,6 +18,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let groups = [
         reading(),
         writing(),
+        edits::routes(),
         getting(),
         running(),
         estate(),
@@ -29,14 +30,18 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         releases::routes(),
         campaigns::routes(),
         checks::routes(),
+        agenda::routes(),
         endings::routes(),
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
         workloads::routes(),
         leaks::routes(),
+        doctor::routes(),
         environments::routes(),
         versions::routes(),
+        offers::routes(),
+        home::routes(),
         who_runs::unmatched_routes(),
     ];
     groups.into_iter().flatten().collect()
@@ -57,7 +62,12 @@ macro_rules! by {
 const VERSION: &str = r"^[vV]?[0-9]{1,9}([.][0-9]{1,9}){0,5}([-+][0-9A-Za-z]+([.-][0-9A-Za-z]+)*)?$";
 const RANGE: &str = r"^(>=|<=|>|<|~|\^)?[0-9]{1,9}([.][0-9]{1,9}){0,2}$";
 const FILTER: &str = r"^[^=,\u0000-\u001f\u007f-\u009f]+(=[^,\u0000-\u001f\u007f-\u009f]*)?(,[^=,\u0000-\u001f\u007f-\u009f]+(=[^,\u0000-\u001f\u007f-\u009f]*)?)*$";
-const FIELDS: &str = r"^[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*(,[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*)*$";
+const FIELDS: &str = concat!(
+    r"^(ref|uid|etag|revision|position|createdAt|updatedAt|source|document|status|relations|apiVersion|kind|metadata|spec)",
+    r"([.][A-Za-z0-9_/-]+)*",
+    r"(,(ref|uid|etag|revision|position|createdAt|updatedAt|source|document|status|relations|apiVersion|kind|metadata|spec)",
+    r"([.][A-Za-z0-9_/-]+)*)*$",
+);
 const ORDER: &str = r"^-?[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*(,-?[A-Za-z0-9_/-]+([.][A-Za-z0-9_/-]+)*)?$";
 const CURSOR: &str = r"^[A-Za-z0-9_-]+$";
 
@@ -133,8 +143,8 @@ fn reading() -> Vec<Route> {
                 ),
                 patterned(
                     "fields",
-                    (FIELDS, "dotted paths with commas between them"),
-                    "Only these fields, such as ref,document.metadata.title.",
+                    (FIELDS, "fields of a record with commas between them, such as ref, metadata.title or spec.owner"),
+                    "Only these fields, such as ref,metadata.title,spec.owner; those of the document may leave `document.` out.",
                 ),
             ])
             .gives::<records::RecordList>(200, "A page."),

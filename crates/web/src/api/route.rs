@@ -185,6 +185,11 @@ impl Route {
         self.path.split(['/', ':']).filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
+    /// The status of its answer when all goes well.
+    pub fn usual_status(&self) -> u16 {
+        self.answers.iter().map(|answer| answer.status).find(|status| (200..300).contains(status)).unwrap_or(200)
+    }
+
     /// Whether it may be repeated under an `Idempotency-Key`.
     pub fn takes_key(&self) -> bool {
         self.method == Method::POST && !self.secret

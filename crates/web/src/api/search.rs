@@ -2,6 +2,7 @@
 
 use super::call::{Call, json};
 use super::route::Handled;
+use loggia_app::release::offered::Offered;
 use loggia_graph::Matched;
 use loggia_model::Ref;
 use schemars::JsonSchema;
@@ -30,17 +31,22 @@ pub struct HitView {
     pub matched: String,
     /// Higher is better; comparable within one answer.
     pub score: u32,
+    /// Of an offering: promise, owner, plans, who uses it, the newest version, and where one gets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offered>,
 }
 
 /// Finds what has all the words.
 pub async fn search(call: Call) -> Handled {
     let limit = usize::try_from(call.given.number("limit").unwrap_or(20)).unwrap_or(20);
-    let hits = call.app().graph().search(&call.caller.audience, call.given.text("q").unwrap_or_default(), limit);
+    let graph = call.app().graph();
+    let hits = graph.search(&call.caller.audience, call.given.text("q").unwrap_or_default(), limit);
     let view = |hit: loggia_graph::Hit| {
         let document = hit.record.parse();
         let promise = document.spec_text("promise");
         let description = document.meta_text("description");
         HitView {
+            offer: call.app().offered(&graph, &call.caller, &hit.record),
             reference: hit.record.reference.clone(),
             kind: document.kind().to_owned(),
             title: document.title().to_owned(),

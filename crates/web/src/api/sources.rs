@@ -28,9 +28,11 @@ pub struct SourceView {
     pub kind: String,
     /// The commit that was taken over last.
     pub commit: Option<String>,
-    /// When it was read last.
+    /// When this server looked at it last and could read it.
+    pub looked_at: Option<Micros>,
+    /// When something of it was taken over last, or could not be read.
     pub last_sync: Option<Micros>,
-    /// When it was read without an error last.
+    /// When something of it was taken over without an error last.
     pub last_ok: Option<Micros>,
     /// Whether this server still reads it.
     pub followed: bool,
@@ -81,6 +83,7 @@ pub async fn list(call: Call) -> Handled {
         location: view.row.location,
         kind: view.row.kind,
         commit: view.row.last_commit,
+        looked_at: view.looked,
         last_sync: view.row.last_sync,
         last_ok: view.row.last_ok,
         followed: view.followed,

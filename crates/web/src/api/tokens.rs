@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 /// What kind of token is wanted.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"properties": {"team": {"type": "null"}}},
+    {"required": ["service"], "properties": {"service": {"type": "string", "minLength": 1}}},
+]))]
 pub struct TokenInput {
     /// What it is called.
     #[schemars(length(min = 1, max = 100))]

@@ -5,24 +5,34 @@ use super::change_requests;
 use super::orders::Ordered;
 use super::parameter::{Form, Param};
 use super::route::{Access, Handled, Route};
-use axum::http::{Method, StatusCode};
+use super::schema;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::IntoResponse;
 use loggia_app::Error;
 use loggia_app::access::policy::Action;
 use loggia_app::instance::change_request::Proposal;
 use loggia_app::release::upgrade::{Upgrade, UpgradePreview};
-use loggia_app::release::upgrade_move::LetGo;
+use loggia_app::release::upgrade_strategy::LetGo;
 use loggia_model::Ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 const ONE: &str = "/api/v1/instances/{namespace}/{name}/upgrade";
+const PATCH: &str = "/api/v1/instances/{namespace}/{name}/upgrade/patch";
 const LET_GO: &str = "/api/v1/instances/{namespace}/{name}:let-go";
 const DO: &str = "/api/v1/instances/{namespace}/{name}:upgrade";
 
 /// The routes, with those of changes that wait.
 pub fn routes() -> Vec<Route> {
     let to = Param::query("to", Form::Text(200, None), "To this version, range or channel; the newest when absent.");
+    let version =
+        Param::query("to", Form::Text(200, None), "To this version, range or channel; the newest when absent.");
     let own = vec![
+        Route::new(Method::GET, PATCH, "getUpgradePatch", Access::May(Action::GitRead), |call| Box::pin(patch(call)))
+            .does("Gives what another version of a golden path changes, as a patch for `git am --3way`: for a repository that is kept elsewhere.")
+            .takes([version])
+            .gives_as(200, "The patch.", "text/x-patch", schema::any_text)
+            .fails([422]),
         Route::new(Method::GET, ONE, "previewUpgrade", Access::May(Action::Read), |call| Box::pin(preview(call)))
             .does("Tells what an upgrade would do: inputs, price, risk, way back, and why it cannot be done now.")
             .takes([to, Param::query("back", Form::Flag, "Back to the version before.")])
@@ -89,6 +99,13 @@ async fn preview(call: Call) -> Handled {
         }
     };
     json(&Preview { upgrade, change })
+}
+
+async fn patch(call: Call) -> Handled {
+    let to = call.given.text("to").map(str::to_owned);
+    let wish = Upgrade { instance: call.reference()?, to, back: false, confirmed: true };
+    let bytes = call.app().upgrade_patch(&call.caller, &wish).await?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("text/x-patch"))], bytes).into_response())
 }
 
 async fn upgrade(call: Call) -> Handled {

@@ -58,7 +58,7 @@ fn event_reading(generator: &mut SchemaGenerator) -> Schema {
 /// A CloudEvent whose data is a reading; the event gives id, source and time where the data does not.
 pub fn event(generator: &mut SchemaGenerator) -> Schema {
     let reading = event_reading(generator);
-    let text = value!({"type": "string", "minLength": 1});
+    let text = value!({"type": "string", "minLength": 1, "maxLength": 300, "pattern": super::parameter::PLAIN});
     json_schema!({
         "type": "object",
         "required": ["specversion", "id", "source", "type", "time", "data"],

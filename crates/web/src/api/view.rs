@@ -1,5 +1,6 @@
 //! Records as this door shows them.
 
+use loggia_app::access::visibility::told_status_text;
 use loggia_graph::{Audience, Graph};
 use loggia_model::canonical::{hex, write_text};
 use loggia_model::{Micros, Record, Ref, Uid};
@@ -74,7 +75,8 @@ pub fn write(graph: &Graph, audience: &Audience, record: &Record, status: Option
     out.push_str("},\"document\":");
     out.push_str(&record.document);
     out.push_str(",\"status\":");
-    out.push_str(status.unwrap_or("null"));
+    let told = status.map(|status| told_status_text(graph, audience, record.reference.kind(), status));
+    out.push_str(told.as_deref().unwrap_or("null"));
     out.push_str(",\"relations\":[");
     for (at, relation) in graph.relations(audience, record).iter().enumerate() {
         let comma = if at > 0 { "," } else { "" };

@@ -24,7 +24,11 @@ const EXPLANATION: &str = "/api/v1/instances/{namespace}/{name}/explanation";
 
 /// The routes.
 pub fn routes() -> Vec<Route> {
-    let read = Access::May(Action::Read);
+    changing().into_iter().chain(reading()).collect()
+}
+
+/// What brings something about.
+fn changing() -> Vec<Route> {
     vec![
         Route::new(Method::POST, "/api/v1/workloads:deploy", "deployWorkload", Access::May(Action::Order), |call| {
             Box::pin(deploy(call))
@@ -34,12 +38,6 @@ pub fn routes() -> Vec<Route> {
         .gives::<DeployedTo>(200, "What would happen, or that nothing changes.")
         .gives::<DeployedTo>(202, "Follow the operation.")
         .fails([422]),
-        Route::new(Method::GET, "/api/v1/workloads", "listWorkloads", read, |call| Box::pin(list(call)))
-            .does("Lists the workloads that you may see.")
-            .gives::<Workloads>(200, "By team and name."),
-        Route::new(Method::GET, ONE, "readWorkload", read, |call| Box::pin(one(call)))
-            .does("Gives a workload in each environment, side by side.")
-            .gives::<Places>(200, "In the order of environments."),
         Route::new(Method::POST, PROMOTE, "promoteWorkload", Access::May(Action::Order), |call| {
             Box::pin(promote(call))
         })
@@ -54,6 +52,19 @@ pub fn routes() -> Vec<Route> {
             .gives::<DeployedTo>(200, "What would happen, or that nothing changes.")
             .gives::<DeployedTo>(202, "Follow the operation.")
             .fails([422]),
+    ]
+}
+
+/// What only tells.
+fn reading() -> Vec<Route> {
+    let read = Access::May(Action::Read);
+    vec![
+        Route::new(Method::GET, "/api/v1/workloads", "listWorkloads", read, |call| Box::pin(list(call)))
+            .does("Lists the workloads that you may see.")
+            .gives::<Workloads>(200, "By team and name."),
+        Route::new(Method::GET, ONE, "readWorkload", read, |call| Box::pin(one(call)))
+            .does("Gives a workload in each environment, side by side.")
+            .gives::<Places>(200, "In the order of environments."),
         Route::new(Method::GET, DEPLOYMENTS, "listDeployments", read, |call| Box::pin(deployments(call)))
             .does("Lists what was deployed as an instance: who, when, from where, and which artifact.")
             .gives::<Deployments>(200, "The newest first."),
@@ -61,7 +72,10 @@ pub fn routes() -> Vec<Route> {
             .does("Tells what an instance is made of, what needs it, and why each of them was chosen.")
             .gives::<Explanation>(200, "The choices with their reasons."),
         Route::new(Method::GET, "/api/v1/differences", "listDifferences", read, |call| Box::pin(differences(call)))
-            .does("Tells what differs between two environments, or between two times, with what brought it about.")
+            .does(
+                "Tells what differs between two environments, or between two times, with what brought it about. \
+                   Of environments the first two when nothing is named.",
+            )
             .takes([
                 Param::query("from", Form::Text(63, None), "Name of the first environment."),
                 Param::query("to", Form::Text(63, None), "Name of the second one."),
@@ -205,12 +219,16 @@ async fn explanation(call: Call) -> Handled {
 async fn differences(call: Call) -> Handled {
     let given = |name: &str| call.given.text(name);
     let team = given("team").map(team_named).transpose()?;
-    let items = match (given("from"), given("to"), given("at")) {
-        (Some(from), Some(to), None) => call.app().differ_environments(&call.caller, from, to, team.as_ref()).await?,
-        (None, None, Some(at)) => {
+    let pair = given("from").zip(given("to")).map(|(from, to)| (from.to_owned(), to.to_owned()));
+    let some = ["from", "to", "at", "until"].iter().any(|name| given(name).is_some());
+    let pair = if some { pair } else { call.app().usual_pair(&call.caller) };
+    let items = match (pair, given("at")) {
+        (Some((from, to)), None) => call.app().differ_environments(&call.caller, &from, &to, team.as_ref()).await?,
+        (None, Some(at)) if given("from").is_none() && given("to").is_none() => {
             let until = given("until").map(|text| time("until", text)).transpose()?.unwrap_or(call.app().now());
             call.app().differ_times(&call.caller, time("at", at)?, until, team.as_ref()).await?
         }
+        (None, None) if !some => Vec::new(),
         _ => {
             let mend = "Give ?from=dev&to=test, or ?at=2026-04-30.";
             return Err(Error::invalid("diff.what", "from", "It is not said what is compared", mend).into());

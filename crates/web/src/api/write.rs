@@ -8,6 +8,7 @@ use loggia_app::command::diff::{Difference, differences};
 use loggia_app::record::prepare::{Prepared, prepare, prepare_all};
 use loggia_app::record::{Apply, Delete, visible};
 use loggia_app::{Error, Outcome};
+use loggia_model::reference::DEFAULT_NAMESPACE;
 use loggia_model::{Problem, Ref, yaml};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -69,7 +70,7 @@ fn one_kind(kind: &loggia_model::Kind) -> Value {
         "properties": {
             "apiVersion": {"enum": kind.api_versions},
             "kind": {"const": kind.name},
-            "metadata": metadata(),
+            "metadata": metadata(kind),
             "spec": inlined((kind.schema)()),
         },
         "additionalProperties": false,
@@ -110,15 +111,18 @@ fn inline(schema: &mut Value, definitions: &Value, inside: &[String]) {
 }
 
 /// The envelope's metadata, with the rules of the catalog for names.
-fn metadata() -> Value {
+fn metadata(kind: &loggia_model::Kind) -> Value {
     let name = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-    let namespace = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
+    let namespace = match kind.is_shared {
+        true => json!({"const": DEFAULT_NAMESPACE}),
+        false => json!({"type": "string", "pattern": r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}),
+    };
     json!({
         "type": "object",
         "required": ["name"],
         "properties": {
             "name": {"type": "string", "pattern": name},
-            "namespace": {"type": "string", "pattern": namespace},
+            "namespace": namespace,
             "title": {"type": "string", "minLength": 1},
             "description": {"type": "string"},
         },

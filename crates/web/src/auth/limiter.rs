@@ -6,7 +6,7 @@
 //! so that nobody can lock others out with a few requests.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -63,8 +63,20 @@ pub struct Try<'a> {
 }
 
 fn keys(name: &str, address: IpAddr) -> [(Key, u32); 3] {
+    let address = network(address);
     let name: String = name.trim().to_lowercase().chars().take(200).collect();
     [(Key::Both(name.clone(), address), BOTH), (Key::Address(address), ADDRESS), (Key::Name(name), NAME)]
+}
+
+/// Whom an address belongs to: with the newer addresses, everybody has a whole network of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(older) => older.into(),
+            None => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        },
+        older @ IpAddr::V4(_) => older,
+    }
 }
 
 impl Limiter {
@@ -163,6 +175,22 @@ mod tests {
 
     async fn fails(limiter: &Limiter, name: &str, address: IpAddr) {
         drop(limiter.begin(name, address).await.ok().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_network_is_one_address() {
+        let limiter = Limiter::default();
+        for at in 0..5 {
+            fails(&limiter, "amara", format!("2001:db8:0:1::{at}").parse().unwrap()).await;
+        }
+        assert!(limiter.begin("amara", "2001:db8:0:1:ffff::1".parse().unwrap()).await.is_err());
+        limiter.begin("amara", "2001:db8:0:2::1".parse().unwrap()).await.ok().unwrap().untold();
+        // An older address in new clothes is the older one.
+        for _ in 0..5 {
+            fails(&limiter, "bob", HERE).await;
+        }
+        assert!(limiter.begin("bob", "::ffff:127.0.0.1".parse().unwrap()).await.is_err());
+        limiter.begin("bob", "::ffff:127.0.0.2".parse().unwrap()).await.ok().unwrap().untold();
     }
 
     #[tokio::test]

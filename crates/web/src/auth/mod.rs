@@ -1,6 +1,7 @@
 //! Signing in and out: passwords, the provider of the company, and the people of the demo.
 
 mod demo;
+mod examine;
 mod limiter;
 mod login;
 pub mod provider;
@@ -10,6 +11,7 @@ use crate::state::WebState;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use demo::lends;
 pub use limiter::Limiter;
 
 /// The routes.

@@ -130,6 +130,40 @@ impl Provider {
         }
     }
 
+    pub(super) fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.settings.client_id
+    }
+
+    /// Where people come back to.
+    pub(super) fn redirect(&self) -> &str {
+        &self.redirect
+    }
+
+    /// Asks for an address of the provider.
+    pub(super) async fn look(&self, address: &str) -> Result<HttpResponse, String> {
+        let request = http::Request::get(address).body(Vec::new()).map_err(|error| error.to_string())?;
+        self.http.ask(request).await.map_err(|error| error.to_string())
+    }
+
+    /// The address at which a login would begin, with nothing that could be used.
+    pub(super) fn trial(&self, endpoint: &str) -> Option<String> {
+        let (challenge, _) = PkceCodeChallenge::new_random_sha256();
+        let known = [
+            ("response_type", "code"),
+            ("client_id", &self.settings.client_id),
+            ("redirect_uri", &self.redirect),
+            ("scope", "openid"),
+            ("state", "doctor"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        url::Url::parse_with_params(endpoint, known).ok().map(Into::into)
+    }
+
     /// The client, with what the provider says about itself now.
     async fn client(&self) -> Result<Arc<OurClient>, Error> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -50,7 +50,8 @@ async fn existing(call: &Call, url: &Url) -> Vec<Value> {
     if !is_file {
         return Vec::new();
     }
-    let Ok(gathered) = call.state.sources.places.gather("url", url.as_str(), call.vouches()).await else {
+    let (places, vouches) = (&call.state.sources.places, call.vouches());
+    let Ok(gathered) = places.gather("url", url.as_str(), vouches, &places.reach(&call.caller)).await else {
         return Vec::new();
     };
     let places = location::registered(&call.graph, &call.caller.audience);

@@ -11,16 +11,24 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use loggia_app::access::policy::{Action, Subject};
-use loggia_app::{Caller, Door, Error};
+use loggia_app::ending::{self, Found};
+use loggia_app::{App, Caller, Door, Error};
 use loggia_graph::Graph;
 use loggia_model::canonical::{etag, to_string};
-use loggia_model::{Document, Record, Ref};
+use loggia_model::{Document, EndingState, Record, Ref, Scope};
 use serde_json::{Value, json};
 
 /// The namespace of everything in the file.
 const NAMESPACE: &str = "loggia";
 /// Longest name of an entity.
 const LONGEST: usize = 63;
+
+/// Annotation: the version that runs.
+const VERSION: &str = "loggia.dev/version";
+/// Annotation: the release that it runs, when it is one of ours.
+const RELEASE: &str = "loggia.dev/release";
+/// Annotation: what becomes of it, such as `off on 31 January 2027`; absent while it stays.
+const ENDING: &str = "loggia.dev/ending";
 
 const RULES: Rules = &[("token", Form::Text)];
 
@@ -32,7 +40,7 @@ pub async fn answer(
 ) -> Result<Response, Reply> {
     let caller = identified(&state, query.as_deref(), caller).await?;
     state.app.require(&caller, Action::Read, &Subject::default())?;
-    let text = file(&state.app.graph(), &caller, &state.app.settings.public_url);
+    let text = File { app: &state.app, graph: &state.app.graph(), caller: &caller }.text();
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml; charset=utf-8"));
@@ -52,12 +60,26 @@ async fn identified(state: &WebState, query: Option<&str>, caller: Caller) -> Re
     }
 }
 
-/// The documents, each as JSON, which is YAML too.
-fn file(graph: &Graph, caller: &Caller, url: &str) -> String {
-    let mut documents = vec![signpost(url)];
-    documents.extend(graph.of_kind(&caller.audience, "offering").map(|record| offering(&record, url)));
-    documents.extend(graph.of_kind(&caller.audience, "instance").filter_map(|record| instance(&record, url)));
-    documents.iter().map(|document| format!("---\n{}\n", to_string(document))).collect()
+/// What the file is written from.
+struct File<'a> {
+    app: &'a App,
+    graph: &'a Graph,
+    caller: &'a Caller,
+}
+
+impl File<'_> {
+    /// The documents, each as JSON, which is YAML too.
+    fn text(&self) -> String {
+        let (graph, audience) = (self.graph, &self.caller.audience);
+        let mut documents = vec![signpost(self.url())];
+        documents.extend(graph.of_kind(audience, "offering").map(|record| self.offering(&record)));
+        documents.extend(graph.of_kind(audience, "instance").filter_map(|record| self.instance(&record)));
+        documents.iter().map(|document| format!("---\n{}\n", to_string(document))).collect()
+    }
+
+    fn url(&self) -> &str {
+        &self.app.settings.public_url
+    }
 }
 
 /// The Location that says where all this comes from.
@@ -89,46 +111,85 @@ fn entity(record: &Record, document: &Document, kind: &str, name: &str, link: &s
     json!({"apiVersion": "backstage.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-fn offering(record: &Record, url: &str) -> Value {
-    let document = record.parse();
-    let lifecycle = match document.spec_text("stage") {
-        "experimental" | "preview" => "experimental",
-        _ => "production",
-    };
-    let spec = json!({
-        "type": "platform-offering", "lifecycle": lifecycle,
-        "owner": group(document.spec_text("owner"), document.namespace()),
-    });
-    let link = format!("{url}/get/{}", record.reference.name());
-    let mut entity = entity(record, &document, "Component", &offering_name(record.reference.name()), &link, &spec);
-    if entity["metadata"].get("description").is_none() {
-        entity["metadata"]["description"] = document.spec_text("promise").into();
+impl File<'_> {
+    fn offering(&self, record: &Record) -> Value {
+        let document = record.parse();
+        let name = record.reference.name();
+        let ending = ending::of_subject(self.graph, &record.reference, self.app.now());
+        // What goes away of it, such as a plan, does not end it.
+        let ending = ending.into_iter().find(|found| found.spec.plan.is_none() && found.spec.feature.is_none());
+        let spec = json!({
+            "type": "platform-offering", "lifecycle": self.lifecycle(name, document.spec_text("stage"), ending.as_ref()),
+            "owner": group(document.spec_text("owner"), document.namespace()),
+        });
+        let link = format!("{}/get/{name}", self.url());
+        let mut entity = entity(record, &document, "Component", &offering_name(name), &link, &spec);
+        if entity["metadata"].get("description").is_none() {
+            entity["metadata"]["description"] = document.spec_text("promise").into();
+        }
+        if let Some(found) = ending {
+            entity["metadata"]["annotations"][ENDING] = found.standing(self.app.now()).to_string().into();
+        }
+        entity
     }
-    entity
-}
 
-/// An instance; none when it is gone.
-fn instance(record: &Record, url: &str) -> Option<Value> {
-    let (document, status) = (record.parse(), record.parse_status());
-    if status.get("phase").and_then(Value::as_str) == Some("gone") {
-        return None;
+    /// In the words that every Backstage knows, and `removed` for what is not there any more.
+    fn lifecycle(&self, name: &str, stage: &str, ending: Option<&Found>) -> &'static str {
+        let offered = || self.app.availability(self.caller, name).is_ok_and(|places| !places.is_empty());
+        match ending.map(|found| found.state(self.app.now())) {
+            Some(EndingState::Removed | EndingState::Proved) => "removed",
+            Some(_) => "deprecated",
+            // Nobody gets it any more. Who sees no environment cannot tell.
+            None if self.caller.audience.admits(&[Scope::Company]) && !offered() => "deprecated",
+            None if matches!(stage, "experimental" | "preview") => "experimental",
+            None => "production",
+        }
     }
-    let (namespace, name) = (record.reference.namespace(), record.reference.name());
-    let offering = document.spec_text("offering").to_lowercase();
-    let mut spec = json!({
-        "type": "platform-instance",
-        "owner": group(document.spec_text("team"), namespace),
-        "dependsOn": [format!("component:{NAMESPACE}/{}", offering_name(&offering))],
-    });
-    if let Ok(component) = Ref::parse(document.spec_text("component"), Some("component"), namespace) {
-        spec["dependencyOf"] = json!([component]);
+
+    /// An instance; none when it is gone.
+    fn instance(&self, record: &Record) -> Option<Value> {
+        let (document, status) = (record.parse(), record.parse_status());
+        if status.get("phase").and_then(Value::as_str) == Some("gone") {
+            return None;
+        }
+        let (namespace, name) = (record.reference.namespace(), record.reference.name());
+        let offering = document.spec_text("offering").to_lowercase();
+        let mut spec = json!({
+            "type": "platform-instance",
+            "owner": group(document.spec_text("team"), namespace),
+            "dependsOn": [format!("component:{NAMESPACE}/{}", offering_name(&offering))],
+        });
+        if let Ok(component) = Ref::parse(document.spec_text("component"), Some("component"), namespace) {
+            spec["dependencyOf"] = json!([component]);
+        }
+        let link = format!("{}/instances/{namespace}/{name}", self.url());
+        let full = bounded(format!("{namespace}.{name}"));
+        let mut entity = entity(record, &document, "Resource", &full, &link, &spec);
+        entity["metadata"]["labels"]["loggia.dev/environment"] = document.spec_text("environment").into();
+        entity["metadata"]["labels"]["loggia.dev/offering"] = offering.into();
+        self.tell_version(record, &mut entity);
+        Some(entity)
     }
-    let link = format!("{url}/instances/{namespace}/{name}");
-    let full = bounded(format!("{namespace}.{name}"));
-    let mut entity = entity(record, &document, "Resource", &full, &link, &spec);
-    entity["metadata"]["labels"]["loggia.dev/environment"] = document.spec_text("environment").into();
-    entity["metadata"]["labels"]["loggia.dev/offering"] = offering.into();
-    Some(entity)
+
+    /// Says at which version something runs, for programs and, where it has no description of its own, for people.
+    fn tell_version(&self, record: &Record, entity: &mut Value) {
+        let Some(row) = self.app.row(self.graph, record) else { return };
+        let metadata = &mut entity["metadata"];
+        // Annotations, because a version may have characters that a label may not.
+        for (name, text) in [(VERSION, &row.version), (RELEASE, &row.release), (ENDING, &row.ending)] {
+            if !text.is_empty() {
+                metadata["annotations"][name] = text.as_str().into();
+            }
+        }
+        if metadata.get("description").is_none() {
+            let offering = record.parse().spec_text("offering").to_owned();
+            let named = self.graph.get(&Ref::new("offering", "default", &offering));
+            let named = named.filter(|record| self.graph.visible(&self.caller.audience, record));
+            let what = named.map_or(offering, |record| record.parse().title().to_owned());
+            let version = if row.version.is_empty() { "at an unknown version" } else { &row.version };
+            metadata["description"] = format!("{what} {version} in {}", row.environment).into();
+        }
+    }
 }
 
 fn offering_name(name: &str) -> String {

@@ -131,6 +131,8 @@ fn only_known(body: &Value) -> Result<(), Fault> {
 }
 
 async fn register(call: &Call, command: Register) -> Result<Registered, Fault> {
+    call.state.app.require(&call.caller, Action::Register, &Subject::default())?;
+    call.state.sources.places.admit(&call.caller, &command.target)?;
     let outcome = call.state.app.run(&call.caller, command).await?;
     let id: Uid = serde_json::from_value(outcome.answer).map_err(loggia_app::Error::from)?;
     call.state.sources.places.read_again(id).await;
@@ -142,7 +144,8 @@ async fn dry_run(call: &Call, kind: &str, target: &str) -> Result<Response, Faul
     if url::Url::parse(target).is_err() {
         return Err(Fault::input("Error: Unable to read url, Invalid URL"));
     }
-    let gathered = call.state.sources.places.gather(kind, target, call.vouches()).await;
+    let (places, vouches) = (&call.state.sources.places, call.vouches());
+    let gathered = places.gather(kind, target, vouches, &places.reach(&call.caller)).await;
     let gathered =
         gathered.map_err(|failure| Fault::input(format!("Error: Unable to read url, {}", failure.message)))?;
     if let Some(error) = gathered.errors.first() {

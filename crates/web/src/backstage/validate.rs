@@ -56,8 +56,8 @@ pub async fn answer(call: &Call, body: Body) -> Result<Response, Fault> {
 async fn verdict(call: &Call, mut entity: Value, place: &str) -> Result<Vec<BackstageError>, BackstageError> {
     backstage::envelope(&entity)?;
     let target = backstage::location(place)?;
-    let fetch = call.state.sources.places.fetch();
-    let unfilled = placeholders::fetch_and_fill(&mut entity, target, fetch).await;
+    let reach = call.state.sources.places.reach(&call.caller);
+    let unfilled = placeholders::fetch_and_fill(&mut entity, target, &reach).await;
     if let Some(one) = unfilled.into_iter().next() {
         let cause = BackstageError::new("Error", one.message);
         let message = "Processor PlaceholderProcessor threw an error while preprocessing";
@@ -71,7 +71,7 @@ async fn verdict(call: &Call, mut entity: Value, place: &str) -> Result<Vec<Back
     }
     for named in location::targets(&document) {
         let read = match fetch::beside(target, named) {
-            Some(url) => fetch.fetch(&fetch::raw(&url)).await.map(drop).map_err(|failure| failure.message),
+            Some(url) => reach.fetch(&url).await.map(drop).map_err(|failure| failure.message),
             None => Err("Invalid URL".to_owned()),
         };
         errors.extend(read.err().map(|why| BackstageError::new("Error", format!("Unable to read url, {why}"))));

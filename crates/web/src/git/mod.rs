@@ -77,7 +77,7 @@ async fn answer(state: &WebState, caller: Caller, request: Request) -> Result<Re
     let mut response = if reads && answer.status == 200 {
         Response::new(Body::from_stream(counted(Arc::clone(&state.app), caller, instance, answer.body)))
     } else if writes {
-        Response::new(Body::from_stream(told(Arc::clone(&state.app), instance, answer.body)))
+        Response::new(Body::from_stream(told(state.clone(), instance, address, answer.body)))
     } else {
         Response::new(Body::from_stream(answer.body))
     };
@@ -111,9 +111,12 @@ fn counted(app: Arc<App>, caller: Caller, instance: Arc<Record>, body: GitBody) 
     }))
 }
 
-/// A body after whose end it is looked what became of a change that waits.
-fn told(app: Arc<App>, instance: Arc<Record>, body: GitBody) -> GitBody {
-    let after = stream::once(async move { app.pushed_to(&instance) });
+/// A body after whose end it is looked what became of a change that waits, and what the repository says of itself.
+fn told(state: WebState, instance: Arc<Record>, repository: GitAddress, body: GitBody) -> GitBody {
+    let after = stream::once(async move {
+        state.app.pushed_to(&instance);
+        state.sources.places.pushed(&repository).await;
+    });
     Box::pin(body.map(Some).chain(after.map(|()| None)).filter_map(std::future::ready))
 }
 

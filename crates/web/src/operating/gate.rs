@@ -8,7 +8,7 @@ use super::layers::{self, Told};
 use crate::address;
 use crate::caller::{self, Known, RequestId};
 use crate::ending::About;
-use crate::error::Reply;
+use crate::error::{Reply, door_of};
 use crate::state::WebState;
 use axum::body::Body;
 use axum::extract::Request;
@@ -127,6 +127,12 @@ impl Gate {
     async fn admitted<S: Inner>(&self, asked: Asked, inner: S) -> Response {
         let Asked { mut request, id, peer } = asked;
         let mut known = None;
+        if has_control(request.uri().path()) {
+            let door = door_of(request.uri().path());
+            let nothing =
+                Error::NotFound("There is no such address: nothing has control characters in its name.".into());
+            return Reply(nothing).into_response_for(door, &request);
+        }
         if self.closed {
             match caller::identify(&self.state, &mut request, &id, peer).await {
                 Ok(found) => known = Some(found),
@@ -156,6 +162,17 @@ impl Gate {
             Err(_) => Reply(Error::Unavailable("This took too long. Try again.".into())).into_response(),
         }
     }
+}
+
+/// Whether there are control characters in a path: no name has any, and not every database can be asked for one.
+fn has_control(path: &str) -> bool {
+    let mut digits = path.split('%').skip(1).map(|part| part.get(..2).and_then(|two| u8::from_str_radix(two, 16).ok()));
+    let mut before = None;
+    digits.any(|byte| {
+        let late = before == Some(0xc2) && byte.is_some_and(|byte| (0x80..0xa0).contains(&byte));
+        before = byte;
+        late || byte.is_some_and(|byte| byte.is_ascii_control())
+    })
 }
 
 /// What answers behind this layer.
@@ -225,6 +242,16 @@ mod tests {
 
     fn size<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
         size_of::<F>()
+    }
+
+    #[test]
+    fn control_characters_are_found_in_a_path() {
+        for code in 0..0xa0_u32 {
+            let c = char::from_u32(code).unwrap();
+            let encoded: String = c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
+            assert_eq!(has_control(&format!("/a/x{encoded}y")), c.is_control(), "{code:x}");
+        }
+        assert!(!has_control("/a%C3%84%zz%1") && !has_control("/plain"));
     }
 
     /// The state of a request is put on the heap as a whole, for each of them.

@@ -23,9 +23,11 @@ pub fn closed_routes() -> Router<WebState> {
     Router::new().route("/metrics", get(metrics::show))
 }
 
-/// 200 when the graph is loaded and every repository was read once, ever.
+/// 200 when the graph is loaded, every repository was read once, ever, and changes can be written.
 async fn ready(State(state): State<WebState>) -> (StatusCode, &'static str) {
-    if state.ready.load(Ordering::Acquire) {
+    if !state.app.is_writing() {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing can be written any more; restart the server")
+    } else if state.ready.load(Ordering::Acquire) {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: repositories are being read for the first time")

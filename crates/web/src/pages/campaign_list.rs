@@ -47,7 +47,7 @@ pub async fn list(visit: Visit) -> Answer {
             forecast: line.forecast.map_or_else(|| "–".to_owned(), |forecast| forecast.day.to_string()),
         }
     };
-    let rows = visit.app().campaigns(&visit.caller).iter().map(row).collect();
+    let rows = visit.app().campaigns(&visit.caller).await?.iter().map(row).collect();
     let studio = visit.caller.product_team || visit.caller.administrator;
     let shell = Shell {
         command: "loggia campaign list".into(),

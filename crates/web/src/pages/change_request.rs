@@ -16,9 +16,10 @@ use axum::routing::{get, post};
 use loggia_app::access::policy::Action;
 use loggia_app::access::writing::subject_of;
 use loggia_app::instance::change_request::{ChangedFile, Proposal, Seen};
-use loggia_model::Ref;
+use loggia_app::release::upgrade_wait;
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::{Day, Ref};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -66,7 +67,9 @@ fn class(line: &str) -> &'static str {
 pub struct Notice {
     /// Which, in a sentence.
     pub text: String,
-    /// Whether it goes by hand, and no branch waits.
+    /// What it is, as a heading.
+    pub heading: &'static str,
+    /// Whether no branch waits: it goes by hand, or waits for its hours.
     pub by_hand: bool,
     /// What people do then.
     pub steps: Vec<String>,
@@ -74,15 +77,22 @@ pub struct Notice {
 
 /// The version that waits for people to bring it, once that is prepared.
 pub fn waiting(visit: &Visit, status: &InstanceStatus) -> Option<Notice> {
+    if let Some(queued) = &status.queued {
+        let text = format!("The upgrade to {} is asked for. {}", queued.to, upgrade_wait::waits(queued));
+        return Some(Notice { text, heading: "An upgrade waits for its hours.", by_hand: true, steps: Vec::new() });
+    }
     let change = status.change.as_ref().filter(|change| change.made)?;
     let by_hand = change.branch.is_empty();
     let text = match by_hand {
         false => format!("Version {} waits on the branch {}", change.version, change.branch),
         true => format!("Version {} is brought by hand; it counts once a look sees {}", change.version, change.expects),
     };
+    let over = change.until.map(|until| format!(" It is given up on {}.", Day::of(until).words())).unwrap_or_default();
+    let text = format!("{text}; nothing changes until then.{over}");
     let release = visit.graph.get(&Ref::new("release", "default", &change.release));
     let spec: Option<ReleaseSpec> = release.and_then(|release| release.spec().ok()).filter(|_| by_hand);
-    Some(Notice { text, by_hand, steps: spec.and_then(|spec| spec.upgrade).unwrap_or_default().steps })
+    let heading = "Another version waits for its team.";
+    Some(Notice { text, heading, by_hand, steps: spec.and_then(|spec| spec.upgrade).unwrap_or_default().steps })
 }
 
 #[derive(Template)]
@@ -99,6 +109,8 @@ struct ChangePage {
     change: Shown,
     /// What brings both sides together by hand.
     commands: Vec<String>,
+    /// What the buttons do, in a terminal.
+    terminal: Vec<(&'static str, String)>,
     may: bool,
 }
 
@@ -111,9 +123,18 @@ async fn show(visit: Visit, Path((team, name)): At) -> Answer {
     let subject = subject_of(&record.parse());
     let allowed = |action| visit.app().require(&visit.caller, action, &subject).is_ok();
     let to = href(&record.reference);
+    let conflicts = proposal.conflicts().count();
     visit.page(&ChangePage {
+        terminal: vec![
+            ("See it, as a patch", format!("loggia upgrade {team}/{name} --patch")),
+            ("Merge it, once it holds no conflict", format!("loggia upgrade {team}/{name} --merge")),
+            ("Give it up", format!("loggia upgrade {team}/{name} --close")),
+        ],
         shell: Shell {
-            command: format!("loggia upgrade {team}/{name} --merge"),
+            command: match conflicts {
+                0 => format!("loggia upgrade {team}/{name} --merge"),
+                _ => format!("loggia upgrade {team}/{name} --patch"),
+            },
             json_twin: format!("/api/v1/instances/{team}/{name}/change"),
             ..visit.shell(Some(Place::Team))
         },

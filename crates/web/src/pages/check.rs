@@ -12,6 +12,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
 use loggia_app::Error;
+use loggia_app::access::differ::Differ;
 use loggia_app::access::writing::may_write;
 use loggia_app::checks::{CheckLine, CheckView, Exempt, Standing, ThingVerdict};
 use loggia_model::check::Outcome;
@@ -31,7 +32,7 @@ pub fn href(check: &Ref) -> String {
 }
 
 /// How a verdict looks.
-fn mark(outcome: Outcome) -> &'static str {
+pub fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passes => "ok",
         Outcome::Fails => "bad",
@@ -156,6 +157,9 @@ async fn exempt(visit: Visit, Path(name): Path<String>, body: Bytes) -> Answer {
     let team = Ref::parse(form.one("team"), Some("group"), "default").map_err(|_| missing())?;
     let check = Ref::new("check", "default", &name);
     let reason = form.one("reason").to_owned();
-    visit.app().run(&visit.caller, Exempt { check: check.clone(), team, thing: None, until, reason }).await?;
+    visit
+        .app()
+        .run(&visit.caller, Exempt { check: check.clone(), differ: Differ { team, thing: None, until, reason } })
+        .await?;
     Ok(Redirect::to(&format!("{}?done=exempted", href(&check))).into_response())
 }

@@ -56,7 +56,7 @@ pub fn made_of(visit: &Visit, record: &Record) -> Result<MadeOf, Error> {
         let status = there.and_then(|record| record.typed_status::<InstanceStatus>().ok());
         PartLine {
             link: instance.as_ref().map_or_else(|| Link::new("left out", ""), link),
-            state: status.map(|status| words::phase(status.phase, loggia_model::instance::Step::Managed)),
+            state: status.map(|status| words::phase(status.phase)),
             name: choice.part,
             release: choice.release,
             because: choice.because.join(" "),

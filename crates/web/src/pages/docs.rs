@@ -12,10 +12,12 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::Error;
 use loggia_app::record::files::FileEntry;
+use loggia_app::{App, Error};
 use loggia_model::frontmatter;
 use loggia_model::{Record, Ref};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -52,16 +54,37 @@ pub struct DocPage {
 
 /// The pages of an offering for the version that one gets, in the order that they say.
 pub async fn pages(visit: &Visit, record: &Record) -> Vec<DocPage> {
-    let mut pages = all(visit, record).await;
+    let mut pages = all(visit.app(), record).await;
     pages.retain(|page| page.version.is_empty());
     pages
 }
 
-async fn all(visit: &Visit, record: &Record) -> Vec<DocPage> {
+/// A page of documentation as its owner wrote it.
+#[derive(Serialize, JsonSchema)]
+pub struct DocText {
+    /// Its title.
+    title: String,
+    /// The file, as it is kept.
+    path: String,
+    /// The version that it is for; empty for the newest.
+    version: String,
+    /// The page for people.
+    href: String,
+    /// What it says, as Markdown.
+    text: String,
+}
+
+/// All pages of an offering as they were written, those of the newest version first.
+pub async fn texts(app: &App, record: &Record) -> Vec<DocText> {
+    let text = |DocPage { title, href, version, path, body, .. }| DocText { title, path, version, href, text: body };
+    all(app, record).await.into_iter().map(text).collect()
+}
+
+async fn all(app: &App, record: &Record) -> Vec<DocPage> {
     let mut pages = Vec::new();
     for entry in loggia_app::record::files::of(record) {
         if entry.path.ends_with(".md")
-            && let Ok((_, blob)) = visit.app().file_of(record, &entry.path).await
+            && let Ok((_, blob)) = app.file_of(record, &entry.path).await
         {
             pages.push(read(record, &entry, &String::from_utf8_lossy(&blob.bytes)));
         }
@@ -91,7 +114,7 @@ fn read(record: &Record, entry: &FileEntry, text: &str) -> DocPage {
 
 async fn first(visit: Visit, Path(name): Path<String>) -> Answer {
     let record = record(&visit, &name)?;
-    let all = all(&visit, &record).await;
+    let all = all(visit.app(), &record).await;
     let page = all.iter().find(|page| page.version.is_empty()).or(all.first());
     match page {
         Some(page) => show(&visit, &record, &all, page),
@@ -101,7 +124,7 @@ async fn first(visit: Visit, Path(name): Path<String>) -> Answer {
 
 async fn page(visit: Visit, Path((name, wanted)): Path<(String, String)>) -> Answer {
     let record = record(&visit, &name)?;
-    let all = all(&visit, &record).await;
+    let all = all(visit.app(), &record).await;
     let file = format!("{}.md", wanted.trim_end_matches(".md"));
     match all.iter().find(|page| page.path == file) {
         Some(page) => show(&visit, &record, &all, page),
@@ -127,7 +150,7 @@ fn show(visit: &Visit, record: &Record, all: &[DocPage], page: &DocPage) -> Answ
         Some(Link::new(words, &first.href))
     };
     visit.page(&DocsPage {
-        shell: visit.shell(Some(Place::Get)),
+        shell: Shell { json_twin: format!("/api/v1/docs/{name}"), ..visit.shell(Some(Place::Get)) },
         crumbs: vec![Link::new("Get", "/get"), Link::new(&title, offer::href(name))],
         title: page.title.clone(),
         of: title,

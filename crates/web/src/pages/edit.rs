@@ -1,8 +1,10 @@
 //! Changing a record on a page: a commit in the author's name, or a new text for what the server keeps itself.
 
+use super::changes::who;
 use super::entity;
 use super::form::Form;
 use super::visit::{Answer, Visit};
+use super::words::When;
 use crate::design::{Field, Input};
 use crate::shell::{Link, Shell};
 use crate::state::WebState;
@@ -12,7 +14,7 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::access::policy::Subject;
 use loggia_app::access::writing::may_write;
@@ -20,11 +22,63 @@ use loggia_app::record::Apply;
 use loggia_app::record::prepare;
 use loggia_app::source::Delivery;
 use loggia_app::source::edit::digest;
+use loggia_app::source::waiting::Waiting;
 use loggia_model::{Problem, Record, Ref, yaml};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
-    Router::new().route("/catalog/{kind}/{namespace}/{name}/edit", get(form).post(save))
+    Router::new()
+        .route("/catalog/{kind}/{namespace}/{name}/edit", get(form).post(save))
+        .route("/catalog/{kind}/{namespace}/{name}/edits/{id}/put-aside", post(put_aside))
+}
+
+/// A change that waits for its repository, for people.
+pub struct WaitingLine {
+    /// Its first line.
+    pub why: String,
+    /// Who made it.
+    pub who: String,
+    /// When.
+    pub when: When,
+    /// Where it waits; empty when it only waits to be read.
+    pub branch: String,
+    /// Where it is asked for to be taken in; empty when that is not known.
+    pub link: String,
+    /// Whether the text has changed since.
+    pub overtaken: bool,
+    /// Where it is put aside; empty for who may not.
+    pub action: String,
+}
+
+/// The changes of a record that wait, the newest first.
+pub async fn waiting(visit: &Visit, record: &Record, may: bool) -> Result<Vec<WaitingLine>, Error> {
+    let all = visit.app().page_edits_of(record).await?;
+    let own = visit.caller.name();
+    let line = |edit: Waiting| {
+        let aside = !edit.branch.is_empty() && !visit.app().settings.read_only && (may || edit.author == own);
+        let action = format!("{}/edits/{}/put-aside", entity::page(&record.reference), edit.id);
+        WaitingLine {
+            why: edit.why,
+            who: who(visit, &edit.author),
+            when: When::ago(visit.app().now(), Some(edit.made_at)),
+            branch: edit.branch,
+            link: edit.link,
+            overtaken: edit.overtaken,
+            action: if aside { action } else { String::new() },
+        }
+    };
+    Ok(all.into_iter().filter(Waiting::is_open).map(line).collect())
+}
+
+async fn put_aside(
+    visit: Visit,
+    Path((kind, namespace, name, id)): Path<(String, String, String, String)>,
+    body: Bytes,
+) -> Answer {
+    let record = visit.record(&Ref::new(&kind, &namespace, &name), entity::page)?;
+    let id = id.parse().map_err(|_| Error::NotFound("There is no such change.".into()))?;
+    visit.app().put_edit_aside(&visit.caller, id, Form::read(&body).one("reason")).await?;
+    Ok(Redirect::to(&format!("{}?done=put-aside", entity::page(&record.reference))).into_response())
 }
 
 /// Where the text of a record is kept, in words.
@@ -165,19 +219,16 @@ async fn what_becomes(visit: &Visit, record: &Record) -> (&'static str, &'static
         return ("Save", "");
     }
     match visit.state.sources.delivery(record).await {
-        Delivery::Push => (
-            "Commit",
-            "This makes a commit in your name. The page shows it as soon as the repository was read again, within seconds.",
-        ),
+        Delivery::Push => ("Save", "It is saved in your name in the repository. The page shows it within seconds."),
         Delivery::Request => (
             "Propose",
-            "This makes a commit in your name on a branch of its own, for a change request. The page shows it once it \
-             was taken in.",
+            "It is proposed in your name. Those who look after the repository take it in; the page shows it then, and \
+             until then says that it waits.",
         ),
         Delivery::Patch => (
             "",
-            "This repository takes no commits from here, so you get the change as a file. Bring it in with git am \
-             --keep-cr.",
+            "This repository takes no changes from here, so you get yours as a file. Send it to those who look after the \
+             repository.",
         ),
     }
 }
@@ -198,7 +249,11 @@ async fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &
     let repository = !record.source.is_server();
     let (button, help) = what_becomes(visit, record).await;
     visit.page(&EditPage {
-        shell: Shell { command: format!("loggia apply -f {}.yaml", reference.name()), ..visit.shell(None) },
+        shell: Shell {
+            command: format!("loggia apply -f {}.yaml", reference.name()),
+            json_twin: entity::twin(reference),
+            ..visit.shell(None)
+        },
         crumbs: vec![Link::new("Catalog", "/search"), Link::new(entity::title(record), entity::page(reference))],
         heading: format!("Change {}", entity::title(record)),
         lede: format!("Kept in {}.", place(record)),
@@ -212,7 +267,7 @@ async fn show(visit: &Visit, record: &Record, text: String, seen: String, why: &
         text: Field { value: text, required: true, ..field("text", "Text", Input::Area) },
         why: Field {
             value: why.to_owned(),
-            help: "One line. It becomes the message of the commit.".into(),
+            help: "One line, for those who read the history.".into(),
             ..field("why", "Why", Input::Text)
         },
         refused: said.collect(),

@@ -12,6 +12,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::post;
 use loggia_app::Error;
+use loggia_app::access::differ::Differ;
 use loggia_app::access::writing::may_write;
 use loggia_app::ending::{Decide, EndingView, Verb};
 use loggia_model::ending::Dates;
@@ -201,8 +202,9 @@ fn verb(word: &str, form: &Form) -> Result<(Verb, &'static str), Error> {
             let until = Day::parse(form.one("until")).ok_or_else(|| {
                 Error::invalid("day", "until", "It is not said until when", "Write a day such as 2027-03-31.")
             })?;
-            let instance = instance.map(|text| name(text, "instance")).transpose()?;
-            (Verb::Exempt { team: name(form.one("team"), "group")?, instance, until, reason }, "exempted")
+            let thing = instance.map(|text| name(text, "instance")).transpose()?;
+            let team = name(form.one("team"), "group")?;
+            (Verb::Exempt(Differ { team, thing, until, reason }), "exempted")
         }
         "cancel" => (Verb::Cancel { reason }, "cancelled"),
         "remove" => (Verb::Remove, "taken"),

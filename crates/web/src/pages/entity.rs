@@ -1,6 +1,7 @@
 //! The page of any record of the catalog: facts, relations as a picture and as a list, history, source.
 
 use super::changes::{Difference, Happened, differences, happened};
+use super::edit::{self, WaitingLine};
 use super::picture::{self, Node};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
@@ -13,10 +14,10 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
 use loggia_app::access::policy::Subject;
+use loggia_app::access::visibility::told_status;
 use loggia_app::access::writing::may_write;
 use loggia_app::record::removal::SOURCE_GONE;
 use loggia_app::release::offering::release_status;
-use loggia_app::source::Waiting;
 use loggia_app::source::location::UNREADABLE;
 use loggia_model::{Document, Kind, Publication, Record, Ref, RelationType};
 use serde_json::Value;
@@ -27,6 +28,11 @@ pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/catalog/{kind}/{namespace}/{name}", get(show))
         .route("/catalog/{kind}/{namespace}/{name}/history", get(history))
+}
+
+/// The same as JSON.
+pub fn twin(reference: &Ref) -> String {
+    format!("/api/v1/records/{}/{}/{}", reference.kind(), reference.namespace(), reference.name())
 }
 
 /// The address of the catalog page of a record.
@@ -155,12 +161,15 @@ struct EntityPage {
     relations: Vec<(String, Vec<Link>)>,
     source: String,
     may_edit: bool,
-    waiting: Option<Waiting>,
+    waiting: Vec<WaitingLine>,
     gone_from_source: String,
     /// Why something at a registered place was not taken, line by line.
     not_taken: Vec<String>,
     updated: When,
     text: String,
+    /// How a template is offered: the file to write, and what is in it.
+    offer_at: String,
+    offer: String,
 }
 
 type At = Path<(String, String, String)>;
@@ -180,15 +189,18 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         kind: kind_word(reference.kind()),
         href: page(reference),
     };
-    let own = title(&record);
+    let (own, may) = (title(&record), may_edit(&visit, &record));
     let svg = picture::draw(&walked, reference, &format!("What {own} is connected with"), describe);
     let known = Kind::find(reference.kind());
     let shell = Shell {
         command: format!("loggia describe {}/{}", reference.kind(), reference.short(reference.kind())),
-        json_twin: format!("/api/v1/records/{kind}/{namespace}/{name}"),
+        json_twin: twin(reference),
         ..visit.shell(None)
     };
+    let (offer_at, offer) = offer::of_template(&visit, &record);
     visit.page(&EntityPage {
+        offer_at,
+        offer,
         shell,
         crumbs: crumbs(reference),
         tabs: tabs(reference),
@@ -205,19 +217,15 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         svg: svg.unwrap_or_default(),
         cut: walked.cut,
         relations: relations(&visit, reference),
-        source: super::edit::place(&record),
-        may_edit: may_edit(&visit, &record),
-        waiting: visit.state.sources.waiting(&record).await?,
+        source: edit::place(&record),
+        may_edit: may,
+        waiting: edit::waiting(&visit, &record, may).await?,
         gone_from_source: condition(&record, SOURCE_GONE),
         not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),
-        text: pretty(&document),
+        text: format!("{:#}", document.0),
         title: own,
     })
-}
-
-fn pretty(document: &Document) -> String {
-    serde_json::to_string_pretty(&document.0).unwrap_or_default()
 }
 
 /// Whether the page of a record shows "change it".
@@ -345,7 +353,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         Some((from, to)) => {
             let before = visit.app().revision(&visit.caller, past.record.uid, from).await?;
             let after = visit.app().revision(&visit.caller, past.record.uid, to).await?;
-            differences(&whole(&before), &whole(&after))
+            differences(&whole(&visit, &before), &whole(&visit, &after))
         }
         None => Vec::new(),
     };
@@ -353,6 +361,7 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
     let base = format!("{}/history", page(reference));
     let shell = Shell {
         command: format!("loggia history {}/{}", reference.kind(), reference.short(reference.kind())),
+        json_twin: format!("{}/history", twin(reference)),
         ..visit.shell(None)
     };
     visit.page(&HistoryPage {
@@ -370,9 +379,9 @@ async fn history(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
 }
 
 /// Text and status of a record together, for comparing.
-fn whole(record: &Record) -> Value {
+fn whole(visit: &Visit, record: &Record) -> Value {
     let mut value = record.parse().0;
-    let status = record.parse_status();
+    let status = told_status(&visit.graph, visit.audience(), record.reference.kind(), record.parse_status());
     if !status.is_null() {
         value["status"] = status;
     }

@@ -169,6 +169,7 @@ fn line(told: Told) -> Line {
         Aspect::UpgradeWindows => "When upgrades are made",
         Aspect::Approval => "Who has to agree",
         Aspect::Automatic => "Upgrades by themselves",
+        Aspect::Waiting => "What waits for its team",
     };
     let rule = told.rule.unwrap_or_default();
     Line { about, says: told.says, rule, because: told.because, instead_of: told.instead_of.join(", then ") }

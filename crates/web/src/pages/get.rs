@@ -59,7 +59,7 @@ async fn shop(visit: Visit) -> Answer {
     let shelves = by_category.into_iter().filter(|((_, name), _)| here(name)).map(shelf).collect();
     let shell = Shell {
         command: "loggia get offerings".into(),
-        json_twin: "/api/v1/offerings".into(),
+        json_twin: "/api/v1/offers".into(),
         ..visit.shell(Some(Place::Get))
     };
     visit.page(&Shop {

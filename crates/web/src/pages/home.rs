@@ -1,25 +1,25 @@
 //! Home: what concerns me, what is new, and for newcomers how to begin.
 
 use super::offer::{self, Offer};
+use super::start::{StartStep, start};
 use super::team::{self, RunRow};
 use super::visit::{Answer, Visit};
-use super::{me, words};
+use super::{agenda, words};
 use crate::design::OfferingCard;
 use crate::shell::{Place, Shell};
 use crate::state::WebState;
+use agenda::Line;
 use askama::Template;
 use axum::Router;
 use axum::routing::get;
-use loggia_app::access::policy::{Action, within};
-use loggia_app::campaign::Mine;
-use loggia_app::ending::{self, Found};
 use loggia_app::estate::who_runs::WhoRunsRow;
-use loggia_graph::Predicate;
-use loggia_model::instance::{InstanceStatus, Phase, Step};
+use loggia_app::release::offered::Offered;
+use loggia_model::Ref;
+use loggia_model::instance::{Phase, Step};
 use loggia_model::kinds::product::ProductSpec;
-use loggia_model::{Day, Record, Ref, time};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -49,27 +49,29 @@ struct Home {
     has_team: bool,
 }
 
-/// One line for me.
-struct Line {
-    state: &'static str,
-    word: String,
-    title: String,
-    href: String,
-    text: String,
+/// What home says.
+#[derive(Serialize, JsonSchema)]
+pub struct HomeView {
+    /// What concerns you, the most urgent first.
+    lines: Vec<Line>,
+    /// How to begin, for who has nothing here yet; empty for everybody else.
+    start: Vec<StartStep>,
+    /// What your teams run.
+    runs: Vec<WhoRunsRow>,
+    /// What is offered since the shortest time.
+    newest: Vec<Offered>,
 }
 
-/// One step of the start.
-struct StartStep {
-    title: String,
-    href: String,
-    text: String,
-    done: bool,
-    /// The category of offerings without which the step makes no sense; empty for any other step.
-    category: &'static str,
+/// What home says, before it is a page.
+struct Told {
+    lines: Vec<Line>,
+    start: Vec<StartStep>,
+    rows: Vec<WhoRunsRow>,
+    offers: Vec<Offer>,
+    has_team: bool,
 }
 
-async fn home(visit: Visit) -> Answer {
-    visit.signed_in()?;
+async fn told(visit: &Visit) -> Result<Told, loggia_app::Error> {
     let teams = visit.my_teams();
     let mut rows: Vec<WhoRunsRow> =
         teams.iter().flat_map(|team| visit.app().runs_of_team(&visit.caller, &team.reference)).collect();
@@ -77,20 +79,42 @@ async fn home(visit: Visit) -> Answer {
     // What goes away comes before what was only not seen for long, or is being made.
     let (urgent, others): (Vec<&WhoRunsRow>, Vec<&WhoRunsRow>) = rows.iter().partition(|row| attention(row).0 < 2);
     let mut lines: Vec<Line> = urgent.into_iter().filter_map(line).collect();
-    lines.extend(going_lines(&visit, &rows));
-    lines.extend(campaign_lines(&visit, &teams).await?);
+    let names: Vec<Ref> = teams.iter().map(|team| team.reference.clone()).collect();
+    lines.extend(agenda::lines(visit, &names).await?);
     lines.extend(others.into_iter().filter_map(line));
-    lines.extend(product_lines(&visit).await);
-    let versions = team::newest_versions(&visit, &rows);
-    lines.extend(newer_lines(&visit, &rows, &versions));
+    lines.extend(product_lines(visit).await);
+    let versions = team::newest_versions(visit, &rows);
+    lines.extend(newer_lines(visit, &rows, &versions));
+    let offers = offer::all(visit);
+    let start = start(visit, &offers).await?;
+    Ok(Told { lines, start, rows, offers, has_team: !teams.is_empty() })
+}
+
+/// The same for the API.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn view(visit: &Visit) -> Result<HomeView, loggia_app::Error> {
+    let Told { lines, start, rows, offers, .. } = told(visit).await?;
+    let newest = newest(offers).into_iter().map(|offer| offer.record);
+    let newest = newest.filter_map(|record| visit.app().offered(&visit.graph, &visit.caller, &record)).collect();
+    Ok(HomeView { lines, start, runs: rows, newest })
+}
+
+async fn home(visit: Visit) -> Answer {
+    visit.signed_in()?;
+    let Told { mut lines, start, rows, offers, has_team } = told(&visit).await?;
     let more = lines.len().saturating_sub(LINES);
     lines.truncate(LINES);
     let product = super::visit::product(&visit.graph);
     let spec = product.and_then(|record| record.spec::<ProductSpec>().ok());
-    let shell = Shell { command: "loggia get instances".into(), own_search: true, ..visit.shell(Some(Place::Home)) };
+    let shell = Shell {
+        command: "loggia get instances".into(),
+        json_twin: "/api/v1/home".into(),
+        own_search: true,
+        ..visit.shell(Some(Place::Home))
+    };
     let name = shell.person.as_ref().map(|p| p.name.split([',', ' ']).next().unwrap_or_default().to_owned());
-    let offers = offer::all(&visit);
-    let start = start(&visit, &offers).await?;
     visit.page(&Home {
         greeting: name
             .filter(|name| !name.is_empty())
@@ -98,8 +122,8 @@ async fn home(visit: Visit) -> Answer {
         tagline: spec.and_then(|spec| spec.tagline).unwrap_or_default(),
         runs: rows.iter().take(RUNS).map(|row| RunRow::of(&visit, row, "")).collect(),
         runs_total: rows.len(),
-        newest: newest(offers),
-        has_team: !teams.is_empty(),
+        newest: newest(offers).iter().map(Offer::card).collect(),
+        has_team,
         start,
         lines,
         more,
@@ -141,7 +165,7 @@ fn line(row: &WhoRunsRow) -> Option<Line> {
         Phase::Pending | Phase::Progressing => "is being made; watch each step.",
         Phase::Deleting => "is being destroyed.",
     };
-    let (state, word) = words::phase(row.phase, row.step);
+    let (state, word) = words::phase(row.phase);
     Some(Line {
         state,
         word: word.to_owned(),
@@ -149,49 +173,6 @@ fn line(row: &WhoRunsRow) -> Option<Line> {
         href: super::instance::href(&row.instance),
         text: format!(" in {} {text}", row.environment),
     })
-}
-
-/// What goes away of what runs: one line for each ending, however many of mine it concerns.
-fn going_lines(visit: &Visit, rows: &[WhoRunsRow]) -> Vec<Line> {
-    let mut mine: BTreeMap<(Day, Ref), (Found, Vec<&WhoRunsRow>)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.ending.is_empty()) {
-        for found in visit.app().endings_of_row(&visit.graph, row) {
-            let key = (found.spec.dates.off, found.record.reference.clone());
-            mine.entry(key).or_insert((found, Vec::new())).1.push(row);
-        }
-    }
-    let now = visit.app().now();
-    let instead = |found: &Found| ending::instead(&visit.graph, visit.audience(), &found.spec);
-    let line = |(found, runs): (Found, Vec<&WhoRunsRow>)| Line {
-        state: super::ending::mark(found.state(now)),
-        word: found.standing(now).to_string(),
-        title: ending::subject_words(&visit.graph, visit.audience(), &found.spec),
-        href: super::ending::href(&found.record.reference),
-        text: match runs.as_slice() {
-            [one] => format!("; {} in {} is concerned. {}", one.name, one.environment, instead(&found)),
-            many => format!("; {} of yours are concerned. {}", many.len(), instead(&found)),
-        },
-    };
-    mine.into_values().map(line).collect()
-}
-
-/// What campaigns want of mine: one line for each.
-async fn campaign_lines(visit: &Visit, teams: &[Arc<Record>]) -> Result<Vec<Line>, loggia_app::Error> {
-    let teams: Vec<Ref> = teams.iter().map(|team| team.reference.clone()).collect();
-    let mine = visit.app().campaigns_of(&visit.caller, &teams).await?;
-    let line = |mine: Mine| {
-        let first = mine.open.first()?;
-        let (state, word) = super::campaign::state(&mine.line);
-        let by = mine.line.deadline.map(|day| format!(", until {day}")).unwrap_or_default();
-        Some(Line {
-            state,
-            word,
-            title: mine.line.title.clone(),
-            href: super::campaign::href(&mine.line.campaign),
-            text: format!(": {} of {} of yours to go{by}. {}", mine.open.len(), mine.total, first.todo),
-        })
-    };
-    Ok(mine.into_iter().filter_map(line).collect())
 }
 
 /// Newer versions of what runs: one line for each thing that is offered, however many run it.
@@ -242,80 +223,12 @@ async fn product_lines(visit: &Visit) -> Vec<Line> {
     lines
 }
 
-/// The steps of somebody who has got nothing here yet; none for others. What is done is seen, not ticked.
-async fn start(visit: &Visit, offers: &[Offer]) -> Result<Vec<StartStep>, loggia_app::Error> {
-    let Some(user) = visit.caller.user().filter(|_| !visit.caller.product_team) else { return Ok(Vec::new()) };
-    let mine = Predicate::equals("kind", "instance").and(Predicate::equals("spec.contact", user.as_str()));
-    let mine = visit.graph.select(visit.audience(), &mine);
-    let got = |category: &str| {
-        let names: Vec<&str> = offers.iter().filter(|o| o.spec.category == category).map(Offer::name).collect();
-        mine.iter().any(|record| names.contains(&record.parse().spec_text("offering")))
-    };
-    let (path, data) = (got("path"), got("data"));
-    let first = |category: &str| {
-        let found = offers.iter().find(|o| o.spec.category == category && o.can_be_got());
-        found.map_or_else(|| format!("/get?category={category}"), Offer::href)
-    };
-    // A token that is only good for looking does not tell which others there are.
-    let own = within(&visit.caller, Action::OwnTokens);
-    let token = own && !visit.app().my_tokens(&visit.caller).await?.is_empty();
-    let mut steps = vec![
-        step(
-            "path",
-            "Get a repository",
-            first("path"),
-            "It builds, tests and reports its health from the first minute.",
-            path,
-        ),
-        step("", "Make a token", me::TOKENS.to_owned(), "Your password for Git and for the command line.", token),
-        step(
-            "path",
-            "Clone it and push",
-            newest_of(&mine, offers, "path"),
-            "The address stands on the page of your repository.",
-            false,
-        ),
-        step("data", "Get a database", first("data"), "Connect to it as soon as its page says ready.", data),
-        step("", "See what you run", "/team".to_owned(), "Everything of your team, by environment.", false),
-    ];
-    steps.retain(|step| leads_somewhere(step, offers));
-    // Who has both knows the way. A push cannot be seen from here, so it is not asked for.
-    let knows = path && data && token;
-    let works_here = mine.iter().any(|record| has_run_for_a_week(visit, record));
-    if knows || works_here || visit.my_teams().is_empty() {
-        steps.clear();
-    }
-    Ok(steps)
-}
-
-/// Whether a step can be taken: nobody is sent to what they cannot get.
-fn leads_somewhere(step: &StartStep, offers: &[Offer]) -> bool {
-    let here = |offer: &&Offer| !offer.elsewhere && !offer.is_past();
-    step.category.is_empty() || offers.iter().filter(here).any(|offer| offer.spec.category == step.category)
-}
-
-/// Whether something of mine is no news any more: then I know my way.
-fn has_run_for_a_week(visit: &Visit, record: &Record) -> bool {
-    let since = record.typed_status::<InstanceStatus>().ok().and_then(|status| status.since);
-    since.is_some_and(|since| visit.app().now().0 - since.0 > 7 * time::DAY)
-}
-
-fn step(category: &'static str, title: &str, href: String, text: &str, done: bool) -> StartStep {
-    StartStep { title: title.to_owned(), href, text: text.to_owned(), done, category }
-}
-
-/// The newest thing of mine of a category; the shop without one.
-fn newest_of(mine: &[Arc<Record>], offers: &[Offer], category: &str) -> String {
-    let of = |name: &str| offers.iter().any(|o| o.spec.category == category && o.name() == name);
-    let found = mine.iter().filter(|r| of(r.parse().spec_text("offering"))).max_by_key(|r| r.created_at);
-    found.map_or_else(|| format!("/get?category={category}"), |record| team::instance_href(record))
-}
-
 /// The offerings that came last, of those that can be got somewhere.
-fn newest(mut offers: Vec<Offer>) -> Vec<OfferingCard> {
+fn newest(mut offers: Vec<Offer>) -> Vec<Offer> {
     offers.retain(|offer| !offer.is_past());
     offers.sort_by_key(|offer| std::cmp::Reverse(offer.release.as_ref().map(|(record, _)| record.created_at)));
-    offers.iter().take(NEW).map(Offer::card).collect()
+    offers.truncate(NEW);
+    offers
 }
 
 #[cfg(test)]

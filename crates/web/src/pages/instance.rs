@@ -185,6 +185,7 @@ async fn ask(visit: Visit, Path((team, name)): At) -> Answer {
     visit.page(&DestroyPage {
         shell: Shell {
             command: format!("loggia delete instance/{}/{}", team, record.reference.name()),
+            json_twin: format!("/api/v1/instances/{}/{}", team, record.reference.name()),
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new(&base, &to)],

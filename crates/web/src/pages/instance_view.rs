@@ -47,6 +47,8 @@ pub struct InstancePage {
     live: String,
     sentence: &'static str,
     /// Which try it is, when the next one comes, and why the last one did not work.
+    /// What is being tried now, while that takes long.
+    hangs: String,
     tries: String,
     steps: Vec<StepLine>,
     lines: Vec<String>,
@@ -85,6 +87,8 @@ struct May {
     withdraw: bool,
     take_over: bool,
     orphan: bool,
+    /// Giving up what waits for its hours, or for people to bring it.
+    give_up: bool,
     upgrade: bool,
     go_back: bool,
 }
@@ -134,7 +138,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         },
         crumbs: vec![Link::new(title_of(visit, &team), team::href(&team))],
         lede: lede(visit, &spec),
-        state: words::phase(phase, spec.step),
+        state: words::phase(phase),
         step: words::step(spec.step),
         meaning: words::step_meaning(spec.step),
         facts: facts(visit, &spec, &status, release.as_ref()),
@@ -147,6 +151,7 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
             .unwrap_or_default(),
         sentence: newest.map(operation::sentence).unwrap_or_default(),
         tries: newest.map(|op| operation::tries(op, app.now())).unwrap_or_default(),
+        hangs: newest.map(|op| operation::hangs(op, app.now())).unwrap_or_default(),
         steps: newest.map(|op| operation::steps(op, Vec::new(), app.now())).unwrap_or_default(),
         lines,
         fault: newest.and_then(|op| operation::fault(op, &spec.environment)),
@@ -285,7 +290,10 @@ fn may(
 ) -> May {
     let subject: Subject = subject_of(&record.parse());
     let allowed = |action| visit.app().require(&visit.caller, action, &subject).is_ok();
-    let busy = newest.is_some_and(|op| !op.state.is_end());
+    // What only waits for its hours keeps nobody from anything else.
+    let held = status.queued.as_ref().map(|queued| queued.operation);
+    let busy = newest.is_some_and(|op| !op.state.is_end() && Some(op.id) != held);
+    let ours = held.is_some() || status.change.as_ref().is_some_and(|change| change.branch.is_empty());
     let managed = spec.step == Step::Managed && allowed(Action::Operate);
     let enrol = allowed(Action::Enrol);
     May {
@@ -296,9 +304,10 @@ fn may(
         enrol: enrol && spec.step == Step::Observed,
         withdraw: enrol && spec.step == Step::Enrolled,
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
+        give_up: managed && ours,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy && status.change.is_none(),
-        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none(),
+        upgrade: managed && !busy && status.change.is_none() && status.queued.is_none(),
+        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none() && status.queued.is_none(),
     }
 }
 

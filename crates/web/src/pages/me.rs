@@ -5,7 +5,7 @@ use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use crate::caller::{COOKIE, cookie};
 use crate::design::{Choice, Field, Input};
-use crate::shell::Shell;
+use crate::shell::{Link, Shell};
 use crate::state::WebState;
 use askama::Template;
 use axum::Router;
@@ -45,6 +45,8 @@ struct MePage {
     refused: Vec<String>,
     /// The token that was just made; it is never shown again.
     fresh: String,
+    password: Vec<Field>,
+    has_password: bool,
     server: String,
     personal: bool,
 }
@@ -73,7 +75,7 @@ struct TokenLine {
 
 async fn show(visit: Visit, headers: HeaderMap) -> Answer {
     visit.signed_in()?;
-    page(&visit, &headers, &Form::default(), &[], String::new()).await
+    page(&visit, &headers, Said::default()).await
 }
 
 async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
@@ -83,7 +85,8 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
         name: form.one("name").to_owned(),
         service: None,
         team: None,
-        scopes: form.all("scopes"),
+        // No scope is no limit.
+        scopes: Some(form.all("scopes")).filter(|all| all.iter().all(|one| one != EVERYTHING)).unwrap_or_default(),
         days: form.one("days").parse().ok(),
     };
     let made = if wish.name.is_empty() {
@@ -93,19 +96,24 @@ async fn create(visit: Visit, headers: HeaderMap, body: Bytes) -> Answer {
             "It has no name",
             "Say where it will be used, so that you know it again.",
         ))
+    } else if form.all("scopes").is_empty() {
+        // A token that may do everything is asked for, and never what is left over.
+        Err(Error::invalid("token.scopes", "scopes", "Nothing is ticked that it may do", "Tick what it is for."))
     } else {
         visit.app().create_token(&visit.caller, wish).await
     };
     match made {
         // Shown once, here, to the person who asked for it; only its digest is kept.
         Ok((_, token)) => {
-            let mut answer = page(&visit, &headers, &Form::default(), &[], token.reveal().to_owned()).await?;
+            let fresh = token.reveal().to_owned();
+            let mut answer = page(&visit, &headers, Said { fresh, ..Said::default() }).await?;
             answer.headers_mut().remove(header::ETAG);
             answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             Ok(answer)
         }
         Err(Error::Invalid(problems)) => {
-            let mut answer = page(&visit, &headers, &form, &problems, String::new()).await?;
+            let said = Said { form, token: &problems, ..Said::default() };
+            let mut answer = page(&visit, &headers, said).await?;
             *answer.status_mut() = StatusCode::BAD_REQUEST;
             Ok(answer)
         }
@@ -126,20 +134,39 @@ async fn end(visit: Visit, Path(hash): Path<String>) -> Answer {
     Ok(Redirect::to("/me?done=ended").into_response())
 }
 
-async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Problem], fresh: String) -> Answer {
+/// What the page answers to what was just sent.
+#[derive(Default)]
+pub(super) struct Said<'a> {
+    /// The form of a token, filled again.
+    pub(super) form: Form,
+    /// What is wrong with it.
+    pub(super) token: &'a [Problem],
+    /// What is wrong with a password.
+    pub(super) password: &'a [Problem],
+    /// The token that was just made.
+    pub(super) fresh: String,
+}
+
+pub(super) async fn page(visit: &Visit, headers: &HeaderMap, said: Said<'_>) -> Answer {
     let here = cookie(headers, COOKIE).map(digest).unwrap_or_default();
     let sessions = visit.app().my_sessions(&visit.caller).await?;
     let tokens = visit.app().my_tokens(&visit.caller).await?;
-    let mut fields = fields(form);
+    let has_password = visit.app().has_password(&visit.caller).await?;
+    let mut fields = fields(&said.form);
     let mut refused = Vec::new();
-    for problem in problems {
+    for problem in said.token {
         let text = format!("{}. {}", problem.message, problem.mend);
         match fields.iter_mut().find(|field| field.name == problem.path) {
             Some(field) => field.error = text,
             None => refused.push(text),
         }
     }
-    let shell = visit.shell(None);
+    let shell = Shell {
+        command: "loggia token list".into(),
+        json_twin: "/api/v1/tokens".into(),
+        json_also: vec![Link::new("Sessions as JSON", "/api/v1/sessions"), Link::new("You as JSON", "/api/v1/me")],
+        ..visit.shell(None)
+    };
     visit.page(&MePage {
         who: shell.person.as_ref().map(|person| person.name.clone()).unwrap_or_default(),
         shell,
@@ -148,7 +175,9 @@ async fn page(visit: &Visit, headers: &HeaderMap, form: &Form, problems: &[Probl
         tokens: tokens.iter().map(|token| token_line(visit, token)).collect(),
         fields,
         refused,
-        fresh,
+        fresh: said.fresh,
+        password: super::password::fields(has_password, said.password),
+        has_password,
         server: visit.app().settings.public_url.clone(),
         personal: visit.caller.user().is_some(),
     })
@@ -200,9 +229,12 @@ fn token_line(visit: &Visit, token: &Token) -> TokenLine {
     }
 }
 
+/// The choice of a token without limits of its own.
+const EVERYTHING: &str = "everything";
+
 fn fields(form: &Form) -> Vec<Field> {
     let scopes: BTreeSet<&str> = Action::ALL.iter().map(|action| action.scope()).collect();
-    let chosen = form.all("scopes");
+    let chosen = if form.is_empty() { vec!["read".to_owned()] } else { form.all("scopes") };
     let scope = |scope: &str| Choice {
         value: scope.to_owned(),
         title: scope_words(scope).to_owned(),
@@ -237,9 +269,8 @@ fn fields(form: &Form) -> Vec<Field> {
             ..field("days", "Valid for", Input::Select)
         },
         Field {
-            options: scopes.into_iter().filter(|scope| *scope != "admin").map(scope).collect(),
-            help: "With none of them ticked it may do everything that you may.".into(),
-            ..field("scopes", "It may only", Input::Choices)
+            options: scopes.into_iter().filter(|scope| *scope != "admin").chain([EVERYTHING]).map(scope).collect(),
+            ..field("scopes", "It may", Input::Choices)
         },
     ]
 }
@@ -253,9 +284,11 @@ fn scope_words(scope: &str) -> &str {
         "observe" => "report what runs",
         "usage" => "report what is used, and how often",
         "sync" => "have repositories read, and confirm removals",
+        "approve" => "agree to what waits for it",
         "audit" => "read the whole history",
         "git:read" => "clone and pull with Git",
         "git:write" => "push with Git",
+        EVERYTHING => "everything that you may, also what comes later",
         other => other,
     }
 }

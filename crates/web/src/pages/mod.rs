@@ -1,5 +1,6 @@
 //! Pages, for people: struct, template and handler of each noun in a file of its own.
 
+mod agenda;
 pub mod asset;
 pub mod brand;
 pub mod campaign;
@@ -12,6 +13,7 @@ mod composition;
 mod condition;
 mod curve;
 pub mod design;
+mod differences;
 pub mod docs;
 pub mod edit;
 pub mod ending;
@@ -35,10 +37,13 @@ pub mod offering;
 pub mod operation;
 pub mod order;
 pub mod order_form;
+mod password;
 pub mod picture;
 pub mod releases;
 pub mod search;
 pub mod source;
+pub mod start;
+pub mod studio;
 pub mod team;
 mod upgrade;
 mod versions;
@@ -59,6 +64,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(check::routes())
         .merge(change_request::routes())
         .merge(design::routes())
+        .merge(studio::routes())
         .merge(docs::routes())
         .merge(edit::routes())
         .merge(ending::routes())
@@ -75,12 +81,14 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(offering::routes())
         .merge(operation::routes())
         .merge(order::routes())
+        .merge(password::routes())
         .merge(releases::routes())
         .merge(search::routes())
         .merge(source::routes())
         .merge(team::routes())
         .merge(upgrade::routes())
         .merge(workload::routes())
+        .merge(differences::routes())
         .merge(versions::routes())
         .merge(who_runs::routes())
         .fallback(error::not_found)

@@ -4,11 +4,12 @@ use super::visit::Visit;
 use super::{files, words};
 use crate::design::{Fact, OfferingCard};
 use loggia_app::instance::availability::Availability;
+use loggia_app::release::from_template;
+use loggia_app::release::offered::{self, teams};
 use loggia_app::release::offering::release_for;
-use loggia_graph::Predicate;
-use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::offering::{OfferingSpec, Plan};
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::{Record, Scope};
+use loggia_model::{Record, Ref, Scope, yaml};
 use std::sync::Arc;
 
 /// An offering with what is known about it now.
@@ -42,7 +43,7 @@ impl Offer {
             release: release.and_then(|record| Some((record.clone(), record.spec().ok()?))),
             elsewhere: places.is_empty() && !inside,
             places,
-            teams: inside.then(|| teams(visit, name)),
+            teams: inside.then(|| teams(&visit.graph, visit.audience(), name)),
             record: record.clone(),
             spec,
         })
@@ -119,7 +120,50 @@ impl Offer {
             stability: stability.to_owned(),
             facts,
             unavailable: self.why_not(),
+            note: self.note(),
+            ..OfferingCard::default()
         }
+    }
+
+    /// What differs, where it can be got, from what the version promises: each difference with the places that have it.
+    pub fn note(&self) -> String {
+        let mut places: Vec<(&str, Vec<&str>)> = Vec::new();
+        for place in self.places.iter().filter(|place| place.why_not.is_empty() && !place.note.is_empty()) {
+            match places.iter_mut().find(|(note, _)| *note == place.note) {
+                Some((_, titles)) => titles.push(&place.title),
+                None => places.push((&place.note, vec![&place.title])),
+            }
+        }
+        let all = self.places.iter().filter(|place| place.why_not.is_empty()).count();
+        let one = |(note, titles): &(&str, Vec<&str>)| match titles.len() == all {
+            true => (*note).to_owned(),
+            false => format!("{}: {note}", titles.join(", ")),
+        };
+        places.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    /// As a search shows it: with who runs it, its plans, and the way to get it.
+    pub fn whole_card(&self, visit: &Visit) -> OfferingCard {
+        let mut card = self.card();
+        if let Some((_, release)) = &self.release {
+            card.facts.push(Fact::new("Newest version", &release.version));
+        }
+        card.facts.extend(self.owner(visit).map(|(_, title)| Fact::new("Run by", title)));
+        let plan = |plan: &Plan| {
+            let title = plan.title.clone().unwrap_or_else(|| words::capital(&plan.name));
+            Fact::new(title, [words::limits(&plan.limits), words::price(plan.price.as_ref())].join(" · "))
+        };
+        card.plans = self.spec.plans.iter().map(plan).collect();
+        if self.can_be_got() {
+            card.get_href = format!("{}/new", self.href());
+        }
+        card
+    }
+
+    /// Who answers for it: the group and its title.
+    pub fn owner(&self, visit: &Visit) -> Option<(Ref, String)> {
+        let owner = offered::owner(&visit.graph, visit.audience(), &self.spec.owner)?;
+        Some((owner.reference, owner.title))
     }
 }
 
@@ -136,12 +180,10 @@ pub fn all(visit: &Visit) -> Vec<Offer> {
     offers
 }
 
-/// How many teams run an offering: counted from what runs. A name that is only reported is no team.
-fn teams(visit: &Visit, offering: &str) -> usize {
-    let runs = Predicate::equals("kind", "instance").and(Predicate::equals("spec.offering", offering));
-    visit
-        .graph
-        .facets(visit.audience(), &runs, &["spec.team".to_owned()])
-        .first()
-        .map_or(0, |teams| teams.iter().filter(|(team, _)| visit.graph.get_text(team).is_some()).count())
+/// The file that offers a template, and its text; nothing for what is no template, or offered already.
+pub fn of_template(visit: &Visit, record: &Record) -> (String, String) {
+    let template = record.reference.kind() == "template";
+    let found = template.then(|| from_template::documents(&visit.graph, visit.audience(), record)).flatten();
+    let (at, documents) = found.unwrap_or_default();
+    (at, documents.iter().map(yaml::write).collect::<Vec<_>>().join("---\n"))
 }

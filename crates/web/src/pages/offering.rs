@@ -4,7 +4,7 @@ use super::offer::Offer;
 use super::releases::{Verb, trial, verbs};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
-use super::{docs, files, markdown, offer};
+use super::{check, docs, files, markdown, offer};
 use crate::design::Fact;
 use crate::shell::{Link, Place, Shell};
 use crate::state::WebState;
@@ -12,6 +12,8 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
+use loggia_app::access::writing::may_write;
+use loggia_app::checks::LaunchList;
 use loggia_app::ending;
 use loggia_app::estate::who_runs::{WhoRunsQuery, WhoRunsRow};
 use loggia_app::release::offering::{release_status, releases};
@@ -44,6 +46,8 @@ struct OfferingPage {
     runs: usize,
     mandatory: String,
     endings: Vec<Going>,
+    /// What holds up its releases; none for who does not publish them, or without a list.
+    launch: Option<LaunchList>,
 }
 
 /// What goes away of it.
@@ -99,7 +103,7 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
     let rows = visit.app().who_runs(&visit.caller, &query)?;
     let shell = Shell {
         command: if offer.can_be_got() { format!("loggia new {}", offer.name()) } else { String::new() },
-        json_twin: format!("/api/v1/records/offering/default/{}", offer.name()),
+        json_twin: format!("/api/v1/offers/{}", offer.name()),
         ..visit.shell(Some(Place::Get))
     };
     visit.page(&OfferingPage {
@@ -119,9 +123,20 @@ async fn offering(visit: Visit, Path(name): Path<String>) -> Answer {
         runs: rows.len(),
         mandatory: mandatory(&offer),
         endings: endings(&visit, &record),
+        launch: launch(&visit, &record).await?,
         shell,
         offer,
     })
+}
+
+/// What holds up releases of an offering, for who publishes them.
+async fn launch(visit: &Visit, record: &Record) -> Result<Option<LaunchList>, loggia_app::Error> {
+    let text = record.parse();
+    let may = |action, subject: &_| visit.app().require(&visit.caller, action, subject);
+    match may_write(&visit.graph, Some(&text), Some(&text), may) {
+        Ok(()) => visit.app().launch_list(&visit.caller, &record.reference).await,
+        Err(_) => Ok(None),
+    }
 }
 
 /// What goes away of an offering: all of it, a plan, or one of its versions.
@@ -142,8 +157,7 @@ fn endings(visit: &Visit, record: &Record) -> Vec<Going> {
 
 fn facts(visit: &Visit, offer: &Offer, runs: usize) -> Vec<Fact> {
     let mut facts = Vec::new();
-    if let Ok(owner) = Ref::parse(&offer.spec.owner, Some("group"), "default") {
-        let title = visit.graph.get(&owner).map_or_else(|| owner.name().to_owned(), |r| r.parse().title().to_owned());
+    if let Some((owner, title)) = offer.owner(visit) {
         facts.push(Fact::link("Run by", title, super::entity::href(&owner)));
     }
     if let Some(support) = &offer.spec.support {

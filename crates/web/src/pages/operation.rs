@@ -25,6 +25,9 @@ pub fn routes() -> Router<WebState> {
     Router::new().route("/operations/{id}", get(page)).route("/operations/{id}/events", get(events))
 }
 
+/// From when on a step takes long, in microseconds.
+const LONG: i64 = 5 * time::SECOND;
+
 /// How long to wait for news before looking again: another server may carry the operation out.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -64,7 +67,8 @@ struct Watch {
     headers: HeaderMap,
     id: Uid,
     receiver: broadcast::Receiver<Uid>,
-    last: Option<Operation>,
+    /// What was told last, and for how long its step had gone on, in units of [`LONG`].
+    last: Option<(Operation, i64)>,
     ended: bool,
 }
 
@@ -78,9 +82,12 @@ impl Watch {
                 self.ended = true;
                 return Some(Event::default().event("end").data(operation.state.to_string()));
             }
-            if self.last.as_ref() != Some(&operation) {
+            // What hangs does not move, and yet there is something new to say.
+            let since = operation.trying().and_then(|step| step.started_at);
+            let beat = since.map_or(0, |since| (self.state.app.now().0 - since.0).div_euclid(LONG));
+            if self.last.as_ref() != Some(&(operation.clone(), beat)) {
                 let state = operation.state.to_string();
-                self.last = Some(operation);
+                self.last = Some((operation, beat));
                 return Some(Event::default().event("changed").data(state));
             }
             self.moved().await;
@@ -180,6 +187,21 @@ pub fn tries(operation: &Operation, now: Micros) -> String {
     })
 }
 
+/// What is being tried now, since when, and what happens without an answer; empty while nothing takes long.
+pub fn hangs(operation: &Operation, now: Micros) -> String {
+    let Some(step) = operation.trying() else { return String::new() };
+    let Some(since) = step.started_at.filter(|since| now.0 - since.0 >= LONG) else { return String::new() };
+    let took = words::took(since, now);
+    let then = match step.until {
+        Some(until) if until > now => {
+            let left = words::took(now, until);
+            format!(" Without an answer it is cut off in {left}, and tried again after a pause.")
+        }
+        _ => String::new(),
+    };
+    format!("“{}” goes on for {took}, since {} UTC.{then}", title(&step.name), since.datetime().format("%H:%M:%S"))
+}
+
 /// The operation in one sentence.
 pub fn sentence(operation: &Operation) -> &'static str {
     match (operation.verb, operation.state) {
@@ -229,24 +251,37 @@ mod tests {
     use loggia_model::Micros;
 
     #[test]
-    fn shows_the_steps_to_come() {
-        let id = Uid(uuid::Uuid::nil());
-        let done = OperationStep {
+    fn says_what_hangs_since_when_and_what_then() {
+        let at = |seconds: i64| Micros(seconds * time::SECOND);
+        let step = OperationStep {
             name: "probe".into(),
-            state: State::Succeeded,
-            message: "The backend answers.".into(),
-            started_at: Some(Micros(0)),
-            ended_at: Some(Micros(1_200_000)),
-            until: None,
+            state: State::Running,
+            message: String::new(),
+            started_at: Some(at(100)),
+            ended_at: None,
+            until: Some(at(130)),
         };
-        let operation = Operation {
+        let operation = Operation { state: State::Running, steps: vec![step], attempt: 2, ..operation() };
+        assert_eq!(hangs(&operation, at(103)), "");
+        let told = hangs(&operation, at(112));
+        assert!(told.starts_with("“Ask the backend” goes on for 12 s, since 00:01:40 UTC."), "{told}");
+        assert!(told.ends_with("Without an answer it is cut off in 18 s, and tried again after a pause."), "{told}");
+        assert!(hangs(&operation, at(131)).ends_with("UTC."));
+        for state in [State::Waiting, State::Succeeded, State::Failed] {
+            assert_eq!(hangs(&Operation { state, ..operation.clone() }, at(112)), "");
+        }
+    }
+
+    fn operation() -> Operation {
+        let id = Uid(uuid::Uuid::nil());
+        Operation {
             id,
             instance: id,
             instance_ref: "instance:booking/orders.dev".into(),
             verb: Verb::Apply,
             driver: "postgres".into(),
             state: State::Running,
-            steps: vec![done],
+            steps: Vec::new(),
             attempt: 1,
             requested_by: "user:default/amara".into(),
             created_at: Micros(0),
@@ -255,7 +290,20 @@ mod tests {
             mend: String::new(),
             next_at: None,
             last_failure: String::new(),
+        }
+    }
+
+    #[test]
+    fn shows_the_steps_to_come() {
+        let done = OperationStep {
+            name: "probe".into(),
+            state: State::Succeeded,
+            message: "The backend answers.".into(),
+            started_at: Some(Micros(0)),
+            ended_at: Some(Micros(1_200_000)),
+            until: None,
         };
+        let operation = Operation { steps: vec![done], ..operation() };
         let steps = steps(&operation, vec!["a line".into()], Micros(5_000_000));
         let states: Vec<_> = steps.iter().map(|step| step.state).collect();
         assert_eq!(states, [StepState::Done, StepState::Waiting, StepState::Waiting, StepState::Waiting]);

@@ -92,6 +92,11 @@ fn previewed(answer: &serde_json::Value, known: &Known) -> Vec<Fact> {
     }
     let plan = known.plans.iter().find(|plan| plan.name == text("/plan/name"));
     facts.push(Fact::new("Price", words::price(plan.and_then(|plan| plan.price.as_ref()))));
+    if let (Some(name), Some(version)) = (answer["program"]["name"].as_str(), answer["program"]["version"].as_str()) {
+        facts.push(Fact::new("Runs in", format!("{name} {version}")));
+    }
+    let told = [("Mind", "/note"), ("It would fail", "/whyNot")];
+    facts.extend(told.map(|(term, at)| Fact::new(term, text(at))).into_iter().filter(|fact| !fact.text.is_empty()));
     if !text("/waits").is_empty() {
         facts.push(Fact::new("Who agrees", text("/waits")));
     }
@@ -114,7 +119,7 @@ fn show(visit: &Visit, offer: Offer, known: &Known, form: &Form, problems: &[Pro
     let (visible, details) = (plain(visible), plain(details));
     let wrong: Vec<Field> = visible.iter().chain(&details).filter(|f| !f.error.is_empty()).cloned().collect();
     let page = OrderPage {
-        shell: visit.shell(Some(Place::Get)),
+        shell: Shell { json_twin: format!("/api/v1/forms/{}", offer.name()), ..visit.shell(Some(Place::Get)) },
         crumbs: vec![Link::new("Get", "/get"), Link::new(&offer.title, offer.href())],
         heading: format!("Get {}", offer.title),
         open: details.iter().any(|field| !field.error.is_empty()),

@@ -28,6 +28,8 @@ pub struct Known {
     pub teams: Vec<(Ref, String)>,
     /// Environments in which it can be got now.
     pub places: Vec<Availability>,
+    /// What differs there from what the version promises.
+    really: String,
     /// The plans.
     pub plans: Vec<Plan>,
     /// The properties of the contract, in order.
@@ -49,6 +51,7 @@ impl Known {
         let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
         Known {
             places: offer.places.iter().filter(|place| place.why_not.is_empty()).cloned().collect(),
+            really: offer.note(),
             plans: offer.spec.plans.clone(),
             properties: properties.into_iter().collect(),
             required: required.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
@@ -142,7 +145,9 @@ fn environment_field(known: &Known, form: &Form) -> Plain {
     let (default, why) = known.text("environment", fits).or_else(first).unwrap_or_default();
     let value = sent(form, "environment", &default);
     let options = known.places.iter().map(|place| choice(&place.environment, &place.title, "", &value)).collect();
-    let field = Field { options, required: true, why, ..field("environment", "Environment", Input::Select) };
+    let really = known.really.clone();
+    let field =
+        Field { options, required: true, why, help: really, ..field("environment", "Environment", Input::Select) };
     Plain { field, visible: true }
 }
 

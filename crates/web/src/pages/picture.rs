@@ -10,6 +10,10 @@ const WIDTH: usize = 190;
 const HEIGHT: usize = 44;
 const GAP_X: usize = 90;
 const GAP_Y: usize = 14;
+/// The free strip at the left of a narrow drawing, in which its lines run.
+const STRIP: usize = 30;
+/// Space between two layers of a narrow drawing.
+const LAYER: usize = 34;
 /// How many letters of a title fit into a node.
 const LETTERS: usize = 24;
 
@@ -40,33 +44,56 @@ fn side(relation: RelationType) -> i32 {
     if RIGHT.contains(&relation) || MORE.contains(&relation) { 1 } else { -1 }
 }
 
-/// Draws a picture as SVG; `None` when there is nothing to draw. `describe` gives the words of each node.
+/// How a picture is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Layers from left to right.
+    Wide,
+    /// Layers from top to bottom, in one column that fits the narrowest screen.
+    Narrow,
+}
+
+/// Draws a picture as SVG, once wide and once for a narrow screen, of which the style shows one; `None` when there is
+/// nothing to draw. `describe` gives the words of each node.
 pub fn draw(picture: &Picture, here: &Ref, title: &str, describe: impl Fn(&Ref) -> Node) -> Option<String> {
     if picture.nodes.len() < 2 {
         return None;
     }
-    let places = places(picture, here);
-    let (width, height) = size(&places);
     let mut svg = String::new();
+    for form in [Form::Wide, Form::Narrow] {
+        drawing(&mut svg, form, picture, here, title, &describe);
+    }
+    Some(svg)
+}
+
+fn drawing(svg: &mut String, form: Form, picture: &Picture, here: &Ref, title: &str, describe: &impl Fn(&Ref) -> Node) {
+    let (places, class) = match form {
+        Form::Wide => (places(picture, here), "wide"),
+        Form::Narrow => (stacked(picture, here), "narrow"),
+    };
+    let (width, height) = size(&places);
     let text = escape(title);
     let _ = write!(
         svg,
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-labelledby=\"p-title p-desc\">\
-         <title id=\"p-title\">{text}</title><desc id=\"p-desc\">{}</desc>",
-        escape(&sentence(picture, &describe))
+        "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" \
+         aria-labelledby=\"{class}-title {class}-desc\"><title id=\"{class}-title\">{text}</title>\
+         <desc id=\"{class}-desc\">{}</desc>",
+        escape(&sentence(picture, describe))
     );
     for (from, to, quiet) in lines(picture) {
         if let (Some(from), Some(to)) = (places.get(from), places.get(to)) {
-            edge(&mut svg, *from, *to, quiet);
+            match form {
+                Form::Wide => edge(svg, *from, *to, quiet),
+                Form::Narrow => bracket(svg, *from, *to, quiet),
+            }
         }
     }
     for (record, _) in &picture.nodes {
         if let Some(at) = places.get(&record.reference) {
-            node(&mut svg, *at, &describe(&record.reference), record.reference == *here);
+            node(svg, *at, &describe(&record.reference), record.reference == *here);
         }
     }
     svg.push_str("</svg>");
-    Some(svg)
 }
 
 /// The lines to draw, each from left to right, and whether it is a quiet one: ownership. Both ends may tell of the same
@@ -81,22 +108,40 @@ fn lines(picture: &Picture) -> BTreeSet<(&Ref, &Ref, bool)> {
 
 type Place = (usize, usize);
 
-/// Left upper corner of each node.
-fn places(picture: &Picture, here: &Ref) -> HashMap<Ref, Place> {
-    let columns = columns(picture, here);
-    let least = columns.values().min().copied().unwrap_or(0);
-    let mut by_column: BTreeMap<usize, Vec<&Ref>> = BTreeMap::new();
-    for (reference, column) in &columns {
-        by_column.entry(usize::try_from(column - least).unwrap_or(0)).or_default().push(reference);
+/// The nodes of each layer, in order of kinds and names.
+fn layers(picture: &Picture, here: &Ref) -> Vec<Vec<Ref>> {
+    let mut by_column: BTreeMap<i32, Vec<Ref>> = BTreeMap::new();
+    for (reference, column) in columns(picture, here) {
+        by_column.entry(column).or_default().push(reference);
     }
-    let tallest = by_column.values().map(Vec::len).max().unwrap_or(1);
+    by_column.values_mut().for_each(|nodes| nodes.sort());
+    by_column.into_values().collect()
+}
+
+/// Left upper corner of each node, the layers one below the other.
+fn stacked(picture: &Picture, here: &Ref) -> HashMap<Ref, Place> {
     let mut places = HashMap::new();
-    for (column, mut nodes) in by_column {
-        nodes.sort();
+    let mut y = 4;
+    for layer in layers(picture, here) {
+        for reference in layer {
+            places.insert(reference, (STRIP, y));
+            y += HEIGHT + GAP_Y / 2;
+        }
+        y += LAYER - GAP_Y / 2;
+    }
+    places
+}
+
+/// Left upper corner of each node, the layers beside each other.
+fn places(picture: &Picture, here: &Ref) -> HashMap<Ref, Place> {
+    let by_column = layers(picture, here);
+    let tallest = by_column.iter().map(Vec::len).max().unwrap_or(1);
+    let mut places = HashMap::new();
+    for (column, nodes) in by_column.into_iter().enumerate() {
         // In the middle, but never far from the top: a tall picture would begin with nothing on a narrow screen.
         let top = ((tallest - nodes.len()) * (HEIGHT + GAP_Y) / 2).min(2 * (HEIGHT + GAP_Y));
         for (row, reference) in nodes.into_iter().enumerate() {
-            places.insert(reference.clone(), (4 + column * (WIDTH + GAP_X), 4 + top + row * (HEIGHT + GAP_Y)));
+            places.insert(reference, (4 + column * (WIDTH + GAP_X), 4 + top + row * (HEIGHT + GAP_Y)));
         }
     }
     places
@@ -133,6 +178,14 @@ fn edge(svg: &mut String, from: Place, to: Place, quiet: bool) {
         let (x2, bend) = (to.0 + WIDTH, x1.max(to.0 + WIDTH) + GAP_X / 3);
         let _ = write!(svg, "<path class=\"{class}\" d=\"M{x1} {y1}C{bend} {y1} {bend} {y2} {x2} {y2}\"/>");
     }
+}
+
+/// A line of a narrow drawing: it goes round in the strip at the left, the farther out the longer it is.
+fn bracket(svg: &mut String, from: Place, to: Place, quiet: bool) {
+    let (x, y1, y2) = (from.0, from.1 + HEIGHT / 2, to.1 + HEIGHT / 2);
+    let class = if quiet { "edge edge-in" } else { "edge" };
+    let bend = x.saturating_sub(8 + y1.abs_diff(y2) / 12).min(x - 8).max(2);
+    let _ = write!(svg, "<path class=\"{class}\" d=\"M{x} {y1}C{bend} {y1} {bend} {y2} {x} {y2}\"/>");
 }
 
 fn node(svg: &mut String, (x, y): Place, node: &Node, here: bool) {
@@ -214,6 +267,13 @@ mod tests {
         let words = |r: &Ref| Node { title: r.name().to_owned(), kind: "component".into(), href: "/x".into() };
         let svg = draw(&picture, &here, "A & B", words).expect("a picture");
         assert!(svg.contains("A &amp; B") && svg.contains("&lt;store&gt;") && !svg.contains("<store>"));
-        assert_eq!(svg.matches("<path").count(), 2);
+        let (wide, narrow) = svg.split_once("<svg class=\"narrow\"").expect("both drawings");
+        assert_eq!((wide.matches("<path").count(), narrow.matches("<path").count()), (2, 2));
+        // The smallest screen is 320 wide, and the page and the frame take their part of it.
+        let below = stacked(&picture, &here);
+        assert!(size(&below).0 <= 250, "{:?}", size(&below));
+        let y = |name: &str| below[&Ref::new("component", "default", name)].1;
+        assert!(y("shop") < y("stock") && y("stock") < y("<store>"));
+        assert!(below.values().collect::<BTreeSet<_>>().len() == 3, "none lies upon another: {below:?}");
     }
 }

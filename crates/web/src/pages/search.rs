@@ -1,8 +1,10 @@
 //! Search: everything by words, and lists of each kind.
 
 use super::entity;
+use super::offer::Offer;
 use super::team::RunRow;
 use super::visit::{Answer, Visit};
+use crate::design::OfferingCard;
 use crate::shell::Shell;
 use crate::state::WebState;
 use askama::Template;
@@ -10,7 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use loggia_app::estate::who_runs::WhoRunsRow;
-use loggia_graph::{Predicate, Query};
+use loggia_graph::{Hit, Matched, Predicate, Query};
 use loggia_model::{Kind, Record};
 use serde_json::json;
 use std::sync::Arc;
@@ -22,6 +24,10 @@ pub fn routes() -> Router<WebState> {
 
 /// How many results one page has.
 const PAGE: usize = 50;
+/// What the address of a search begins with.
+const START: &str = "/search?";
+/// How many offerings are shown whole.
+const CARDS: usize = 3;
 /// How many the palette shows.
 const FEW: usize = 8;
 
@@ -34,6 +40,8 @@ struct SearchPage {
     heading: String,
     /// Kinds with how many there are.
     kinds: Vec<(String, u64, String, bool)>,
+    /// What is offered under the words: first, and whole.
+    cards: Vec<OfferingCard>,
     hits: Vec<HitLine>,
     previous: String,
     next: String,
@@ -67,7 +75,12 @@ fn hit(visit: &Visit, record: &Arc<Record>) -> HitLine {
 /// A running thing: what it is, at which version, where and whose.
 fn running(visit: &Visit, record: &Arc<Record>, row: &WhoRunsRow) -> HitLine {
     let run = RunRow::of(visit, row, "");
-    let version = if row.version.is_empty() { "at an unknown version" } else { row.version.as_str() };
+    let version = match (run.version.as_str(), run.runs.as_str()) {
+        ("–", "") => "at an unknown version".to_owned(),
+        ("–", runs) => format!("(runs {runs})"),
+        (version, "") => version.to_owned(),
+        (version, runs) => format!("{version} (runs {runs})"),
+    };
     HitLine {
         title: run.name,
         href: run.href,
@@ -83,6 +96,7 @@ async fn search(visit: Visit) -> Answer {
     let offset: usize = visit.param("offset").parse().unwrap_or(0);
     let (hits, total) =
         if query.is_empty() { listed(&visit, &kind, offset) } else { found(&visit, &query, &kind, offset) };
+    let offered = if offset == 0 { offered(&visit, &query, &kind) } else { Vec::new() };
     let at = |offset: usize| address(&query, &kind, offset);
     let last = offset + hits.len();
     let shell = Shell {
@@ -103,10 +117,26 @@ async fn search(visit: Visit) -> Answer {
         previous: if offset > 0 { at(offset.saturating_sub(PAGE)) } else { String::new() },
         next: if (last as u64) < total { at(last) } else { String::new() },
         where_: if hits.is_empty() { String::new() } else { format!("{} to {last} of {total}", offset + 1) },
-        hits: hits.iter().map(|record| hit(&visit, record)).collect(),
+        hits: hits
+            .iter()
+            .filter(|record| !offered.iter().any(|offer| offer.record.reference == record.reference))
+            .map(|record| hit(&visit, record))
+            .collect(),
+        cards: offered.iter().map(|offer| offer.whole_card(&visit)).collect(),
         query,
         kind,
     })
+}
+
+/// The offerings that carry the words in name, title or tags; elsewhere a word is only mentioned.
+fn offered(visit: &Visit, query: &str, kind: &str) -> Vec<Offer> {
+    if query.is_empty() || !["", "offering"].contains(&kind) {
+        return Vec::new();
+    }
+    let hits = visit.graph.search(visit.audience(), query, PAGE);
+    let named = |hit: &Hit| matches!(hit.field, Matched::Name | Matched::Title | Matched::Tag);
+    let offerings = hits.iter().filter(|hit| hit.record.reference.kind() == "offering" && named(hit));
+    offerings.filter_map(|hit| Offer::read(visit, &hit.record)).take(CARDS).collect()
 }
 
 fn heading(query: &str, kind: &str) -> String {
@@ -157,7 +187,7 @@ fn kinds(visit: &Visit, query: &str, chosen: &str) -> Vec<(String, u64, String, 
 }
 
 fn address(query: &str, kind: &str, offset: usize) -> String {
-    let mut out = url::form_urlencoded::Serializer::new(String::from("/search?"));
+    let mut out = url::form_urlencoded::Serializer::for_suffix(String::from(START), START.len());
     if !query.is_empty() {
         out.append_pair("q", query);
     }
@@ -180,7 +210,8 @@ async fn palette(visit: Visit) -> Answer {
     let limit = visit.param("limit").parse::<usize>().unwrap_or(FEW).min(PAGE);
     let item = |record: &Arc<Record>| {
         let HitLine { title, href, kind, text, .. } = hit(&visit, record);
-        json!({"title": title, "kind": kind, "href": href, "text": text, "ref": record.reference})
+        let offer = visit.app().offered(&visit.graph, &visit.caller, record);
+        json!({"title": title, "kind": kind, "href": href, "text": text, "ref": record.reference, "offer": offer})
     };
     let items: Vec<_> = records.iter().take(limit).map(item).collect();
     Ok(Json(json!({"items": items, "total": total})).into_response())

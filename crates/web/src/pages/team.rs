@@ -1,5 +1,6 @@
 //! What a team runs, by environment, and what it owns.
 
+use super::agenda::{self, Line};
 use super::visit::{Answer, Visit};
 use super::words::{self, When};
 use super::{entity, instance};
@@ -49,6 +50,7 @@ struct TeamPage {
     /// My other teams, when this is one of mine.
     tabs: Vec<Link>,
     here: String,
+    due: Vec<Line>,
     groups: Vec<PlaceGroup>,
     owns: Vec<(String, Vec<Link>)>,
     people: Vec<Link>,
@@ -76,8 +78,10 @@ pub struct RunRow {
     pub offering_href: String,
     /// Its environment.
     pub environment: String,
-    /// Its version; a dash when unknown.
+    /// Its version of what is offered; a dash when it is none of those, or unknown.
     pub version: String,
+    /// Version of what really runs, where it is counted otherwise; empty where it is not.
+    pub runs: String,
     /// The version that could be got instead; empty when it is the newest, or unknown.
     pub newer: String,
     /// Observed, enrolled or managed.
@@ -95,9 +99,10 @@ impl RunRow {
     pub fn of(visit: &Visit, row: &WhoRunsRow, newer: &str) -> RunRow {
         let offering = offering_of(visit, row);
         let title = visit.graph.get(&Ref::new("offering", "default", &offering));
+        let version = release_version(visit, row);
         let (state, word) = match row.phase {
             Phase::Ready if !row.withdrawn.is_empty() => ("bad", "version withdrawn"),
-            phase => words::phase(phase, row.step),
+            phase => words::phase(phase),
         };
         RunRow {
             name: row.name.clone(),
@@ -105,7 +110,8 @@ impl RunRow {
             offering: title.map_or_else(|| offering.clone(), |record| record.parse().title().to_owned()),
             offering_href: super::offer::href(&offering),
             environment: row.environment.clone(),
-            version: if row.version.is_empty() { "–".to_owned() } else { row.version.clone() },
+            runs: if row.version == version { String::new() } else { row.version.clone() },
+            version: if version.is_empty() { "–".to_owned() } else { version },
             newer: newer.to_owned(),
             step: words::step(row.step),
             state,
@@ -113,6 +119,12 @@ impl RunRow {
             seen: When::ago(visit.app().now(), row.last_seen),
         }
     }
+}
+
+/// The version of what is offered that a row runs; empty when it is none of those.
+fn release_version(visit: &Visit, row: &WhoRunsRow) -> String {
+    let release = visit.graph.get(&Ref::new("release", "default", &row.release));
+    release.map(|release| release.parse().spec_text("version").to_owned()).unwrap_or_default()
 }
 
 /// Name of what a row runs.
@@ -205,14 +217,14 @@ fn list(visit: &Visit, title: &'static str, lede: &'static str) -> Answer {
 }
 
 async fn of_default(visit: Visit, Path(name): Path<String>) -> Answer {
-    show(&visit, &Ref::new("group", "default", &name))
+    show(&visit, &Ref::new("group", "default", &name)).await
 }
 
 async fn of_namespace(visit: Visit, Path((namespace, name)): Path<(String, String)>) -> Answer {
-    show(&visit, &Ref::new("group", &namespace, &name))
+    show(&visit, &Ref::new("group", &namespace, &name)).await
 }
 
-fn show(visit: &Visit, team: &Ref) -> Answer {
+async fn show(visit: &Visit, team: &Ref) -> Answer {
     let record = visit.record(team, href)?;
     let team = &record.reference;
     let document = record.parse();
@@ -232,6 +244,7 @@ fn show(visit: &Visit, team: &Ref) -> Answer {
         description: document.meta_text("description").to_owned(),
         tabs: if is_mine && mine.len() > 1 { mine.iter().map(link).collect() } else { Vec::new() },
         here: href(team),
+        due: agenda::lines(visit, std::slice::from_ref(team)).await?,
         groups: groups(visit, &rows),
         owns: owns(visit, team),
         people: people(visit, team),

@@ -18,7 +18,7 @@ use loggia_app::access::policy::Action;
 use loggia_app::access::writing::subject_of;
 use loggia_app::release::offering::release_for;
 use loggia_app::release::upgrade::{Upgrade, UpgradePreview};
-use loggia_app::release::upgrade_move::LetGo;
+use loggia_app::release::upgrade_strategy::LetGo;
 use loggia_model::Ref;
 use loggia_model::contract::Weight;
 use loggia_model::instance::InstanceStatus;
@@ -148,6 +148,9 @@ fn facts(preview: &UpgradePreview) -> Vec<Fact> {
     }
     if let Some(approval) = &preview.approval {
         facts.push(Fact::new("Who agrees", approval));
+    }
+    if let Some(waits) = &preview.waits {
+        facts.push(Fact::new("When", waits));
     }
     if let Some(automatic) = &preview.automatic {
         facts.push(Fact::new("By itself", automatic));

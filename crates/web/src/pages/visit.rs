@@ -2,6 +2,7 @@
 
 use super::error::Wrong;
 use crate::assets;
+use crate::auth::lends;
 use crate::caller::{By, cookie};
 use crate::shell::{Flash, Link, Person, Place, Shell, Theme};
 use crate::state::WebState;
@@ -35,6 +36,8 @@ pub struct Visit {
     whole: String,
     theme: Theme,
     tag: Option<String>,
+    /// Whether they may become somebody else with one click.
+    lends: bool,
 }
 
 impl FromRequestParts<WebState> for Visit {
@@ -59,6 +62,22 @@ impl Visit {
             whole: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             theme: theme(&parts.headers),
             tag: text(header::IF_NONE_MATCH),
+            lends: lends(state, parts.extensions.get(), &parts.headers),
+        }
+    }
+
+    /// Of somebody who asks for the content of a page in another form.
+    pub fn without_page(state: &WebState, caller: &Caller) -> Visit {
+        Visit {
+            caller: caller.clone(),
+            graph: state.app.graph(),
+            state: state.clone(),
+            path: String::new(),
+            query: Vec::new(),
+            whole: String::new(),
+            theme: Theme::Auto,
+            tag: None,
+            lends: false,
         }
     }
 
@@ -175,7 +194,7 @@ impl Visit {
 
     /// The people of the demo: those with a persona.
     fn people(&self) -> Vec<Person> {
-        if !self.app().settings.demo {
+        if !self.lends {
             return Vec::new();
         }
         let personas =
@@ -194,6 +213,7 @@ impl Visit {
             "withdrawn" => ("ok", "It is only observed again."),
             "committed" => ("ok", "Committed in your name. It is shown here as soon as it was read."),
             "saved" => ("ok", "Saved."),
+            "password" => ("ok", "Your password is changed. Your other sessions are ended."),
             "dismissed" => ("ok", "It is put aside."),
             "confirmed" => ("ok", "The removals are confirmed and done."),
             "published" => ("ok", "It is published: everybody can get it, and it never changes."),
@@ -210,7 +230,8 @@ impl Visit {
             "declined" => ("ok", "You said no; who asked reads why."),
             "merged" => ("ok", "It is merged, and has the new version."),
             "closed" => ("ok", "The change is given up; it stays as it is."),
-            "branched" => ("ok", "Your change waits on a branch of its own, to be taken into the repository."),
+            "branched" => ("ok", "Your change waits to be taken into the repository."),
+            "put-aside" => ("ok", "The change is put aside."),
             "dropped" => ("ok", "It was dropped. What something runs on stays."),
             "started" => ("ok", "It is started. Whoever is concerned sees it on their page."),
             "paused" => ("ok", "It stands still. What is being changed is changed to its end."),

@@ -115,7 +115,7 @@ async fn show(visit: Visit) -> Answer {
     teams.dedup();
     let shell = Shell {
         command: command(&query),
-        json_twin: if asked { format!("/api/v1/who-runs?{}", parameters(&query)) } else { String::new() },
+        json_twin: if asked { format!("/api/v1/who-runs?{}", parameters(&query)) } else { "/api/v1/offers".into() },
         ..visit.shell(Some(Place::Studio).filter(|_| visit.caller.product_team || visit.caller.administrator))
     };
     visit.page(&WhoRunsPage {
@@ -139,7 +139,7 @@ fn heading(visit: &Visit, name: &str) -> String {
 
 fn view(visit: &Visit, row: &WhoRunsRow) -> RowView {
     let now = visit.app().now();
-    let (state, word) = words::phase(row.phase, row.step);
+    let (state, word) = words::phase(row.phase);
     let person = Ref::parse(&row.contact, Some("user"), "default").ok().filter(|_| row.contact.contains(':'));
     let known = person.as_ref().and_then(|person| visit.graph.get(person));
     RowView {
@@ -281,7 +281,7 @@ async fn csv(visit: Visit) -> Answer {
             &row.contact,
             &row.known_by,
             words::step(row.step),
-            words::phase(row.phase, row.step).1,
+            words::phase(row.phase).1,
         ];
         out.push_str(&cells.map(cell).join(","));
         out.push_str("\r\n");

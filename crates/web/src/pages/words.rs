@@ -95,16 +95,15 @@ pub fn publication(publication: Publication) -> &'static str {
 }
 
 /// The state of an instance: the shape of its badge, and its words.
-pub fn phase(phase: Phase, step: Step) -> (&'static str, &'static str) {
-    match (phase, step) {
-        (Phase::Pending, _) => ("busy", "ordered"),
-        (Phase::Progressing, _) => ("busy", "being made"),
-        (Phase::Ready, Step::Managed) => ("ok", "ready"),
-        (Phase::Ready, _) => ("ok", "runs"),
-        (Phase::Failed, _) => ("bad", "failed"),
-        (Phase::Deleting, _) => ("busy", "being destroyed"),
-        (Phase::Gone, _) => ("off", "gone (proved)"),
-        (Phase::Unknown, _) => ("unknown", "unknown"),
+pub fn phase(phase: Phase) -> (&'static str, &'static str) {
+    match phase {
+        Phase::Pending => ("busy", "ordered"),
+        Phase::Progressing => ("busy", "being made"),
+        Phase::Ready => ("ok", "ready"),
+        Phase::Failed => ("bad", "failed"),
+        Phase::Deleting => ("busy", "being destroyed"),
+        Phase::Gone => ("off", "gone (proved)"),
+        Phase::Unknown => ("unknown", "unknown"),
     }
 }
 

@@ -138,7 +138,9 @@ pub fn body(world: &World, way: &Way, number: usize) -> (&'static str, String) {
         "/sources/confirm" => "location=nowhere&commit=c1",
         "/sources/drop" => "location=nowhere",
         "/who-runs/unmatched/dismiss" => "key=nothing",
-        "/me/tokens" => "name=laptop&days=1",
+        "/me/tokens" => "name=laptop&days=1&scopes=read",
+        // What would be refused to whoever may, so that nobody's session ends.
+        "/me/password" => "old=x&password=short&again=short",
         "/instances/{team}/{name}/reveal" => "output=password",
         "/instances/{team}/{name}/destroy" => "confirmed=true",
         "/standards/{name}/exempt" => "team=booking&until=2035-01-01&reason=x",

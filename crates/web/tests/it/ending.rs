@@ -92,6 +92,36 @@ async fn every_answer_about_it_says_when_it_goes() {
     .await;
 }
 
+/// What an existing Backstage reads of an offering and of what runs of it.
+async fn in_backstage(world: &World, name: &str) -> Value {
+    let text = world.get("member", "/catalog-info.yaml").await.text;
+    let documents = text.split("---\n").skip(1).map(|part| serde_json::from_str::<Value>(part).unwrap());
+    documents.into_iter().find(|document| document["metadata"]["name"] == name).unwrap()
+}
+
+#[tokio::test]
+async fn an_existing_backstage_reads_what_becomes_of_it_and_which_version_runs() {
+    on_both("ending_backstage", async |world| {
+        assert_eq!(in_backstage(&world, "postgres").await["spec"]["lifecycle"], "production");
+        world.add(TERN).await;
+        assert_eq!(in_backstage(&world, "tern").await["spec"]["lifecycle"], "experimental");
+        let seen =
+            json!({"offering": "tern", "version": "6.0.0", "environment": "dev", "team": "booking", "name": "cache"});
+        assert_eq!(world.post("admin", "/api/v1/observe", &seen).await.status, StatusCode::OK);
+        let day = today(&world);
+        ends(&world, json!({"effective": day, "closedToNew": day, "off": day.plus(40)})).await;
+        let standing = format!("off on {}", day.plus(40).words());
+        let tern = in_backstage(&world, "tern").await;
+        assert_eq!(tern["spec"]["lifecycle"], "deprecated");
+        assert_eq!(tern["metadata"]["annotations"]["loggia.dev/ending"], standing);
+        let cache = in_backstage(&world, "booking.cache.dev").await;
+        assert_eq!(cache["metadata"]["annotations"]["loggia.dev/version"], "6.0.0");
+        assert_eq!(cache["metadata"]["annotations"]["loggia.dev/ending"], standing);
+        assert_eq!(cache["metadata"]["description"], "Tern 6.0.0 in dev");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_brownout_is_no_limit_and_no_fault() {
     on_both("ending_brownout", async |world| {

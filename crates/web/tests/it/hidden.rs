@@ -106,6 +106,11 @@ async fn both(world: &World) -> World {
     let without = World::alone().await;
     world.add(HIDDEN).await;
     used(world).await;
+    // Among what moves is something hidden: neither counts nor curve tell of it.
+    for world in [world, &without] {
+        let said = world.post("admin", "/api/v1/campaigns/default/postgres-2:start", &json!({})).await;
+        assert!(said.status.is_success(), "{}", said.text);
+    }
     without
 }
 

@@ -68,6 +68,12 @@ apiVersion: loggia.dev/v1
 kind: Release
 metadata: {name: postgres-3.0.0-zebrafish, annotations: {loggia.dev/publication: candidate}}
 spec: {offering: postgres, version: 3.0.0-zebrafish, contract: {inputs: {type: object}}, recipe: {driver: postgres}}
+---
+apiVersion: loggia.dev/v1
+kind: Ending
+metadata: {name: first-end}
+spec: {subject: offering:postgres, reason: Nobody needs it any more., replacement: none, preset: aip-181,
+  dates: {effective: 2035-01-01, off: 2036-01-01}}
 ";
 
 /// Something that runs.
@@ -134,6 +140,63 @@ async fn build(world: &World, dice: &mut Dice) -> Vec<Run> {
     runs
 }
 
+/// Decides about what is hidden, where those read of it who may not see it: a campaign that moves it, permissions to differ.
+async fn decide(world: &World, runs: &[Run]) {
+    let said = world.post("admin", "/api/v1/campaigns/default/postgres-2:start", &json!({})).await;
+    assert!(said.status.is_success(), "{}", said.text);
+    let hidden = runs.iter().find(|run| run.team == "booking" && run.full_name().contains(CANARY));
+    let one = hidden.map(|run| format!("{}/{}", run.team, run.full_name()));
+    let said = world.post("admin", "/api/v1/endings/default/first-end:announce", &json!({})).await;
+    assert!(said.status.is_success(), "{}", said.text);
+    for path in ["campaigns/default/postgres-2", "endings/default/first-end", "checks/default/postgres-owned"] {
+        let path = format!("/api/v1/{path}:exempt");
+        let until = if path.contains("ending") { "2035-06-01" } else { "2034-01-01" };
+        let team = json!({"team": "zebrafish-team", "until": until, "reason": "Not now."});
+        let said = world.post("admin", &path, &team).await;
+        assert!(said.status.is_success(), "{path}: {}", said.text);
+        if let Some(one) = &one {
+            let what = if path.contains("checks") { "thing" } else { "instance" };
+            let named = if path.contains("checks") { format!("instance:{one}") } else { one.clone() };
+            let instance = json!({"team": "booking", what: named, "until": until, "reason": "Not now."});
+            let said = world.post("admin", &path, &instance).await;
+            assert!(said.status.is_success(), "{path}: {}", said.text);
+        }
+    }
+}
+
+/// Whatever is counted is what is listed: a campaign, its waves, curve and line, a standard, an ending and the versions.
+async fn counts_what_is_seen(world: &World, runs: &[Run], seed: u64) {
+    for who in ["admin", "product", "owner", "member", "other", "service"] {
+        let mut seen = listed(world, who).await;
+        let offered = |name: &String| runs.iter().any(|run| run.full_name() == *name && run.offering == "postgres");
+        seen.retain(offered);
+        let own = json!(if ["admin", "member"].contains(&who) { 2 } else { 1 });
+        let all = json!(seen.len() as u64 + own.as_u64().unwrap());
+        let state = world.get(who, "/api/v1/campaigns/default/postgres-2/state").await.json();
+        let rows = state["items"].as_array().unwrap();
+        assert_eq!((json!(rows.len()), &state["more"]), (all.clone(), &json!(0)), "world {seed} {who}: {seen:?}");
+        assert_eq!((&state["counts"]["total"], &state["frozen"]), (&all, &all), "world {seed} {who}");
+        let waves: u64 =
+            state["waves"].as_array().unwrap().iter().map(|w| w["counts"]["total"].as_u64().unwrap()).sum();
+        assert_eq!(json!(waves), all, "world {seed} {who}");
+        let curve = world.get(who, "/api/v1/campaigns/default/postgres-2/burn-down").await.json();
+        assert_eq!((&curve["counts"]["total"], &curve["days"][0]["total"]), (&all, &all), "world {seed} {who}");
+        let list = world.get(who, "/api/v1/campaigns:overview").await.json();
+        let line = list["items"].as_array().unwrap().iter().find(|line| line["campaign"] == state["campaign"]);
+        assert_eq!(line.unwrap()["counts"]["total"], all, "world {seed} {who}");
+        let record = world.get(who, "/api/v1/campaigns/default/postgres-2").await.text;
+        assert!(["counts", "frozen", "days", "exemptions"].iter().all(|word| !record.contains(word)), "{record}");
+        let standing = &world.get(who, "/api/v1/checks/default/postgres-owned/state").await.json()["standing"];
+        let sum: u64 = standing.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+        assert_eq!(json!(sum), all, "world {seed} {who}");
+        let ending = world.get(who, "/api/v1/endings/default/first-end/state").await.json();
+        assert_eq!(ending["running"], all, "world {seed} {who}");
+        let versions = world.get(who, "/api/v1/versions/postgres").await.json();
+        let running = versions["versions"].as_array().unwrap().iter().map(|row| row["running"].as_u64().unwrap());
+        assert_eq!(json!(running.sum::<u64>() + versions["others"].as_u64().unwrap()), all, "world {seed} {who}");
+    }
+}
+
 /// Every address that is read, with the names of everything that runs and of what it stands on.
 async fn addresses(world: &World, runs: &[Run]) -> BTreeSet<String> {
     let ways = doors::all(world).await.into_iter().filter(|way| way.method == "GET").map(|way| way.path);
@@ -153,6 +216,9 @@ async fn addresses(world: &World, runs: &[Run]) -> BTreeSet<String> {
             ("group", "groups", "booking"),
             ("offering", "offerings", "postgres"),
             ("environment", "environments", "dev"),
+            ("campaign", "campaigns", "postgres-2"),
+            ("ending", "endings", "first-end"),
+            ("check", "checks", "postgres-owned"),
         ] {
             let named = path.replace("{kind}", kind).replace("{plural}", plural).replace("{namespace}", "default");
             all.insert(doors::filled(&named.replace("{name}", name)));
@@ -210,6 +276,8 @@ async fn random_companies_tell_no_name_of_what_is_hidden() {
                 None => World::alone().await,
             };
             let runs = build(&world, &mut Dice(seed)).await;
+            decide(&world, &runs).await;
+            counts_what_is_seen(&world, &runs, seed).await;
             tells_nothing(&world, &runs, seed).await;
             let names = |shown: &dyn Fn(&Run) -> bool| -> BTreeSet<String> {
                 runs.iter().filter(|run| shown(run)).map(Run::full_name).collect()

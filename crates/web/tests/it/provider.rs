@@ -167,7 +167,7 @@ async fn people_sign_in_at_the_provider_and_belong_to_their_teams() {
         let (_, path, _) = come_back(&world, &running, "zoe", "gate").await;
         assert_eq!(world.get("nobody", &path).await.status, StatusCode::UNAUTHORIZED);
 
-        // Teams follow the provider for whom it made, and the catalog for whom it did not.
+        // Teams follow the provider for whom it made.
         let (said, ..) = come_back(&world, &running, "zoe", "gate").await;
         assert_eq!(me(&world, &said).await["teams"], serde_json::json!(["group:default/gate"]));
         for login in ["unchecked--amara", "bob"] {
@@ -175,8 +175,22 @@ async fn people_sign_in_at_the_provider_and_belong_to_their_teams() {
             assert_eq!(said.status, StatusCode::FORBIDDEN, "{login}");
             assert!(said.text.contains("loggia.dev/subject"), "{login}: {}", said.text);
         }
-        let (said, ..) = come_back(&world, &running, "amara", "gate").await;
-        assert_eq!(me(&world, &said).await["teams"], serde_json::json!(["group:default/booking"]));
+        // The teams of both count for whom the catalog describes, as long as either says so; her text stays what it is.
+        for (claim, teams) in [("gate", vec!["booking", "gate"]), ("booking", vec!["booking"]), ("", vec!["booking"])] {
+            let (said, ..) = come_back(&world, &running, "amara", claim).await;
+            let mut told: Vec<String> = serde_json::from_value(me(&world, &said).await["teams"].clone()).unwrap();
+            told.sort();
+            let teams: Vec<String> = teams.iter().map(|team| format!("group:default/{team}")).collect();
+            assert_eq!(told, teams, "{claim}");
+            let record = world.get("admin", "/api/v1/users/default/amara").await.json();
+            assert_eq!(record["document"]["spec"]["memberOf"], serde_json::json!(["booking"]), "{claim}");
+            let page = world.get("admin", "/api/v1/groups/default/gate").await.text;
+            assert_eq!(
+                page.contains("user:default/amara"),
+                teams.contains(&"group:default/gate".to_owned()),
+                "{claim}"
+            );
+        }
         let (said, ..) = come_back(&world, &running, "other--amara", "gate").await;
         assert_eq!(said.status, StatusCode::FORBIDDEN, "{}", said.text);
     })

@@ -10,7 +10,7 @@ use loggia_web::api::registry;
 use std::sync::Arc;
 
 /// What is sent and changes nothing that the platform knows: questions, previews, and one's own way in and out.
-const CHANGE_NOTHING: [&str; 22] = [
+const CHANGE_NOTHING: [&str; 23] = [
     "DELETE /api/v1/sessions/{id}",
     "DELETE /api/v1/tokens/{id}",
     "POST /api/catalog/analyze-location",
@@ -21,6 +21,7 @@ const CHANGE_NOTHING: [&str; 22] = [
     "POST /api/catalog/refresh",
     "POST /api/catalog/validate-entity",
     "POST /api/v1/campaigns:plan",
+    "POST /api/v1/edits/{id}:put-aside",
     "POST /api/v1/endings:propose",
     "POST /api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
     "POST /api/v1/sources:refresh",

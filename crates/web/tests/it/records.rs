@@ -177,6 +177,10 @@ async fn lists_filter_order_and_turn_pages() {
             }
         }
         assert_eq!(names, ["c0", "c1", "c2", "c3", "c4", "c5", "c6"]);
+        let said = world.get("member", "/api/v1/components?limit=1&fields=ref,metadata.name").await.json();
+        assert_eq!(said["items"][0]["document"]["metadata"]["name"], said["items"][0]["ref"].as_str().unwrap().split('/').next_back().unwrap());
+        let said = world.get("member", "/api/v1/components?fields=nosuch").await;
+        assert!(said.status == StatusCode::BAD_REQUEST && said.text.contains("nosuch"), "{}", said.text);
         let found = world.get("member", "/api/v1/components?q=taKes").await.json();
         assert_eq!((found["total"].as_i64(), found["items"][0]["ref"].as_str()), (Some(1), Some("component:default/orders")));
     })

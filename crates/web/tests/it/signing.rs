@@ -44,6 +44,48 @@ async fn a_password_begins_a_session_that_signing_out_ends() {
     .await;
 }
 
+/// The form on the page of sessions: the old password counts, the other sessions end, and this one goes on.
+#[tokio::test]
+async fn people_change_their_password_themselves() {
+    on_both("own_password", async |world| {
+        let first = json!({"password": "correct horse battery"});
+        world.json("admin", "PUT", "/api/v1/logins/amara", &first).await;
+        let sign_in = async |password: &str| form(&world, "/login", &format!("name=amara&password={password}")).await;
+        let (other, own) =
+            (session(&sign_in("correct+horse+battery").await), session(&sign_in("correct+horse+battery").await));
+        let send = async |body: &str| {
+            let request =
+                Request::post("/me/password").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            let request = request.header(header::COOKIE, &own).header("sec-fetch-site", "same-origin");
+            world.send("nobody", request, body.to_owned()).await
+        };
+        for (body, said) in [
+            (
+                "old=wrong+horse+battery&password=another+horse+here&again=another+horse+here",
+                "This is not your old password",
+            ),
+            ("password=another+horse+here&again=another+horse+here", "Your old password is missing"),
+            ("old=correct+horse+battery&password=another+horse+here&again=another+horse", "It is not the same"),
+            ("old=correct+horse+battery&password=short&again=short", "The password is too short"),
+        ] {
+            let answer = send(body).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+            assert!(answer.text.contains(said) && !answer.text.contains("horse"), "{said}: {}", answer.text);
+        }
+        assert_eq!(me(&world, &other).await.status, StatusCode::OK);
+        let done = send("old=correct+horse+battery&password=another+horse+here&again=another+horse+here").await;
+        assert_eq!(
+            (done.status, done.headers[header::LOCATION].as_bytes()),
+            (StatusCode::SEE_OTHER, &b"/me?done=password"[..])
+        );
+        assert_eq!(me(&world, &own).await.status, StatusCode::OK);
+        assert_eq!(me(&world, &other).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(sign_in("correct+horse+battery").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(sign_in("another+horse+here").await.status, StatusCode::SEE_OTHER);
+    })
+    .await;
+}
+
 /// A page without a text and without the id of its request.
 fn without(said: &Said, text: &str) -> String {
     let id = said.headers["x-request-id"].to_str().unwrap();

@@ -57,13 +57,16 @@ impl Said {
     }
 }
 
+/// Where people reach the server.
+const PUBLIC: &str = "http://127.0.0.1:7400";
+
 /// An application over a database, with the clock of the machine.
 pub async fn application(target: &Target, settings: Settings) -> Arc<App> {
     let store = Store::open(target).await.unwrap();
     let ids: Arc<dyn Ids> = Arc::new(SystemIds::default());
     let secrets = SecretBox::new(&[7; 32], Arc::clone(&ids));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings }).await.unwrap()
+    let (clock, recipes): (Arc<dyn Clock>, _) = (Arc::new(SystemClock::default()), loggia_drivers::recipes::all());
+    App::start(Parts { store, clock, ids, policy: Arc::new(RoleTable), secrets, settings, recipes }).await.unwrap()
 }
 
 /// Sends a request to doors.
@@ -73,7 +76,7 @@ pub async fn said(doors: &Doors, request: Request<Body>) -> Said {
     Said { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
 }
 
-struct NoSources;
+pub struct NoSources;
 
 #[async_trait]
 impl Reader for NoSources {
@@ -127,20 +130,26 @@ impl Database {
 
 impl World {
     async fn new(target: Target, dir: tempfile::TempDir) -> World {
-        World::open(target, dir, false).await
+        World::open(target, dir, false, PUBLIC).await
+    }
+
+    /// The same company on a server with another public address.
+    pub async fn at(public_url: &str) -> World {
+        let dir = tempfile::tempdir().unwrap();
+        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, false, public_url).await
     }
 
     /// The same company on a server that is read-only.
     pub async fn read_only() -> World {
         let dir = tempfile::tempdir().unwrap();
-        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, true).await
+        World::open(Target::Sqlite(dir.path().join("loggia.db")), dir, true, PUBLIC).await
     }
 
-    async fn open(target: Target, dir: tempfile::TempDir, read_only: bool) -> World {
+    async fn open(target: Target, dir: tempfile::TempDir, read_only: bool, public_url: &str) -> World {
         let settings = Settings {
-            public_url: "http://127.0.0.1:7400".into(),
+            public_url: public_url.into(),
             data: dir.path().to_owned(),
-            demo: true,
+            demo: loggia_app::settings::Demo::Open,
             read_only,
             repositories: Vec::new(),
         };

@@ -11,8 +11,8 @@ use crate::App;
 use crate::access::caller::Caller;
 use crate::access::policy::Action;
 use crate::access::writing::subject_of;
+use crate::command::Ctx;
 use crate::command::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
 use crate::estate::look::{look, question};
 use crate::instance::driver::{Driver, Failure, Request, RunLog};
@@ -21,6 +21,7 @@ use crate::instance::order::start;
 use crate::instance::request;
 use crate::instance::take_over::Wish;
 use crate::record::visible;
+use crate::release::upgrade_wait::GiveUp;
 use crate::source::edit::author;
 use async_trait::async_trait;
 use loggia_graph::Graph;
@@ -115,6 +116,9 @@ pub trait Merges: Send + Sync {
 
     /// The change as a patch for `git am`.
     async fn patch(&self, request: &Request) -> Result<Vec<u8>, Failure>;
+
+    /// What differs between two versions, as such a patch, for a repository that is kept elsewhere.
+    async fn between(&self, before: &Request, after: &Request) -> Result<Vec<u8>, Failure>;
 }
 
 /// What asking for a change writes: the change that waits, the operation that makes it, and nothing else.
@@ -224,7 +228,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] when none waits.
     pub async fn close_change(&self, caller: &Caller, instance: &Ref) -> Result<InstanceStatus> {
-        if self.is_by_hand(caller, instance)? {
+        if self.is_ours(caller, instance)? {
             let given = self.run(caller, GiveUp { instance: instance.clone() }).await?;
             return Ok(serde_json::from_value(given.answer)?);
         }
@@ -242,9 +246,22 @@ impl App {
         about.merges()?.patch(&about.request).await.map_err(refusal)
     }
 
-    fn is_by_hand(&self, caller: &Caller, instance: &Ref) -> Result<bool> {
+    /// What differs between what an instance has and another release, as a patch: for a repository that is kept elsewhere.
+    pub(crate) async fn patch_between(
+        &self,
+        caller: &Caller,
+        instance: &Ref,
+        (before, after): (Wish, Wish),
+    ) -> Result<Vec<u8>> {
+        let before = self.about(caller, instance, Some(before), READ).await?;
+        let after = self.about(caller, instance, Some(after), READ).await?;
+        before.merges()?.between(&before.request, &after.request).await.map_err(refusal)
+    }
+
+    /// Whether nothing of what waits is outside: an upgrade waits for its hours, or for people to bring it by hand.
+    fn is_ours(&self, caller: &Caller, instance: &Ref) -> Result<bool> {
         let status: InstanceStatus = visible(&self.graph(), &caller.audience, instance)?.typed_status()?;
-        Ok(status.change.is_some_and(|change| change.branch.is_empty()))
+        Ok(status.queued.is_some() || status.change.is_some_and(|change| change.branch.is_empty()))
     }
 
     /// The same for whoever may write to what the change is about.
@@ -257,7 +274,7 @@ impl App {
 
     /// Takes in what became of a change, at once.
     async fn see(&self, about: &About) -> Result<InstanceStatus> {
-        look(self, &*about.driver, about.record.uid, &about.name).await?;
+        look(self, &*about.driver, about.record.uid, &about.name, &|_| true).await?;
         let graph = self.graph();
         let missing = || Error::NotFound("It is not there any more.".into());
         Ok(graph.by_uid(about.record.uid).ok_or_else(missing)?.typed_status()?)
@@ -278,29 +295,6 @@ impl App {
                 tracing::debug!(%uid, %error, "what was pushed could not be looked at");
             }
         });
-    }
-}
-
-/// Gives up what people were to do by hand.
-struct GiveUp {
-    instance: Ref,
-}
-
-impl Command for GiveUp {
-    fn name(&self) -> &'static str {
-        "instance.give-up"
-    }
-
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
-        let record = visible(graph, &ctx.caller.audience, &self.instance)?;
-        ctx.require(Action::Operate, &subject_of(&record.parse()))?;
-        let mut status: InstanceStatus = record.typed_status()?;
-        let change = status.change.take().filter(|change| change.branch.is_empty()).ok_or_else(none)?;
-        let text = serde_json::to_value(&status)?;
-        let draft = Draft::of(&record).with_status(&text);
-        let mut changes = Changes::answer(text);
-        changes.put("instance.change-closed", draft, json!({"release": change.release}));
-        Ok(changes)
     }
 }
 

@@ -2,14 +2,17 @@
 
 use super::ATTEMPTS;
 use super::run::Run;
+use super::step::AGAIN;
+use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::estate::usage;
 use crate::instance::driver::{Call, Failure, RunLog, Whose};
-use crate::instance::finish::{Applied, Ending, Finish};
+use crate::instance::operation_end::{Applied, Ending, Finish};
 use crate::trace;
 use loggia_model::Micros;
 use loggia_model::instance::Phase;
 use loggia_model::operation::Verb;
+use std::sync::Arc;
 
 impl Run<'_> {
     pub(super) async fn end(mut self, result: Result<Ending, Failure>, applied: Applied) -> Result<()> {
@@ -37,12 +40,25 @@ impl Run<'_> {
         let (operation, fence, moving) = (self.operation.clone(), self.fence, self.moving.clone());
         let confirmed = self.confirmed;
         let finish = Finish { operation, fence, ending, applied, secrets, moving, confirmed };
-        match app.run(&app.system("worker"), finish).await {
-            Ok(_) => {
+        let finish: Arc<dyn Command> = Arc::new(finish);
+        match self.finish(finish).await {
+            Ok(()) => {
                 trace::ended(&self.operation, failed, app.now());
                 Ok(())
             }
             Err(error) => self.not_written(&error).await,
+        }
+    }
+
+    /// Writes the end. While the database is away this waits, as long as the lease holds: what was done outside is done.
+    /// When it was written although nobody said so, the fence is gone, and the next try says so.
+    async fn finish(&self, finish: Arc<dyn Command>) -> Result<()> {
+        let app = &self.worker.app;
+        loop {
+            match app.run_shared(&app.system("worker"), Arc::clone(&finish)).await {
+                Err(Error::Unavailable(_)) if app.is_writing() => tokio::time::sleep(AGAIN).await,
+                done => return done.map(drop),
+            }
         }
     }
 

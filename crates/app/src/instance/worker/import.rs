@@ -2,7 +2,7 @@
 
 use super::run::Run;
 use crate::instance::driver::{Call, Driver, Failure, Plan, Presence, Request};
-use crate::instance::finish::Ending;
+use crate::instance::operation_end::Ending;
 use crate::instance::take_over::Taken;
 use loggia_model::instance::HeldBackend;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::run::Run;
 use crate::instance::driver::{Call, Driver, Failure, Presence, Request};
-use crate::instance::finish::Ending;
+use crate::instance::operation_end::Ending;
 use crate::instance::request;
 use std::sync::Arc;
 

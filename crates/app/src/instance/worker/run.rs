@@ -1,14 +1,14 @@
 //! One attempt at one operation: the calls of its driver, in order.
 
-use super::{BEGINNINGS, Worker};
+use super::{ATTEMPTS, BEGINNINGS, Worker};
 use crate::error::{Error, Result};
 use crate::instance::backend::Hold;
 use crate::instance::driver::{Backend, Call, Driver, Failure, Observation, Plan, Presence, Request, Secret};
-use crate::instance::finish::{Applied, Ending};
+use crate::instance::operation_end::{Applied, Ending};
 use crate::instance::request::{self, Prepared};
-use crate::instance::run_log::Lines;
+use crate::instance::run_log::{Lines, readable_observation};
 use crate::instance::take_over::Wish;
-use crate::release::upgrade_move::Move;
+use crate::release::upgrade_strategy::Move;
 use loggia_model::instance::{HeldBackend, Phase};
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_store::Claimed;
@@ -56,8 +56,8 @@ impl<'a> Run<'a> {
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
         let mut run = Run { worker, operation, fence, attempt, before, wish, moving, confirmed, lines, timeout: None };
-        if attempt > BEGINNINGS {
-            return run.end(Err(worn_out(&last)), Applied::default()).await;
+        if fence > BEGINNINGS || attempt > ATTEMPTS {
+            return run.end(Err(worn_out(fence, &last)), Applied::default()).await;
         }
         let driver = worker.drivers.get(&run.operation.driver).map(|driver| &**driver);
         let (wish, generation) = (run.wish.clone(), run.moving.as_ref().map(|moving: &Move| moving.generation));
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
                     let message = "It was made, but cannot be seen yet.";
                     return Err(Failure::backend(message, "It is looked for again by itself."));
                 }
-                merge(&mut seen, applied);
+                merge(&mut seen, readable_observation(applied));
                 Ok(Ending::Ready(Box::new(seen)))
             }
             Verb::Observe => Ok(Ending::Seen(Box::new(self.observe(driver, request).await?))),
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
             .to_owned()
         };
         let log = Arc::clone(&self.lines);
-        self.step((Call::Observe, driver), driver.observe(request, &*log), tell).await
+        self.step((Call::Observe, driver), driver.observe(request, &*log), tell).await.map(readable_observation)
     }
 
     /// Keeps where the instance is made, before anything is made.
@@ -183,7 +183,7 @@ fn timeout_of(request: &Request) -> Option<Duration> {
     said.as_u64().map(|seconds| Duration::from_secs(seconds.clamp(1, LONGEST)) + GRACE)
 }
 
-fn worn_out(last: &str) -> Failure {
-    let message = format!("It was begun {BEGINNINGS} times and never came to an end. {last}");
+fn worn_out(fence: i64, last: &str) -> Failure {
+    let message = format!("It was begun {} times and never came to an end. {last}", fence - 1);
     Failure::ours(message.trim(), "Look at its backend and at the log of the server, then ask for it again.")
 }

@@ -2,6 +2,7 @@
 
 use super::run::Run;
 use crate::instance::driver::{Call, Driver, Failure, Whose};
+use crate::instance::run_log::readable;
 use crate::trace::TRACES;
 use futures_util::FutureExt;
 use loggia_model::operation::{OperationStep, State};
@@ -14,6 +15,8 @@ use tracing::field::Empty;
 
 /// How often the lines of a driver are kept while it runs.
 const LINES: Duration = Duration::from_secs(1);
+/// How soon the database is asked again when it is away.
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     /// Runs one step and keeps what happened. It ends when its time is over, and when the driver breaks down.
@@ -44,7 +47,7 @@ impl Run<'_> {
         };
         let (result, ()) = tokio::join!(work.instrument(span.clone()), self.write_along(&ended));
         let result = match result {
-            Ok(Ok(result)) => result,
+            Ok(Ok(result)) => result.map_err(|failure| told(&failure)),
             Ok(Err(_)) => Err(broke_down()),
             Err(_) => Err(too_late(patience)),
         };
@@ -55,7 +58,7 @@ impl Run<'_> {
         if let Some(step) = self.operation.steps.last_mut() {
             step.ended_at = Some(now);
             (step.state, step.message) = match &result {
-                Ok(value) => (State::Succeeded, tell(value)),
+                Ok(value) => (State::Succeeded, readable(&tell(value))),
                 Err(failure) => (State::Failed, failure.message.clone()),
             };
         }
@@ -74,7 +77,8 @@ impl Run<'_> {
         }
     }
 
-    /// Keeps the lines so far; tells whether there were any. Those that could not be kept wait for the next time.
+    /// Keeps the lines so far; tells whether there were any. Those that could not be kept now wait for the next time;
+    /// those that never can be are dropped, so that they do not keep the operation from its end.
     async fn keep_lines(&self) -> Result<bool, StoreError> {
         let lines = self.lines.take();
         if lines.is_empty() {
@@ -82,22 +86,46 @@ impl Run<'_> {
         }
         let now = self.worker.app.now();
         let rows: Vec<_> = lines.iter().map(|line| (now, line.clone())).collect();
-        let kept = self.worker.app.store.append_log(self.operation.id, &rows).await;
-        if kept.is_err() {
-            self.lines.put_back(lines);
+        match self.worker.app.store.append_log(self.operation.id, &rows).await {
+            Ok(_) => Ok(true),
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Conflict)) => {
+                self.lines.put_back(lines);
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(operation = %self.operation.id, %error, lines = lines.len(), "lines could not be kept");
+                Ok(false)
+            }
         }
-        kept.map(|_| true)
     }
 
-    /// Keeps steps and lines, so that who watches sees them and a crash loses nothing.
+    /// Keeps steps and lines, so that who watches sees them and a crash loses nothing. While the database is away this
+    /// waits: the run ends when its lease does.
     pub(super) async fn save(&self) -> Result<(), Failure> {
-        self.keep_lines().await.map_err(|error| lost(&error))?;
+        loop {
+            match self.saved().await {
+                Err(StoreError::Unavailable(error)) => {
+                    tracing::warn!(operation = %self.operation.id, %error, "progress is kept later");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                done => return done.map_err(|error| lost(&error)),
+            }
+        }
+    }
+
+    async fn saved(&self) -> Result<(), StoreError> {
+        self.keep_lines().await?;
         let store = &self.worker.app.store;
-        store.save_progress(&self.operation, self.operation.id, self.fence).await.map_err(|error| lost(&error))?;
+        store.save_progress(&self.operation, self.operation.id, self.fence).await?;
         // Nobody watching is fine.
         let _ = self.worker.app.progress.send(self.operation.id);
         Ok(())
     }
+}
+
+/// A failure of a driver, in readable texts.
+fn told(failure: &Failure) -> Failure {
+    Failure { message: readable(&failure.message), mend: readable(&failure.mend), ..failure.clone() }
 }
 
 pub(super) fn lost(error: &impl std::fmt::Display) -> Failure {

@@ -33,6 +33,9 @@ pub struct Proposed {
 /// What git says of a folder that it may not bring up to date.
 const UNCLEAN: [&str; 3] = ["has unstaged changes", "has staged changes", "Up-to-date check failed"];
 
+/// Where the copy keeps commits that wait on branches of their own, so that what became of them can be told.
+pub(super) const KEPT: &str = "refs/loggia/proposed/";
+
 /// A commit that is in the cache only, and what points to it there.
 struct Made {
     target: String,
@@ -60,8 +63,8 @@ pub enum EditError {
     /// The repository did not take the commit: it may be protected, or was faster.
     #[error("the repository did not take the commit")]
     PushRejected(String),
-    /// It is a folder of somebody with changes that are not committed.
-    #[error("somebody has changed files in the folder of the repository and not committed them")]
+    /// It is a folder in which somebody has changed the file and not committed it.
+    #[error("somebody has changed {0} in the folder of the repository and not committed it")]
     Unclean(String),
     /// It could not be read before.
     #[error(transparent)]
@@ -81,7 +84,13 @@ impl Source {
     /// When the file was changed by somebody else, or the repository does not take the commit; nothing is changed then.
     pub async fn commit_edit(&self, edit: &Edit, push: bool) -> Result<String, EditError> {
         let (git, made) = self.make(edit).await?;
-        let pushed = if push { self.push(git, &made).await } else { Ok(()) };
+        let pushed = match push {
+            true => match self.push(git, &made).await {
+                Err(EditError::Unclean(_)) => self.bring_in(git, &made, &edit.path).await,
+                pushed => pushed,
+            },
+            false => Ok(()),
+        };
         self.forget(git, &made).await?;
         pushed.map(|()| made.commit)
     }
@@ -106,22 +115,6 @@ impl Source {
                 matches!(said.to_ascii_lowercase().as_str(), "updateinstead" | "ignore" | "warn" | "false" | "no")
             }
         }
-    }
-
-    /// Whether a branch is there and not taken into what was fetched last.
-    ///
-    /// # Errors
-    /// When the repository cannot be reached.
-    pub async fn is_open(&self, branch: &str) -> Result<bool, EditError> {
-        let Some(git) = &self.git else { return Err(EditError::NotARepository) };
-        let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
-        let full = format!("refs/heads/{branch}");
-        let text = git.text(self.remote(args.chain([self.address(), full.clone()]))).await?;
-        let found = text.lines().find_map(|line| line.split_once('\t').filter(|(_, name)| *name == full));
-        let Some((commit, _)) = found else { return Ok(false) };
-        // A commit that is not in the copy is in nothing that was fetched.
-        let within = ["merge-base", "--is-ancestor", commit, "refs/loggia/head"];
-        Ok(git.bytes(Call::new(&self.options.cache, within)).await.is_err())
     }
 
     /// Commits one edit and sends it as a branch of its own, `loggia/<about>-<n>`.
@@ -172,9 +165,15 @@ impl Source {
         let args = ["ls-remote", "--heads", "--end-of-options"].into_iter().map(str::to_owned);
         let pattern = format!("refs/heads/{front}*");
         let text = git.text(self.remote(args.chain([self.address(), pattern]))).await?;
-        let taken = text.lines().filter_map(|line| line.rsplit_once(&front)?.1.parse::<u32>().ok()).max();
+        // What waits keeps its name until that was settled, also when its branch is gone.
+        let kept = Call::new(&self.options.cache, ["for-each-ref", "--format=%(refname)", &format!("{KEPT}loggia/")]);
+        let kept = git.text(kept).await?;
+        let lines = text.lines().chain(kept.lines());
+        let taken = lines.filter_map(|line| line.rsplit_once(&front)?.1.parse::<u32>().ok()).max();
         let branch = format!("{front}{}", taken.unwrap_or_default() + 1);
         self.send(git, made, &format!("refs/heads/{branch}")).await?;
+        let keep = ["update-ref".to_owned(), format!("{KEPT}{branch}"), made.commit.clone()];
+        git.bytes(Call::new(&self.options.cache, keep)).await?;
         let base = self.base(git).await?;
         let base = base.strip_prefix("refs/heads/").unwrap_or(&base);
         let link = forge::compare(&self.options.location, base, &branch).unwrap_or_default();
@@ -195,6 +194,29 @@ impl Source {
     async fn push(&self, git: &Git, made: &Made) -> Result<(), EditError> {
         let branch = self.base(git).await?;
         self.send(git, made, &branch).await
+    }
+
+    /// Brings a commit into a folder where somebody works, beside what they have not committed: only the file that it
+    /// changes has to be as it was committed. A push asks that of all files.
+    async fn bring_in(&self, git: &Git, made: &Made, path: &str) -> Result<(), EditError> {
+        let folder = self.folder()?;
+        let unclean = |error: GitError| match error {
+            GitError::Refused(why) => {
+                tracing::warn!(%why, "an edit cannot be brought into a folder");
+                EditError::Unclean(path.to_owned())
+            }
+            other => other.into(),
+        };
+        let dirty = git.text(Call::new(folder, ["status", "--porcelain", "--untracked-files=all", "--", path])).await?;
+        if !dirty.is_empty() {
+            return Err(EditError::Unclean(path.to_owned()));
+        }
+        // A name that the other side takes, unlike those that it keeps for itself.
+        let name = made.target.replace("refs/loggia/", "refs/loggia-edits/");
+        self.send(git, made, &name).await?;
+        let merged = git.bytes(Call::new(folder, ["merge", "--quiet", "--ff-only", &made.commit])).await;
+        git.bytes(Call::new(folder, ["update-ref", "-d", &name])).await?;
+        merged.map(drop).map_err(unclean)
     }
 
     /// The full name of the branch that is read.

@@ -9,6 +9,7 @@ mod files;
 pub(crate) mod folder;
 mod forge;
 mod objects;
+mod standing;
 
 pub use edit::{Edit, EditError, Proposed};
 

@@ -25,5 +25,6 @@ async fn an_existing_backstage_takes_every_document() {
     assert_eq!(offering["spec"]["owner"], "group:default/booking");
     assert_eq!(instance["spec"]["dependsOn"][0], "component:loggia/postgres");
     assert_eq!(instance["spec"]["dependencyOf"][0], "component:default/alpha");
+    assert_eq!(offering["spec"]["lifecycle"], "deprecated", "no environment offers it");
     assert_eq!(instance["metadata"]["links"][0]["url"], "https://loggia.example.com/instances/booking/orders.prod");
 }

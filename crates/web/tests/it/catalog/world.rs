@@ -78,7 +78,7 @@ impl World {
         let settings = Settings {
             public_url: "https://loggia.example.com".into(),
             data: dir.path().to_owned(),
-            demo: false,
+            demo: loggia_app::settings::Demo::No,
             read_only,
             repositories: Vec::new(),
         };

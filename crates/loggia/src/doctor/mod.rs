@@ -1,7 +1,11 @@
 //! `loggia doctor`: looks at everything that a server stands on, and says what to do.
 
+mod server;
+
+use self::server::Asked;
 use crate::backup;
-use crate::client::output::{Output, Table};
+use crate::client::http::Access;
+use crate::client::output::{Output, Table, items, print, text};
 use crate::demo::seed;
 use crate::exit::told;
 use crate::folder::open_files;
@@ -32,8 +36,13 @@ const SKEW: u64 = 5;
 /// Arguments of `loggia doctor`.
 #[derive(Args, Debug)]
 pub struct DoctorArgs {
+    /// A product, as product/NAME: asks its server what holds up releases of its offerings.
+    #[arg(value_name = "PRODUCT")]
+    product: Option<String>,
     #[command(flatten)]
     settings: ServeArgs,
+    #[command(flatten)]
+    access: Access,
     /// Form of the answer.
     #[arg(long, short, value_enum, default_value_t)]
     output: Output,
@@ -41,22 +50,22 @@ pub struct DoctorArgs {
 
 /// What was found about one thing.
 struct Verdict {
-    what: &'static str,
+    what: String,
     /// `ok`, `note` (works without), or `bad`.
     state: &'static str,
     found: String,
 }
 
-fn ok(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "ok", found: found.into() }
+fn ok(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "ok", found: found.into() }
 }
 
-fn note(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "note", found: found.into() }
+fn note(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "note", found: found.into() }
 }
 
-fn bad(what: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { what, state: "bad", found: found.into() }
+fn bad(what: impl Into<String>, found: impl Into<String>) -> Verdict {
+    Verdict { what: what.into(), state: "bad", found: found.into() }
 }
 
 /// `loggia doctor`
@@ -64,19 +73,33 @@ fn bad(what: &'static str, found: impl Into<String>) -> Verdict {
 /// # Errors
 /// When something is bad, after everything was told.
 pub async fn run(args: DoctorArgs) -> Result<()> {
+    if let Some(name) = &args.product {
+        return launch(name, &args.access, args.output).await;
+    }
     let settings = args.settings.with_file()?.resolve();
     let mut all = vec![configuration(&settings), space(&settings.data), data(&settings)];
+    let (asked, server) = match server::ask(&settings).await {
+        Asked::Found(found) => (true, found),
+        Asked::Not(why) => (false, vec![why]),
+    };
+    all.extend(server);
     match open(&settings).await {
         Ok(store) => {
             all.push(database(&settings));
             all.push(key(&store, &settings).await);
             all.push(queue(&store).await);
-            all.extend(sources(&store, &settings).await);
+            all.extend(restored(&store).await);
+            if !asked {
+                all.extend(sources(&store, &settings).await);
+            }
             all.extend(standards(&store).await);
             all.extend(demo(&store).await);
             store.close().await;
         }
         Err(verdict) => all.push(verdict),
+    }
+    if !asked {
+        all.extend(server::sign_in(&settings, micros()).await);
     }
     all.extend(rights(&settings.data));
     all.extend([clock(), git(), sandbox(), postgres(), public(&settings)]);
@@ -84,11 +107,32 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
     if all.iter().any(|one| one.state == "bad") { Err(told()) } else { Ok(()) }
 }
 
+/// What holds up releases of the offerings of a product.
+async fn launch(name: &str, access: &Access, output: Output) -> Result<()> {
+    let name = name.trim_start_matches("product/").trim_start_matches("product:").trim_start_matches("default/");
+    let answer = access.api()?.get(&format!("/api/v1/products/default/{name}/launch"), &[]).await?;
+    let mut table = Table::new(&["STATE", "OFFERING", "CHECK", "FOUND", "WHAT TO DO"]);
+    for list in items(&answer) {
+        for line in list["lines"].as_array().into_iter().flatten() {
+            let parts = ["/outcome", "/check", "/why", "/mend"].map(|part| text(line, part));
+            let [outcome, check, why, mend] = parts;
+            let check = check.rsplit('/').next().unwrap_or_default().to_owned();
+            table.rows.push(vec![outcome, text(list, "/title"), check, why, mend]);
+        }
+    }
+    let names: Vec<String> = items(&answer).map(|list| text(list, "/offering")).collect();
+    if table.rows.is_empty() && output == Output::Table {
+        return print("No offering of it has a launch list. Write one: checks: {launch: [NAME]}\n");
+    }
+    output.print(&answer, &names, &table)?;
+    if items(&answer).any(|list| list["green"] == false) { Err(told()) } else { Ok(()) }
+}
+
 fn show(all: &[Verdict], output: Output) -> Result<()> {
     let items: Vec<_> = all.iter().map(|v| json!({"what": v.what, "state": v.state, "found": v.found})).collect();
     let mut table = Table::new(&["STATE", "WHAT", "FOUND"]);
-    table.rows.extend(all.iter().map(|v| vec![v.state.to_owned(), v.what.to_owned(), v.found.clone()]));
-    let names: Vec<String> = all.iter().map(|v| v.what.to_owned()).collect();
+    table.rows.extend(all.iter().map(|v| vec![v.state.to_owned(), v.what.clone(), v.found.clone()]));
+    let names: Vec<String> = all.iter().map(|v| v.what.clone()).collect();
     output.print(&json!({"items": items}), &names, &table)
 }
 
@@ -131,6 +175,16 @@ fn database(settings: &ServeSettings) -> Verdict {
     }
 }
 
+/// That a restore has not been called complete yet.
+async fn restored(store: &Store) -> Option<Verdict> {
+    let at = loggia_app::estate::restored::since(store).await.ok().flatten()?;
+    let found = format!(
+        "this database was restored at {at}; where nothing was seen since, nothing counts as gone. When all is back: \
+         loggia restore --all-is-back"
+    );
+    Some(note("restore", found))
+}
+
 async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
     let key = match known_key(&settings.data) {
         Ok(Some(key)) => key,
@@ -147,8 +201,7 @@ async fn key(store: &Store, settings: &ServeSettings) -> Verdict {
 }
 
 async fn queue(store: &Store) -> Verdict {
-    let now = Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX));
-    match store.work_counts(now).await {
+    match store.work_counts(micros()).await {
         Ok((all, held)) => ok("work", work(all, held)),
         Err(error) => bad("work", format!("cannot be read: {error}")),
     }
@@ -165,20 +218,19 @@ fn work(all: i64, held: i64) -> String {
 async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
     let rows = match store.sources().await {
         Ok(rows) => rows,
-        Err(error) => return vec![bad("repositories", format!("cannot be read: {error}"))],
+        Err(error) => return vec![bad("source", format!("cannot be read: {error}"))],
     };
     let wanted = settings.repositories.iter().chain(&settings.catalogs).chain(&settings.adopt);
     let unread: Vec<&String> = wanted.filter(|place| !rows.iter().any(|row| row.location == **place)).collect();
-    let mut found: Vec<Verdict> =
-        unread.into_iter().map(|p| note("repositories", format!("{p} was not read yet"))).collect();
+    let mut found: Vec<Verdict> = unread.into_iter().map(|p| note("source", format!("{p} was not read yet"))).collect();
     for row in rows {
         let state: SourceState = serde_json::from_value(row.state).unwrap_or_default();
         let place = row.location;
         found.push(match (state.failure.as_str(), state.report.problems.len(), state.report.held.len()) {
-            ("", 0, 0) => ok("repositories", format!("{place}: {} documents", state.documents)),
-            ("", 0, held) => note("repositories", format!("{place}: {held} removals wait for a yes on the sync page")),
-            ("", many, _) => note("repositories", format!("{place}: {many} problems; loggia sources lists them")),
-            (failure, _, _) => bad("repositories", format!("{place}: {failure}")),
+            ("", 0, 0) => ok("source", format!("{place}: {} documents", state.documents)),
+            ("", 0, held) => note("source", format!("{place}: {held} removals wait for a yes on the sync page")),
+            ("", many, _) => note("source", format!("{place}: {many} problems; loggia sources lists them")),
+            (failure, _, _) => bad("source", format!("{place}: {failure}")),
         });
     }
     found
@@ -188,8 +240,7 @@ async fn sources(store: &Store, settings: &ServeSettings) -> Vec<Verdict> {
 async fn standards(store: &Store) -> Vec<Verdict> {
     let Ok(loaded) = store.load().await else { return Vec::new() };
     let graph = Graph::load(loaded.records, loaded.aliases);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
-    let now = Micros(i64::try_from(now).unwrap_or(i64::MAX));
+    let now = micros();
     let (mut count, mut failing) = (0, Vec::new());
     for record in graph.of_kind(&Audience::All, "check") {
         let readings = checks::readings(&store.items_of(record.uid).await.unwrap_or_default());
@@ -252,6 +303,10 @@ fn rights(data: &Path) -> Option<Verdict> {
     let open: Vec<String> = open_files(data).iter().map(|path| path.display().to_string()).collect();
     let mend = format!("chmod 600 {}", open.join(" "));
     (!open.is_empty()).then(|| note("rights", format!("others on this machine may read the data. Close it: {mend}")))
+}
+
+fn micros() -> Micros {
+    Micros(i64::try_from(now().as_micros()).unwrap_or(i64::MAX))
 }
 
 fn now() -> Duration {

@@ -38,6 +38,8 @@ pub(crate) struct Sight {
     lists: OrdMap<Vec<Scope>, Arc<[Scope]>>,
     /// By the name of what narrows: the names of what it narrows.
     inside: HashMap<Ref, OrdSet<Ref>>,
+    /// How often it changed who sees something that was there.
+    changes: u64,
 }
 
 impl Sight {
@@ -102,7 +104,7 @@ impl Graph {
         for outer in names {
             self.sight.inside.entry(outer).or_default().insert(name.clone());
         }
-        self.rescope(number, own);
+        self.rescope(number, own, before.is_some());
     }
 
     /// Works out again who sees what lies within a name.
@@ -110,7 +112,7 @@ impl Graph {
         let inside = self.sight.inside.get(outer).cloned().unwrap_or_default();
         for number in inside.iter().filter_map(|name| self.nodes.number(name.as_str())).collect::<Vec<_>>() {
             if let Some(own) = self.nodes.get(number).and_then(|node| node.narrowed.as_ref()).map(|n| n.own.clone()) {
-                self.rescope(number, own);
+                self.rescope(number, own, true);
             }
         }
     }
@@ -135,12 +137,14 @@ impl Graph {
         }
     }
 
-    fn rescope(&mut self, number: u32, own: Vec<Scope>) {
+    fn rescope(&mut self, number: u32, own: Vec<Scope>, was: bool) {
         let narrowed = self.nodes.get(number).and_then(|node| node.narrowed.clone());
         let scopes = narrowed.map_or(own, |narrowed| self.narrow(&narrowed));
         let new = self.sight.list(scopes);
         let Some(node) = self.nodes.get_mut(number) else { return };
         let old = std::mem::replace(&mut node.scopes, Arc::clone(&new));
+        // What was not there before changes nothing for anybody.
+        self.sight.changes += u64::from((was || !old.is_empty()) && old != new);
         old.iter().filter(|scope| !new.contains(scope)).for_each(|scope| self.sight.remove(scope, number));
         new.iter().filter(|scope| !old.contains(scope)).for_each(|scope| self.sight.insert(scope, number));
     }
@@ -179,6 +183,18 @@ impl Graph {
         let within = &facts.within;
         let outer = |name: &Ref| audience.admits(self.own_scopes(name).unwrap_or(&[Scope::Product]));
         (!gone || audience.admits(&facts.scopes)) && (audience.admits(&within.or) || within.names.iter().all(outer))
+    }
+
+    /// Who sees a record as it stands, one list for all records that the same people see; none for what is not there.
+    pub fn scopes_of(&self, uid: Uid) -> Option<&Arc<[Scope]>> {
+        let node = self.nodes.of_uid(uid).and_then(|number| self.nodes.get(number))?;
+        node.record.as_ref().map(|_| &node.scopes)
+    }
+
+    /// Another number whenever it changed who sees something that was there already: until then, what was worked out
+    /// from [`Graph::scopes_of`] holds.
+    pub fn sight_changes(&self) -> u64 {
+        self.sight.changes
     }
 
     /// Whether the audience may see the record of a number.

@@ -10,7 +10,7 @@ use crate::instance::driver::{Observation, Presence, Secret};
 use crate::instance::instance_place;
 use crate::instance::take_over::Taken;
 use crate::release::upgrade_end;
-use crate::release::upgrade_move::Move;
+use crate::release::upgrade_strategy::Move;
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, InstanceStatus, Phase, Verdict};
 use loggia_model::kinds::instance::InstanceSpec;

@@ -137,7 +137,7 @@ mod tests {
             "~", "é", "two\nlines", "two\nlines\n", "gap\n\nline", " two\nlines", "end \nline", "tab\tin", "2026-01-01",
             "https://a.example/b?c=d#e", "\u{1}", "12:30:45", "@x", "%y", "key:", "!tag", "&a", "*a", "a\\b", "\"q\"", "off"]});
         let text = write(&value);
-        let read = loggia_model::yaml::parse(&text).into_iter().next().unwrap().document.unwrap();
+        let read = crate::yaml::parse(&text).into_iter().next().unwrap().document.unwrap();
         assert_eq!(read, value, "{text}");
         assert!(text.starts_with("apiVersion: v1\nkind: X\nmetadata:\n  name: a\n"), "{text}");
         assert!(text.contains("|-\n    two\n    lines\n"), "{text}");

@@ -9,7 +9,7 @@ use loggia_model::kinds::release::{ReleaseSpec, Upgrade};
 use serde_json::{Map, Value};
 
 /// Where an instance goes, found and checked.
-pub(crate) struct Going {
+pub(crate) struct UpgradeTarget {
     pub(crate) spec: InstanceSpec,
     pub(crate) status: InstanceStatus,
     pub(crate) from: ReleaseSpec,
@@ -18,24 +18,27 @@ pub(crate) struct Going {
     pub(crate) inputs: Map<String, Value>,
     /// What is secret there and was not before.
     pub(crate) secrets: Vec<(String, Secret)>,
+    /// Inputs of now that are secret there, under their names of now: nothing that is kept shall hold them in the clear.
+    pub(crate) hidden: Vec<String>,
     pub(crate) way: Vec<ReleaseSpec>,
 }
 
-impl Going {
+impl UpgradeTarget {
     /// With the inputs that are secret there taken out.
     pub(crate) fn new(
-        spec: InstanceSpec,
+        mut spec: InstanceSpec,
         status: InstanceStatus,
         (from, to): (ReleaseSpec, ReleaseSpec),
         mut inputs: Map<String, Value>,
         way: Vec<ReleaseSpec>,
-    ) -> Going {
+    ) -> UpgradeTarget {
         let contract = |release: &ReleaseSpec| Value::Object(release.contract.inputs.clone());
         let mut secrets = secret_input::take(&contract(&to), &mut inputs);
         // A secret that it has already stays what it is, whatever the default of the new contract says.
         let kept = secret_names(&contract(&from));
         secrets.retain(|(name, _)| !kept.contains(name));
-        Going { spec, status, from, to, inputs, secrets, way }
+        let hidden = secret_input::hide(&mut spec.inputs, &secret_names(&contract(&to)), &mut secrets);
+        UpgradeTarget { spec, status, from, to, inputs, secrets, hidden, way }
     }
 
     /// How it is done; the way back is that of the version that it has.

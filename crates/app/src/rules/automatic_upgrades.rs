@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::release::offering::published_at;
 use crate::release::upgrade::Upgrade;
 use crate::release::upgrade_end::FAILED;
+use crate::release::upgrade_wait::is_put_off;
 use crate::rules::{Rules, Wanted};
 use loggia_graph::{Audience, Graph};
 use loggia_model::contract::{Weight, compare, weight};
@@ -48,7 +49,7 @@ pub(crate) fn sweep(_: &Due, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<
         let Some(upgrade) = due(graph, &rules, &record, ctx) else { continue };
         // Whatever stands in its way now may be gone at the next look.
         if let Ok(more) = upgrade.by_itself(graph, &record, ctx) {
-            changes.append(more);
+            changes.absorb(more);
             begun += 1;
         }
     }
@@ -88,7 +89,8 @@ fn due(graph: &Graph, rules: &BTreeMap<String, Rules>, record: &Record, ctx: &Ct
         let failed = status.conditions.iter().find(|condition| condition.kind == FAILED);
         failed.is_some_and(|condition| condition.message.contains(name))
     };
-    (when <= ctx.now && !tried(&format!("{}-{}", to.offering, to.version))).then_some(upgrade)
+    let wanted = !tried(&format!("{}-{}", to.offering, to.version)) && !is_put_off(&status, &to.version, ctx.now);
+    (when <= ctx.now && wanted && status.queued.is_none()).then_some(upgrade)
 }
 
 /// From when a hop comes by itself; never for one that a rule leaves to people.
