@@ -163,12 +163,15 @@ pub struct Emptying {
 }
 
 /// An operation that waits for what its instance needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// Who asked for it.
     pub by: String,
     /// When.
     pub since: Micros,
+    /// What its work is told, such as from which version it comes.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub work: Value,
 }
 
 /// The parts that each part takes something from.

@@ -1,6 +1,6 @@
 //! Letting go what has all that it needs, and ending what never will.
 
-use super::{deadline, fill, is_whole, leave, parts_of, read, touched, whole_of};
+use super::{deadline, fall_back, fill, is_whole, leave, parts_of, read, touched, whole_of};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Ctx, Facts, Need};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::time::{DAY, SECOND};
 use loggia_model::{Micros, Record, Ref, Uid};
 use loggia_store::{Due, NewWork};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const AGAIN: i64 = 30 * SECOND;
 
 /// An operation that waits for what its instance needs.
 pub(crate) fn hold(status: &mut InstanceStatus, operation: &mut Operation, waits_for: &str, ctx: &Ctx<'_>) {
-    status.held = Some(Held { by: operation.requested_by.clone(), since: ctx.now });
+    status.held = Some(Held { by: operation.requested_by.clone(), since: ctx.now, work: Value::Null });
     operation.state = State::Waiting;
     operation.message = format!("It waits for {waits_for}.");
     operation.mend = "It begins by itself.".to_owned();
@@ -104,10 +104,7 @@ fn one(graph: &Graph, facts: &Facts, record: &Record, changes: &mut Changes, ctx
     let Some(held) = status.held.clone() else { return Ok(Turn::Nothing) };
     match fate(graph, record, (&spec, &status, &held), ctx.now)? {
         Fate::Waits => Ok(Turn::Waits),
-        Fate::Fails(why) => {
-            fail(record, &spec, status, &held, &why, changes, ctx)?;
-            Ok(Turn::Failed)
-        }
+        Fate::Fails(why) => fail(graph, record, (spec, status, &held), &why, changes, ctx),
         Fate::Begins => match fill::fill(graph, facts, record, (&mut spec, &mut status), ctx) {
             Ok(filled) => {
                 changes.absorb(filled);
@@ -116,8 +113,7 @@ fn one(graph: &Graph, facts: &Facts, record: &Record, changes: &mut Changes, ctx
             }
             Err(Error::Refused(refusal)) => {
                 let why = format!("{} {}", refusal.message, refusal.mend);
-                fail(record, &spec, status, &held, &why, changes, ctx)?;
-                Ok(Turn::Failed)
+                fail(graph, record, (spec, status, &held), &why, changes, ctx)
             }
             Err(error) => Err(error),
         },
@@ -134,25 +130,32 @@ fn fate(
     if asks(graph, record, status)? {
         return Ok(Fate::Waits);
     }
-    let mut waits = false;
+    let (mut waits, mut fails) = (false, None);
     for source in needed(spec) {
         let Some(source) = graph.get(&source) else {
-            return Ok(Fate::Fails(format!("{}, which it needs, was not made.", source.name())));
+            fails = Some(format!("{}, which it needs, was not made.", source.name()));
+            continue;
         };
         let other: InstanceStatus = source.typed_status()?;
         match other.phase {
             Phase::Ready if other.held.is_none() => {}
             Phase::Failed | Phase::Deleting | Phase::Gone => {
-                return Ok(Fate::Fails(format!("{}, which it needs, failed.", source.reference.name())));
+                fails = Some(format!("{}, which it needs, failed.", source.reference.name()));
             }
             _ if now.0 - held.since.0 > LONGEST => {
                 let name = source.reference.name();
-                return Ok(Fate::Fails(format!("{name}, which it needs, was not ready within a day.")));
+                fails = Some(format!("{name}, which it needs, was not ready within a day."));
             }
             _ => waits = true,
         }
     }
-    Ok(if waits { Fate::Waits } else { Fate::Begins })
+    // On the way to another version all come to an end first, so that all can go back.
+    let ends = !waits || fall_back::moving(held).is_none();
+    Ok(match fails.filter(|_| ends) {
+        Some(why) => Fate::Fails(why),
+        None if waits => Fate::Waits,
+        None => Fate::Begins,
+    })
 }
 
 fn needed(spec: &InstanceSpec) -> BTreeSet<Ref> {
@@ -196,7 +199,8 @@ fn begin(
 ) -> Result<()> {
     let Some(id) = status.operation else { return Ok(()) };
     let driver = driver_of(graph, spec, &status)?;
-    let (operation, work) = operation_of(record, spec, id, &driver, held, ctx);
+    let (operation, mut work) = operation_of(record, spec, id, &driver, held, ctx);
+    work.payload.clone_from(&held.work);
     status.held = None;
     let needs: Vec<&String> = spec.needs.iter().collect();
     let data = json!({"operation": id, "needs": needs});
@@ -206,30 +210,40 @@ fn begin(
     Ok(())
 }
 
+/// Ends what cannot begin; on the way to another version it keeps the one that it has.
 fn fail(
+    graph: &Graph,
     record: &Record,
-    spec: &InstanceSpec,
-    mut status: InstanceStatus,
-    held: &Held,
+    (spec, mut status, held): (InstanceSpec, InstanceStatus, &Held),
     why: &str,
     changes: &mut Changes,
     ctx: &Ctx<'_>,
-) -> Result<()> {
-    let Some(id) = status.operation else { return Ok(()) };
-    let (mut operation, _) = operation_of(record, spec, id, "", held, ctx);
+) -> Result<Turn> {
+    let Some(id) = status.operation else { return Ok(Turn::Failed) };
+    let (mut operation, _) = operation_of(record, &spec, id, "", held, ctx);
     operation.state = State::Failed;
     operation.ended_at = Some(ctx.now);
     operation.message = why.to_owned();
     operation.mend = "Mend that, then try this again.".to_owned();
     status.held = None;
+    let data = json!({"operation": id, "message": why});
+    if let Some(moving) = fall_back::moving(held) {
+        let kept = fall_back::keep(graph, record, (spec.clone(), status.clone()), (&moving, &operation), ctx);
+        if let Ok((draft, parts)) = kept {
+            changes.put("instance.fell-back", draft, data);
+            changes.absorb(parts);
+            changes.operations.push(operation);
+            return Ok(Turn::Nothing);
+        }
+    }
     status.phase = Phase::Failed;
     status.conditions.retain(|condition| condition.kind != "Failed");
     let message = format!("{} {}", operation.message, operation.mend);
     let (kind, reason) = ("Failed".to_owned(), "NeedFailed".to_owned());
     status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
-    changes.put("instance.failed", written(record, spec, &status)?, json!({"operation": id, "message": why}));
+    changes.put("instance.failed", written(record, &spec, &status)?, data);
     changes.operations.push(operation);
-    Ok(())
+    Ok(Turn::Failed)
 }
 
 /// An instance with another text and status.

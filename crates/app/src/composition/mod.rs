@@ -7,6 +7,7 @@ pub(crate) mod advance;
 pub(crate) mod change;
 pub mod check;
 pub mod explain;
+mod fall_back;
 pub(crate) mod fill;
 pub(crate) mod leave;
 pub(crate) mod parts;
@@ -14,13 +15,14 @@ pub mod parts_driver;
 pub(crate) mod resolve;
 
 use crate::command::changes::Changes;
+use crate::instance::request::base_name;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Micros, Record, Ref, RelationType, Uid};
 use loggia_store::Due;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The kind of the deadline at which a whole is looked at.
@@ -54,6 +56,21 @@ pub(crate) fn whole_of(graph: &Graph, record: &Record) -> Option<Arc<Record>> {
     let text = Some(&*record.document).filter(|text| text.contains("\"partOf\""))?;
     let spec: InstanceSpec = record.spec().ok().filter(|_| !text.is_empty())?;
     graph.get(&spec.part_of?.parse().ok()?).cloned()
+}
+
+/// How deep an instance is itself a part.
+pub(crate) fn depth(graph: &Graph, record: &Record) -> usize {
+    whole_of(graph, record).map_or(0, |whole| 1 + depth(graph, &whole))
+}
+
+/// The parts of something by their names as parts: an instance is called after the whole and the part.
+pub(crate) fn by_name(graph: &Graph, whole: &Ref, environment: &str) -> BTreeMap<String, Ref> {
+    let front = format!("{}-", base_name(whole, environment));
+    let one = |part: &Arc<Record>| {
+        let name = base_name(&part.reference, environment).strip_prefix(&front)?.to_owned();
+        Some((name, part.reference.clone()))
+    };
+    parts_of(graph, whole).iter().filter_map(one).collect()
 }
 
 /// Has every whole looked at that something which happened to an instance matters to.

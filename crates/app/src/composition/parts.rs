@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::instance::secret_input::Named;
 use loggia_graph::Graph;
 use loggia_model::composition::{Choice, Composition, Part, Wiring};
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::template::{self, Place};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,37 @@ pub(crate) struct Given<'a> {
     pub(crate) wiring: &'a Wiring,
     /// Secret ones.
     pub(crate) secrets: &'a Named,
+    /// Names of all that are secret, also of those that were given before and are sealed by now.
+    pub(crate) sealed: &'a [String],
+}
+
+/// What a whole takes from outside and from its parts, in one.
+pub(crate) fn joined(outer: &Wiring, mut own: Wiring) -> Result<Wiring> {
+    own.from.extend(outer.from.iter().map(|(name, of)| (format!("{OUTSIDE}{name}"), of.clone())));
+    for (name, template) in &outer.inputs {
+        if !own.inputs.contains_key(name) {
+            own.inputs.insert(name.clone(), rename(template)?);
+        }
+    }
+    Ok(own)
+}
+
+/// What something takes from outside, of all that it takes; `composition` is that of its release.
+pub(crate) fn outer(spec: &InstanceSpec, composition: Option<&Composition>) -> Result<Wiring> {
+    let all = spec.wiring.clone().unwrap_or_default();
+    let Some(composition) = composition else { return Ok(all) };
+    let name = |name: &str| name.strip_prefix(OUTSIDE).map(str::to_owned);
+    let mut outer = Wiring::default();
+    outer.from = all.from.iter().filter_map(|(known, of)| Some((name(known)?, of.clone()))).collect();
+    let mut become_ = |steps: &[String]| {
+        let first = steps.first().and_then(|first| name(first)).ok_or_else(|| nowhere(&steps.join(".")))?;
+        Ok(Place::At([first].into_iter().chain(steps[1..].iter().cloned()).collect()))
+    };
+    for (input, template) in all.inputs.iter().filter(|(input, _)| !composition.inputs.contains_key(*input)) {
+        let template = template::rewrite(template, &mut become_, &|error| nowhere(&error.to_string()))?;
+        outer.inputs.insert(input.clone(), template);
+    }
+    Ok(outer)
 }
 
 /// Makes the parts of a release. Gives what was made, and what the whole takes from its parts.
@@ -69,7 +101,13 @@ fn left_out(name: &str, part: &Part) -> Choice {
 /// A part as a wish.
 fn wish(part: &Part, given: &Given<'_>) -> Result<Wish> {
     let (mut inputs, mut takes, mut secret) = (Map::new(), Map::new(), BTreeSet::new());
+    let mut sealed = None;
     for (name, value) in &part.inputs {
+        if let Some(own) = given.is_sealed(value) {
+            // What is there has it already; what is made now cannot get it any more.
+            sealed = Some(own);
+            continue;
+        }
         if let Some(own) = given.secret(value) {
             // It goes on as a secret: the part is refused where its input is none.
             secret.insert(name.clone());
@@ -93,10 +131,20 @@ fn wish(part: &Part, given: &Given<'_>) -> Result<Wish> {
         secret,
         shared: part.shared.as_ref().map(|name| (format!("{}.default#{name}", part.offering), name.clone())),
         because: vec![format!("The release names {} as this part.", part.offering)],
+        sealed,
+        ..Wish::default()
     })
 }
 
 impl Given<'_> {
+    /// The name of a secret input that a template takes and that nobody can read any more.
+    fn is_sealed(&self, value: &Value) -> Option<String> {
+        let given = |name: &String| self.secrets.iter().any(|(own, _)| own == name);
+        let places = template::places(value).unwrap_or_default().into_iter();
+        let mut names = places.filter(|steps| steps[0] == "inputs").filter_map(|steps| steps.get(1).cloned());
+        names.find(|name| self.sealed.contains(name) && !given(name) && !self.wiring.inputs.contains_key(name))
+    }
+
     /// The value of a template that is a secret input of the whole and nothing else.
     fn secret(&self, value: &Value) -> Option<Value> {
         let steps = template::only_place(value.as_str()?)?;

@@ -35,6 +35,10 @@ pub(crate) struct Wish {
     pub(crate) shared: Option<(String, String)>,
     /// Why it is that offering.
     pub(crate) because: Vec<String>,
+    /// Whether the version says what it has elsewhere: what is there keeps its own.
+    pub(crate) pinned: bool,
+    /// The secret input of the whole that it takes, and that cannot be read any more.
+    pub(crate) sealed: Option<String>,
 }
 
 /// The whole that parts are for.
@@ -165,18 +169,24 @@ impl One<'_> {
             return self.share(&there, uid).map(|choice| (choice, there.reference.clone(), Changes::default()));
         }
         let before = self.whole.before.get(self.name).and_then(|before| self.graph.get(before)).cloned();
-        let same = before.filter(|record| record.parse().spec_text("offering") == self.wish.offering);
-        match same {
-            Some(record) => self.keep(&record, ctx),
-            None => self.make(ctx),
+        let Some(record) = before else { return self.make(ctx) };
+        let offering = record.parse().spec_text("offering").to_owned();
+        if offering == self.wish.offering && self.wish.shared.is_none() {
+            return self.keep(&record, ctx);
         }
+        if self.wish.shared.is_some() {
+            return self.make(ctx);
+        }
+        let (name, wanted) = (record.reference.name(), &self.wish.offering);
+        let message = format!("{name} is {offering}, and {wanted} is asked for under the same name.");
+        let mend = format!("Choose another name for the new one; the old one can go then. It is {}.", record.reference);
+        Err(Error::refused("composition.other", message, mend))
     }
 
     /// Uses what is there already.
     fn share(&self, there: &Record, uid: &str) -> Result<Choice> {
         let (spec, _) = read(there)?;
-        let (name, release) = (there.reference.name(), spec.target.clone().unwrap_or_default());
-        let number = release.strip_prefix(&format!("{}-", spec.offering)).unwrap_or(&release).to_owned();
+        let (name, number, release) = (there.reference.name(), number(&spec), spec.target.clone().unwrap_or_default());
         if let Some(range) = &self.wish.version
             && !in_range(range, &number)
         {
@@ -191,19 +201,19 @@ impl One<'_> {
 
     /// Keeps the part of before, with what is wanted of it now.
     fn keep(&self, record: &Record, ctx: &Ctx<'_>) -> Result<(Choice, Ref, Changes)> {
+        let mut because = self.wish.because.clone();
+        because.push(self.kept(record)?);
         let change = Change {
             record,
+            to: None,
             plan: self.wish.plan.as_deref(),
             inputs: self.wish.inputs.clone(),
             wiring: self.wiring.clone(),
-            outputs: Map::new(),
             made_of: None,
             how: self.whole.how,
             deployed: None,
         };
         let (changes, spec) = change.decide(self.graph, ctx)?;
-        let mut because = self.wish.because.clone();
-        because.push("It was a part before, and keeps its version.".to_owned());
         Ok((
             self.choice(record.reference.to_string(), spec.target.unwrap_or_default(), because),
             record.reference.clone(),
@@ -211,9 +221,32 @@ impl One<'_> {
         ))
     }
 
+    /// Why the part of before keeps its version.
+    fn kept(&self, record: &Record) -> Result<String> {
+        let has = number(&read(record)?.0);
+        let (name, wanted) = (record.reference.name(), self.wish.version.as_deref());
+        match wanted.filter(|range| !in_range(range, &has)) {
+            None => Ok(format!("It was a part before, and keeps its version {has}.")),
+            Some(range) if self.wish.pinned => {
+                Ok(format!("It is there with {has}, and keeps that instead of {range}."))
+            }
+            Some(range) => {
+                let message = format!("{name} has {has}, and {range} is asked for.");
+                let (namespace, name) = (record.reference.namespace(), record.reference.name());
+                let mend = format!("Bring it to such a version first: loggia upgrade instance/{namespace}/{name}.");
+                Err(Error::refused("composition.range", message, mend))
+            }
+        }
+    }
+
     /// Orders a new one.
     fn make(&self, ctx: &Ctx<'_>) -> Result<(Choice, Ref, Changes)> {
         let (whole, wish) = (self.whole, self.wish);
+        if let Some(secret) = &wish.sealed {
+            let message = format!("It takes the secret {secret}, which is sealed and cannot be read any more.");
+            let mend = "Make a new one beside it, move over, and destroy this one.";
+            return Err(Error::refused("composition.sealed", message, mend));
+        }
         let name = match &wish.shared {
             Some((_, name)) => name.clone(),
             None => format!("{}-{}", whole.name, self.name),
@@ -263,6 +296,12 @@ impl One<'_> {
             because,
         }
     }
+}
+
+/// The number of the release that an instance is to have.
+pub(crate) fn number(spec: &InstanceSpec) -> String {
+    let release = spec.target.clone().unwrap_or_default();
+    release.strip_prefix(&format!("{}-", spec.offering)).unwrap_or(&release).to_owned()
 }
 
 fn text(value: &Value, field: &str) -> String {

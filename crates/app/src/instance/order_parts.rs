@@ -71,13 +71,11 @@ impl Order {
                 outside: BTreeMap::new(),
                 before: BTreeMap::new(),
             };
-            let given = Given { inputs, wiring: &self.belongs.wiring, secrets };
+            let given = Given { inputs, wiring: &self.belongs.wiring, secrets, sealed: &[] };
             let (own, taken) = parts::make(graph, &mut whole, composition, &given, ctx)?;
             made.changes = own.changes;
             made.choices.extend(own.choices);
-            wiring.from.extend(taken.from);
-            wiring.inputs.extend(taken.inputs);
-            wiring.outputs.extend(taken.outputs);
+            wiring = parts::joined(&wiring, taken)?;
         }
         Ok((made, (!wiring.from.is_empty()).then_some(wiring)))
     }

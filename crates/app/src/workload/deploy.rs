@@ -5,15 +5,15 @@ use super::runtime::{Told, told};
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
-use crate::composition::change::{Change, How};
+use crate::composition::change::{Change, How, kept_reasons};
 use crate::composition::resolve::{Made, Whole, resolve, sources};
-use crate::composition::{parts_of, read};
+use crate::composition::{by_name, parts_of, read};
 use crate::error::{Error, Result};
 use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
 use crate::release::offering::frozen_plan;
 use crate::rules::{self, Rules};
 use loggia_graph::{Audience, Graph};
-use loggia_model::composition::{Choice, MadeOf, Wiring};
+use loggia_model::composition::{MadeOf, Wiring};
 use loggia_model::kinds::environment::Purpose;
 use loggia_model::kinds::instance::{Deployed, metadata_name};
 use loggia_model::score::{DEFAULT_CLASS, Score};
@@ -77,7 +77,7 @@ impl Command for Deploy {
             waits: found.waits,
             how: self.how(&found)?,
             outside: BTreeMap::new(),
-            before: self.before(&found)?,
+            before: by_name(graph, &found.reference, &self.environment),
         };
         let mut made = resolve(graph, &whole, &found.resolved.wishes()?, ctx)?;
         let mut working = graph.clone();
@@ -134,6 +134,10 @@ impl Deploy {
             }
             None => offered.release(&runtime.name, self.pins.get("").map(String::as_str))?,
         };
+        if release.composition.is_some() {
+            let message = format!("{} is made of parts itself, and cannot run a workload.", runtime.name);
+            return Err(Error::refused("score.runtime", message, "Ask its owner for one that runs it itself."));
+        }
         let told = told(&self.score, &release, self.image.as_deref())?;
         let waits = before.is_none() && self.waits(graph, &team, &runtime.name, place.purpose, ctx)?;
         Ok(Found { team, reference, before, resolved, runtime: runtime.name, told, waits })
@@ -164,14 +168,6 @@ impl Deploy {
             [] => Err(wrong("You are in no team".to_owned())),
             _ => Err(wrong("You are in several teams".to_owned())),
         }
-    }
-
-    /// The parts that the workload had so far.
-    fn before(&self, found: &Found<'_>) -> Result<BTreeMap<String, Ref>> {
-        let Some(record) = &found.before else { return Ok(BTreeMap::new()) };
-        let (_, status) = read(record)?;
-        let choices = status.made_of.unwrap_or_default().choices.into_iter().filter(|choice| !choice.shared);
-        Ok(choices.filter_map(|choice| Some((choice.part, choice.instance?.parse().ok()?))).collect())
     }
 
     /// The workload itself.
@@ -205,10 +201,10 @@ impl Deploy {
         let made_of = MadeOf { choices, leaving, emptying: None };
         let change = Change {
             record,
+            to: None,
             plan: None,
             inputs,
             wiring,
-            outputs: Map::new(),
             made_of: Some(made_of),
             how: self.how(found)?,
             deployed: Some(deployed),
@@ -268,15 +264,6 @@ impl Deploy {
 fn left(graph: &Graph, whole: &Ref, made: &Made) -> Vec<Ref> {
     let now = |name: &Ref| made.instances.values().any(|instance| instance == name);
     parts_of(graph, whole).iter().map(|part| part.reference.clone()).filter(|name| !now(name)).collect()
-}
-
-/// Choices that are as before keep the reasons that they were made for.
-fn kept_reasons(choices: Vec<Choice>, before: Option<&MadeOf>) -> Vec<Choice> {
-    let known = |choice: &Choice| {
-        let all = before.into_iter().flat_map(|made| &made.choices);
-        all.clone().find(|old| old.part == choice.part && old.instance == choice.instance).cloned()
-    };
-    choices.into_iter().map(|choice| known(&choice).unwrap_or(choice)).collect()
 }
 
 /// What somebody sends.

@@ -157,6 +157,7 @@ impl<'a> Resolved<'a> {
         because.extend(pin.iter().map(|pin| format!("The version {pin} comes with the promotion.")));
         Ok(Wish {
             offering: provider.name.clone(),
+            pinned: pin.is_some(),
             version: pin.or_else(|| said(VERSION)),
             plan: said(PLAN),
             inputs,

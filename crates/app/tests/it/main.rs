@@ -8,6 +8,7 @@ mod alike;
 mod campaign;
 mod checks;
 mod composition;
+mod composition_upgrade;
 mod drift;
 mod due;
 mod ending;

@@ -82,6 +82,12 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
         "approveInstance" => json!({"agree": true}),
         "mergeChange" => json!({"commit": "0", "base": "0"}),
+        "deployWorkload" => {
+            let score = "apiVersion: score.dev/v1b1\nmetadata: {name: web}\ncontainers: {main: {image: web}}\n";
+            json!({"score": score, "environment": "dev", "team": "booking", "dryRun": true})
+        }
+        "promoteWorkload" => json!({"from": "dev"}),
+        "rollbackWorkload" => json!({"environment": "dev"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),
