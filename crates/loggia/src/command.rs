@@ -2,7 +2,7 @@
 
 use crate::client::{
     access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export, kinds,
-    open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions, workload,
+    open, order, output, records, release, retry, run as ask, secrets, take_over, upgrade, versions, workload,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -68,6 +68,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Gets something from the platform
     New(order::NewArgs),
+    /// Makes an instance again that failed, or is not as it was made any more
+    Retry(retry::RetryArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
     /// Brings a workload to an environment, as its Score file says
@@ -208,6 +210,7 @@ fn client(command: Command) -> Result<()> {
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
+        Command::Retry(args) => ask(retry::retry(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
         Command::Deploy(args) => ask(workload::deploy(args)),
         Command::Promote(args) => ask(workload::promote(args)),

@@ -23,6 +23,7 @@ pub mod kinds;
 pub mod migration;
 pub mod operation;
 pub mod placeholder;
+pub mod price;
 pub mod problem;
 pub mod publication;
 pub mod record;

@@ -5,8 +5,11 @@ use crate::App;
 use crate::access::caller::Caller;
 use crate::error::Result;
 use crate::record::visible;
-use loggia_model::Ref;
+use loggia_graph::Graph;
 use loggia_model::composition::Choice;
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::offering::Price;
+use loggia_model::{Record, Ref, price};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +23,7 @@ pub struct Takes {
 }
 
 /// Why an instance is as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The instance.
@@ -36,6 +39,8 @@ pub struct Explanation {
     pub takes: Vec<Takes>,
     /// What needs it.
     pub needed_by: Vec<Ref>,
+    /// What it costs with all of its parts, as far as they are seen.
+    pub prices: Vec<Price>,
 }
 
 /// A choice of another instance.
@@ -56,6 +61,14 @@ impl Explanation {
     }
 }
 
+/// What something and its parts cost, each by itself.
+fn costs(graph: &Graph, caller: &Caller, record: &Record, out: &mut Vec<Price>) -> Result<()> {
+    if graph.visible(&caller.audience, record) {
+        out.extend(read(record)?.0.plan.and_then(|plan| plan.price));
+    }
+    parts_of(graph, &record.reference).iter().try_for_each(|part| costs(graph, caller, part, out))
+}
+
 impl App {
     /// Why an instance is as it is, as far as the caller sees it.
     ///
@@ -68,7 +81,14 @@ impl App {
         let seen = |name: &Ref| graph.get(name).is_some_and(|other| graph.visible(&caller.audience, other));
         let named = |choice: &Choice| choice.instance.as_deref().and_then(|name| name.parse::<Ref>().ok());
         let made_of = status.made_of.unwrap_or_default().choices;
-        let made_of = made_of.into_iter().filter(|choice| named(choice).is_none_or(|name| seen(&name))).collect();
+        let made_of = made_of.into_iter().filter(|choice| named(choice).is_none_or(|name| seen(&name)));
+        // Since it was chosen it may have been brought to another version.
+        let now = |choice: Choice| {
+            let spec = named(&choice).and_then(|name| graph.get(&name)?.spec::<InstanceSpec>().ok());
+            let release = spec.and_then(|spec| spec.target);
+            Choice { release: release.unwrap_or(choice.release), ..choice }
+        };
+        let made_of = made_of.map(now).collect();
         let whole = whole_of(&graph, &record).filter(|whole| graph.visible(&caller.audience, whole));
         let needing = dependents(&graph, instance);
         let choosing = needing.iter().chain(&whole).filter(|other| graph.visible(&caller.audience, other));
@@ -90,6 +110,8 @@ impl App {
             outputs.dedup();
             takes.push(Takes { from, outputs });
         }
+        let mut prices = Vec::new();
+        costs(&graph, caller, &record, &mut prices)?;
         let needed_by = needing.iter().map(|other| other.reference.clone()).filter(seen).collect();
         Ok(Explanation {
             instance: instance.clone(),
@@ -98,11 +120,12 @@ impl App {
             chosen_by,
             takes,
             needed_by,
+            prices: price::sum(&prices),
         })
     }
 
     /// What is part of an instance, as far as the caller sees it, in order of names.
-    pub fn parts(&self, caller: &Caller, instance: &Ref) -> Vec<std::sync::Arc<loggia_model::Record>> {
+    pub fn parts(&self, caller: &Caller, instance: &Ref) -> Vec<std::sync::Arc<Record>> {
         let graph = self.graph();
         let mut all = parts_of(&graph, instance);
         all.retain(|part| graph.visible(&caller.audience, part));

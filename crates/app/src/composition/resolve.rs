@@ -9,10 +9,12 @@ use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::composition::{Choice, DEEPEST, Wiring, order};
 use loggia_model::kinds::instance::{InstanceSpec, metadata_name};
+use loggia_model::kinds::offering::Price;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::template;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Record, Ref};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,6 +67,8 @@ pub(crate) struct Whole<'a> {
 pub(crate) struct Made {
     pub(crate) changes: Changes,
     pub(crate) choices: Vec<Choice>,
+    /// What the new ones cost.
+    pub(crate) prices: Vec<Price>,
     /// The instances by the names of their parts.
     pub(crate) instances: BTreeMap<String, Ref>,
 }
@@ -98,6 +102,7 @@ pub(crate) fn resolve(
         let (choice, instance, changes) = one.find_or_make(ctx).map_err(|error| at(error, name))?;
         let fresh: Vec<_> = changes.entries.iter().filter_map(|entry| entry.as_graph_change(ctx.now)).collect();
         working.apply(&fresh);
+        made.prices.extend(prices_of(&changes.answer));
         made.changes.absorb(changes);
         made.instances.insert(name.to_owned(), instance);
         made.choices.push(choice);
@@ -296,6 +301,11 @@ impl One<'_> {
             because,
         }
     }
+}
+
+/// What an order costs, as its answer says.
+pub(crate) fn prices_of(answer: &Value) -> Vec<Price> {
+    answer.get("prices").and_then(|prices| Deserialize::deserialize(prices).ok()).unwrap_or_default()
 }
 
 /// The number of the release that an instance is to have.

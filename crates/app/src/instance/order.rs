@@ -10,7 +10,7 @@ use crate::composition::{self, advance};
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
 pub(crate) use crate::instance::order_parts::Belongs;
-use crate::instance::order_parts::{waits_for, wired};
+use crate::instance::order_parts::{prices, waits_for, wired};
 use crate::instance::order_place::{check_name, environment};
 pub(crate) use crate::instance::order_place::{document, namespace_of};
 pub use crate::instance::order_place::{namespace_for, team_of};
@@ -163,15 +163,17 @@ impl Command for Order {
         self.is_free(graph, &found, &reference, ctx)?;
         let (parts, wiring) = self.parts(graph, &found, (&reference, &spec.inputs, &secrets), ctx)?;
         let document = wired(&document, wiring.as_ref())?;
+        let prices = prices(spec.plan.as_ref(), &parts);
         if input.dry_run {
             let waits = found.needed.as_ref().map(Needed::words);
             return Ok(Changes::answer(json!({"instance": reference, "release": found.release.reference.name(),
                 "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true, "waits": waits,
-                "parts": parts.choices})));
+                "parts": parts.choices, "prices": prices})));
         }
         let mut changes = self.changes(&document, &found, (&secrets, wiring.as_ref(), parts.choices), ctx)?;
         let mut all = parts.changes;
         all.answer = std::mem::take(&mut changes.answer);
+        all.answer["prices"] = json!(prices);
         all.absorb(changes);
         Ok(all)
     }

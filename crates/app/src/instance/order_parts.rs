@@ -9,8 +9,9 @@ use crate::instance::order::{Found, Order, OrderInput};
 use crate::instance::secret_input::Named;
 use loggia_graph::Graph;
 use loggia_model::composition::{Choice, Wiring};
-use loggia_model::kinds::instance::Deployed;
-use loggia_model::{Document, Ref};
+use loggia_model::kinds::instance::{Deployed, FrozenPlan};
+use loggia_model::kinds::offering::Price;
+use loggia_model::{Document, Ref, price};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,12 +74,17 @@ impl Order {
             };
             let given = Given { inputs, wiring: &self.belongs.wiring, secrets, sealed: &[] };
             let (own, taken) = parts::make(graph, &mut whole, composition, &given, ctx)?;
-            made.changes = own.changes;
+            (made.changes, made.prices) = (own.changes, own.prices);
             made.choices.extend(own.choices);
             wiring = parts::joined(&wiring, taken)?;
         }
         Ok((made, (!wiring.from.is_empty()).then_some(wiring)))
     }
+}
+
+/// What an order costs, with all of its parts.
+pub(super) fn prices(plan: Option<&FrozenPlan>, parts: &Made) -> Vec<Price> {
+    price::sum(plan.and_then(|plan| plan.price.as_ref()).into_iter().chain(&parts.prices))
 }
 
 /// A document with what its instance needs.

@@ -6,6 +6,7 @@ use crate::access::secret_use::Borrower;
 use crate::error::{Error, Result};
 use crate::instance::backend;
 use crate::instance::driver::{Backend, Driver, RecipeFile, Request, Secret};
+use crate::instance::operation_end::Applied;
 use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
 use crate::record::files;
@@ -26,8 +27,8 @@ const FILES: &str = "files";
 pub(crate) struct Prepared {
     /// What the driver is told.
     pub(crate) request: Request,
-    /// The name of the release that it applies.
-    pub(crate) release: String,
+    /// The release that it applies, and the inputs as they are kept: a driver may be told more in the clear.
+    pub(crate) applied: Applied,
     /// The backend that is to hold the instance from now on; none when one holds it already.
     pub(crate) hold: Option<HeldBackend>,
 }
@@ -71,6 +72,7 @@ pub(crate) async fn build_generation(
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
     let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    let inputs = spec.inputs.clone();
     secret_input::sort(&Value::Object(recipe.contract.inputs.clone()), &mut spec.inputs, &mut secret_inputs);
     let mut outputs = status.outputs;
     if generation.is_some_and(|generation| generation != status.generation) {
@@ -103,7 +105,8 @@ pub(crate) async fn build_generation(
         requested_by: operation.requested_by.clone(),
         confirmed,
     };
-    Ok(Prepared { request, release: release.reference.name().to_owned(), hold })
+    let applied = Applied { release: release.reference.name().to_owned(), inputs };
+    Ok(Prepared { request, applied, hold })
 }
 
 fn find(graph: &Graph, kind: &str, name: &str) -> Result<Arc<Record>> {

@@ -247,7 +247,7 @@ impl Upgrade {
             )),
             Rollback::LosesData if self.back && !self.confirmed => Err(Error::refused(
                 "instance.unconfirmed",
-                format!("UpgradeTarget back from {} loses what was written since.", going.from.version),
+                format!("Going back from {} loses what was written since.", going.from.version),
                 "Confirm that it may be lost, and send it again (in the API: \"confirmed\": true).",
             )),
             _ => Ok(()),

@@ -186,7 +186,7 @@ fn before_it(
 pub(crate) fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
     status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
     let why = sentence(&operation.message);
-    let message = format!("UpgradeTarget to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
+    let message = format!("Upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
     let (kind, reason, message) = (FAILED.to_owned(), reason.to_owned(), message.trim().to_owned());
     status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
 }

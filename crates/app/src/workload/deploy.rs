@@ -6,7 +6,7 @@ use crate::access::policy::{Action, Subject};
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
 use crate::composition::change::{Change, How, kept_reasons};
-use crate::composition::resolve::{Made, Whole, resolve, sources};
+use crate::composition::resolve::{Made, Whole, prices_of, resolve, sources};
 use crate::composition::{by_name, parts_of, read};
 use crate::error::{Error, Result};
 use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
@@ -17,7 +17,7 @@ use loggia_model::composition::{MadeOf, Wiring};
 use loggia_model::kinds::environment::Purpose;
 use loggia_model::kinds::instance::{Deployed, metadata_name};
 use loggia_model::score::{DEFAULT_CLASS, Score};
-use loggia_model::{Record, Ref, RelationType};
+use loggia_model::{Record, Ref, RelationType, price};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -253,6 +253,7 @@ impl Deploy {
             "artifact": found.told.artifact,
             "environment": self.environment,
             "parts": made.choices,
+            "prices": price::sum(made.prices.iter().chain(&prices_of(root))),
             "left": left,
             "ignored": found.told.ignored,
             "dryRun": self.dry_run,

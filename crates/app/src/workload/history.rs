@@ -7,7 +7,8 @@ use crate::composition::read;
 use crate::error::{Error, Result};
 use crate::instance::order::namespace_for;
 use crate::record::visible;
-use loggia_graph::{Predicate, Query};
+use loggia_graph::{Graph, Predicate, Query};
+use loggia_model::composition::Choice;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{Deployed, InstanceSpec, metadata_name};
@@ -229,7 +230,7 @@ impl App {
             let environment = record.reference.name().to_owned();
             let there = self.deployed(caller, team, name, &environment).ok();
             let next = place.promotes_to.clone();
-            found.push((place.order.unwrap_or(i64::MAX), place_of(environment, there, next)?));
+            found.push((place.order.unwrap_or(i64::MAX), place_of(&graph, environment, there, next)?));
         }
         if found.iter().all(|(_, place)| place.instance.is_none()) {
             return Err(Error::NotFound(format!("{name} was deployed nowhere, or you may not see it.")));
@@ -255,13 +256,27 @@ impl App {
 }
 
 /// A workload in an environment; none of it where it was not deployed.
-fn place_of(environment: String, there: Option<(Arc<Record>, Deployed)>, next: Option<String>) -> Result<Place> {
+fn place_of(
+    graph: &Graph,
+    environment: String,
+    there: Option<(Arc<Record>, Deployed)>,
+    next: Option<String>,
+) -> Result<Place> {
     let empty = Place { environment, promotes_to: next, ..Place::default() };
     let Some((record, deployed)) = there else { return Ok(empty) };
     let (spec, status) = read(&record)?;
     let url = status.outputs.get("url").or_else(|| status.outputs.get("address"));
     let url = url.and_then(Value::as_str).map(str::to_owned);
     let choices = status.made_of.unwrap_or_default().choices;
+    // Since it was chosen it may have been brought to another version.
+    let release = |choice: &Choice| {
+        let record = graph.get_text(choice.instance.as_deref()?)?;
+        record.spec::<InstanceSpec>().ok()?.target
+    };
+    let resource = |choice: Choice| {
+        let release = release(&choice).unwrap_or(choice.release);
+        (choice.part, release)
+    };
     Ok(Place {
         instance: Some(record.reference.clone()),
         phase: Some(status.phase),
@@ -269,7 +284,7 @@ fn place_of(environment: String, there: Option<(Arc<Record>, Deployed)>, next: O
         number: deployed.number,
         from: deployed.from,
         release: spec.target.unwrap_or_default(),
-        resources: choices.into_iter().map(|choice| (choice.part, choice.release)).collect(),
+        resources: choices.into_iter().map(resource).collect(),
         url,
         ..empty
     })

@@ -217,6 +217,11 @@ fn shown(answer: &Value) -> String {
             out.push_str(&format!("      {why}\n"));
         }
     }
+    for price in answer["prices"].as_array().into_iter().flatten() {
+        let unit = text(price, "/unit");
+        let per = if unit.is_empty() { text(price, "/per") } else { unit };
+        out.push_str(&format!("  costs {} {} per {per}\n", text(price, "/amount"), text(price, "/currency")));
+    }
     for left in answer["left"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         out.push_str(&format!("  {left} is not in the file any more. --prune takes it away.\n"));
     }

@@ -51,6 +51,9 @@ pub struct WouldGet {
     /// The parts that would be made or used, each with the reasons.
     #[serde(default)]
     pub parts: Vec<loggia_model::composition::Choice>,
+    /// What it costs with all that is made for it.
+    #[serde(default)]
+    pub prices: Vec<loggia_model::kinds::offering::Price>,
     /// Why it could not be made there now; empty when it could.
     pub why_not: String,
     /// What differs there from what the version promises; empty when nothing does.

@@ -12,6 +12,7 @@ use loggia_app::workload::differ::Row;
 use loggia_app::workload::history::{Deployment, Place, PromoteInput, RollbackInput};
 use loggia_app::{Error, Outcome};
 use loggia_model::composition::Choice;
+use loggia_model::kinds::offering::Price;
 use loggia_model::{Micros, Ref, Uid};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -111,6 +112,8 @@ pub struct DeployedTo {
     pub number: u64,
     /// Its resources, each with the reasons.
     pub parts: Vec<Choice>,
+    /// What is made new costs.
+    pub prices: Vec<Price>,
     /// Resources that the file names no more.
     pub left: Vec<Ref>,
     /// What the file says and nothing here takes.

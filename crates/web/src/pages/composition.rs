@@ -17,6 +17,8 @@ pub struct MadeOf {
     pub chosen: Vec<(Link, String)>,
     /// What needs it.
     pub needed_by: Vec<Link>,
+    /// What all of it costs; empty where nothing is made of parts, or costs anything.
+    pub together: String,
 }
 
 /// One part.
@@ -50,6 +52,8 @@ pub fn made_of(visit: &Visit, record: &Record) -> Result<MadeOf, Error> {
     if explained.is_plain() {
         return Ok(MadeOf::default());
     }
+    let costs = !explained.made_of.is_empty() && !explained.prices.is_empty();
+    let together = if costs { words::prices(&explained.prices) } else { String::new() };
     let parts = explained.made_of.into_iter().map(|choice| {
         let instance = choice.instance.as_deref().and_then(|name| name.parse::<Ref>().ok());
         let there = instance.as_ref().and_then(|name| visit.graph.get(name));
@@ -66,6 +70,7 @@ pub fn made_of(visit: &Visit, record: &Record) -> Result<MadeOf, Error> {
     Ok(MadeOf {
         parts: parts.collect(),
         chosen: chosen.collect(),
+        together,
         needed_by: explained.needed_by.iter().map(link).collect(),
     })
 }
