@@ -17,6 +17,8 @@ export const DEVELOPER = [
   ['team of another', '/teams/tracking'], ['team by its whole name', '/teams/default/tracking'], ['offering in the catalog', '/catalog/offering/default/postgres'],
   ['page of the documentation', '/get/postgres/docs/limits'], ['page of the help', '/help/getting-things'],
   ['campaigns', '/campaigns'], ['campaign', '/campaigns/tern-7'], ['standards', '/standards'],
+  ['workloads', '/workloads'], ['workload', '/workloads/booking/berth-plan'], ['made of parts', '/instances/booking/tides.dev'],
+  ['environments beside each other', '/differences?from=dev&to=test&team=booking'], ['what differs', '/differences'],
   ['standard', '/standards/owner-known'], ['endings', '/endings'], ['ending', '/endings/tern-6'],
 ];
 
@@ -49,4 +51,8 @@ export async function untilFilled(page) {
     await page.waitForTimeout(200);
   }
   await page.getByText('ready', { exact: true }).first().waitFor({ timeout: 30_000 });
+  // Deployed last, when its database can be made.
+  while ((await page.goto('/workloads/booking/berth-plan')).status() !== 200 && Date.now() < until) {
+    await page.waitForTimeout(200);
+  }
 }

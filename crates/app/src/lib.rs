@@ -9,6 +9,7 @@ pub mod campaign;
 pub mod checks;
 pub mod clock;
 pub mod command;
+pub mod composition;
 pub mod ending;
 pub mod error;
 pub mod estate;
@@ -21,6 +22,7 @@ pub mod settings;
 pub mod source;
 pub mod state;
 mod trace;
+pub mod workload;
 
 pub use access::caller::{Caller, Door, Principal};
 pub use app::{App, Parts};

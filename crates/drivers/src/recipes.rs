@@ -31,6 +31,10 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("gitops", manifests()),
         ("http", giving(settings(&json!({"timeout": seconds(LONGEST)})), &true.into())),
         ("kubernetes", manifests()),
+        (
+            "parts",
+            json!({"type": "object", "properties": {"timeout": seconds(LONGEST)}, "additionalProperties": false}),
+        ),
         ("postgres", giving(postgres(), &json!(["read", "write", "own"]))),
         ("process", process()),
         ("replay", settings(&json!({}))),
@@ -88,6 +92,7 @@ fn process() -> Value {
         "command": {"type": "array", "minItems": 1, "items": value},
         "environment": {"type": "object", "additionalProperties": value},
         "start": seconds(LONGEST), "health": text(), "repository": text(), "branch": text(), "template": text(),
+        "variables": text(),
     }})
 }
 

@@ -10,6 +10,7 @@ use crate::replay::ReplayDriver;
 use crate::service::HttpDriver;
 use crate::terraform::{TerraformDriver, TerraformOptions};
 use crate::workload::{ProcessDriver, ProcessOptions};
+use loggia_app::composition::parts_driver::PartsDriver;
 use loggia_app::instance::driver::Driver;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,10 +65,11 @@ impl Drivers {
             require_sandbox,
             end_with_server: options.end_with_server,
         };
-        let all: [Arc<dyn Driver>; 7] = [
+        let all: [Arc<dyn Driver>; 8] = [
             Arc::new(CommandDriver::new(options.command)),
             Arc::new(GitDriver::new(&repositories)),
             Arc::new(GitOpsDriver::new(options.data.join("gitops"), &repositories)),
+            Arc::new(PartsDriver::default()),
             Arc::new(PostgresDriver::new(postgres)),
             Arc::new(ProcessDriver::new(process)),
             Arc::new(ReplayDriver::new(replay)),

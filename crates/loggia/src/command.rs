@@ -3,7 +3,7 @@
 use crate::client::{
     access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export,
     instance_access, kinds, leaks, open, order, output, records, release, retry, run as ask, secrets, take_over,
-    upgrade, versions,
+    upgrade, versions, workload,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -73,9 +73,19 @@ pub enum Command {
     Retry(retry::RetryArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
+    /// Brings a workload to an environment, as its Score file says
+    Deploy(workload::DeployArgs),
+    /// Brings a workload to the next environment: the same artifact, the same versions
+    Promote(workload::PromoteArgs),
+    /// Brings an earlier deployment of a workload back
+    Rollback(workload::RollbackArgs),
+    /// Shows a workload in its environments, or what was deployed
+    Workload(workload::WorkloadArgs),
+    /// Tells what differs between two environments, or between two times, and what brought it about
+    Diff(workload::DiffArgs),
     /// Lists what is due: what is asked of you, what waits for your team, and until when
     Due(agenda::DueArgs),
-    /// Tells what holds in an environment, which rule says so, and why that one
+    /// Tells what holds in an environment, which rule says so, and why that one; or what an instance is made of, and why
     Why(environment::WhyArgs),
     /// Agrees to what waits for it, or says no; lists what waits
     Approve(environment::ApproveArgs),
@@ -206,6 +216,11 @@ fn client(command: Command) -> Result<()> {
         Command::New(args) => ask(order::new(args)),
         Command::Retry(args) => ask(retry::retry(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Deploy(args) => ask(workload::deploy(args)),
+        Command::Promote(args) => ask(workload::promote(args)),
+        Command::Rollback(args) => ask(workload::rollback(args)),
+        Command::Workload(args) => ask(workload::workload(args)),
+        Command::Diff(args) => ask(workload::diff(args)),
         Command::Due(args) => ask(agenda::due(args)),
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),

@@ -1,5 +1,6 @@
 //! What is running: the parts of an instance that drivers, workers and pages share.
 
+use crate::composition::{Held, MadeOf};
 use crate::instance_access::Access;
 use crate::rule::Act;
 use crate::{Micros, Uid};
@@ -286,6 +287,12 @@ pub struct InstanceStatus {
     /// Who uses it with credentials of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<Access>,
+    /// What it is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_of: Option<MadeOf>,
+    /// Its newest operation waits for what it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
 }
 
 fn is_first(generation: &u32) -> bool {

@@ -11,6 +11,7 @@ use crate::access::caller::Caller;
 use crate::campaign;
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::composition::{self, advance};
 use crate::ending;
 use crate::error::Result;
 use crate::instance::instance_access::settle;
@@ -56,6 +57,7 @@ pub fn handlers() -> Handlers {
         (upgrade_wait::KIND, upgrade_wait::come as Handler),
         (settle::KIND, settle::due as Handler),
         (campaign::KIND, campaign::sweep as Handler),
+        (composition::KIND, advance::look as Handler),
     ])
 }
 
@@ -132,6 +134,9 @@ impl Command for Fire {
         }
         if let Some(subject) = self.due.subject.filter(|_| self.due.kind == campaign::KIND) {
             needs.extend(campaign::needs(graph, subject));
+        }
+        if let Some(subject) = self.due.subject.filter(|_| self.due.kind == composition::KIND) {
+            needs.extend(advance::needs(graph, subject));
         }
         needs
     }

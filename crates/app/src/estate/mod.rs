@@ -34,7 +34,7 @@ use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::{Micros, Record, Ref, Source, Uid};
 pub use observed::Observed;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
 /// Takes in what reporters saw.
@@ -284,12 +284,9 @@ fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
         step: Step::Observed,
         team: team.to_string(),
         environment: seen.environment.clone(),
-        constraint: None,
         target: found.release.clone(),
-        plan: None,
-        inputs: Map::new(),
-        contact: None,
         component: component(&seen.attributes),
+        ..InstanceSpec::default()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::release::offering;
 use loggia_graph::Graph;
+use loggia_model::composition::PARTS;
 use loggia_model::instance::{HeldBackend, InstanceStatus};
 use loggia_model::kinds::environment::{Backend, EnvironmentSpec};
 use loggia_model::{Uid, canonical};
@@ -38,7 +39,8 @@ pub(crate) fn choose<'a>(
             Error::refused("environment.backend-missing", message, "Ask the owner of the environment to add one.")
         });
     };
-    let now = spec.backends.get_key_value(&held.name).map(|(name, backend)| (name.as_str(), backend));
+    let own = || spec.backend(driver).filter(|_| driver == PARTS);
+    let now = spec.backends.get_key_value(&held.name).map(|(name, backend)| (name.as_str(), backend)).or_else(own);
     now.filter(|(name, backend)| identity(name, backend) == *held).ok_or_else(|| {
         let message = format!(
             "It was made on the backend {} of {environment}, and that is gone or another one by now. Nothing was done.",

@@ -11,6 +11,7 @@ pub(crate) mod instance_place;
 pub mod operation;
 pub(crate) mod operation_end;
 pub mod order;
+pub(crate) mod order_parts;
 pub(crate) mod order_place;
 pub mod program;
 pub mod request;

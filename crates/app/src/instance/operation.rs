@@ -8,6 +8,8 @@ use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::writer::Outcome;
 use crate::command::{Command, Ctx, Facts};
+use crate::composition::leave::may_go;
+use crate::composition::{self, advance, parts_of, whole_of};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
@@ -18,19 +20,81 @@ use loggia_model::instance_access;
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::operation::{Operation, Verb};
+use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::{Record, Ref, Uid};
 pub use loggia_store::LogLine;
 use serde_json::json;
 
 /// Destroys an instance, looks at it, or does again what failed.
-struct Operate {
+pub(crate) struct Operate {
     instance: Ref,
     verb: Verb,
     /// The customer knows that data is lost (destroy only).
     confirmed: bool,
     /// What its driver says: destroying loses data for good.
     loses_data: bool,
+}
+
+impl Operate {
+    /// Takes something away, by somebody who has asked about everything already.
+    pub(crate) fn destroying(instance: Ref, confirmed: bool) -> Operate {
+        Operate { instance, verb: Verb::Destroy, confirmed, loses_data: false }
+    }
+
+    /// Does again what failed of a whole: it waits for its parts, and those that failed are begun again.
+    fn hold(
+        &self,
+        graph: &Graph,
+        (record, spec, status): (&Record, &InstanceSpec, &mut InstanceStatus),
+        operation: &mut Operation,
+        changes: &mut Changes,
+        ctx: &Ctx<'_>,
+    ) -> Result<()> {
+        advance::hold(status, operation, &advance::needed_words(spec), ctx);
+        for part in parts_of(graph, &record.reference) {
+            let again = Operate { instance: part.reference.clone(), ..Operate::again() };
+            if part.typed_status::<InstanceStatus>()?.phase == Phase::Failed {
+                changes.absorb(again.decide(graph, &Facts::default(), ctx)?);
+            }
+        }
+        let whole = whole_of(graph, record).map_or(record.uid, |whole| whole.uid);
+        changes.due.retain(|due| due.subject != Some(whole));
+        changes.due.push(composition::deadline(whole, ctx.now));
+        Ok(())
+    }
+
+    /// Passes when it may be done now.
+    fn may(
+        &self,
+        graph: &Graph,
+        (record, spec, status): (&Record, &InstanceSpec, &InstanceStatus),
+        ctx: &Ctx<'_>,
+    ) -> Result<()> {
+        let name = self.instance.name();
+        if spec.step != Step::Managed {
+            let message = format!("{name} is {:?}: no driver of this platform made it.", spec.step).to_lowercase();
+            let mend = "Change it where it was made; what runs is reported by your pipeline.";
+            return Err(Error::refused("instance.not-managed", message, mend));
+        }
+        if self.verb != Verb::Destroy {
+            let deleting = "It is being destroyed.";
+            return match status.phase {
+                Phase::Deleting => Err(Error::refused("instance.deleting", deleting, "Wait until it is gone.")),
+                _ => Ok(()),
+            };
+        }
+        if self.loses_data && !self.confirmed {
+            let message = format!("Destroying {name} loses its data for good: there is no backup.");
+            let mend = "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).";
+            return Err(Error::refused("instance.unconfirmed", message, mend));
+        }
+        may_go(graph, &ctx.caller.audience, record)
+    }
+
+    fn again() -> Operate {
+        let instance = Ref::new("instance", "", "");
+        Operate { instance, verb: Verb::Apply, confirmed: false, loses_data: false }
+    }
 }
 
 impl Command for Operate {
@@ -51,25 +115,8 @@ impl Command for Operate {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         ctx.require(Action::Operate, &subject_of(&record.parse()))?;
         let spec: InstanceSpec = record.spec()?;
-        if spec.step != Step::Managed {
-            return Err(Error::refused(
-                "instance.not-managed",
-                format!("{} is {:?}: no driver of this platform made it.", self.instance.name(), spec.step)
-                    .to_lowercase(),
-                "Change it where it was made; what runs is reported by your pipeline.",
-            ));
-        }
         let mut status: InstanceStatus = record.typed_status()?;
-        if status.phase == Phase::Deleting && self.verb != Verb::Destroy {
-            return Err(Error::refused("instance.deleting", "It is being destroyed.", "Wait until it is gone."));
-        }
-        if self.verb == Verb::Destroy && self.loses_data && !self.confirmed {
-            return Err(Error::refused(
-                "instance.unconfirmed",
-                format!("Destroying {} loses its data for good: there is no backup.", self.instance.name()),
-                "Confirm that the data may be lost, and send it again (in the API: \"confirmed\": true).",
-            ));
-        }
+        self.may(graph, (&record, &spec, &status), ctx)?;
         self.needed_by_nobody(graph, &record, &status, ctx)?;
         let destroying = status.phase == Phase::Deleting && self.verb == Verb::Destroy;
         let making = matches!(status.phase, Phase::Pending | Phase::Progressing) && self.verb == Verb::Apply;
@@ -79,17 +126,27 @@ impl Command for Operate {
         }
         let id = ctx.uid();
         let driver = driver_of(graph, &spec, &status)?;
-        let (operation, mut work) = start(id, record.uid, &self.instance, self.verb, (&spec.environment, &driver), ctx);
+        let (mut operation, mut work) =
+            start(id, record.uid, &self.instance, self.verb, (&spec.environment, &driver), ctx);
         work.payload = json!({"confirmed": self.confirmed, "before": status.phase});
         let mut changes = Changes::answer(json!({"instance": self.instance, "uid": record.uid, "operation": id}));
-        changes.operations.push(operation);
-        changes.work.push(work);
         if self.verb == Verb::Observe {
+            changes.operations.push(operation);
+            changes.work.push(work);
             return Ok(changes);
         }
         if self.verb == Verb::Destroy {
             upgrade_wait::let_go(&mut changes, &record, &mut status, ctx);
         }
+        let begun = not_begun(&record, &mut status, ctx);
+        // What waited for its parts and for people has one operation.
+        changes.operations.extend(begun.filter(|held| changes.operations.iter().all(|other| other.id != held.id)));
+        if self.verb == Verb::Apply && spec.wiring.is_some() {
+            self.hold(graph, (&record, &spec, &mut status), &mut operation, &mut changes, ctx)?;
+        } else {
+            changes.work.push(work);
+        }
+        changes.operations.push(operation);
         status.operation = Some(id);
         status.phase = if self.verb == Verb::Destroy { Phase::Deleting } else { Phase::Progressing };
         let event = if self.verb == Verb::Destroy { "instance.destroying" } else { "instance.retried" };
@@ -114,6 +171,18 @@ impl Operate {
             "Tell them and revoke their access first, or confirm it (in the API: \"confirmed\": true).",
         ))
     }
+}
+
+/// The end of an operation that was held and is not to begin any more.
+pub(crate) fn not_begun(record: &Record, status: &mut InstanceStatus, ctx: &Ctx<'_>) -> Option<Operation> {
+    let (held, id) = (status.held.take()?, status.operation?);
+    let (mut operation, _) = start(id, record.uid, &record.reference, Verb::Apply, ("", ""), ctx);
+    operation.requested_by = held.by;
+    operation.created_at = held.since;
+    operation.state = State::Cancelled;
+    operation.ended_at = Some(ctx.now);
+    operation.message = "Something else was asked for before it began.".to_owned();
+    Some(operation)
 }
 
 /// The driver of an instance: the one that holds it, else that of the release that it is to run.
@@ -152,7 +221,7 @@ impl App {
             let config = offering::backend(&environment, &name).map(|(_, backend)| backend.config.clone());
             Some(driver.loses_data(&recipe, &config.unwrap_or_default()))
         };
-        found().unwrap_or(false)
+        found().unwrap_or(false) || parts_of(&graph, instance).iter().any(|part| self.loses_data(&part.reference))
     }
 
     /// An operation that the caller may see: that of an instance that they may see, or could before it was gone.

@@ -3,6 +3,7 @@
 use crate::access::caller::Caller;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::composition::{self, leave};
 use crate::error::{Error, Result};
 use crate::estate::observation;
 use crate::instance::driver::{Observation, Presence, Secret};
@@ -66,6 +67,8 @@ pub(crate) struct Finish {
     pub(crate) moving: Option<Move>,
     /// The credential that it was about.
     pub(crate) credential: Option<Uid>,
+    /// Whether it is known that data is lost.
+    pub(crate) confirmed: bool,
 }
 
 /// What the driver was told to make.
@@ -104,7 +107,12 @@ impl Command for Finish {
         changes.finished.push((operation.id, self.fence));
         // The instance may be forgotten meanwhile; the operation ends all the same.
         if let Some(record) = graph.by_uid(operation.instance) {
-            self.instance(graph, &mut changes, record, &operation, ctx)?;
+            let left = matches!(self.ending, Ending::Gone)
+                && leave::empty(&mut changes, graph, record, &mut operation, self.confirmed, ctx.now)?;
+            if !left {
+                self.instance(graph, &mut changes, record, &operation, ctx)?;
+            }
+            composition::touched(&mut changes, graph, record, ctx.now);
         }
         changes.operations.push(operation);
         Ok(changes)

@@ -5,9 +5,15 @@ use crate::access::caller::Caller;
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
+use crate::composition::fill::without;
+use crate::composition::{self, advance};
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
+pub(crate) use crate::instance::order_parts::Belongs;
+use crate::instance::order_parts::{prices, waits_for, wired};
 use crate::instance::order_place::{check_name, environment};
+pub(crate) use crate::instance::order_place::{document, namespace_of};
+pub use crate::instance::order_place::{namespace_for, team_of};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
 use crate::record::{suggestion, visible};
@@ -15,7 +21,8 @@ use crate::release::from_template;
 use crate::release::offering;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
-use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_graph::{Audience, Graph};
+use loggia_model::composition::{Choice, Composition, MadeOf, Wiring};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::OfferingSpec;
@@ -72,22 +79,25 @@ pub struct Past {
 
 /// Orders an instance. It holds the inputs as they were given, until the release that it finds says which are secret.
 pub struct Order {
-    input: OrderInput,
-    past: Option<Past>,
+    pub(super) input: OrderInput,
+    pub(super) past: Option<Past>,
+    pub(super) belongs: Belongs,
 }
 
 /// What an order rests on, found and checked.
-struct Found {
+pub(super) struct Found {
     offering: std::sync::Arc<Record>,
     release: std::sync::Arc<Record>,
     contract: Value,
-    environment: String,
-    team: Ref,
+    pub(super) environment: String,
+    pub(super) team: Ref,
     driver: String,
     plan: Option<FrozenPlan>,
     mandated: bool,
     /// Who has to agree first.
-    needed: Option<Needed>,
+    pub(super) needed: Option<Needed>,
+    /// The parts that are made with it.
+    pub(super) composition: Option<Composition>,
 }
 
 impl App {
@@ -97,7 +107,7 @@ impl App {
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
         let would = input.dry_run.then(|| input.environment.clone());
-        let mut outcome = self.run(caller, Order { input, past: None }).await?;
+        let mut outcome = self.run(caller, Order { input, past: None, belongs: Belongs::default() }).await?;
         if let Some(environment) = would {
             self.tell_place(&environment, &mut outcome.answer);
         }
@@ -110,7 +120,7 @@ impl App {
     /// # Errors
     /// As [`App::order`].
     pub async fn order_past(&self, caller: &Caller, input: OrderInput, past: Past) -> Result<crate::Outcome> {
-        self.run(caller, Order { input, past: Some(past) }).await
+        self.run(caller, Order { input, past: Some(past), belongs: Belongs::default() }).await
     }
 }
 
@@ -126,7 +136,9 @@ impl Command for Order {
         schema::fill_defaults(&found.contract, &mut inputs);
         // By the release that is written below and no other: which one it is may change until the moment of deciding.
         let secrets = secret_input::take(&found.contract, &mut inputs);
-        check_inputs(&found.contract, &inputs, &secrets)?;
+        self.check_secret(&secrets)?;
+        let taken: Vec<String> = self.belongs.wiring.inputs.keys().cloned().collect();
+        check_inputs(&without(&found.contract, &taken), &inputs, &secrets)?;
         secret_input::none_in_clear(&found.contract, &inputs)?;
         let spec = InstanceSpec {
             offering: found.offering.reference.name().to_owned(),
@@ -140,24 +152,30 @@ impl Command for Order {
             inputs,
             contact: ctx.caller.user().map(ToString::to_string),
             component: self.past.as_ref().and_then(|past| component(&past.attributes)),
+            part_of: self.belongs.part_of.as_ref().map(ToString::to_string),
+            shared: self.belongs.shared.clone(),
+            deployed: self.belongs.deployed.clone(),
+            ..InstanceSpec::default()
         };
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
-        if let Some(taken) = graph.get(&reference) {
-            if !graph.visible(&ctx.caller.audience, taken) {
-                let message = format!("The name {} cannot be used", input.name);
-                return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
-            }
-            let message = format!("{} already has {} in {}", found.team.name(), input.name, found.environment);
-            return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
-        }
+        self.is_free(graph, &found, &reference, ctx)?;
+        let (parts, wiring) = self.parts(graph, &found, (&reference, &spec.inputs, &secrets), ctx)?;
+        let document = wired(&document, wiring.as_ref())?;
+        let prices = prices(spec.plan.as_ref(), &parts);
         if input.dry_run {
             let waits = found.needed.as_ref().map(Needed::words);
             return Ok(Changes::answer(json!({"instance": reference, "release": found.release.reference.name(),
-                "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true, "waits": waits})));
+                "plan": spec.plan, "inputs": spec.inputs, "driver": found.driver, "dryRun": true, "waits": waits,
+                "parts": parts.choices, "prices": prices})));
         }
-        self.changes(&document, &found, &secrets, ctx)
+        let mut changes = self.changes(&document, &found, (&secrets, wiring.as_ref(), parts.choices), ctx)?;
+        let mut all = parts.changes;
+        all.answer = std::mem::take(&mut changes.answer);
+        all.answer["prices"] = json!(prices);
+        all.absorb(changes);
+        Ok(all)
     }
 }
 
@@ -171,6 +189,17 @@ fn unknown(graph: &Graph, audience: &Audience, name: &str) -> Error {
 }
 
 impl Order {
+    /// Passes when nothing has that name.
+    fn is_free(&self, graph: &Graph, found: &Found, reference: &Ref, ctx: &Ctx<'_>) -> Result<()> {
+        let Some(taken) = graph.get(reference) else { return Ok(()) };
+        let name = &self.input.name;
+        let message = match graph.visible(&ctx.caller.audience, taken) {
+            true => format!("{} already has {name} in {}", found.team.name(), found.environment),
+            false => format!("The name {name} cannot be used"),
+        };
+        Err(Error::invalid("name.taken", "name", message, "Choose another name."))
+    }
+
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
         let audience = &ctx.caller.audience;
@@ -211,31 +240,52 @@ impl Order {
             environment,
             plan,
             driver,
+            composition: spec.composition,
             contract: Value::Object(spec.contract.inputs),
             mandated: offered.mandatory.is_some(),
             offering,
         })
     }
 
-    fn changes(&self, document: &Document, found: &Found, secrets: &Named, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn changes(
+        &self,
+        document: &Document,
+        found: &Found,
+        (secrets, wiring, choices): (&Named, Option<&Wiring>, Vec<Choice>),
+        ctx: &Ctx<'_>,
+    ) -> Result<Changes> {
         let (uid, id) = (ctx.uid(), ctx.uid());
         let reference = document.reference();
         let approval = found.needed.as_ref().map(|needed| approval::asked(Act::Order, needed, id, ctx));
         let waits = approval.as_ref().map(approval::waits);
-        let status =
-            InstanceStatus { phase: Phase::Pending, operation: Some(id), approval: approval.clone(), ..self.known() };
-        let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id, "waits": waits}));
+        let made_of = (!choices.is_empty()).then(|| MadeOf { choices, ..MadeOf::default() });
+        let mut status = InstanceStatus {
+            phase: Phase::Pending,
+            operation: Some(id),
+            approval: approval.clone(),
+            made_of,
+            ..self.known()
+        };
+        let (mut operation, work) = start(id, uid, &reference, Verb::Apply, (&found.environment, &found.driver), ctx);
+        let held = wiring.is_some() || self.belongs.waits;
+        if held {
+            advance::hold(&mut status, &mut operation, &waits_for(wiring), ctx);
+        }
+        let mut changes = Changes::answer(json!({"instance": reference, "uid": uid, "operation": id, "waits": waits,
+            "release": found.release.reference.name()}));
         secret_input::seal(&mut changes, uid, secrets, ctx)?;
         let draft = Draft::new(uid, document, Source::server()).with_status(&serde_json::to_value(&status)?);
         let data = json!({"offering": self.input.offering, "release": found.release.reference.name(), "operation": id});
         changes.put("instance.ordered", draft, data);
-        let (operation, work) = start(id, uid, &reference, Verb::Apply, (&found.environment, &found.driver), ctx);
         match &approval {
             Some(approval) => approval::hold(&mut changes, approval, uid, operation),
             None => {
                 changes.operations.push(operation);
-                changes.work.push(work);
+                changes.work.extend((!held).then_some(work));
             }
+        }
+        if wiring.is_some() && self.belongs.part_of.is_none() {
+            changes.due.push(composition::deadline(uid, ctx.now));
         }
         changes.usage.push(self.reading(found, &reference, id, ctx));
         if let Some(past) = &self.past {
@@ -325,47 +375,4 @@ pub(crate) fn start(
     let (key, place) = (id.to_string(), format!("{environment}/{driver}"));
     let work = NewWork { id, class, subject: instance, key, place, not_before: ctx.now, payload: Value::Null };
     (operation, work)
-}
-
-/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
-/// and the name.
-pub(crate) fn namespace_for(team: &Ref) -> String {
-    match team.namespace() {
-        "default" => team.name().to_owned(),
-        other => format!("{other}--{}", team.name()),
-    }
-}
-
-/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
-/// by it, so it is one team's only.
-pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
-    let namespace = namespace_for(team);
-    let there = Query {
-        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
-        ..Query::default()
-    };
-    let other = graph
-        .query(&Audience::All, &there)
-        .records
-        .iter()
-        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
-    match other {
-        false => Ok(namespace),
-        true => Err(Error::invalid(
-            "order.team",
-            "team",
-            format!("The names of {} are another team's already", team.name()),
-            "Rename the group.",
-        )),
-    }
-}
-
-/// The document of an instance (decision 4).
-pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
-    Ok(Document(json!({
-        "apiVersion": "loggia.dev/v1",
-        "kind": "Instance",
-        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
-        "spec": serde_json::to_value(spec)?,
-    })))
 }

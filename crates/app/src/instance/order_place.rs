@@ -4,9 +4,11 @@ use crate::error::{Error, Result};
 use crate::instance::order::OrderInput;
 use crate::record::{suggestion, visible};
 use crate::release::offering;
-use loggia_graph::{Audience, Graph};
-use loggia_model::Ref;
+use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::kinds::environment::{EnvironmentSpec, Purpose};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::{Document, Ref};
+use serde_json::json;
 
 /// What the name of something that runs looks like.
 pub(crate) const NAME: &str = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$";
@@ -86,6 +88,55 @@ pub(crate) fn environment(
         ));
     }
     Ok((name, spec.purpose))
+}
+
+/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
+/// and the name.
+pub fn namespace_for(team: &Ref) -> String {
+    match team.namespace() {
+        "default" => team.name().to_owned(),
+        other => format!("{other}--{}", team.name()),
+    }
+}
+
+/// The team whose namespace that is.
+pub fn team_of(namespace: &str) -> Ref {
+    let (organisation, team) = namespace.split_once("--").unwrap_or(("default", namespace));
+    Ref::new("group", organisation, team)
+}
+
+/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
+/// by it, so it is one team's only.
+pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
+    let namespace = namespace_for(team);
+    let there = Query {
+        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
+        ..Query::default()
+    };
+    let other = graph
+        .query(&Audience::All, &there)
+        .records
+        .iter()
+        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
+    match other {
+        false => Ok(namespace),
+        true => Err(Error::invalid(
+            "order.team",
+            "team",
+            format!("The names of {} are another team's already", team.name()),
+            "Rename the group.",
+        )),
+    }
+}
+
+/// The document of an instance (decision 4).
+pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
+    Ok(Document(json!({
+        "apiVersion": "loggia.dev/v1",
+        "kind": "Instance",
+        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
+        "spec": serde_json::to_value(spec)?,
+    })))
 }
 
 #[cfg(test)]

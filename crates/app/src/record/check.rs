@@ -1,5 +1,7 @@
 //! `loggia check`: everything that can be said about a repository without a server.
 
+use crate::composition::check::{Known, problems as composition};
+use crate::composition::resolve::in_range;
 use crate::record::missing_references;
 use crate::record::prepare::Prepared;
 use crate::record::recipes;
@@ -9,7 +11,9 @@ use crate::release::offering_versions::OfferingVersions;
 use crate::source::read::{Place, Reading, SourceFile, read};
 use loggia_graph::Graph;
 use loggia_model::kinds::offering::OfferingSpec;
-use loggia_model::{Problem, Publication, Ref, file_of, version};
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::version::Version;
+use loggia_model::{Document, Problem, Publication, Ref, file_of, version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -108,6 +112,12 @@ fn releases(reading: &Reading) -> Vec<Problem> {
             let mend = "Give it a number of that form, or change `versioning` of the offering.";
             problems.push(at(prepared, Problem::new("release.versioning", "spec.version", message, mend)));
         }
+        let composed = document.spec().filter(|spec| spec.get("composition").is_some());
+        let composed = composed.and_then(|spec| ReleaseSpec::deserialize(spec).ok());
+        if let Some(release) = composed {
+            let known = Files { reading, offerings: &offerings };
+            problems.extend(composition(&release, &known).into_iter().map(|problem| at(prepared, problem)));
+        }
         if Publication::wanted(&document) != Publication::Draft
             && let Some(problem) =
                 OfferingVersions::of_files(&reading.prepared, &document).lie(offering.versioning, &document)
@@ -116,6 +126,27 @@ fn releases(reading: &Reading) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Offerings and releases as files have them.
+struct Files<'a> {
+    reading: &'a Reading,
+    offerings: &'a HashMap<&'a str, OfferingSpec>,
+}
+
+impl Known for Files<'_> {
+    fn offering(&self, name: &str) -> bool {
+        self.offerings.contains_key(name)
+    }
+
+    fn release(&self, offering: &str, range: Option<&str>) -> Option<ReleaseSpec> {
+        let all = self.reading.prepared.iter().filter(|one| one.kind == "Release").map(Prepared::document);
+        let own = all.filter(|document| document.spec_text("offering") == offering);
+        let fits = |document: &Document| range.is_none_or(|range| in_range(range, document.spec_text("version")));
+        let number = |document: &Document| Version::parse(document.spec_text("version"));
+        let newest = own.filter(fits).max_by_key(number)?;
+        ReleaseSpec::deserialize(newest.spec()?).ok()
+    }
 }
 
 fn spec(prepared: &Prepared) -> Option<OfferingSpec> {

@@ -9,6 +9,7 @@ pub(crate) mod offering_versions;
 pub mod publication;
 pub mod upgrade;
 pub(crate) mod upgrade_end;
+pub(crate) mod upgrade_parts;
 pub mod upgrade_path;
 pub mod upgrade_preview;
 pub mod upgrade_strategy;

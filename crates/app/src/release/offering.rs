@@ -117,9 +117,7 @@ fn gone(release: &Record, reason: &str, newest: Option<&Arc<Record>>) -> Error {
 
 /// The backend of an environment for a driver: the one of that name, else the only one with that driver.
 pub fn backend<'a>(environment: &'a EnvironmentSpec, driver: &str) -> Option<(&'a str, &'a Backend)> {
-    let named = environment.backends.iter().find(|(name, _)| *name == driver);
-    let found = named.or_else(|| environment.backends.iter().find(|(_, backend)| backend.driver == driver));
-    found.map(|(name, backend)| (name.as_str(), backend))
+    environment.backend(driver)
 }
 
 /// What happens when something that runs of an offering is no longer as it was made.

@@ -9,6 +9,8 @@ use crate::access::writing::may_write;
 use crate::checks;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
+use crate::composition::check::{Known, problems as composition};
+use crate::composition::resolve::in_range;
 use crate::error::{Error, Result};
 use crate::record::check::Recipes;
 use crate::record::files;
@@ -16,13 +18,16 @@ use crate::record::prepare::Prepared;
 use crate::record::recipes;
 use crate::record::visible;
 use crate::release::dry_run::fits_all;
-use crate::release::offering::{publication, release_status};
+use crate::release::offering::{publication, release_status, releases};
 use crate::release::offering_versions::OfferingVersions;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::OfferingSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::version::Version;
 use loggia_model::{
     Document, Micros, PUBLICATION, PUBLICATION_REASON, Problem, Publication, Record, Ref, ReleaseStatus, version,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -101,7 +106,14 @@ impl Publishing<'_> {
                 return Err(Error::Invalid(vec![problem]));
             }
         }
-        Ok(())
+        let composed = document.spec().filter(|spec| spec.get("composition").is_some());
+        match composed.and_then(|spec| ReleaseSpec::deserialize(spec).ok()) {
+            Some(release) => {
+                let problems = composition(&release, self);
+                if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+            }
+            None => Ok(()),
+        }
     }
 
     /// The status with which a document begins; none for what is no release.
@@ -178,6 +190,21 @@ impl Publishing<'_> {
             Publication::Candidate => Ok(Some(ReleaseStatus { publication: says, since: Some(self.now), ..status })),
             Publication::Draft | Publication::Yanked => Ok(Some(status)),
         }
+    }
+}
+
+impl Known for Publishing<'_> {
+    fn offering(&self, name: &str) -> bool {
+        offering(self.graph, self.beside, &Ref::new("offering", "default", name)).is_some()
+    }
+
+    fn release(&self, offering: &str, range: Option<&str>) -> Option<ReleaseSpec> {
+        let own = |document: &Document| document.spec_text("offering") == offering;
+        let beside = self.beside.iter().filter(|one| one.kind == "Release").map(Prepared::document).filter(own);
+        let there = releases(self.graph, &Audience::All, offering).into_iter().map(|record| record.parse());
+        let fits = |document: &Document| range.is_none_or(|range| in_range(range, document.spec_text("version")));
+        let newest = beside.chain(there).filter(fits).max_by_key(|one| Version::parse(one.spec_text("version")))?;
+        ReleaseSpec::deserialize(newest.spec()?).ok()
     }
 }
 

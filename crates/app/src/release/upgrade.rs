@@ -188,6 +188,7 @@ impl Upgrade {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
             Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
+            _ if going.recomposes(self.back) => self.recompose(graph, record, going, id, ctx),
             _ => self.changes(graph, record, going, id, ctx),
         }
     }
@@ -237,6 +238,7 @@ impl Upgrade {
                 "Make a new one beside it, move over, and destroy this one.",
             ));
         }
+        self.parts_fit(graph, going)?;
         match how.rollback {
             Rollback::ForwardOnly if self.back => Err(Error::refused(
                 "upgrade.forward-only",
@@ -316,7 +318,7 @@ impl Upgrade {
     }
 
     /// How it is moved: which of the things made for it is the one in use then, and what it was before.
-    fn moves(&self, going: &UpgradeTarget) -> Move {
+    pub(super) fn moves(&self, going: &UpgradeTarget) -> Move {
         let how = going.how(self.back);
         let status = &going.status;
         let beside = how.strategy == Strategy::SideBySide;

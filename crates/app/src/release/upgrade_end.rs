@@ -2,6 +2,7 @@
 
 use crate::command::Ctx;
 use crate::command::changes::{Changes, Draft};
+use crate::composition::change::put_back;
 use crate::error::Result;
 use crate::instance::change_request;
 use crate::instance::driver::Observation;
@@ -10,6 +11,7 @@ use crate::instance::operation::driver_of;
 use crate::instance::operation_end::Ending;
 use crate::instance::order::start;
 use crate::instance::take_over::Wish;
+use crate::release::dry_run::release_spec;
 use crate::release::upgrade_strategy::{self, Move};
 use loggia_graph::Graph;
 use loggia_model::instance::{Condition, Earlier, InstanceStatus, Phase, Verdict};
@@ -170,6 +172,10 @@ fn fell_back(
             settle::moved(changes, graph, (record, status), None, ctx)?;
         }
     }
+    if let Some(given_up) = release_spec(graph, &wanted).filter(|_| status.made_of.is_some() && spec.deployed.is_none())
+    {
+        changes.absorb(put_back(graph, record, (&mut spec, status), (&given_up, &earlier.inputs), ctx)?);
+    }
     let mut text = record.parse();
     text.0["spec"] = serde_json::to_value(&spec)?;
     *draft = Draft::new(record.uid, &text, record.source.clone());
@@ -198,7 +204,7 @@ fn before_it(
 }
 
 /// Says that an upgrade failed, and what to do.
-fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
+pub(crate) fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
     status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
     let why = sentence(&operation.message);
     let message = format!("Upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);

@@ -50,6 +50,9 @@ pub struct UpgradePreview {
     /// What people do, step by step, where it goes by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<String>,
+    /// What becomes of the parts that it is made of, each in a sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// What may go wrong, in one sentence.
     pub risk: String,
     /// Who has to agree first, by which rule.
@@ -106,6 +109,7 @@ impl App {
             strategy: Strategy::default(),
             rollback: Rollback::default(),
             steps: Vec::new(),
+            parts: Vec::new(),
             risk: String::new(),
             approval: None,
             waits: None,
@@ -123,6 +127,9 @@ impl App {
                 }
                 if !wish.back {
                     preview.automatic = by_itself(&graph, &going);
+                }
+                if going.recomposes(wish.back) {
+                    preview.parts = going.parts(&graph, &wish.instance);
                 }
                 fill(&mut preview, going, wish.back);
             }

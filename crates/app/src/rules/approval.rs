@@ -6,6 +6,7 @@
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
+use crate::composition::{self, advance, leave};
 use crate::error::{Error, Result};
 use crate::instance::order::start;
 use crate::record::visible;
@@ -126,6 +127,10 @@ impl Command for Approve {
             }
         };
         changes.past.push(key(record.uid));
+        if !self.agree && approval.act == Act::Order {
+            leave::forget(&mut changes, graph, &self.instance, &reason, ctx)?;
+        }
+        composition::touched(&mut changes, graph, &record, ctx.now);
         if let Some(entry) = changes.entries.first_mut() {
             entry.reason = Some(reason).filter(|reason| !reason.is_empty());
         }
@@ -154,8 +159,18 @@ fn go(
             let mut changes = Changes::default();
             let draft = Draft::of(record).with_status(&serde_json::to_value(&status)?);
             changes.put("instance.approved", draft, json!({"operation": approval.operation, "rule": approval.rule}));
-            changes.operations.push(operation);
-            changes.work.push(work);
+            if status.held.is_some() {
+                // What it needs comes first.
+                let mut status = status;
+                let mut operation = operation;
+                advance::hold(&mut status, &mut operation, &advance::needed_words(&spec), ctx);
+                changes.operations.push(operation);
+                let whole = composition::whole_of(graph, record).map_or(record.uid, |whole| whole.uid);
+                changes.due.push(composition::deadline(whole, ctx.now));
+            } else {
+                changes.operations.push(operation);
+                changes.work.push(work);
+            }
             changes
         }
         Act::Upgrade => {
@@ -217,7 +232,12 @@ pub(crate) fn lapse(due: &Due, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Resul
         asked_by: approval.asked_by.clone(),
     };
     let message = format!("Nobody of {} decided in time.", group(&approval.by).name());
-    stop(record, status, &approval, agreed, (message, "lapsed"), ctx)
+    let mut changes = stop(record, status, &approval, agreed, (message, "lapsed"), ctx)?;
+    if approval.act == Act::Order {
+        leave::forget(&mut changes, graph, &record.reference, "Nobody decided in time.", ctx)?;
+    }
+    composition::touched(&mut changes, graph, record, ctx.now);
+    Ok(changes)
 }
 
 /// Something that waits until somebody agrees.

@@ -166,7 +166,7 @@ impl Rules {
         self.first(wanted, Aspect::Waiting).and_then(|placed| placed.rule.waiting).unwrap_or_default()
     }
 
-    fn not_frozen(&self, wanted: &Wanted, act: Act, now: Micros) -> Result<()> {
+    pub(crate) fn not_frozen(&self, wanted: &Wanted, act: Act, now: Micros) -> Result<()> {
         let Some(placed) = self.first(wanted, Aspect::Freezes) else { return Ok(()) };
         let mut freezes = placed.rule.freezes.iter().flatten();
         let Some(freeze) = freezes.find(|freeze| freeze.holds(act, now)) else { return Ok(()) };

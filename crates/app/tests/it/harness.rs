@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use loggia_app::access::policy::RoleTable;
 use loggia_app::access::secret::SecretBox;
 use loggia_app::clock::{Clock, FixedClock, Ids, SystemClock, SystemIds};
+use loggia_app::composition::parts_driver::PartsDriver;
 use loggia_app::estate::look;
 use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_app::instance::instance_access::contract::{Granted, Grants, Login};
@@ -198,7 +199,8 @@ impl World {
 
 pub fn drivers(driver: &Arc<InMemory>) -> Arc<Drivers> {
     let driver: Arc<dyn Driver> = Arc::clone(driver) as Arc<dyn Driver>;
-    Arc::new([("memory".to_owned(), driver)].into())
+    let parts: Arc<dyn Driver> = Arc::new(PartsDriver::default());
+    Arc::new([("memory".to_owned(), driver), ("parts".to_owned(), parts)].into())
 }
 
 /// What the drivers take: `strict` wants a program, and knows how long it may take; nothing is known of `memory`.

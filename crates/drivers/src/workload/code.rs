@@ -19,7 +19,10 @@ pub(super) fn folder(place: &Place, code: &str) -> PathBuf {
 /// The newest commit of a branch; none when there is no such repository or branch. Read from the files of the
 /// repository, because it is asked for all the time.
 pub(super) fn head(repositories: &Path, source: &Source) -> Option<String> {
-    let Source::Repository { branch, .. } = source else { return None };
+    let Source::Repository { branch, commit, .. } = source else { return None };
+    if let Some(commit) = commit {
+        return Some(commit.clone());
+    }
     let repository = bare(repositories, source)?;
     let name = format!("refs/heads/{branch}");
     let packed = || {
@@ -41,7 +44,7 @@ fn bare(repositories: &Path, source: &Source) -> Option<PathBuf> {
 pub(super) fn newest(repositories: &Path, source: &Source) -> Result<String, Failure> {
     match source {
         Source::Files(digest) => Ok(digest.clone()),
-        Source::Repository { name, branch, team } => head(repositories, source).ok_or_else(|| {
+        Source::Repository { name, branch, team, .. } => head(repositories, source).ok_or_else(|| {
             let message = format!("Team {team} has no repository {name} with a branch {branch} here.");
             Failure::yours(message, "Order the repository first, or name another one. Then push to that branch.")
         }),

@@ -2,7 +2,7 @@
 
 use super::house::{House, PORTS, unusable};
 use super::place::{ENDING, Place, REFUSED, RUNNING, Refused, Role, Running, WANTED};
-use super::wanted::{Source, Wanted, variable};
+use super::wanted::{Source, Wanted, secrets};
 use super::{code, health, keeper};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
@@ -67,8 +67,7 @@ impl ProcessDriver {
     /// The folder of a request; its secrets are known from now on.
     fn place(&self, request: &Request) -> Result<Place, Failure> {
         self.there()?;
-        let named = request.secret_inputs.iter().map(|(name, secret)| (variable(name), secret.clone()));
-        self.house.remember(&request.key, named.collect());
+        self.house.remember(&request.key, secrets(request)?);
         self.house.place(&request.key)
     }
 
@@ -198,7 +197,7 @@ impl Driver for ProcessDriver {
 
     /// Nothing of a recipe leads a secret anywhere: this driver sends none.
     fn plain_settings(&self) -> &[&'static str] {
-        &["command", "environment", "health", "start", "repository", "branch", "template"]
+        &["command", "environment", "health", "start", "repository", "branch", "template", "variables"]
     }
 
     async fn probe(&self, backend: &Backend) -> Result<(), Failure> {

@@ -2,8 +2,8 @@
 
 use crate::git::render;
 use crate::git::{name_is_safe, path_is_safe};
-use loggia_app::instance::driver::{Failure, Request};
-use loggia_model::canonical;
+use loggia_app::instance::driver::{Failure, Request, Secret};
+use loggia_model::{canonical, template};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -36,8 +36,14 @@ pub(super) struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Source {
-    /// A branch of a repository of the same team on this server; each push is taken in.
-    Repository { team: String, name: String, branch: String },
+    /// A branch of a repository of the same team on this server; each push is taken in. With a commit, that one and no other.
+    Repository {
+        team: String,
+        name: String,
+        branch: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+    },
     /// Files of the release, by their digest.
     Files(String),
 }
@@ -73,7 +79,7 @@ impl Wanted {
             version: request.version.clone(),
             command,
             environment,
-            secrets: request.secret_inputs.iter().map(|(name, _)| variable(name)).collect(),
+            secrets: secrets(request)?.into_iter().map(|(name, _)| name).collect(),
             health,
             start: start(request)?,
             source: source(request)?,
@@ -91,8 +97,41 @@ impl Wanted {
     }
 }
 
+/// The variables that are secret: one for each secret input, and all of those in the input that the recipe names under
+/// `variables`.
+///
+/// # Errors
+/// When that input holds something that is no variable.
+pub(super) fn secrets(request: &Request) -> Result<Vec<(String, Secret)>, Failure> {
+    let many = request.recipe.get("variables").and_then(Value::as_str);
+    let mut found = Vec::new();
+    for (name, secret) in &request.secret_inputs {
+        if Some(name.as_str()) != many {
+            found.push((variable(name), secret.clone()));
+            continue;
+        }
+        // Read to be given to the program as its variables.
+        let all: BTreeMap<String, Value> = serde_json::from_str(secret.reveal())
+            .map_err(|_| Failure::yours(format!("{name} is not names and texts."), "Write names and texts."))?;
+        for (name, value) in all {
+            if !may_be_given(&name) {
+                let message = format!("{name} is not a variable that can be given.");
+                return Err(Failure::yours(message, "Use letters, digits and underscores, and another name."));
+            }
+            found.push((name, Secret::new(template::text_of(&value))));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a variable may be given: what the platform gives or needs itself is not to be replaced.
+fn may_be_given(name: &str) -> bool {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.is_empty();
+    plain && !name.starts_with("LOGGIA_") && !matches!(name, "PORT" | "LD_PRELOAD" | "LD_LIBRARY_PATH")
+}
+
 /// The name of the variable for a secret input.
-pub(super) fn variable(name: &str) -> String {
+fn variable(name: &str) -> String {
     name.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
 }
 
@@ -115,9 +154,7 @@ fn optional(request: &Request, name: &str) -> Result<Option<String>, Failure> {
 
 fn variables(request: &Request, all: &Map<String, Value>) -> Result<BTreeMap<String, String>, Failure> {
     let one = |(name, value): (&String, &Value)| {
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !name.is_empty();
-        // What the platform gives or needs itself is not to be replaced.
-        if !plain || name.starts_with("LOGGIA_") || matches!(name.as_str(), "PORT" | "LD_PRELOAD" | "LD_LIBRARY_PATH") {
+        if !may_be_given(name) {
             return Err(wrong(&format!("{name} is not a variable that can be given")));
         }
         let value = text(request, name, value)?;
@@ -149,9 +186,63 @@ fn source(request: &Request) -> Result<Source, Failure> {
         return Ok(Source::Files(canonical::etag(&all)));
     };
     let branch = optional(request, "branch")?.unwrap_or_else(|| "main".to_owned());
+    // As an image is named: the repository, and after an at sign the very commit.
+    let (name, commit) = match name.split_once('@') {
+        Some((name, commit)) => (name.to_owned(), Some(commit.to_owned())),
+        None => (name, None),
+    };
+    let is_commit = |text: &String| (40..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if let Some(commit) = commit.as_ref().filter(|commit| !is_commit(commit)) {
+        let message = format!("{commit:?} is not a commit.");
+        return Err(Failure::yours(message, "Write all of its letters and digits."));
+    }
     if !name_is_safe(&name) || !name_is_safe(&branch) || !name_is_safe(&request.team) {
         let message = format!("\"{name}\" on branch \"{branch}\" is not the name of a repository and a branch.");
         return Err(Failure::yours(message, "Name a repository of your team, without an address."));
     }
-    Ok(Source::Repository { team: request.team.clone(), name, branch })
+    Ok(Source::Repository { team: request.team.clone(), name, branch, commit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request(image: &str, variables: &str) -> Request {
+        let recipe = json!({"command": ["run"], "repository": "{{ inputs.image }}", "variables": "variables"});
+        Request {
+            team: "booking".into(),
+            recipe: recipe.as_object().cloned().unwrap_or_default(),
+            inputs: json!({"image": image}).as_object().cloned().unwrap_or_default(),
+            secret_inputs: vec![("token".into(), Secret::new("one")), ("variables".into(), Secret::new(variables))],
+            ..Request::default()
+        }
+    }
+
+    #[test]
+    fn names_and_texts_become_variables_and_nothing_else_does() {
+        let found = secrets(&request("web", r#"{"DATABASE": "x", "SIZE": 3}"#)).unwrap();
+        let shown: Vec<String> = found.iter().map(|(name, secret)| format!("{name}={}", secret.reveal())).collect();
+        assert_eq!(shown, ["TOKEN=one", "DATABASE=x", "SIZE=3"]);
+        for wrong in ["[]", "text", r#"{"PORT": "1"}"#, r#"{"LD_PRELOAD": "x"}"#, r#"{"a b": "x"}"#, r#"{"": "x"}"#] {
+            assert_eq!(secrets(&request("web", wrong)).unwrap_err().whose, loggia_app::instance::driver::Whose::Yours);
+        }
+    }
+
+    #[test]
+    fn a_repository_may_be_named_with_its_commit() {
+        let commit = "4f0c".repeat(10);
+        let of = |image: &str| Wanted::of(&request(image, "{}")).map(|wanted| wanted.source);
+        let source = |commit: Option<&str>| Source::Repository {
+            team: "booking".into(),
+            name: "web".into(),
+            branch: "main".into(),
+            commit: commit.map(str::to_owned),
+        };
+        assert_eq!(of("web").unwrap(), source(None));
+        assert_eq!(of(&format!("web@{commit}")).unwrap(), source(Some(&commit)));
+        for wrong in ["web@", "web@main", "web@4f0c", "../web", "web/x"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// Arguments of `loggia why`.
 #[derive(Args, Debug)]
 pub struct WhyArgs {
-    /// The environment, such as production.
+    /// The environment, such as production; or an instance, such as instance/booking/orders.dev.
+    #[arg(value_name = "ENVIRONMENT|INSTANCE")]
     environment: String,
     /// For this team.
     #[arg(long, short)]
@@ -35,6 +36,11 @@ pub struct WhyArgs {
 /// With the words of the server.
 pub async fn why(args: WhyArgs) -> Result<()> {
     let api = args.access.api()?;
+    if let Some(name) =
+        ["instance/", "instances/", "instance:"].iter().find_map(|kind| args.environment.strip_prefix(kind))
+    {
+        return super::workload::explain(&api, name, args.output).await;
+    }
     let given = [("team", &args.team), ("offering", &args.offering), ("plan", &args.plan)];
     let query: Vec<(&str, String)> =
         given.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect();

@@ -29,6 +29,7 @@ pub mod secrets;
 pub mod take_over;
 pub mod upgrade;
 pub mod versions;
+pub mod workload;
 
 use anyhow::Result;
 

@@ -6,16 +6,22 @@ use loggia_app::access::secret_use::SecretUse;
 use loggia_drivers::postgres::cluster::{self, Cluster};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Name of the secret by which the example's environments reach it.
 const SECRET: &str = "demo-postgres";
 /// Those environments.
 const ENVIRONMENTS: [&str; 4] = ["dev", "test", "preview", "production"];
 
-/// Starts PostgreSQL and tells the platform where it is. Without it the offering says so before anybody orders.
-pub async fn start(app: Arc<App>, data: PathBuf) -> Option<Cluster> {
+/// Starts PostgreSQL and tells the platform where it is; `started` is dropped where there is none. Without it the offering
+/// says so before anybody orders.
+pub async fn start(app: Arc<App>, data: PathBuf, started: oneshot::Sender<()>) -> Option<Cluster> {
     match try_start(&app, data).await {
-        Ok(cluster) => Some(cluster),
+        Ok(cluster) => {
+            // Nobody waits any more when the demo ends meanwhile.
+            let _ = started.send(());
+            Some(cluster)
+        }
         Err(error) => {
             tracing::warn!("no databases can be got in this demo: {error}");
             None

@@ -7,6 +7,7 @@ mod estate;
 pub mod files;
 pub mod seed;
 mod usage;
+mod workload;
 
 use crate::client::credentials::{self, Credentials};
 use crate::client::output::print;
@@ -81,11 +82,17 @@ async fn demo(args: DemoArgs) -> Result<()> {
     let server = Server::start(settings.resolve(), lent).await?;
     let (app, store, url) = (Arc::clone(&server.app), server.store.clone(), server.app.settings.public_url.clone());
     let mut ready = server.ready.clone();
-    let database = tokio::spawn(database::start(Arc::clone(&app), data.clone()));
+    let (started, has_database) = tokio::sync::oneshot::channel();
+    let database = tokio::spawn(database::start(Arc::clone(&app), data.clone(), started));
     tokio::spawn(async move {
         // It only fails when the server is gone.
         if ready.wait_for(|ready| *ready).await.is_ok() {
             begin(&app, &store, &data, &url, &shared(args.listen, args.open)).await;
+            if has_database.await.is_ok()
+                && let Err(error) = workload::run(&app, &store).await
+            {
+                tracing::warn!("the demo deploys nothing: {error:#}. It is tried again at the next start.");
+            }
         }
     });
     server.run().await?;

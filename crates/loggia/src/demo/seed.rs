@@ -161,6 +161,7 @@ impl Seed {
     }
 }
 
-fn operation_of(answer: &Value) -> Option<Uid> {
+/// The operation in what an order answered.
+pub fn operation_of(answer: &Value) -> Option<Uid> {
     serde_json::from_value(answer.get("operation")?.clone()).ok()
 }

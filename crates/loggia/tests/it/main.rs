@@ -10,6 +10,7 @@ mod clock;
 mod cluster;
 mod configuration;
 mod demo;
+mod deploy;
 mod doctor;
 mod export;
 mod golden_path;

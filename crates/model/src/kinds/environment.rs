@@ -3,6 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::composition::PARTS;
 use crate::rule::{self, Rule};
 use crate::{Document, Kind, Problem, RelationType};
 use schemars::JsonSchema;
@@ -102,11 +103,22 @@ impl EnvironmentSpec {
 
     /// The backend for a driver: the one of the same name, else the first that names the driver.
     pub fn backend(&self, driver: &str) -> Option<(&str, &Backend)> {
+        if driver == PARTS {
+            return Some((PARTS, &NOWHERE));
+        }
         let same = self.backends.get_key_value(driver).filter(|(_, backend)| backend.driver == driver);
         let any = || self.backends.iter().find(|(_, backend)| backend.driver == driver);
         same.or_else(any).map(|(name, backend)| (name.as_str(), backend))
     }
 }
+
+/// Where the driver of what is made of its parts works: nowhere.
+static NOWHERE: LazyLock<Backend> = LazyLock::new(|| Backend {
+    driver: PARTS.to_owned(),
+    config: Map::new(),
+    secret_ref: None,
+    looks_per_minute: None,
+});
 
 /// The fields that name other records.
 const LINKS: &[Link] =

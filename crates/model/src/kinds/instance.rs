@@ -4,6 +4,7 @@ use super::link::{Link, link};
 use super::offering::Price;
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::composition::Wiring;
 use crate::instance::Step;
 use crate::version::Range;
 use crate::{Document, Kind, Problem, Ref, RelationType, reference::DEFAULT_NAMESPACE};
@@ -13,7 +14,7 @@ use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// `spec` of an Instance. Its status is [`crate::instance::InstanceStatus`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct InstanceSpec {
@@ -49,6 +50,39 @@ pub struct InstanceSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub component: Option<String>,
+    /// The instance that it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub part_of: Option<String>,
+    /// The instances that it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What it takes from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wiring: Option<Wiring>,
+    /// As what its team shares it, such as `postgres.default#main`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub shared: Option<String>,
+    /// What was deployed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<Deployed>,
+}
+
+/// What was deployed: a workload, as its file says it, with the artifact.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
+pub struct Deployed {
+    /// Which deployment of it this is, from 1.
+    pub number: u64,
+    /// The file of the workload.
+    pub score: Value,
+    /// What runs: an image, or a commit.
+    pub artifact: String,
+    /// Where it was promoted from, or which deployment it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 /// A plan as it was when it was chosen; later changes of the offering do not touch it.
@@ -86,6 +120,8 @@ const LINKS: &[Link] = &[
     link("target", RelationType::RUNS_RELEASE, "Release"),
     link("environment", RelationType::RUNS_IN, "Environment"),
     link("component", RelationType::DEPENDENCY_OF, "Component"),
+    link("partOf", RelationType::PART_OF, "Instance"),
+    link("needs", RelationType::DEPENDS_ON, "Instance"),
 ];
 /// The compiled schema.
 static SCHEMA: LazyLock<Compiled> = LazyLock::new(own::compile::<InstanceSpec>);

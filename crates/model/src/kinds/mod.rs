@@ -15,6 +15,7 @@ mod location;
 pub mod offering;
 pub mod own;
 pub mod product;
+mod provides;
 pub mod release;
 mod resource;
 mod system;
@@ -30,6 +31,7 @@ pub use environment::EnvironmentSpec;
 pub use instance::InstanceSpec;
 pub use offering::OfferingSpec;
 pub use product::ProductSpec;
+pub use provides::Provides;
 pub use release::ReleaseSpec;
 
 use crate::Kind;

@@ -76,6 +76,9 @@ pub struct OfferingSpec {
     /// Checks that have to pass.
     #[serde(default, skip_serializing_if = "Gates::is_empty")]
     pub checks: Gates,
+    /// What workloads get it for that ask for a type, such as `postgres`; `workload` for what runs them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<super::Provides>,
 }
 
 /// What happens when something that runs is no longer as it was made.

@@ -3,6 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
+use crate::composition::{self, Composition, PARTS};
 use crate::migration::{self, Migration};
 use crate::support::Support;
 use crate::version::{self, Range, Version, Versioning};
@@ -42,6 +43,9 @@ pub struct ReleaseSpec {
     /// How the inputs of what runs an earlier version become those that this one wants; of a breaking version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migration: Option<Migration>,
+    /// The parts that are made with it, of other offerings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub composition: Option<Composition>,
 }
 
 /// Inputs and outputs of a release.
@@ -250,6 +254,14 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         migration::check(migration, "spec.migration", out);
     }
     check_access(&spec.contract, out);
+    match &spec.composition {
+        Some(composition) => composition::check(composition, &spec.recipe.driver, "spec.composition", out),
+        None if spec.recipe.driver == PARTS => {
+            let mend = "Name the parts under `composition`, or another driver.";
+            out.push(Problem::new("composition.parts", "spec.recipe.driver", "there are no parts", mend));
+        }
+        None => {}
+    }
     check_form("spec.contract.inputs", &spec.contract.inputs, out);
     if let Some(outputs) = &spec.contract.outputs {
         check_form("spec.contract.outputs", outputs, out);

@@ -47,6 +47,7 @@ mod usage;
 mod versions;
 mod view;
 mod who_runs;
+mod workloads;
 mod write;
 
 use crate::state::WebState;

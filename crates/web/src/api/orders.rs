@@ -24,6 +24,9 @@ pub struct Ordered {
     /// What it waits for, when somebody has to agree first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// Name of the release, for an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// What an order would get.
@@ -45,6 +48,12 @@ pub struct WouldGet {
     /// Who has to agree first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// The parts that would be made or used, each with the reasons.
+    #[serde(default)]
+    pub parts: Vec<loggia_model::composition::Choice>,
+    /// What it costs with all that is made for it.
+    #[serde(default)]
+    pub prices: Vec<loggia_model::kinds::offering::Price>,
     /// Why it could not be made there now; empty when it could.
     pub why_not: String,
     /// What differs there from what the version promises; empty when nothing does.

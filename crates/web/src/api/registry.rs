@@ -5,7 +5,7 @@ use super::route::{Access, Handler, Route};
 use super::{
     adopt, agenda, campaigns, checks, doctor, edits, endings, environments, events, forms, home, instance_access,
     instances, leaks, logins, me, observe, offers, openapi, operations, orders, records, releases, schema, search,
-    secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs, write,
+    secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs, workloads, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -36,6 +36,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instances::routes(),
         instance_access::routes(),
         upgrades::routes(),
+        workloads::routes(),
         leaks::routes(),
         doctor::routes(),
         environments::routes(),

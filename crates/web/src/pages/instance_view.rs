@@ -7,7 +7,7 @@ use super::environment::{self, Asked};
 use super::instance_outputs::{Output, connect, outputs};
 use super::visit::Visit;
 use super::words::{self, When};
-use super::{change_request, entity, instance_access, offer, operation, team, upgrade};
+use super::{change_request, composition, entity, instance_access, offer, operation, team, upgrade, workload};
 use crate::design::{Fact, Fault, StepLine};
 use crate::shell::{Link, Place, Shell};
 use askama::Template;
@@ -72,6 +72,10 @@ pub struct InstancePage {
     /// Why the version that it has was withdrawn.
     withdrawn: String,
     entity: String,
+    /// What it is made of, and why.
+    made_of: composition::MadeOf,
+    /// The workload that was deployed as it.
+    workload: Option<Link>,
 }
 
 /// What the caller may do with it now.
@@ -171,6 +175,11 @@ pub async fn page(visit: &Visit, record: &Record, shown: Shown) -> Result<Instan
         kept: upgrade::kept(&status),
         withdrawn: row.map(|row| row.withdrawn).unwrap_or_default(),
         entity: entity::page(&record.reference),
+        made_of: composition::made_of(visit, record)?,
+        workload: spec
+            .deployed
+            .as_ref()
+            .map(|_| Link::new("All environments of this workload", workload::href(&team, &base))),
         title: base,
         may,
         href,

@@ -9,9 +9,11 @@ pub mod change_request;
 pub mod changes;
 pub mod check;
 mod clone;
+mod composition;
 mod condition;
 mod curve;
 pub mod design;
+mod differences;
 pub mod docs;
 pub mod edit;
 pub mod ending;
@@ -50,6 +52,7 @@ mod versions;
 pub mod visit;
 pub mod who_runs;
 pub mod words;
+mod workload;
 
 use crate::state::WebState;
 use axum::Router;
@@ -88,6 +91,8 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(source::routes())
         .merge(team::routes())
         .merge(upgrade::routes())
+        .merge(workload::routes())
+        .merge(differences::routes())
         .merge(versions::routes())
         .merge(who_runs::routes())
         .fallback(error::not_found)

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use loggia_app::Error;
 use loggia_app::instance::order::OrderInput;
+use loggia_model::kinds::offering::Price;
 use loggia_model::{Problem, Ref};
 
 /// The routes.
@@ -90,8 +91,14 @@ fn previewed(answer: &serde_json::Value, known: &Known) -> Vec<Fact> {
     if let Some(limits) = answer.pointer("/plan/limits").and_then(|v| v.as_object()) {
         facts.push(Fact::new("Limits", words::limits(limits)));
     }
-    let plan = known.plans.iter().find(|plan| plan.name == text("/plan/name"));
-    facts.push(Fact::new("Price", words::price(plan.and_then(|plan| plan.price.as_ref()))));
+    let prices: Vec<Price> = serde_json::from_value(answer["prices"].clone()).unwrap_or_default();
+    facts.push(Fact::new("Price", words::prices(&prices)));
+    let parts = answer["parts"].as_array().into_iter().flatten().filter(|part| !part["instance"].is_null());
+    facts.extend(parts.map(|part| {
+        let part_text = |field: &str| part[field].as_str().unwrap_or_default();
+        let name = part_text("instance").split('/').next_back().unwrap_or_default();
+        Fact::new(&format!("With {}", part_text("part")), format!("{name}, {}", part_text("release")))
+    }));
     if let (Some(name), Some(version)) = (answer["program"]["name"].as_str(), answer["program"]["version"].as_str()) {
         facts.push(Fact::new("Runs in", format!("{name} {version}")));
     }

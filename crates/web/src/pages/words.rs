@@ -147,6 +147,12 @@ pub fn price(price: Option<&Price>) -> String {
     format!("{} {} {per}", price.amount, price.currency)
 }
 
+/// Prices together: "9.00 EUR a month and 0.02 EUR per run".
+pub fn prices(prices: &[Price]) -> String {
+    let all: Vec<String> = prices.iter().map(|one| price(Some(one))).collect();
+    if all.is_empty() { price(None) } else { all.join(" and ") }
+}
+
 /// The least price of an offering: "from 9.00 EUR a month".
 pub fn price_from(spec: &OfferingSpec) -> String {
     let amount = |plan: &&Plan| plan.price.as_ref().and_then(|p| p.amount.parse::<f64>().ok()).unwrap_or(0.0);

@@ -85,6 +85,12 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
         "exemptFromEnding" => json!({"team": "booking", "until": "2036-01-01", "reason": "x"}),
         "approveInstance" => json!({"agree": true}),
         "mergeChange" => json!({"commit": "0", "base": "0"}),
+        "deployWorkload" => {
+            let score = "apiVersion: score.dev/v1b1\nmetadata: {name: web}\ncontainers: {main: {image: web}}\n";
+            json!({"score": score, "environment": "dev", "team": "booking", "dryRun": true})
+        }
+        "promoteWorkload" => json!({"from": "dev"}),
+        "rollbackWorkload" => json!({"environment": "dev"}),
         "yankRelease" => json!({"reason": "It loses data."}),
         "dropSource" => json!({"location": "nowhere"}),
         _ if route.bodies.is_empty() => return (with_query(route, path), None),
@@ -99,6 +105,7 @@ fn with_query(route: &Route, path: String) -> String {
     match route.id {
         "listUsage" | "whoRunsOffering" => path + "?offering=postgres",
         "search" => path + "?q=orders",
+        "listDifferences" => path + "?at=2020-01-01",
         _ if takes("dryRun") => path + "?dryRun=true",
         _ => path,
     }
@@ -168,7 +175,7 @@ async fn the_table_of_routes_and_roles_is_the_committed_one() {
 }
 
 /// What nobody is let do here, because there is nothing to do it to: only that others are refused is seen.
-const NOTHING_THERE: [&str; 21] = [
+const NOTHING_THERE: [&str; 25] = [
     "putEditAside",
     "rollBackCampaign",
     "exemptFromCampaign",
@@ -190,6 +197,10 @@ const NOTHING_THERE: [&str; 21] = [
     "closeChange",
     "letGoInstance",
     "approveInstance",
+    "deployWorkload",
+    "readWorkload",
+    "promoteWorkload",
+    "rollbackWorkload",
 ];
 
 /// A row says something only when one role is let in, and another is not.

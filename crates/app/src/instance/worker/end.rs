@@ -41,8 +41,8 @@ impl Run<'_> {
         let app = &self.worker.app;
         let failed = ending.is_failure();
         let (operation, fence, moving) = (self.operation.clone(), self.fence, self.moving.clone());
-        let credential = self.credential;
-        let finish = Finish { operation, fence, ending, applied, secrets, moving, credential };
+        let (credential, confirmed) = (self.credential, self.confirmed);
+        let finish = Finish { operation, fence, ending, applied, secrets, moving, credential, confirmed };
         let finish: Arc<dyn Command> = Arc::new(finish);
         match self.finish(finish).await {
             Ok(()) => {

@@ -40,6 +40,8 @@ pub(super) struct Run<'a> {
     pub(super) credential: Option<Uid>,
     /// The secrets of a credential that was made.
     pub(super) granted: Vec<(String, Secret)>,
+    /// Whether it is known that data is lost.
+    pub(super) confirmed: bool,
     pub(super) lines: Arc<Lines>,
     /// How long a call may take, where the recipe or the backend say so.
     pub(super) timeout: Option<Duration>,
@@ -61,7 +63,7 @@ impl<'a> Run<'a> {
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
         let (credential, granted, timeout) = (part(payload, "credential"), Vec::new(), None);
         let mut run =
-            Run { worker, operation, fence, attempt, before, wish, moving, credential, granted, lines, timeout };
+            Run { worker, operation, fence, attempt, before, wish, moving, credential, granted, confirmed, lines, timeout };
         if run.is_idle() {
             return run.end(Ok(Ending::Access(AccessEnd::Idle)), Applied::default()).await;
         }
