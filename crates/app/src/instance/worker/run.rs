@@ -62,8 +62,20 @@ impl<'a> Run<'a> {
         let (before, wish, moving) = (part(payload, "before"), part(payload, "wish"), part(payload, "move"));
         let (lines, fence, attempt) = (Arc::default(), claimed.fence, claimed.attempt);
         let (credential, granted, timeout) = (part(payload, "credential"), Vec::new(), None);
-        let mut run =
-            Run { worker, operation, fence, attempt, before, wish, moving, credential, granted, confirmed, lines, timeout };
+        let mut run = Run {
+            worker,
+            operation,
+            fence,
+            attempt,
+            before,
+            wish,
+            moving,
+            credential,
+            granted,
+            confirmed,
+            lines,
+            timeout,
+        };
         if run.is_idle() {
             return run.end(Ok(Ending::Access(AccessEnd::Idle)), Applied::default()).await;
         }
