@@ -1,8 +1,8 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export, kinds,
-    open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions,
+    access, adopt, agenda, apply, args, campaign, campaign_args, change, checks, ending, environment, estate, export,
+    kinds, open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -70,6 +70,8 @@ pub enum Command {
     New(order::NewArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
+    /// Gives what runs another plan or other inputs; when it fails, it keeps what it had
+    Change(change::ChangeArgs),
     /// Lists what is due: what is asked of you, what waits for your team, and until when
     Due(agenda::DueArgs),
     /// Tells what holds in an environment, which rule says so, and why that one
@@ -199,6 +201,7 @@ fn client(command: Command) -> Result<()> {
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Change(args) => ask(change::change(args)),
         Command::Due(args) => ask(agenda::due(args)),
         Command::Why(args) => ask(environment::why(args)),
         Command::Approve(args) => ask(environment::approve(args)),

@@ -57,7 +57,15 @@ impl<'a> Ctx<'a> {
         self.sealer.seal(self.now, uid, field, secret)
     }
 
-    /// The same, in the name of somebody else: what follows from a command is done by who answers for it.
+    /// Opens a sealed secret that was asked for as a fact.
+    ///
+    /// # Errors
+    /// As [`SecretBox::open`].
+    pub fn open(&self, row: &SecretRow) -> Result<Secret> {
+        self.sealer.open(row)
+    }
+
+    /// For a command in the name of somebody else: what follows from a command is done by who answers for it.
     pub(crate) fn by<'b>(&'b self, caller: &'b Caller) -> Ctx<'b> {
         Ctx { caller, ..*self }
     }

@@ -70,7 +70,7 @@ pub(crate) async fn build_generation(
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
-    let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid, operation.id).await?;
     secret_input::sort(&Value::Object(recipe.contract.inputs.clone()), &mut spec.inputs, &mut secret_inputs);
     let mut outputs = status.outputs;
     if generation.is_some_and(|generation| generation != status.generation) {
@@ -146,17 +146,22 @@ async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backe
 
 type Named = Vec<(String, Secret)>;
 
-/// The secret inputs and outputs of an instance.
-async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
+/// The secret inputs and outputs of an instance, with what an operation brings in place of what it has.
+async fn secrets(app: &App, uid: Uid, operation: Uid) -> Result<(Named, Named)> {
     let (mut inputs, mut outputs) = (Named::new(), Named::new());
-    for row in app.store.secrets_of(uid).await? {
+    let rows = app.store.secrets_of(uid).await?;
+    let next: Vec<&str> = rows.iter().filter_map(|row| secret_input::is_next(&row.field, operation)).collect();
+    for row in &rows {
         // What else lies there, such as the state of a module, is not for everybody who drives.
         let (list, name) = match row.field.split_once('.') {
-            Some(("input", name)) => (&mut inputs, name),
+            Some(("input", name)) if !next.contains(&name) => (&mut inputs, name),
             Some(("output", name)) => (&mut outputs, name),
-            _ => continue,
+            _ => match secret_input::is_next(&row.field, operation) {
+                Some(name) => (&mut inputs, name),
+                None => continue,
+            },
         };
-        list.push((name.to_owned(), app.secrets.open(&row)?));
+        list.push((name.to_owned(), app.secrets.open(row)?));
     }
     Ok((inputs, outputs))
 }

@@ -6,6 +6,7 @@
 mod adopt;
 mod alike;
 mod campaign;
+mod change;
 mod checks;
 mod drift;
 mod due;

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, agenda, campaigns, checks, doctor, edits, endings, environments, events, forms, home, instances, leaks,
-    logins, me, observe, offers, openapi, operations, orders, records, releases, schema, search, secrets, sessions,
-    sources, stream, tokens, upgrades, usage, versions, who_runs, write,
+    adopt, agenda, campaigns, change, checks, doctor, edits, endings, environments, events, forms, home, instances,
+    leaks, logins, me, observe, offers, openapi, operations, orders, records, releases, schema, search, secrets,
+    sessions, sources, stream, tokens, upgrades, usage, versions, who_runs, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -35,6 +35,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         adopt::routes(),
         instances::routes(),
         upgrades::routes(),
+        change::routes(),
         leaks::routes(),
         doctor::routes(),
         environments::routes(),

@@ -87,6 +87,8 @@ struct May {
     give_up: bool,
     upgrade: bool,
     go_back: bool,
+    /// Another plan, or other inputs.
+    change: bool,
 }
 
 /// What the page shows once, because it was just asked for.
@@ -287,6 +289,7 @@ fn may(
     let ours = held.is_some() || status.change.as_ref().is_some_and(|change| change.branch.is_empty());
     let managed = spec.step == Step::Managed && allowed(Action::Operate);
     let enrol = allowed(Action::Enrol);
+    let free = managed && !busy && status.change.is_none() && status.queued.is_none();
     May {
         destroy: managed && phase != Phase::Deleting,
         retry: managed && !busy && phase == Phase::Failed,
@@ -297,8 +300,9 @@ fn may(
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
         give_up: managed && ours,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy && status.change.is_none() && status.queued.is_none(),
-        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none() && status.queued.is_none(),
+        upgrade: free,
+        change: free && status.approval.is_none() && matches!(phase, Phase::Ready | Phase::Unknown),
+        go_back: free && status.earlier.is_some(),
     }
 }
 
