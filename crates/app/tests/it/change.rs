@@ -323,7 +323,7 @@ fn what_may_not_be_changed_now_is_refused_in_every_kind() {
         let driver = world_of_changes(&world).await;
         let ann = world.person("ann");
         ordered(&world, "one").await;
-        let observed = Observe { seen: vec![seen("postgres", "15", "wild")] };
+        let observed = Observe { seen: vec![seen("db", "2.0.0", "wild")] };
         world.app.run(&ann, observed).await.unwrap();
         ordered(&world, "broken").await;
         *driver.trip.lock().unwrap() = Some("apply".to_owned());

@@ -4,7 +4,7 @@ use crate::workload::{self, Yard};
 use crate::{gitops, kubernetes, object, postgres, project, request, service, terraform};
 use loggia_app::instance::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::{Contract, Hand};
+use loggia_drivers::contract::{Changed, Contract, Hand};
 use loggia_drivers::git::GitDriver;
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_drivers::replay::ReplayDriver;
@@ -30,6 +30,16 @@ pub fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
     names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
 }
 
+/// The sample with other inputs, and another of each secret.
+fn other(sample: &Request, told: bool, change: impl FnOnce(&mut Request)) -> Option<Changed> {
+    let mut request = sample.clone();
+    change(&mut request);
+    for (_, secret) in &mut request.secret_inputs {
+        *secret = Secret::new("another-secret-token");
+    }
+    Some(Changed { request, told })
+}
+
 pub fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
 where
     T: Send + 'static,
@@ -46,12 +56,14 @@ async fn replay() {
     let (driver, nowhere) = (ReplayDriver::new(folder.path()), ReplayDriver::new(folder.path().join("none")));
     let sample = request("quotes", json!({ "driver": "replay", "outputs": { "host": "h" } }));
     let (lost, counted) = (folder.path().to_owned(), folder.path().to_owned());
+    let changed = other(&sample, true, |r| r.plan = "medium".to_owned());
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
         unreachable: Some((&nowhere, sample)),
         lose: Some(hand(move |r: Request| std::fs::remove_file(lost.join(format!("{}.json", r.key))).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name.starts_with(&r.key)))),
+        changed,
         rounds: rounds(20),
     };
     check(contract, 1).await;
@@ -76,15 +88,17 @@ async fn git() {
     let sample = crate::git::golden("quotes");
     let path: PathBuf = folder.path().join("booking/quotes.git");
     let counted = folder.path().join("booking");
+    let changed = None;
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
         unreachable: Some((&nowhere, sample)),
         lose: Some(hand(move |_| std::fs::remove_dir_all(&path).unwrap())),
         count: Some(hand(move |_| entries(&counted, |_| true))),
+        changed,
         rounds: rounds(20),
     };
-    check(contract, 1).await;
+    check(contract, 2).await;
     let left = entries(&folder.path().join(".making"), |_| true);
     assert_eq!(left, 0, "half-made repositories are left over");
 }
@@ -100,12 +114,14 @@ async fn command() {
     sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
     let state = folder.path().join("driver-state/bucket");
     let (lost, counted) = (state.clone(), state);
+    let changed = other(&sample, false, |r| r.inputs = object(json!({ "days": 3 })));
     let contract = Contract {
         driver: &driver,
         sample,
         unreachable: None,
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        changed,
         rounds: rounds(20),
     };
     check(contract, 1).await;
@@ -122,6 +138,10 @@ async fn postgres_server() {
     // Port 1 is nobody's.
     unreachable.backend.config = object(json!({ "host": "127.0.0.1", "port": 1 }));
     let (lost, counted) = (admin.clone(), admin);
+    let changed = other(&sample, true, |r| {
+        r.limits = object(json!({ "connections": 7, "size": "2 GB", "statement_timeout": 60 }));
+        r.inputs = object(json!({ "extensions": ["citext"] }));
+    });
     let contract = Contract {
         driver: &driver as &dyn Driver,
         sample,
@@ -134,6 +154,7 @@ async fn postgres_server() {
             let admin = counted.clone();
             Box::pin(async move { postgres::count(&admin, &r.key).await })
         })),
+        changed,
         rounds: rounds(10),
     };
     check(contract, 0).await;
@@ -146,6 +167,7 @@ async fn process() {
     let mut sample = workload::sample();
     sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
     let (lost, counted) = (yard.root(), yard.root());
+    let changed = other(&sample, true, |_| {});
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
@@ -153,6 +175,7 @@ async fn process() {
         // Its folder alone: what ran there goes on, and must not be there twice afterwards.
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| running(&counted).iter().filter(|key| **key == r.key).count())),
+        changed,
         rounds: rounds(6),
     };
     check(contract, 0).await;
@@ -169,12 +192,14 @@ async fn http() {
     unreachable.backend.config = object(json!({"url": "http://127.0.0.1:1"}));
     let nowhere = service::driver("127.0.0.1:1");
     let (lost, counted) = (shelf.folder.path().to_owned(), shelf.folder.path().to_owned());
+    let changed = other(&sample, false, |r| r.inputs = object(json!({ "days": 3 })));
     let contract = Contract {
         driver: &driver,
         sample,
         unreachable: Some((&nowhere, unreachable)),
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
+        changed,
         rounds: rounds(20),
     };
     check(contract, 0).await;
@@ -186,6 +211,7 @@ async fn terraform() {
     let states = terraform::States::start().await;
     let driver = terraform::AtStates { driver: terraform::driver(program), states: states.clone() };
     let (lost, counted) = (states.clone(), states);
+    let changed = other(&terraform::sample(), true, |r| r.inputs = object(json!({ "size": 4 })));
     let contract = Contract {
         driver: &driver,
         sample: terraform::sample(),
@@ -193,6 +219,7 @@ async fn terraform() {
         unreachable: None,
         lose: Some(hand(move |r: Request| lost.lose(&r.key))),
         count: Some(hand(move |r: Request| counted.resources(&r.key) / 2)),
+        changed,
         rounds: rounds(4),
     };
     check(contract, 1).await;
@@ -207,12 +234,14 @@ async fn gitops() {
     let mut unreachable = sample.clone();
     unreachable.backend.config = object(json!({"repository": "http://127.0.0.1:1/fleet.git"}));
     let (lost, counted) = (fleet.repository(), fleet.repository());
+    let changed = other(&sample, true, |r| drop(r.inputs.insert("image".to_owned(), json!("quotes:2"))));
     let contract = Contract {
         driver: &driver,
         sample,
         unreachable: Some((&driver, unreachable)),
         lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
         count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
+        changed,
         rounds: rounds(10),
     };
     check(contract, 0).await;
@@ -227,6 +256,7 @@ async fn kubernetes() {
     let mut unreachable = sample.clone();
     unreachable.backend.config = object(json!({"server": "http://127.0.0.1:1"}));
     let (lost, counted) = (cluster.clone(), cluster);
+    let changed = other(&sample, true, |r| drop(r.inputs.insert("replicas".to_owned(), json!(3))));
     let contract = Contract {
         driver: &driver,
         sample,
@@ -235,6 +265,7 @@ async fn kubernetes() {
         count: Some(hand(move |r: Request| {
             counted.objects(&r.key).iter().filter(|p| p.contains("/deployments/")).count()
         })),
+        changed,
         rounds: rounds(10),
     };
     check(contract, 0).await;
