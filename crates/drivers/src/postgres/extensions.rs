@@ -54,7 +54,7 @@ pub(super) async fn make(place: &Place, there: &There, request: &Request, log: &
     let mut connection = inside(place, &database.name).await?;
     for name in lacking(&mut connection, wanted).await? {
         let known = "select exists (select from pg_available_extensions where name = $1)";
-        let known = sqlx::query_scalar(known).bind(&name).fetch_one(&mut connection).await.map_err(failed)?;
+        let known: bool = sqlx::query_scalar(known).bind(&name).fetch_one(&mut connection).await.map_err(failed)?;
         if !known {
             let message = format!("this PostgreSQL has no extension {name}");
             return Err(Failure::ours(message, "install it on the server, or take it out of what the offering asks"));

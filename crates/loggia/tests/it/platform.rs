@@ -97,7 +97,7 @@ pub fn repository(folder: &Path) -> PathBuf {
     write(
         &root,
         "flag/flag.yaml",
-        "of: {{ team }}/{{ name }}\n{% if inputs.note %}note: {{ inputs.note }}\n{% endif %}",
+        "of: {{ team }}/{{ name }}\n{% if inputs.note is defined %}note: {{ inputs.note }}\n{% endif %}",
     );
     let disk = "{driver: terraform, template: disk, variables: {label: \"{{ team }}-{{ name }}\"}, keeps_data: false}";
     write(&root, "disk.yaml", &offering("disk", &["1.0.0"], disk));

@@ -118,7 +118,7 @@ async fn what_runs_is_changed_on_its_page_and_through_the_api() {
         settled(&world).await;
         let again = world.post("member", &format!("{API}:change"), &json!({"inputs": {"purpose": "Trips"}})).await;
         assert_eq!(
-            (again.status, again.json()["problems"][0]["rule"].as_str()),
+            (again.status, again.json()["refusal"]["rule"].as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, Some("change.nothing"))
         );
         let history = world.get("member", "/instances/booking/kept.dev").await.text;
