@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { asPerson, checkAccessibility, journey } from './harness.mjs';
+import { untilFilled } from './pages.mjs';
 
 const run = promisify(execFile);
 
@@ -113,11 +114,12 @@ journey('getting things', (it) => {
   for (const javaScript of [true, false]) {
     it(`what runs gets another plan${javaScript ? '' : ', without scripts'}`, async ({ page }) => {
       await asPerson(page, 'Amara');
+      await untilFilled(page);
       const place = '/instances/booking/orders.test';
       const [plan, title] = javaScript ? ['medium', 'Medium'] : ['large', 'Large'];
       await page.goto(place);
       await page.getByRole('link', { name: 'Change', exact: true }).click();
-      await page.getByLabel(title).check();
+      await page.locator('.radio label', { hasText: title }).click();
       await page.getByRole('button', { name: 'Show what would happen' }).click();
       await page.getByText('Nothing was done yet.').waitFor();
       assert.match(await page.locator('.preview').innerText(), new RegExp(`→ ${title} .*EUR a month`));

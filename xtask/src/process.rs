@@ -102,16 +102,18 @@ pub fn output(command: &mut Command) -> Result<(String, bool)> {
     Ok((String::from_utf8_lossy(&text).into_owned(), output.status.success()))
 }
 
-/// Runs a command, shows what it prints line by line, and hands each line on; true when it succeeded.
-pub fn tee(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<bool> {
+/// Runs a command, hands on each line that it prints, and shows those for which the answer is true; true when the
+/// command succeeded.
+pub fn tee(command: &mut Command, mut on_line: impl FnMut(&str) -> bool) -> Result<bool> {
     let program = command.get_program().display().to_string();
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {program}"))?;
     if let Some(stdout) = child.stdout.take() {
         let mut reader = BufReader::new(stdout);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 {
-            std::io::stdout().write_all(&line)?;
-            on_line(String::from_utf8_lossy(&line).trim_end());
+            if on_line(String::from_utf8_lossy(&line).trim_end()) {
+                std::io::stdout().write_all(&line)?;
+            }
             line.clear();
         }
     }

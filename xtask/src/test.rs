@@ -45,6 +45,9 @@ fn database(tally: &mut Tally) -> Result<Option<Cluster>> {
 fn rust(tally: &mut Tally, cluster: Option<&Cluster>) -> Result<()> {
     let mut command = process::cargo();
     command.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    // Some tests make a step panic on purpose: the place of a panic says enough, and each error of `anyhow` would walk
+    // the stack.
+    command.env("RUST_BACKTRACE", "0");
     if let Some(cluster) = cluster {
         command.env(postgres::URL, cluster.url());
     }
@@ -76,7 +79,10 @@ fn browser(tally: &mut Tally, binary: &Path, cluster: Option<&Cluster>) -> Resul
             command.env(postgres::URL, cluster.url());
         }
         let before = tally.failed();
-        let good = process::tee(&mut command, |line| tally.node_line(line))?;
+        let good = process::tee(&mut command, |line| {
+            tally.node_line(line);
+            true
+        })?;
         if !good && tally.failed() == before {
             tally.fail(&file.display().to_string());
         }

@@ -1,5 +1,7 @@
 //! The application: what every door calls.
 
+mod follow;
+
 use crate::access::caller::{Caller, Door};
 use crate::access::caller_cache::CallerCache;
 use crate::access::policy::{Action, Policy, Subject, require};
@@ -31,8 +33,6 @@ use tracing::field::Empty;
 
 /// How long a read waits for a position that it asked for.
 const WAIT: Duration = Duration::from_secs(1);
-/// How often a server on a shared database looks for what others wrote.
-const POLL: Duration = Duration::from_millis(250);
 
 /// What the application is made of.
 pub struct Parts {
@@ -166,7 +166,7 @@ impl App {
         crate::source::public_url::take(&app).await?;
         tokio::spawn(crate::estate::unmatched::follow(Arc::clone(&app)));
         if !app.store.is_sqlite() {
-            tokio::spawn(follow(Arc::clone(&app)));
+            tokio::spawn(follow::follow(Arc::clone(&app)));
         }
         Ok(app)
     }
@@ -366,21 +366,6 @@ impl App {
                 }
                 seen
             });
-        }
-    }
-}
-
-/// Asks the writer again and again to take in what other servers wrote.
-async fn follow(app: Arc<App>) {
-    let mut tick = tokio::time::interval(POLL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    for round in 1_u64.. {
-        tick.tick().await;
-        if round.is_multiple_of(20) {
-            app.reload_sightings().await;
-        }
-        if app.inbox.send(Message::CatchUp).await.is_err() {
-            return;
         }
     }
 }

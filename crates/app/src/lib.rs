@@ -15,6 +15,7 @@ pub mod estate;
 pub mod instance;
 pub mod record;
 pub mod release;
+pub mod retention;
 pub mod rules;
 pub mod settings;
 pub mod source;

@@ -2,7 +2,7 @@
 
 use crate::client::{
     access, adopt, agenda, apply, args, campaign, campaign_args, change, checks, ending, environment, estate, export,
-    kinds, open, order, output, records, release, run as ask, secrets, take_over, upgrade, versions,
+    kinds, open, order, output, records, release, retry, run as ask, secrets, take_over, upgrade, versions,
 };
 use crate::settings::{ServeArgs, problems, warnings};
 use crate::{backup, check, demo, doctor, driver, exit, serve};
@@ -68,6 +68,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Gets something from the platform
     New(order::NewArgs),
+    /// Makes an instance again that failed, or is not as it was made any more
+    Retry(retry::RetryArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
     /// Gives what runs another plan or other inputs; when it fails, it keeps what it had
@@ -200,6 +202,7 @@ fn client(command: Command) -> Result<()> {
         Command::History(args) => ask(records::history(args)),
         Command::Export(args) => ask(export::export(args)),
         Command::New(args) => ask(order::new(args)),
+        Command::Retry(args) => ask(retry::retry(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
         Command::Change(args) => ask(change::change(args)),
         Command::Due(args) => ask(agenda::due(args)),

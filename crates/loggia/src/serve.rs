@@ -13,6 +13,7 @@ use loggia_app::command::due;
 use loggia_app::estate::adopt::Adoptions;
 use loggia_app::estate::look;
 use loggia_app::instance::worker;
+use loggia_app::retention;
 use loggia_app::settings::{Demo, Settings};
 use loggia_app::source::Sources;
 use loggia_app::source::catalog::Catalogs;
@@ -120,6 +121,7 @@ async fn start(settings: &ServeSettings, demo: Demo) -> Result<(Arc<App>, Store,
         demo,
         read_only: settings.read_only,
         repositories: settings.repositories.clone(),
+        retention: settings.retention,
     };
     let clock = Arc::new(SystemClock::default());
     let (store_of_app, policy) = (store.clone(), Arc::new(RoleTable));
@@ -192,6 +194,7 @@ impl Server {
         look::start(&app, &drivers, &stopping);
         probe::start(&app, asker(&settings)?, &stopping);
         due::start(&app, due::handlers(), &stopping);
+        retention::start(&app, &stopping);
         let reader = SourceReader::new(settings.data.join("sources"), settings.repository_credentials.clone());
         let reader = Arc::new(reader.delivering(settings.edits.clone()));
         let catalog = Arc::new(CatalogReader::new(&settings.catalogs, settings.catalog_token.as_deref())?);

@@ -1,14 +1,16 @@
 //! Settings of the server: flags over environment over file, in one struct.
 
+mod problems;
+
 use crate::credentials::{adopted, without_credentials};
 use crate::public::Public;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use loggia_app::estate::adopt::Place;
 use loggia_app::instance::driver::Secret;
+use loggia_app::settings::Retention;
 use loggia_app::source::Delivery;
-use loggia_web::address::Network;
 use loggia_web::auth::provider::ProviderSettings;
+pub use problems::{absent, problems, warnings};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -109,6 +111,12 @@ pub struct ServeArgs {
     #[arg(long, env = "LOGGIA_READ_ONLY", value_name = "YES|NO", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "yes", value_parser = switch)]
     pub read_only: Option<bool>,
+    /// Days for which the lines are kept that operations wrote [default: 180].
+    #[arg(long, value_name = "DAYS", env = "LOGGIA_KEEP_RUN_LOGS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_run_logs: Option<u32>,
+    /// Days for which single readings of use are kept; their days are kept for ever [default: 800].
+    #[arg(long, value_name = "DAYS", env = "LOGGIA_KEEP_READINGS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_readings: Option<u32>,
     /// Form of the log [default: text].
     #[arg(long, value_enum, env = "LOGGIA_LOG_FORMAT")]
     pub log_format: Option<Format>,
@@ -161,6 +169,8 @@ pub struct ServeSettings {
     pub public: Vec<Public>,
     /// Whether nothing can be changed through the doors.
     pub read_only: bool,
+    /// How long what grows is kept.
+    pub retention: Retention,
     /// Form of the log.
     pub log_format: Format,
 }
@@ -200,6 +210,8 @@ impl ServeArgs {
             open_metrics: self.open_metrics.or(file.open_metrics),
             public: if self.public.is_empty() { file.public } else { self.public },
             read_only: self.read_only.or(file.read_only),
+            keep_run_logs: self.keep_run_logs.or(file.keep_run_logs),
+            keep_readings: self.keep_readings.or(file.keep_readings),
             log_format: self.log_format.or(file.log_format),
         })
     }
@@ -219,6 +231,7 @@ impl ServeArgs {
         let repositories = split.iter().map(|(place, _)| place.clone()).collect();
         let repository_credentials = split.into_iter().filter_map(|(place, own)| Some((place, own?))).collect();
         let (adopt, adopt_credentials) = adopted(&self.adopt);
+        let usual = Retention::default();
         ServeSettings {
             listen,
             data: absolute(self.data.unwrap_or_else(|| PathBuf::from(".loggia"))),
@@ -242,6 +255,10 @@ impl ServeArgs {
             open_metrics: self.open_metrics.unwrap_or_default(),
             public: self.public,
             read_only: self.read_only.unwrap_or_default(),
+            retention: Retention {
+                run_logs: self.keep_run_logs.unwrap_or(usual.run_logs),
+                readings: self.keep_readings.unwrap_or(usual.readings),
+            },
             log_format: self.log_format.unwrap_or_default(),
         }
     }
@@ -283,62 +300,6 @@ fn reachable(listen: SocketAddr) -> String {
 
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
-}
-
-/// What is allowed and unwise, each with what to do.
-pub fn warnings(settings: &ServeSettings) -> Vec<String> {
-    let short = settings.admin_token.iter().filter(|token| token.len() < 16);
-    let short = short.map(|_| "admin-token is shorter than 16 characters. Take a longer one.".to_owned());
-    let what = "is not there. What was read from it before is shown; make it, or correct it.";
-    short.chain(absent(settings).map(|place| format!("repository {place} {what}"))).collect()
-}
-
-/// Problems of complete settings, each with what to do.
-pub fn problems(settings: &ServeSettings) -> Vec<String> {
-    let mut found = Vec::new();
-    let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
-    if !web(&settings.public_url) {
-        found.push(format!("public-url is {:?}. Begin it with http:// or https://.", settings.public_url));
-    }
-    for url in settings.catalogs.iter().filter(|url| !web(url)) {
-        found.push(format!("catalog is {url:?}. Begin it with http:// or https://, and end it with /api/catalog."));
-    }
-    for place in &settings.adopt {
-        match place.parse::<Place>() {
-            Ok(place) if !place.location.contains("://") && !Path::new(&place.location).exists() => {
-                found.push(format!("adopt is {place}, which is not there. Make it, or correct the path."));
-            }
-            Ok(_) => {}
-            Err(why) => found.push(format!("adopt: {why}")),
-        }
-    }
-    if let Some(oidc) = &settings.oidc {
-        if !web(&oidc.issuer) {
-            found.push(format!("oidc-issuer is {:?}. Begin it with https://.", oidc.issuer));
-        }
-        if oidc.client_id.is_empty() {
-            found.push("oidc-client-id is missing. Give the id that the provider gave this server.".to_owned());
-        }
-    }
-    found.extend(settings.trusted_proxies.iter().filter_map(|text| text.parse::<Network>().err()));
-    if let Some(url) = &settings.database_url
-        && !(url.starts_with("postgres://") || url.starts_with("postgresql://"))
-    {
-        found.push("database-url is no address of PostgreSQL. Begin it with postgres://.".to_owned());
-    }
-    if let Some(folder) = settings.drivers.as_ref().filter(|folder| !folder.is_dir()) {
-        found.push(format!("drivers is {}, which is no folder. Make it, or correct the path.", folder.display()));
-    }
-    for place in settings.edits.keys().filter(|place| !settings.repositories.contains(place)) {
-        found.push(format!("edits names {place}, which is not among the repositories. Add it there, or correct it."));
-    }
-    found
-}
-
-/// Folders to read from that are not there; only a first start needs them.
-pub fn absent(settings: &ServeSettings) -> impl Iterator<Item = &String> {
-    let away = |place: &&String| !place.contains("://") && !place.contains('@') && !Path::new(place).exists();
-    settings.repositories.iter().filter(away)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod logins;
 mod meta;
 mod operations;
 mod private_file;
+mod retention;
 mod rows;
 mod secrets;
 mod sessions;

@@ -23,13 +23,14 @@ impl Watch {
         Ok(Watch { listener: Some(listener) })
     }
 
-    /// Waits until something was committed; on SQLite it waits for ever.
+    /// Waits until something was committed, and tells the position of its newest event; on SQLite it waits for ever.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] while the database is away; calling again connects again.
-    pub async fn changed(&mut self) -> Result<(), StoreError> {
+    pub async fn changed(&mut self) -> Result<i64, StoreError> {
         match &mut self.listener {
-            Some(listener) => Ok(listener.recv().await.map(drop)?),
+            // A position that cannot be read is one that is not known yet.
+            Some(listener) => Ok(listener.recv().await?.payload().parse().unwrap_or(i64::MAX)),
             None => std::future::pending().await,
         }
     }

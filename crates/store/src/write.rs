@@ -158,7 +158,8 @@ impl WriteTx {
     /// [`StoreError::Unavailable`]: nothing is certain then; the tail tells whether it was written.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         if self.announce && self.position > self.before {
-            self.conn()?.run(sql("select pg_notify($1, '')").bind(CHANNEL)).await?;
+            let position = self.position.to_string();
+            self.conn()?.run(sql("select pg_notify($1, $2)").bind(CHANNEL).bind(position)).await?;
         }
         self.tx.commit().await
     }

@@ -13,7 +13,7 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::usage::{UsageReading, Use};
-use loggia_model::{Micros, Ref};
+use loggia_model::{Micros, Problem, Ref};
 pub use loggia_store::UsageFilter;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -49,6 +49,11 @@ impl App {
             normalise(&graph, reading, now);
             self.is_own(caller, reading)?;
             check::check(at, reading, caller, &mut problems);
+            if reading.time < self.settings.retention.readings_from(now) {
+                let (days, field) = (self.settings.retention.readings, format!("{at}.time"));
+                let message = format!("It lies more than {days} days back, and what is as old is not kept");
+                problems.push(Problem::new("usage.reading", field, message, "Leave it out."));
+            }
         }
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
@@ -70,6 +75,20 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn uses(&self, caller: &Caller, filter: &UsageFilter) -> Result<Vec<Use>> {
+        self.uses_page(caller, filter, None, usize::MAX).await.map(|(all, _)| all)
+    }
+
+    /// So many of them, those that follow a place when one is given; and the place after which there are more.
+    ///
+    /// # Errors
+    /// As [`App::uses`].
+    pub async fn uses_page(
+        &self,
+        caller: &Caller,
+        filter: &UsageFilter,
+        after: Option<&UsePlace>,
+        limit: usize,
+    ) -> Result<(Vec<Use>, Option<UsePlace>)> {
         self.require(caller, Action::Read, &Subject::default())?;
         let filter = UsageFilter {
             team: filter.team.as_deref().map(|team| full_name(team, "group")),
@@ -78,16 +97,23 @@ impl App {
         };
         let mut seen = self.seen(caller);
         if filter.release.as_deref().is_some_and(|release| !seen.release(release)) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
-        let mut shown = Vec::new();
+        let (mut shown, mut last) = (Vec::new(), None);
         for row in self.store.uses(&filter).await? {
+            let place = place(&row);
             // Use of what the caller may not see is not told either.
-            if seen.both(&row.offering, &row.instance).await? && seen.team(&row.team) {
-                shown.push(seen.told(row));
+            let follows = after.is_none_or(|after| place > *after);
+            if !follows || !seen.both(&row.offering, &row.instance).await? || !seen.team(&row.team) {
+                continue;
             }
+            if shown.len() == limit {
+                return Ok((shown, last));
+            }
+            last = Some(place);
+            shown.push(seen.told(row));
         }
-        Ok(shown)
+        Ok((shown, None))
     }
 
     /// The readings behind the numbers of an offering, the newest first.
@@ -130,6 +156,13 @@ impl App {
     fn seen<'a>(&'a self, caller: &'a Caller) -> Seen<'a> {
         Seen { app: self, graph: self.graph(), audience: &caller.audience, instances: HashMap::new() }
     }
+}
+
+/// Where a use stands among all: offering, release, team, person or service, instance.
+pub type UsePlace = [String; 5];
+
+fn place(row: &Use) -> UsePlace {
+    [&row.offering, &row.release, &row.team, &row.principal, &row.instance].map(Clone::clone)
 }
 
 /// What became of readings.

@@ -6,6 +6,7 @@ use crate::access::secret_use::Borrower;
 use crate::error::{Error, Result};
 use crate::instance::backend;
 use crate::instance::driver::{Backend, Driver, RecipeFile, Request, Secret};
+use crate::instance::operation_end::Applied;
 use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
 use crate::record::files;
@@ -26,10 +27,12 @@ const FILES: &str = "files";
 pub(crate) struct Prepared {
     /// What the driver is told.
     pub(crate) request: Request,
-    /// The name of the release that it applies.
-    pub(crate) release: String,
+    /// The release that it applies, and the inputs as they are kept: a driver may be told more in the clear.
+    pub(crate) applied: Applied,
     /// The backend that is to hold the instance from now on; none when one holds it already.
     pub(crate) hold: Option<HeldBackend>,
+    /// Secrets that it is told no more: they are blanked in what it writes all the same.
+    pub(crate) former: Vec<Secret>,
 }
 
 /// The name under which a driver keeps one of the things that were made for an instance.
@@ -70,7 +73,9 @@ pub(crate) async fn build_generation(
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
-    let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid, operation.id).await?;
+    let Sealed { inputs: mut secret_inputs, outputs: mut secret_outputs, former } =
+        secrets(app, record.uid, operation.id).await?;
+    let inputs = spec.inputs.clone();
     secret_input::sort(&Value::Object(recipe.contract.inputs.clone()), &mut spec.inputs, &mut secret_inputs);
     let mut outputs = status.outputs;
     if generation.is_some_and(|generation| generation != status.generation) {
@@ -103,7 +108,8 @@ pub(crate) async fn build_generation(
         requested_by: operation.requested_by.clone(),
         confirmed,
     };
-    Ok(Prepared { request, release: release.reference.name().to_owned(), hold })
+    let applied = Applied { release: release.reference.name().to_owned(), inputs };
+    Ok(Prepared { request, applied, hold, former })
 }
 
 fn find(graph: &Graph, kind: &str, name: &str) -> Result<Arc<Record>> {
@@ -146,24 +152,37 @@ async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backe
 
 type Named = Vec<(String, Secret)>;
 
-/// The secret inputs and outputs of an instance, with what an operation brings in place of what it has.
-async fn secrets(app: &App, uid: Uid, operation: Uid) -> Result<(Named, Named)> {
-    let (mut inputs, mut outputs) = (Named::new(), Named::new());
+/// The secrets of an instance.
+#[derive(Default)]
+struct Sealed {
+    inputs: Named,
+    outputs: Named,
+    /// In whose place others come.
+    former: Vec<Secret>,
+}
+
+/// The secrets of an instance, with what an operation brings in place of what it has.
+async fn secrets(app: &App, uid: Uid, operation: Uid) -> Result<Sealed> {
+    let mut all = Sealed::default();
     let rows = app.store.secrets_of(uid).await?;
     let next: Vec<&str> = rows.iter().filter_map(|row| secret_input::is_next(&row.field, operation)).collect();
     for row in &rows {
         // What else lies there, such as the state of a module, is not for everybody who drives.
         let (list, name) = match row.field.split_once('.') {
-            Some(("input", name)) if !next.contains(&name) => (&mut inputs, name),
-            Some(("output", name)) => (&mut outputs, name),
+            Some(("input", name)) if next.contains(&name) => {
+                all.former.push(app.secrets.open(row)?);
+                continue;
+            }
+            Some(("input", name)) => (&mut all.inputs, name),
+            Some(("output", name)) => (&mut all.outputs, name),
             _ => match secret_input::is_next(&row.field, operation) {
-                Some(name) => (&mut inputs, name),
+                Some(name) => (&mut all.inputs, name),
                 None => continue,
             },
         };
         list.push((name.to_owned(), app.secrets.open(row)?));
     }
-    Ok((inputs, outputs))
+    Ok(all)
 }
 
 /// The settings of a recipe. Its template is named beside the file of the release, which a driver does not know: it is

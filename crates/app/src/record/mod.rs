@@ -369,6 +369,12 @@ impl App {
         visible(&self.graph(), &caller.audience, reference)
     }
 
+    /// What is said of a name that leads nowhere, or nowhere for the caller; with those that may have been meant.
+    pub fn missing(&self, caller: &Caller, reference: &Ref) -> Error {
+        let near = suggestion::near(&self.graph(), &caller.audience, reference);
+        Error::NotFound(format!("There is no {reference}, or you may not see it.{near}"))
+    }
+
     /// A record as it was at a time, seen with today's rights.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Names that may have been meant.
 
 use loggia_graph::{Audience, Graph};
+use loggia_model::Ref;
 
 /// How many names are told at most.
 const MOST: usize = 5;
@@ -30,6 +31,19 @@ pub(crate) fn of_kind(graph: &Graph, audience: &Audience, kind: &str, wanted: &s
     // People may write the whole name.
     let short = wanted.rsplit(['/', ':']).next().unwrap_or(wanted);
     hint(short, names.collect())
+}
+
+/// How many names of a kind are looked through at most: who asks for what is not there waits for no more.
+const LOOKED_THROUGH: usize = 5_000;
+
+/// The things of a kind that may have been meant, as far as somebody may see them; empty when none is near.
+pub(crate) fn near(graph: &Graph, audience: &Audience, wanted: &Ref) -> String {
+    let all = graph.of_kind(audience, wanted.kind()).take(LOOKED_THROUGH).map(|record| record.reference.clone());
+    let mut near: Vec<(usize, Ref)> =
+        all.map(|one| (far(wanted.name(), one.name()), one)).filter(|(far, _)| *far < 3).collect();
+    near.sort();
+    let names: Vec<String> = near.into_iter().take(MOST).map(|(_, one)| one.to_string()).collect();
+    if names.is_empty() { String::new() } else { format!(" Did you mean {}?", names.join(", ")) }
 }
 
 /// Whether one name may have been meant for the other.

@@ -192,7 +192,7 @@ fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&s
     let (kind, message) = if wanted == keeps {
         (CHANGE_FAILED, format!("The change failed: {why} It keeps what it had. {}", operation.mend))
     } else {
-        (FAILED, format!("The upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend))
+        (FAILED, format!("Upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend))
     };
     status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != kind);
     let (kind, reason, message) = (kind.to_owned(), reason.to_owned(), message.trim().to_owned());

@@ -220,6 +220,7 @@ async fn by(store: &Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, data: &Path
         demo: loggia_app::settings::Demo::No,
         read_only: false,
         repositories: Vec::new(),
+        retention: loggia_app::settings::Retention::default(),
     };
     let policy = Arc::new(RoleTable);
     let recipes = strict();

@@ -3,7 +3,9 @@
 use crate::ending;
 use crate::estate::platform;
 use crate::harness::{InMemory, World, on_each};
+use crate::rules::ruled;
 use crate::versions::{apply, release};
+use loggia_app::command::due;
 use loggia_app::instance::order::OrderInput;
 use loggia_app::release::upgrade::Upgrade;
 use loggia_model::instance::{InstanceStatus, Phase};
@@ -67,6 +69,31 @@ pub async fn holding(world: &World, uid: Uid, secret: &str) -> Vec<String> {
     all.chain(head).filter(|text| text.contains(secret)).collect()
 }
 
+/// What a rule brings by itself seals as what people ask for does.
+#[test]
+fn an_upgrade_that_comes_by_itself_seals_too() {
+    on_each("an_upgrade_that_comes_by_itself_seals_too", |world| async move {
+        platform(&world).await;
+        world.work(&Arc::new(InMemory::default()));
+        due::arrange(&world.app).await.unwrap();
+        let how = || json!({"upgrade": {"from": ">=1", "strategy": "in-place", "rollback": "supported"}});
+        let license = |secret: bool| json!({"license": {"type": "string", "writeOnly": secret}});
+        apply(&world, release("4.0.0", license(false), "", how())).await.unwrap();
+        let ann = world.person("ann");
+        // Whoever names one version keeps it; whoever names a range gets what comes.
+        world.app.order(&ann, order("one", Some(">=4"))).await.unwrap();
+        world.until("ready", |_| found(&world, "one").2.phase == Phase::Ready).await;
+        apply(&world, release("5.0.0", license(true), "", how())).await.unwrap();
+        ruled(&world, json!([{"name": "current", "automatic": {"upgrades": "all"}}])).await;
+        world.clock.advance(301);
+        due::fire(&world.app, &due::handlers()).await.unwrap();
+        world.until("5.0.0", |_| found(&world, "one").2.applied == "db-5.0.0").await;
+        assert_eq!(places(&world, "one").await, (true, false));
+        assert_eq!(clear(&world, "one").await, Vec::<String>::new());
+        world.stop.send_replace(true);
+    });
+}
+
 /// A migration may give the input another name: then it is secret under both.
 #[test]
 fn what_becomes_secret_under_another_name_is_kept_under_none() {
@@ -126,14 +153,16 @@ fn a_license_is_sealed_by_the_release_that_is_taken() {
 fn an_upgrade_seals_what_has_become_secret() {
     on_each("an_upgrade_seals_what_has_become_secret", |world| async move {
         releases(&world).await;
-        world.work(&Arc::new(InMemory::default()));
+        let driver = Arc::new(InMemory::default());
+        let told = &driver.inputs;
+        world.work(&driver);
         let ann = world.person("ann");
         world.app.order(&ann, order("one", Some("4.0.0"))).await.unwrap();
         world.until("ready", |_| found(&world, "one").2.phase == Phase::Ready).await;
         assert_eq!(places(&world, "one").await, (false, true));
         let instance = Ref::new("instance", "booking", "one.dev");
         let to = Some("5.0.0".to_owned());
-        world.app.run(&ann, Upgrade { instance, to, back: false, confirmed: false }).await.unwrap();
+        world.app.run(&ann, Upgrade { instance: instance.clone(), to, back: false, confirmed: false }).await.unwrap();
         assert_eq!(places(&world, "one").await, (true, false));
         let row = world.store.secret(found(&world, "one").0, "input.license").await.unwrap().unwrap();
         assert!(!format!("{row:?}").contains(SECRET));
@@ -141,6 +170,15 @@ fn an_upgrade_seals_what_has_become_secret() {
         world.until("5.0.0", |_| found(&world, "one").2.applied == "db-5.0.0").await;
         assert_eq!(Value::Object(found(&world, "one").1.inputs), json!({}));
         assert_eq!(clear(&world, "one").await, Vec::<String>::new());
+        // The way back leads to a version that wants it in the clear: its driver gets it, and nothing keeps it so.
+        told.lock().unwrap().clear();
+        let back = Upgrade { instance, to: None, back: true, confirmed: true };
+        world.app.run(&ann, back).await.unwrap();
+        world.until("back", |_| found(&world, "one").2.applied == "db-4.0.0").await;
+        world.until("ready", |_| found(&world, "one").2.phase == Phase::Ready).await;
+        assert_eq!(told.lock().unwrap().last().cloned(), Some(json!({"license": SECRET})));
+        assert_eq!(clear(&world, "one").await, Vec::<String>::new());
+        assert_eq!(places(&world, "one").await, (true, false));
         world.stop.send_replace(true);
     });
 }

@@ -150,3 +150,36 @@ fn no_number_of_readings_breaks_figures_or_orders() {
         assert!(world.app.uses(&ann, &UsageFilter::default()).await.unwrap().iter().all(|one| one.by_choice > 0));
     });
 }
+
+/// Pages are the whole list, each row once and in its order, however small they are and whatever the caller may see.
+#[test]
+fn pages_of_uses_are_the_whole_list() {
+    on_each("pages_of_uses_are_the_whole_list", |world| async move {
+        platform(&world).await;
+        let admin = Caller::administrator("test", Door::Api, "r1");
+        let teams = ["booking", "tracking", "core", "nobody"];
+        let one = |at: usize| {
+            let team = teams[at % teams.len()];
+            reading(&at.to_string(), json!({"team": team, "instance": format!("booking/i{}.dev", at % 7)}))
+        };
+        world.app.report_usage(&admin, (0..60).map(one).collect()).await.unwrap();
+        for caller in [admin, world.person("ann")] {
+            let all = world.app.uses(&caller, &UsageFilter::default()).await.unwrap();
+            assert_eq!(all.len(), 28);
+            for limit in [1, 3, 28, 29] {
+                let (mut found, mut after) = (Vec::new(), None);
+                loop {
+                    let filter = UsageFilter::default();
+                    let (rows, next) = world.app.uses_page(&caller, &filter, after.as_ref(), limit).await.unwrap();
+                    assert!(rows.len() <= limit);
+                    found.extend(rows);
+                    after = next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found, all, "{limit}");
+            }
+        }
+    });
+}

@@ -23,6 +23,7 @@ pub mod output;
 mod place;
 pub mod records;
 pub mod release;
+pub mod retry;
 pub mod secrets;
 pub mod take_over;
 pub mod upgrade;

@@ -100,7 +100,8 @@ async fn commits_are_announced() {
     on_postgres("watch", async |db| {
         let mut watch = db.again().await.watch().await.unwrap();
         commit(&db.store, 1, |_, _| {}).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
+        let announced = tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap().unwrap();
+        assert_eq!(announced, db.store.load().await.unwrap().position);
         let silence = tokio::time::timeout(Duration::from_millis(50), watch.changed()).await;
         assert!(silence.is_err());
     })

@@ -88,6 +88,11 @@ pub enum Fault {
     Http(StatusCode, String, Vec<(HeaderName, String)>),
 }
 
+/// Of a `cursor` that leads nowhere.
+pub(super) fn page_gone() -> Fault {
+    Error::NotFound("This page is not there any more. Begin again without the cursor.".into()).into()
+}
+
 impl Fault {
     /// A fault of HTTP without further headers.
     pub fn http(status: StatusCode, message: impl Into<String>) -> Fault {

@@ -1,7 +1,7 @@
 //! Reading records: one, lists, history.
 
 use super::call::{Call, json, json_text};
-use super::fault::Fault;
+use super::fault::{Fault, page_gone};
 use super::route::Handled;
 use super::view::{self, RecordView};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -46,12 +46,8 @@ pub async fn get(call: Call) -> Handled {
     match graph.resolve(&call.caller.audience, &reference) {
         Resolved::Found(record) => Ok(found(&call, &graph, &record)),
         Resolved::Moved(name) => Ok(moved(&call, &name)),
-        Resolved::Unknown => Err(unknown(&reference)),
+        Resolved::Unknown => Err(call.app().missing(&call.caller, &reference).into()),
     }
-}
-
-fn unknown(reference: &Ref) -> Fault {
-    Error::NotFound(format!("There is no {reference}, or you may not see it.")).into()
 }
 
 fn found(call: &Call, graph: &Graph, record: &Record) -> Response {
@@ -160,11 +156,10 @@ fn order(text: &str) -> Vec<OrderKey> {
 
 fn cursor(call: &Call) -> Result<Option<Position>, Fault> {
     let Some(text) = call.given.text("cursor") else { return Ok(None) };
-    let gone = || Error::NotFound("This page is not there any more. Begin again without the cursor.".into());
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| gone())?;
-    let position: Position = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| page_gone())?;
+    let position: Position = serde_json::from_slice(&bytes).map_err(|_| page_gone())?;
     let keys = order(call.given.text("order").unwrap_or_default()).len();
-    if position.values.len() == keys { Ok(Some(position)) } else { Err(gone().into()) }
+    if position.values.len() == keys { Ok(Some(position)) } else { Err(page_gone()) }
 }
 
 /// The history of one record, also of one that has gone.

@@ -305,6 +305,8 @@ fn using() -> Vec<Route> {
                 text("release", "Only this release."),
                 text("team", "Only this team, such as group:default/booking."),
                 text("instance", "Only this instance."),
+                limit(10_000),
+                patterned("cursor", (CURSOR, "what `next` said"), "Where to go on: `next` of the page before."),
             ])
             .gives::<usage::Uses>(200, "Who uses what."),
     ]

@@ -2,16 +2,20 @@
 
 use super::call::{Call, integral, json, wrong_body};
 use super::cloudevents::{self, CloudEvent};
-use super::fault::Fault;
+use super::fault::{Fault, page_gone};
 use super::route::Handled;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use loggia_app::Error;
-use loggia_app::estate::usage::{Reported, UnknownName, UsageFilter};
+use loggia_app::estate::usage::{Reported, UnknownName, UsageFilter, UsePlace};
 use loggia_model::usage::{UsageReading, Use};
 use loggia_model::{Micros, Problem};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json as value};
 
+/// How many uses a page has when nobody says it.
+const USES: usize = 1_000;
 /// What the lines of a body are lines of.
 const BODY: &str = "body";
 
@@ -38,6 +42,9 @@ pub struct Readings {
 pub struct Uses {
     /// By offering, release, team and instance.
     pub items: Vec<Use>,
+    /// Send it as `cursor` to get the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One reading or many.
@@ -181,5 +188,16 @@ pub async fn uses(call: Call) -> Handled {
         from_day: call.given.time("from").map(Micros::day),
         to_day: call.given.time("until").map(Micros::day),
     };
-    json(&Uses { items: call.app().uses(&call.caller, &filter).await? })
+    let limit = call.given.number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(USES);
+    let (items, next) = call.app().uses_page(&call.caller, &filter, place(&call)?.as_ref(), limit).await?;
+    let next = next.map(|next| serde_json::to_vec(&next)).transpose()?.map(|next| URL_SAFE_NO_PAD.encode(next));
+    json(&Uses { items, next })
+}
+
+/// Where a page begins.
+fn place(call: &Call) -> Result<Option<UsePlace>, Fault> {
+    let Some(text) = call.given.text("cursor") else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    place.map(Some).ok_or_else(page_gone)
 }

@@ -152,6 +152,7 @@ impl World {
             demo: loggia_app::settings::Demo::Open,
             read_only,
             repositories: Vec::new(),
+            retention: loggia_app::settings::Retention::default(),
         };
         let app = application(&target, settings).await;
         apply(&app, COMPANY).await;

@@ -62,11 +62,12 @@ impl<'a> Run<'a> {
         let prepared =
             request::build_generation(&worker.app, &run.operation, confirmed, wish, driver, generation).await;
         match prepared {
-            Ok(Prepared { request, release, hold }) => {
-                run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
+            Ok(Prepared { request, applied, hold, former }) => {
+                let secrets = secrets_of(&request).into_iter().chain(former).collect();
+                run.lines = Arc::new(Lines { secrets, ..Lines::default() });
                 run.timeout = timeout_of(&request);
                 let result = run.steps(&request, hold).await;
-                run.end(result, Applied { release, inputs: request.inputs }).await
+                run.end(result, applied).await
             }
             // The database being away is tried again, as long as it takes.
             Err(Error::Unavailable(text)) => Err(Error::Unavailable(text)),

@@ -81,6 +81,7 @@ impl World {
             demo: loggia_app::settings::Demo::No,
             read_only,
             repositories: Vec::new(),
+            retention: loggia_app::settings::Retention::default(),
         };
         let app = application(&target, settings).await;
         let web = Arc::new(Web::default());
