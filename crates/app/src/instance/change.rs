@@ -259,21 +259,22 @@ pub(crate) fn forget_asked(changes: &mut Changes, uid: Uid, approval: &Approval)
     secret_input::drop_next(changes, uid, approval.operation, secrets);
 }
 
+/// A value as people read it.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(all) if all.is_empty() => "none".to_owned(),
+        Value::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(" and "),
+        other => other.to_string(),
+    }
+}
+
 /// What a change is about, after "agree to".
 pub fn words(change: &Alteration) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(all) => {
-            let all: Vec<String> =
-                all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
-            if all.is_empty() { "none".to_owned() } else { all.join(" and ") }
-        }
-        other => other.to_string(),
-    };
     let plan = change.plan.iter().map(|plan| format!("the plan {plan}"));
     let input = |(name, value): (&String, &Value)| match value {
         Value::Null => format!("no {name}"),
-        value => format!("{name} {}", text(value)),
+        value => format!("{name} {}", plain(value)),
     };
     let inputs = change.inputs.iter().map(input);
     let secrets = change.secrets.iter().map(|name| format!("another {name}"));
@@ -299,5 +300,22 @@ impl App {
             Some(self.drivers.get()?.get(&name)?.merges().is_some())
         };
         found().unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_in_a_sentence() {
+        let inputs = json!({"extensions": ["citext", "hstore"], "note": null, "tags": [], "days": 3});
+        let change = Alteration {
+            plan: Some("large".to_owned()),
+            inputs: inputs.as_object().cloned().unwrap_or_default(),
+            secrets: vec!["seed".to_owned()],
+        };
+        let wanted = "giving it the plan large, days 3, extensions citext and hstore, no note, tags none, another seed";
+        assert_eq!(words(&change), wanted);
     }
 }

@@ -3,7 +3,7 @@
 use crate::command::diff::Difference;
 use crate::command::{Ctx, Facts, Need};
 use crate::error::{Error, Result};
-use crate::instance::change::ChangeInput;
+use crate::instance::change::{ChangeInput, plain};
 use crate::instance::driver::Secret;
 use crate::instance::operation::is_free;
 use crate::instance::order::check_inputs;
@@ -116,11 +116,7 @@ impl Altered {
 
     /// What becomes another, in a line.
     pub(crate) fn told(&self) -> String {
-        let text = |value: Option<&Value>| match value {
-            None => "nothing".to_owned(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
+        let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), plain);
         let named =
             |plan: &Option<FrozenPlan>| plan.as_ref().map_or_else(|| "none".to_owned(), |plan| plan.name.clone());
         let (before, after) = (named(&self.before.plan), named(&self.after.plan));

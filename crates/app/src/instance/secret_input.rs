@@ -127,7 +127,7 @@ fn next_field(operation: Uid, name: &str) -> String {
 }
 
 /// The name of an input, of a secret that an operation is to bring.
-pub(crate) fn is_next<'a>(field: &'a str, operation: Uid) -> Option<&'a str> {
+pub(crate) fn is_next(field: &str, operation: Uid) -> Option<&str> {
     field.strip_prefix("next.")?.strip_prefix(&operation.to_string())?.strip_prefix('.')
 }
 

@@ -1,11 +1,13 @@
 //! Another plan, or other inputs, of what runs: every kind of change, whatever comes of it.
 
+use crate::ending;
 use crate::estate::{platform, seen};
 use crate::harness::{InMemory, World, on_each};
 use crate::rules::{people, priced, ruled, status};
 use crate::secret_input::holding;
 use crate::versions::{apply, release};
 use loggia_app::command::due;
+use loggia_app::ending::{Decide, Verb as Verdict};
 use loggia_app::estate::Observe;
 use loggia_app::instance::change::{ChangeInput, ChangePreview};
 use loggia_app::instance::order::OrderInput;
@@ -46,7 +48,7 @@ fn named(name: &str) -> Ref {
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().unwrap()
+    if let Value::Object(fields) = value { fields } else { Map::new() }
 }
 
 fn change(kind: &str) -> ChangeInput {
@@ -428,6 +430,38 @@ fn the_way_back_to_the_version_before_keeps_what_was_changed_since() {
         assert_eq!(state.applied, "db-2.0.0");
         assert_eq!(Value::Object(spec.inputs), json!({"size": "m", "title": "one", "note": "mine"}));
         assert!(status(&world.app, "one").unwrap().earlier.is_none());
+        drop(driver);
+        world.stop.send_replace(true);
+    });
+}
+
+/// A plan that is closed to new is come to by nobody, and what is closed to updates keeps what it has.
+#[test]
+fn what_goes_away_takes_no_changes_from_its_days_on() {
+    on_each("what_goes_away_takes_no_changes", |world| async move {
+        let driver = world_of_changes(&world).await;
+        ordered(&world, "one").await;
+        ending::closing(&world, "db-2.0.0", "2027-03-05").await;
+        let plan = ending::PLAN.replace("db-end", "large-end").replace("offering:db", "offering:db\n  plan: large");
+        ending::apply(&world, &plan).await.unwrap();
+        let announce = Verdict::Announce { emergency: None };
+        let decided = Decide { ending: Ref::new("ending", "default", "large-end"), verb: announce };
+        world.app.run(&world.person("cora"), decided).await.unwrap();
+        let blocked = async |kind: &str| preview(&world, "one", kind).await.blocked.unwrap_or_default();
+        for kind in PASSING {
+            assert_eq!(blocked(kind).await, "", "{kind}");
+        }
+        ending::until(&world, "2027-03-06");
+        for kind in PASSING {
+            let another_plan = matches!(kind, "plan" | "several");
+            assert_eq!(blocked(kind).await.contains("since 1 March 2027"), another_plan, "{kind}");
+        }
+        assert_eq!(rule(world.app.change(&world.person("ann"), named("one"), change("plan")).await), "ending.closed");
+        ending::until(&world, "2027-04-01");
+        for kind in PASSING {
+            assert!(blocked(kind).await.contains("since 1 April 2027"), "{kind}: {}", blocked(kind).await);
+        }
+        assert_eq!(rule(world.app.change(&world.person("ann"), named("one"), change("plain")).await), "ending.updates");
         drop(driver);
         world.stop.send_replace(true);
     });

@@ -105,6 +105,8 @@ fn plain(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "nothing".to_owned(),
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(all)) if all.is_empty() => "none".to_owned(),
+        Some(Value::Array(all)) => all.iter().map(|one| plain(Some(one))).collect::<Vec<_>>().join(", "),
         Some(other) => other.to_string(),
     }
 }
