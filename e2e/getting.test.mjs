@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { asPerson, checkAccessibility, journey } from './harness.mjs';
+import { untilFilled } from './pages.mjs';
 
 const run = promisify(execFile);
 
@@ -109,6 +110,31 @@ journey('getting things', (it) => {
       { env: { ...process.env, PGPASSWORD: password } });
     assert.match(stdout, /7/);
   });
+
+  for (const javaScript of [true, false]) {
+    it(`what runs gets another plan${javaScript ? '' : ', without scripts'}`, async ({ page }) => {
+      await asPerson(page, 'Amara');
+      await untilFilled(page);
+      const place = '/instances/booking/orders.test';
+      const [plan, title] = javaScript ? ['medium', 'Medium'] : ['large', 'Large'];
+      await page.goto(place);
+      await page.getByRole('link', { name: 'Change', exact: true }).click();
+      await page.locator('.radio label', { hasText: title }).click();
+      await page.getByRole('button', { name: 'Show what would happen' }).click();
+      await page.getByText('Nothing was done yet.').waitFor();
+      assert.match(await page.locator('.preview').innerText(), new RegExp(`→ ${title} .*EUR a month`));
+      assert.ok(await page.getByText(`loggia change booking/orders.test --plan ${plan}`).count(), 'the same in a terminal');
+      if (javaScript) await checkAccessibility(page);
+      await page.getByRole('button', { name: 'Change it' }).click();
+      await page.waitForURL(new RegExp(`${place}$`));
+      for (let left = 100; left > 0 && !(await page.getByText(new RegExp(`^${title} ·`)).count()); left -= 1) {
+        await page.waitForTimeout(100);
+        await page.goto(place);
+      }
+      await page.getByText(new RegExp(`^${title} ·`)).first().waitFor();
+      await page.getByText('Changed, and seen to be there').first().waitFor();
+    }, { javaScript });
+  }
 
   it('what was filled in stays when it was not right', async ({ page }) => {
     await asPerson(page, 'Amara');

@@ -13,7 +13,7 @@ export const DEVELOPER = [
   ['sessions and tokens', '/me'], ['help', '/help'], ['not found', '/nosuch', 404], ['sources', '/sources'],
   ['not allowed', '/studio', 403],
   ['versions', '/get/postgres/versions'], ['environment', '/environments/production'],
-  ['upgrade', '/instances/booking/orders.production/upgrade'], ['change without one', '/instances/booking/orders.production/change', 404],
+  ['upgrade', '/instances/booking/orders.production/upgrade'], ['another plan', '/instances/booking/orders.production/form'], ['change without one', '/instances/booking/orders.production/change', 404],
   ['team of another', '/teams/tracking'], ['team by its whole name', '/teams/default/tracking'], ['offering in the catalog', '/catalog/offering/default/postgres'],
   ['page of the documentation', '/get/postgres/docs/limits'], ['page of the help', '/help/getting-things'],
   ['campaigns', '/campaigns'], ['campaign', '/campaigns/tern-7'], ['standards', '/standards'],

@@ -1,7 +1,7 @@
 //! All commands, by name.
 
 use crate::client::{
-    access, adopt, agenda, apply, args, campaign, campaign_args, checks, ending, environment, estate, export,
+    access, adopt, agenda, apply, args, campaign, campaign_args, change, checks, ending, environment, estate, export,
     instance_access, kinds, leaks, open, order, output, records, release, retry, run as ask, secrets, take_over,
     upgrade, versions, workload,
 };
@@ -73,6 +73,8 @@ pub enum Command {
     Retry(retry::RetryArgs),
     /// Brings an instance to another version, or back; when it fails, the old one stays
     Upgrade(upgrade::UpgradeArgs),
+    /// Gives what runs another plan or other inputs; when it fails, it keeps what it had
+    Change(change::ChangeArgs),
     /// Brings a workload to an environment, as its Score file says
     Deploy(workload::DeployArgs),
     /// Brings a workload to the next environment: the same artifact, the same versions
@@ -216,6 +218,7 @@ fn client(command: Command) -> Result<()> {
         Command::New(args) => ask(order::new(args)),
         Command::Retry(args) => ask(retry::retry(args)),
         Command::Upgrade(args) => ask(upgrade::upgrade(args)),
+        Command::Change(args) => ask(change::change(args)),
         Command::Deploy(args) => ask(workload::deploy(args)),
         Command::Promote(args) => ask(workload::promote(args)),
         Command::Rollback(args) => ask(workload::rollback(args)),

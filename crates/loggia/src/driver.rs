@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use loggia_app::instance::driver::{Backend, Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::{Check, Contract, Hand, Outcome, Report};
+use loggia_drivers::contract::{Changed, Check, Contract, Hand, Outcome, Report};
 use loggia_model::problem::sentences;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -48,6 +48,9 @@ pub struct CheckArgs {
     /// the program keeps in LOGGIA_STATE.
     #[arg(long, value_name = "COMMAND")]
     lose: Option<String>,
+    /// One input with which the sample is changed once it was made; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    change: Vec<String>,
     /// One setting with which the backend cannot be reached; may be given several times.
     #[arg(long, value_name = "KEY=VALUE")]
     unreachable: Vec<String>,
@@ -94,8 +97,9 @@ pub async fn run(command: DriverCommand) -> Result<()> {
     }
     let lose = args.lose.clone().map(|command| losing(command, kept.join(&args.name)));
     let unreachable = unreachable(&args, &sample)?.map(|request| (&driver as &dyn Driver, request));
-    let role = args.role.clone();
-    let contract = Contract { driver: &driver, sample, unreachable, lose, count: None, role, rounds: args.rounds };
+    let (role, changed) = (args.role.clone(), changed(&args, &sample)?);
+    let contract =
+        Contract { driver: &driver, sample, unreachable, lose, count: None, role, changed, rounds: args.rounds };
     let report = match args.output {
         Output::Table => {
             print(&format!("driver {}\n", args.name))?;
@@ -129,7 +133,9 @@ fn summary(report: &Report) -> String {
     let skipped = count(|o| matches!(o, Outcome::Skipped(_)));
     let mut text = format!("{ok} of {} checks passed, {failed} failed, {skipped} skipped.\n", report.checks.len());
     if skipped > 0 {
-        text.push_str("Not everything was tried: --lose COMMAND, --unreachable KEY=VALUE and --role ROLE try more.\n");
+        text.push_str(
+            "Not everything was tried: --lose COMMAND, --change KEY=VALUE, --role ROLE and --unreachable KEY=VALUE try more.\n",
+        );
     }
     text
 }
@@ -152,6 +158,13 @@ fn losing(command: String, state: PathBuf) -> Hand<()> {
             }
         })
     })
+}
+
+/// What the sample becomes once it was made.
+fn changed(args: &CheckArgs, sample: &Request) -> Result<Option<Changed>> {
+    let mut request = sample.clone();
+    request.inputs.extend(pairs(&args.change)?);
+    Ok((!args.change.is_empty()).then_some(Changed { request, told: false }))
 }
 
 /// The sample on a backend that cannot be reached.

@@ -167,6 +167,20 @@ pub struct PutOff {
     pub until: Micros,
 }
 
+/// What is to become of the plan and the inputs of what runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Alteration {
+    /// Name of the plan; it keeps the one that it has when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The inputs that become another; null for what is taken away. Secrets are kept elsewhere.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Names of the secret inputs that get another value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+}
+
 /// Something that waits until somebody else agrees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +205,9 @@ pub struct Approval {
     /// The version of an upgrade; the newest one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// What would become of plan and inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Alteration>,
 }
 
 /// A decision about something that waited.

@@ -66,6 +66,14 @@ pub(crate) async fn delete_all(conn: &mut Conn<'_>, uids: &[Uid]) -> Result<(), 
     Ok(())
 }
 
+/// Forgets single secrets.
+pub(crate) async fn delete_fields(conn: &mut Conn<'_>, gone: &[(Uid, String)]) -> Result<(), StoreError> {
+    for (uid, field) in gone {
+        delete_secret(conn, *uid, field).await?;
+    }
+    Ok(())
+}
+
 async fn secret(conn: &mut Conn<'_>, uid: Uid, field: &str) -> Result<Option<SecretRow>, StoreError> {
     let statement = sql("select id, uid, field, key_id, nonce, ciphertext from secrets where uid = $1 and field = $2");
     conn.first(statement.bind(uid).bind(field)).await

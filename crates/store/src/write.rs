@@ -58,6 +58,8 @@ pub struct Batch {
     pub secrets: Vec<SecretRow>,
     /// Records all of whose secrets go away.
     pub secret_removals: Vec<Uid>,
+    /// Single secrets that go away: the record, and which of its secrets.
+    pub secret_fields_gone: Vec<(Uid, String)>,
     /// What people and services prove themselves with.
     pub credentials: Vec<Credential>,
     /// Readings of use.
@@ -132,6 +134,7 @@ impl WriteTx {
         due::delete(conn, &batch.due_removals).await?;
         secrets::upsert(conn, &batch.secrets).await?;
         secrets::delete_all(conn, &batch.secret_removals).await?;
+        secrets::delete_fields(conn, &batch.secret_fields_gone).await?;
         credentials::forget(conn, &people_gone(batch)).await?;
         credentials::write(conn, &batch.credentials).await?;
         usage::insert(conn, &batch.usage).await?;

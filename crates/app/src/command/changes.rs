@@ -144,6 +144,8 @@ pub struct Changes {
     pub secrets: Vec<SecretRow>,
     /// Records whose secrets are forgotten.
     pub forgotten: Vec<Uid>,
+    /// Single secrets that are: the record, and which of its secrets.
+    pub dropped_secrets: Vec<(Uid, String)>,
     /// What people and services prove themselves with.
     pub credentials: Vec<Credential>,
     /// Readings of use.
@@ -184,6 +186,7 @@ impl Changes {
             && self.expired_by.is_none()
             && self.secrets.is_empty()
             && self.forgotten.is_empty()
+            && self.dropped_secrets.is_empty()
             && self.credentials.is_empty()
             && self.usage.is_empty()
             && self.unmatched.is_empty()
@@ -207,6 +210,7 @@ impl Changes {
         self.expired_by = self.expired_by.max(other.expired_by);
         self.secrets.extend(other.secrets);
         self.forgotten.extend(other.forgotten);
+        self.dropped_secrets.extend(other.dropped_secrets);
         self.credentials.extend(other.credentials);
         self.usage.extend(other.usage);
         self.unmatched.extend(other.unmatched);

@@ -57,15 +57,15 @@ impl<'a> Ctx<'a> {
         self.sealer.seal(self.now, uid, field, secret)
     }
 
-    /// Opens a sealed secret of a record, to seal it again elsewhere.
+    /// Opens a sealed secret that was asked for as a fact.
     ///
     /// # Errors
     /// As [`SecretBox::open`].
-    pub(crate) fn open(&self, row: &SecretRow) -> Result<Secret> {
+    pub fn open(&self, row: &SecretRow) -> Result<Secret> {
         self.sealer.open(row)
     }
 
-    /// The same, in the name of somebody else: what follows from a command is done by who answers for it.
+    /// For a command in the name of somebody else: what follows from a command is done by who answers for it.
     pub(crate) fn by<'b>(&'b self, caller: &'b Caller) -> Ctx<'b> {
         Ctx { caller, ..*self }
     }

@@ -286,6 +286,7 @@ impl Decided {
         self.batch.expired_by = self.batch.expired_by.max(changes.expired_by);
         self.batch.secrets.extend(changes.secrets);
         self.batch.secret_removals.extend(changes.forgotten);
+        self.batch.secret_fields_gone.extend(changes.dropped_secrets);
         for mut reading in changes.usage {
             crate::estate::usage::normalise(&self.graph, &mut reading, ctx.now);
             self.batch.usage.push(reading);

@@ -63,6 +63,26 @@ pub fn may_move(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
         .try_for_each(|found| passes(&Told { graph, audience: wanted.audience, found }, now))
 }
 
+/// Passes when nothing that ends stands in the way of giving what runs another plan or other inputs: offering and release
+/// are open to updates, and a plan that it would get is open to new.
+///
+/// # Errors
+/// As [`may_move`].
+pub fn may_change(graph: &Graph, wanted: &Wanted<'_>, now: Micros) -> Result<()> {
+    let exempt = |found: &Found| found.status.exempts(wanted.team.as_str(), None, now);
+    let offering = of_subject(graph, &Ref::new("offering", "default", wanted.offering), now);
+    let release = of_subject(graph, &Ref::new("release", "default", wanted.release), now);
+    for found in offering.iter().chain(&release).filter(|found| found.spec.feature.is_none() && !exempt(found)) {
+        let told = Told { graph, audience: wanted.audience, found };
+        match found.spec.plan.as_deref() {
+            None => changes(&told, now)?,
+            Some(plan) if Some(plan) == wanted.plan => passes(&told, now)?,
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// An ending, and to whom it is told.
 struct Told<'a> {
     graph: &'a Graph,

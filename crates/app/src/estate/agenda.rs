@@ -6,6 +6,7 @@ use crate::access::caller::Caller;
 use crate::campaign::Mine;
 use crate::ending;
 use crate::error::Result;
+use crate::instance::change;
 use crate::release::upgrade_wait;
 use crate::rules::approval;
 use loggia_graph::{Graph, Predicate};
@@ -160,6 +161,7 @@ fn agree(instance: &Ref, asked: &Approval) -> DueLine {
         (Act::Order, _) => "getting it".to_owned(),
         (Act::Upgrade, Some(to)) => format!("bringing it to {to}"),
         (Act::Upgrade, None) => "upgrading it".to_owned(),
+        (Act::Change, _) => asked.change.as_ref().map(change::words).unwrap_or_default(),
     };
     let by = asked.asked_by.rsplit(['/', ':']).next().unwrap_or_default();
     DueLine {

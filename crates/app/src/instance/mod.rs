@@ -2,7 +2,10 @@
 
 pub mod availability;
 pub(crate) mod backend;
+pub mod change;
+pub mod change_form;
 pub mod change_request;
+pub(crate) mod change_target;
 pub mod driver;
 pub mod form;
 pub mod git_http;

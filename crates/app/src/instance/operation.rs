@@ -11,9 +11,11 @@ use crate::command::{Command, Ctx, Facts};
 use crate::composition::leave::may_go;
 use crate::composition::{self, advance, parts_of, whole_of};
 use crate::error::{Error, Result};
+use crate::instance::change_request::none_waits;
 use crate::instance::order::start;
 use crate::record::visible;
 use crate::release::{offering, upgrade_wait};
+use crate::rules::approval;
 use loggia_graph::Graph;
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::instance_access;
@@ -194,6 +196,38 @@ pub(crate) fn driver_of(graph: &Graph, spec: &InstanceSpec, status: &InstanceSta
     let release = graph.get(&Ref::new("release", "default", name));
     let release = release.ok_or_else(|| Error::NotFound(format!("The release {name} is not there any more.")))?;
     Ok(release.spec::<ReleaseSpec>()?.recipe.driver)
+}
+
+/// Passes when a driver of this platform holds an instance, it is ready, and nothing waits for it.
+///
+/// # Errors
+/// [`Error::Refused`] with what it waits for; `act` is the word for what is asked, such as `upgrade`.
+pub(crate) fn is_free(spec: &InstanceSpec, status: &InstanceStatus, act: &str) -> Result<()> {
+    if spec.step != Step::Managed {
+        let (first, rest) = act.split_at(1);
+        return Err(Error::refused(
+            "instance.not-managed",
+            "No driver of this platform made it.",
+            format!("{}{rest} it where it was made; what runs is reported by your pipeline.", first.to_uppercase()),
+        ));
+    }
+    if !matches!(status.phase, Phase::Ready | Phase::Unknown) {
+        let mend = "Wait until it is ready; what failed is tried again first.";
+        return Err(Error::refused(&format!("{act}.busy"), "It is not ready now.", mend));
+    }
+    none_waits(status)?;
+    let waits = format!("{act}.waits");
+    if let Some(approval) = &status.approval {
+        return Err(Error::refused(&waits, approval::waits(approval), "Wait until that is decided."));
+    }
+    if let Some(queued) = &status.queued {
+        let mend = match act {
+            "upgrade" => "It begins by itself then; for another version give it up first.",
+            _ => "Wait until it was upgraded, or give that up first.",
+        };
+        return Err(Error::refused(&waits, upgrade_wait::waits(queued), mend));
+    }
+    Ok(())
 }
 
 impl App {

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::estate::observation;
 use crate::instance::driver::{Observation, Presence, Secret};
 use crate::instance::instance_access::settle::{self, AccessEnd};
-use crate::instance::instance_place;
 use crate::instance::take_over::Taken;
+use crate::instance::{instance_place, secret_input};
 use crate::release::upgrade_end;
 use crate::release::upgrade_strategy::Move;
 use loggia_graph::Graph;
@@ -93,7 +93,10 @@ impl Command for Finish {
     }
 
     fn needs(&self, _: &Graph, _: &Caller) -> Vec<Need> {
-        vec![Need::Held { work: self.operation.id, subject: self.operation.instance, fence: self.fence }]
+        let (id, subject) = (self.operation.id, self.operation.instance);
+        let secrets = self.moving.as_ref().map(|moving| secret_input::needs_next(subject, id, &moving.secrets));
+        let held = Need::Held { work: id, subject, fence: self.fence };
+        std::iter::once(held).chain(secrets.into_iter().flatten()).collect()
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -112,6 +115,7 @@ impl Command for Finish {
             if !left {
                 self.instance(graph, &mut changes, record, &operation, ctx)?;
             }
+            self.secrets_brought(facts, &mut changes, ctx)?;
             composition::touched(&mut changes, graph, record, ctx.now);
         }
         changes.operations.push(operation);
@@ -120,6 +124,18 @@ impl Command for Finish {
 }
 
 impl Finish {
+    /// The secret inputs that it brought are those of now, when it went well, and are kept no longer beside them.
+    fn secrets_brought(&self, facts: &Facts, changes: &mut Changes, ctx: &Ctx<'_>) -> Result<()> {
+        let Some(moving) = &self.moving else { return Ok(()) };
+        let (uid, id) = (self.operation.instance, self.operation.id);
+        if matches!(self.ending, Ending::Ready(_)) {
+            let brought = secret_input::next(facts, uid, id, &moving.secrets, ctx)?;
+            secret_input::seal(changes, uid, &brought, ctx)?;
+        }
+        secret_input::drop_next(changes, uid, id, &moving.secrets);
+        Ok(())
+    }
+
     /// What the release that was applied promises.
     fn contract(&self, graph: &Graph) -> Contract {
         let release = graph.get(&Ref::new("release", "default", &self.applied.release));

@@ -325,7 +325,8 @@ impl Order {
     }
 }
 
-fn check_inputs(contract: &Value, inputs: &Map<String, Value>, secrets: &Named) -> Result<()> {
+/// Passes when inputs fit the contract, those that are secret included.
+pub(crate) fn check_inputs(contract: &Value, inputs: &Map<String, Value>, secrets: &Named) -> Result<()> {
     let mut all = inputs.clone();
     for (name, secret) in secrets {
         // The contract may limit the length or form of a secret: checked here, kept nowhere.

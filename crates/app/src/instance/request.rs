@@ -31,6 +31,8 @@ pub(crate) struct Prepared {
     pub(crate) applied: Applied,
     /// The backend that is to hold the instance from now on; none when one holds it already.
     pub(crate) hold: Option<HeldBackend>,
+    /// Secrets that it is told no more: they are blanked in what it writes all the same.
+    pub(crate) former: Vec<Secret>,
 }
 
 /// The name under which a driver keeps one of the things that were made for an instance.
@@ -71,7 +73,8 @@ pub(crate) async fn build_generation(
     let environment: EnvironmentSpec = find(&graph, "environment", &spec.environment)?.spec()?;
     let (name, backend) = backend::choose(&environment, &spec.environment, &operation.driver, status.backend.as_ref())?;
     let hold = status.backend.is_none().then(|| backend::identity(name, backend));
-    let (mut secret_inputs, mut secret_outputs) = secrets(app, record.uid).await?;
+    let Sealed { inputs: mut secret_inputs, outputs: mut secret_outputs, former } =
+        secrets(app, record.uid, operation.id).await?;
     let inputs = spec.inputs.clone();
     secret_input::sort(&Value::Object(recipe.contract.inputs.clone()), &mut spec.inputs, &mut secret_inputs);
     let mut outputs = status.outputs;
@@ -106,7 +109,7 @@ pub(crate) async fn build_generation(
         confirmed,
     };
     let applied = Applied { release: release.reference.name().to_owned(), inputs };
-    Ok(Prepared { request, applied, hold })
+    Ok(Prepared { request, applied, hold, former })
 }
 
 fn find(graph: &Graph, kind: &str, name: &str) -> Result<Arc<Record>> {
@@ -149,19 +152,37 @@ async fn with_secret(app: &App, name: &str, wish: &Borrower<'_>) -> Result<Backe
 
 type Named = Vec<(String, Secret)>;
 
-/// The secret inputs and outputs of an instance.
-async fn secrets(app: &App, uid: Uid) -> Result<(Named, Named)> {
-    let (mut inputs, mut outputs) = (Named::new(), Named::new());
-    for row in app.store.secrets_of(uid).await? {
+/// The secrets of an instance.
+#[derive(Default)]
+struct Sealed {
+    inputs: Named,
+    outputs: Named,
+    /// In whose place others come.
+    former: Vec<Secret>,
+}
+
+/// The secrets of an instance, with what an operation brings in place of what it has.
+async fn secrets(app: &App, uid: Uid, operation: Uid) -> Result<Sealed> {
+    let mut all = Sealed::default();
+    let rows = app.store.secrets_of(uid).await?;
+    let next: Vec<&str> = rows.iter().filter_map(|row| secret_input::is_next(&row.field, operation)).collect();
+    for row in &rows {
         // What else lies there, such as the state of a module, is not for everybody who drives.
         let (list, name) = match row.field.split_once('.') {
-            Some(("input", name)) => (&mut inputs, name),
-            Some(("output", name)) => (&mut outputs, name),
-            _ => continue,
+            Some(("input", name)) if next.contains(&name) => {
+                all.former.push(app.secrets.open(row)?);
+                continue;
+            }
+            Some(("input", name)) => (&mut all.inputs, name),
+            Some(("output", name)) => (&mut all.outputs, name),
+            _ => match secret_input::is_next(&row.field, operation) {
+                Some(name) => (&mut all.inputs, name),
+                None => continue,
+            },
         };
-        list.push((name.to_owned(), app.secrets.open(&row)?));
+        list.push((name.to_owned(), app.secrets.open(row)?));
     }
-    Ok((inputs, outputs))
+    Ok(all)
 }
 
 /// The settings of a recipe. Its template is named beside the file of the release, which a driver does not know: it is

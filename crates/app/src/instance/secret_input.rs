@@ -1,7 +1,7 @@
 //! Secret inputs: taken out of what was filled in, by the contract of the very release that is written with the rest.
 
-use crate::command::Ctx;
 use crate::command::changes::{Changes, Draft, RecordChange};
+use crate::command::{Ctx, Facts, Need};
 use crate::error::{Error, Result};
 use crate::instance::driver::Secret;
 use crate::record::schema::secret_names;
@@ -111,7 +111,58 @@ pub(crate) fn none_in_clear(contract: &Value, inputs: &Map<String, Value>) -> Re
 /// As [`Ctx::seal`].
 pub(crate) fn seal(changes: &mut Changes, uid: Uid, secrets: &Named, ctx: &Ctx<'_>) -> Result<()> {
     for (name, secret) in secrets {
-        changes.secrets.push(ctx.seal(uid, &format!("input.{name}"), secret)?);
+        changes.secrets.push(ctx.seal(uid, &field(name), secret)?);
     }
     Ok(())
+}
+
+/// Where a secret is kept that has this name as an input.
+pub(crate) fn field(name: &str) -> String {
+    format!("input.{name}")
+}
+
+/// Where it is kept that an operation is to bring: beside the one of now, which stays until the operation has ended well.
+fn next_field(operation: Uid, name: &str) -> String {
+    format!("next.{operation}.{name}")
+}
+
+/// The name of an input, of a secret that an operation is to bring.
+pub(crate) fn is_next(field: &str, operation: Uid) -> Option<&str> {
+    field.strip_prefix("next.")?.strip_prefix(&operation.to_string())?.strip_prefix('.')
+}
+
+/// Keeps secrets that an operation is to bring, sealed.
+///
+/// # Errors
+/// As [`Ctx::seal`].
+pub(crate) fn seal_next(changes: &mut Changes, uid: Uid, operation: Uid, secrets: &Named, ctx: &Ctx<'_>) -> Result<()> {
+    for (name, secret) in secrets {
+        changes.secrets.push(ctx.seal(uid, &next_field(operation, name), secret)?);
+    }
+    Ok(())
+}
+
+/// The facts with the secrets that an operation is to bring.
+pub(crate) fn needs_next(uid: Uid, operation: Uid, names: &[String]) -> Vec<Need> {
+    names.iter().map(|name| Need::Secret { uid, field: next_field(operation, name) }).collect()
+}
+
+/// The secrets that an operation is to bring.
+///
+/// # Errors
+/// As [`Ctx::open`].
+pub(crate) fn next(
+    facts: &Facts,
+    uid: Uid,
+    operation: Uid,
+    names: &[String],
+    ctx: &Ctx<'_>,
+) -> Result<Vec<(String, Secret)>> {
+    let row = |name: &String| Some((name.clone(), facts.secrets.get(&(uid, next_field(operation, name)))?));
+    names.iter().filter_map(row).map(|(name, row)| Ok((name, ctx.open(row)?))).collect()
+}
+
+/// An operation brings nothing any more.
+pub(crate) fn drop_next(changes: &mut Changes, uid: Uid, operation: Uid, names: &[String]) {
+    changes.dropped_secrets.extend(names.iter().map(|name| (uid, next_field(operation, name))));
 }

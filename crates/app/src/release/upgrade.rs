@@ -6,8 +6,8 @@ use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::ending::effects::{Wanted, may_move};
 use crate::error::{Error, Result};
-use crate::instance::change_request::{ask, branch, none_waits};
-use crate::instance::operation::driver_of;
+use crate::instance::change_request::{ask, branch};
+use crate::instance::operation::{driver_of, is_free};
 use crate::instance::order::start;
 use crate::instance::secret_input;
 use crate::instance::take_over::Wish;
@@ -17,7 +17,7 @@ use crate::release::input_migration::InputMigration;
 use crate::release::offering::{preview, release_for};
 use crate::release::offering_versions::OfferingVersions;
 use crate::release::upgrade_end::accepts;
-use crate::release::upgrade_path::{is_above, up_to_date, way};
+use crate::release::upgrade_path::{is_above, newest, up_to_date, way};
 pub use crate::release::upgrade_preview::UpgradePreview;
 use crate::release::upgrade_strategy::Move;
 use crate::release::upgrade_target::UpgradeTarget;
@@ -25,12 +25,11 @@ use crate::release::upgrade_wait;
 use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
-use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase, Step};
+use loggia_model::instance::{ChangeRequest, Earlier, InstanceStatus, Phase};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
 use loggia_model::operation::Verb;
 use loggia_model::rule::Act;
-use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref, Uid};
 use serde_json::{Map, Value, json};
 
@@ -84,7 +83,7 @@ impl Upgrade {
             }
             None => match preview(graph, audience, &spec).filter(|release| is_above(&from, release).is_ok()) {
                 Some(release) => way(&versions, &from, &release)?,
-                None => newest(&versions, &spec, &from)?,
+                None => newest(&versions, &self.instance, &spec, &from)?,
             },
         };
         let Some(to) = way.first().cloned() else { return Err(up_to_date(&from)) };
@@ -196,26 +195,7 @@ impl Upgrade {
     /// Passes when it can begin now.
     pub(crate) fn ready(&self, graph: &Graph, going: &UpgradeTarget) -> Result<()> {
         let UpgradeTarget { spec, status, to, .. } = going;
-        if spec.step != Step::Managed {
-            return Err(Error::refused(
-                "instance.not-managed",
-                "No driver of this platform made it.",
-                "Upgrade it where it was made; what runs is reported by your pipeline.",
-            ));
-        }
-        if !matches!(status.phase, Phase::Ready | Phase::Unknown) {
-            let mend = "Wait until it is ready; what failed is tried again first.";
-            return Err(Error::refused("upgrade.busy", "It is not ready now.", mend));
-        }
-        none_waits(status)?;
-        if let Some(approval) = &status.approval {
-            let mend = "Wait until that is decided.";
-            return Err(Error::refused("upgrade.waits", approval::waits(approval), mend));
-        }
-        if let Some(queued) = &status.queued {
-            let mend = "It begins by itself then; for another version give it up first.";
-            return Err(Error::refused("upgrade.waits", upgrade_wait::waits(queued), mend));
-        }
+        is_free(spec, status, "upgrade")?;
         let how = going.how(self.back);
         if let Some(kept) = status.kept.as_ref().filter(|_| !self.back) {
             let day = kept.until.datetime().format("%-d %B %Y");
@@ -331,7 +311,7 @@ impl Upgrade {
         };
         let (plan, inputs) = (going.spec.plan.clone(), going.spec.inputs.clone());
         let earlier = Wish { release: status.applied.clone(), plan, inputs };
-        Move { strategy: how.strategy, generation, earlier, keep_days: how.days_kept(), back: self.back }
+        Move { generation, keep_days: how.days_kept(), back: self.back, ..Move::of(how.strategy, earlier) }
     }
 
     fn changes(&self, graph: &Graph, record: &Record, going: UpgradeTarget, id: Uid, ctx: &Ctx<'_>) -> Result<Changes> {
@@ -375,21 +355,4 @@ fn back(graph: &Graph, spec: InstanceSpec, status: InstanceStatus, from: Release
         Error::refused("upgrade.no-way-back", "It was not upgraded, or has gone back already.", mend)
     })?;
     Ok(UpgradeTarget::new(spec, status, (from, to.clone()), inputs, vec![to]))
-}
-
-/// The way to the newest version that its team accepts and to which there is one.
-fn newest(versions: &OfferingVersions<'_>, spec: &InstanceSpec, from: &ReleaseSpec) -> Result<Vec<ReleaseSpec>> {
-    let Some(version) = Version::parse(&from.version) else { return Err(up_to_date(from)) };
-    let range = spec.constraint.as_deref().and_then(|range| Range::parse(range).ok());
-    let mut why = None;
-    for (number, release) in versions.between(&version, None).into_iter().rev() {
-        if number.is_pre_release() || range.as_ref().is_some_and(|range| !range.contains(number)) {
-            continue;
-        }
-        match way(versions, from, &release) {
-            Ok(found) => return Ok(found),
-            Err(error) => why = why.or(Some(error)),
-        }
-    }
-    Err(why.unwrap_or_else(|| up_to_date(from)))
 }

@@ -4,13 +4,13 @@ use crate::command::Ctx;
 use crate::command::changes::{Changes, Draft};
 use crate::composition::change::put_back;
 use crate::error::Result;
-use crate::instance::change_request;
 use crate::instance::driver::Observation;
 use crate::instance::instance_access::settle;
 use crate::instance::operation::driver_of;
 use crate::instance::operation_end::Ending;
 use crate::instance::order::start;
 use crate::instance::take_over::Wish;
+use crate::instance::{change, change_request};
 use crate::release::dry_run::release_spec;
 use crate::release::upgrade_strategy::{self, Move};
 use loggia_graph::Graph;
@@ -23,6 +23,8 @@ use loggia_model::{Record, version};
 
 /// The statement that the last upgrade failed.
 pub(crate) const FAILED: &str = "UpgradeFailed";
+/// The statement that the last change of plan or inputs failed.
+const CHANGE_FAILED: &str = "ChangeFailed";
 
 /// The event, where an upgrade ended with the operation.
 pub(crate) fn concluded(
@@ -49,7 +51,13 @@ pub(crate) fn concluded(
             if let Some(moving) = moving {
                 consumers_follow(changes, graph, (record, status), moving, ctx)?;
             }
-            Ok(arrived(before, status, record, &seen.version))
+            if moving.is_some() {
+                status.conditions.retain(|known| known.kind != CHANGE_FAILED);
+            }
+            match moving.filter(|moving| moving.earlier.release == status.applied) {
+                Some(moving) => change::done(graph, record, status, &moving.earlier).map(Some),
+                None => Ok(arrived(before, status, record, &seen.version)),
+            }
         }
         (_, Ending::Failed) => fell_back(changes, graph, draft, status, about, moving),
         _ => Ok(None),
@@ -133,8 +141,8 @@ fn arrived(before: &InstanceStatus, status: &mut InstanceStatus, record: &Record
     }
 }
 
-/// The event of an upgrade that failed: the instance keeps the version that it had. Where the driver had begun to change
-/// it, nobody knows whether that one still serves: it is looked at.
+/// The event of an upgrade or a change that failed: the instance keeps what it had. Where the driver had begun to change
+/// it, nobody knows whether that still serves: it is looked at.
 fn fell_back(
     changes: &mut Changes,
     graph: &Graph,
@@ -145,17 +153,18 @@ fn fell_back(
 ) -> Result<Option<&'static str>> {
     let mut spec: InstanceSpec = record.spec()?;
     let wanted = spec.target.clone().unwrap_or_default();
-    let Some(earlier) = before_it(status, operation, &wanted, moving) else { return Ok(None) };
+    let Some(earlier) = before_it(status, operation, &spec, moving) else { return Ok(None) };
     let did = |name: &str| operation.steps.iter().any(|step| step.name == name);
     let beside = moving.is_some_and(Move::is_beside);
     let (touched, anew) = (did("apply") && !beside, did("destroy"));
     if let Some(moving) = moving.filter(|_| beside && did("apply")) {
         upgrade_strategy::given_up(changes, graph, record, status, (moving, wanted.clone(), &spec), ctx)?;
     }
-    spec.target = Some(earlier.release.clone());
-    spec.inputs.clone_from(&earlier.inputs);
     let reason = if touched { "ApplyFailed" } else { "NotBegun" };
-    told(status, operation, (&wanted, &earlier.release), reason);
+    let kept = earlier.release.clone();
+    told(status, operation, (&wanted, &kept), reason);
+    let is_change = kept == wanted;
+    earlier.apply(&mut spec);
     if status.operation == Some(operation.id) {
         status.phase = if touched { Phase::Unknown } else { Phase::Ready };
     }
@@ -179,36 +188,41 @@ fn fell_back(
     let mut text = record.parse();
     text.0["spec"] = serde_json::to_value(&spec)?;
     *draft = Draft::new(record.uid, &text, record.source.clone());
-    Ok(Some("instance.fell-back"))
+    Ok(Some(if is_change { "instance.change-failed" } else { "instance.fell-back" }))
 }
 
-/// What it was before the upgrade that an operation was for; none where it was for none.
+/// What it was before the upgrade or the change that an operation was for; none where it was for none.
 fn before_it(
     status: &mut InstanceStatus,
     operation: &Operation,
-    wanted: &str,
+    spec: &InstanceSpec,
     moving: Option<&Move>,
-) -> Option<Earlier> {
-    let before = |moving: &Move| {
-        let Wish { release, inputs, .. } = moving.earlier.clone();
-        Earlier { release, inputs }
+) -> Option<Wish> {
+    let another_version = spec.target.as_deref() != Some(&*status.applied);
+    let by_version = || {
+        let Earlier { release, inputs } = status.earlier.clone()?;
+        another_version.then(|| Wish { release, plan: spec.plan.clone(), inputs })
     };
-    let earlier = moving.map(before).or_else(|| status.earlier.clone());
-    let is_move = |earlier: &Earlier| earlier.release == status.applied && wanted != status.applied;
+    let earlier = moving.map(|moving| moving.earlier.clone()).or_else(by_version);
+    let is_move = |earlier: &Wish| earlier.release == status.applied;
     let earlier = earlier.filter(|earlier| operation.verb == Verb::Apply && is_move(earlier))?;
-    // What there is a way back to stays so when going back failed.
-    if !moving.is_some_and(|moving| moving.back) {
+    // What there is a way back to stays so when going back failed, and when the version was to stay.
+    if another_version && !moving.is_some_and(|moving| moving.back) {
         status.earlier = None;
     }
     Some(earlier)
 }
 
-/// Says that an upgrade failed, and what to do.
+/// Says that an upgrade or a change failed, and what to do.
 pub(crate) fn told(status: &mut InstanceStatus, operation: &Operation, (wanted, keeps): (&str, &str), reason: &str) {
-    status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != FAILED);
     let why = sentence(&operation.message);
-    let message = format!("Upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend);
-    let (kind, reason, message) = (FAILED.to_owned(), reason.to_owned(), message.trim().to_owned());
+    let (kind, message) = if wanted == keeps {
+        (CHANGE_FAILED, format!("The change failed: {why} It keeps what it had. {}", operation.mend))
+    } else {
+        (FAILED, format!("Upgrade to {wanted} failed: {why} It keeps {keeps}. {}", operation.mend))
+    };
+    status.conditions.retain(|condition| condition.kind != "Failed" && condition.kind != kind);
+    let (kind, reason, message) = (kind.to_owned(), reason.to_owned(), message.trim().to_owned());
     status.conditions.push(Condition { kind, status: Verdict::True, reason, message });
 }
 

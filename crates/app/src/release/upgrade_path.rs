@@ -3,9 +3,11 @@
 use crate::error::{Error, Result};
 use crate::release::dry_run::leads;
 use crate::release::offering_versions::OfferingVersions;
+use loggia_model::Ref;
 use loggia_model::contract::{Weight, compare, weight};
+use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
-use loggia_model::version::Version;
+use loggia_model::version::{Range, Version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -141,4 +143,57 @@ pub(crate) fn is_above(from: &ReleaseSpec, to: &ReleaseSpec) -> Result<()> {
 pub(crate) fn up_to_date(from: &ReleaseSpec) -> Error {
     let message = format!("It has {}, and there is no newer version that its team accepts.", from.version);
     Error::refused("upgrade.newest", message, "Nothing needs to be done.")
+}
+
+/// The way to the newest version that its team accepts and to which there is one.
+///
+/// # Errors
+/// [`Error::Refused`] when there is none: with the version that its team would have to ask for, where it accepts no newer one.
+pub(crate) fn newest(
+    versions: &OfferingVersions<'_>,
+    instance: &Ref,
+    spec: &InstanceSpec,
+    from: &ReleaseSpec,
+) -> Result<Vec<ReleaseSpec>> {
+    let Some(version) = Version::parse(&from.version) else { return Err(up_to_date(from)) };
+    let range = spec.constraint.as_deref().and_then(|text| Some((text, Range::parse(text).ok()?)));
+    let (mut why, mut beyond) = (None, Vec::new());
+    for (number, release) in versions.between(&version, None).into_iter().rev() {
+        if number.is_pre_release() {
+            continue;
+        }
+        if range.as_ref().is_some_and(|(_, range)| !range.contains(number)) {
+            beyond.push(release);
+            continue;
+        }
+        match way(versions, from, &release) {
+            Ok(found) => return Ok(found),
+            Err(error) => why = why.or(Some(error)),
+        }
+    }
+    let kept = |(text, _): (&str, Range)| kept(versions, (instance, text), from, &beyond);
+    Err(why.or_else(|| range.and_then(kept)).unwrap_or_else(|| up_to_date(from)))
+}
+
+/// What is said where its team accepts no newer version, and there are some.
+fn kept(
+    versions: &OfferingVersions<'_>,
+    (instance, range): (&Ref, &str),
+    from: &ReleaseSpec,
+    beyond: &[ReleaseSpec],
+) -> Option<Error> {
+    let newest = beyond.first()?;
+    let has = match range.trim_start_matches('=') == from.version {
+        true => format!("Its team keeps {}", from.version),
+        false => format!("It has {}, and its team accepts {range} only", from.version),
+    };
+    let message = format!("{has}; {} is the newest version.", newest.version);
+    let take = |to: &str| format!("loggia upgrade {}/{} --to {to}", instance.namespace(), instance.name());
+    let mend = match way(versions, from, newest).as_deref() {
+        Ok([only]) => format!("Take it when you want it: {}.", take(&only.version)),
+        Ok([first, ..]) => format!("The way there begins with {}: {}.", first.version, take(&first.version)),
+        Ok([]) => return None,
+        Err(error) => error.to_string(),
+    };
+    Some(Error::refused("upgrade.kept-version", message, mend))
 }

@@ -42,9 +42,17 @@ pub(crate) struct Move {
     /// Whether it leads back to the version before.
     #[serde(default)]
     pub(crate) back: bool,
+    /// Names of the secret inputs that get another value with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) secrets: Vec<String>,
 }
 
 impl Move {
+    /// From what it was before.
+    pub(crate) fn of(strategy: Strategy, earlier: Wish) -> Move {
+        Move { strategy, generation: 0, earlier, keep_days: 0, back: false, secrets: Vec::new() }
+    }
+
     /// Whether it leaves what there was as it is.
     pub(crate) fn is_beside(&self) -> bool {
         self.strategy == Strategy::SideBySide
@@ -108,7 +116,7 @@ fn retire(
         start(id, record.uid, &record.reference, Verb::Retire, (&spec.environment, &driver), ctx);
     let wish = Wish { release: kept.release.clone(), plan: spec.plan, inputs: kept.inputs.clone() };
     let strategy = Strategy::SideBySide;
-    let moving = Move { strategy, generation: kept.generation, earlier: wish.clone(), keep_days: 0, back: false };
+    let moving = Move { generation: kept.generation, ..Move::of(strategy, wish.clone()) };
     work.payload = json!({"before": status.phase, "confirmed": true, "wish": wish, "move": moving});
     changes.operations.push(operation);
     changes.work.push(work);

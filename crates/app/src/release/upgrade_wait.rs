@@ -6,6 +6,7 @@ use crate::access::writing::subject_of;
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
+use crate::instance::change;
 use crate::instance::change_request::WAITS;
 use crate::instance::order::start;
 use crate::record::visible;
@@ -278,7 +279,10 @@ impl Command for GiveUp {
 /// Lets go of everything that waits for an instance that is taken away: nobody has to decide about it any more.
 pub(crate) fn let_go(changes: &mut Changes, record: &Record, status: &mut InstanceStatus, ctx: &Ctx<'_>) {
     let held = status.queued.take().map(|queued| (queued.operation, queued.by, queued.since));
-    let asked = status.approval.take().map(|asked| (asked.operation, asked.asked_by, asked.asked_at));
+    let asked = status.approval.take().map(|asked| {
+        change::forget_asked(changes, record.uid, &asked);
+        (asked.operation, asked.asked_by, asked.asked_at)
+    });
     status.change = None;
     for (id, by, since) in held.into_iter().chain(asked) {
         let (mut operation, _) = start(id, record.uid, &record.reference, Verb::Apply, ("", ""), ctx);

@@ -3,11 +3,13 @@
 //! It is asked once. Who asks and who agrees are two people; what nobody decides lapses by a deadline, and says what to do
 //! then. Each decision is kept with the instance: who, when and why.
 
+use crate::access::caller::Caller;
 use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
-use crate::command::{Command, Ctx, Facts};
+use crate::command::{Command, Ctx, Facts, Need};
 use crate::composition::{self, advance, leave};
 use crate::error::{Error, Result};
+use crate::instance::change::{self, Change};
 use crate::instance::order::start;
 use crate::record::visible;
 use crate::release::upgrade::Upgrade;
@@ -40,6 +42,7 @@ pub(crate) fn asked(act: Act, needed: &Needed, operation: Uid, ctx: &Ctx<'_>) ->
         until: Micros(ctx.now.0 + i64::from(needed.agreement.days()) * DAY),
         operation,
         to: None,
+        change: None,
     }
 }
 
@@ -88,7 +91,15 @@ impl Command for Approve {
         "instance.approve"
     }
 
-    fn decide(&self, graph: &Graph, _: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
+    fn needs(&self, graph: &Graph, _: &Caller) -> Vec<Need> {
+        let asked = graph.get(&self.instance).and_then(|record| {
+            let approval = record.typed_status::<InstanceStatus>().ok()?.approval?;
+            Some(change::needs_asked(graph, record, &approval))
+        });
+        asked.unwrap_or_default()
+    }
+
+    fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let record = visible(graph, &ctx.caller.audience, &self.instance)?;
         let status: InstanceStatus = record.typed_status()?;
         let Some(approval) = status.approval.clone() else {
@@ -120,7 +131,7 @@ impl Command for Approve {
             asked_by: approval.asked_by.clone(),
         };
         let mut changes = match self.agree {
-            true => go(graph, &record, status, &approval, agreed, ctx)?,
+            true => go((graph, facts), &record, status, &approval, agreed, ctx)?,
             false => {
                 let message = format!("{} said no: {}", ctx.caller.name(), reason.trim_end_matches('.'));
                 stop(&record, status, &approval, agreed, (message + ".", "declined"), ctx)?
@@ -141,7 +152,7 @@ impl Command for Approve {
 
 /// Begins what waited.
 fn go(
-    graph: &Graph,
+    (graph, facts): (&Graph, &Facts),
     record: &Record,
     mut status: InstanceStatus,
     approval: &Approval,
@@ -178,6 +189,7 @@ fn go(
             let upgrade = Upgrade { instance, to, back: false, confirmed: false };
             upgrade.approved(graph, record, status, (approval.operation, &approval.asked_by), ctx)?
         }
+        Act::Change => Change::approved((graph, facts), record, status, approval, ctx)?,
     };
     for operation in &mut changes.operations {
         operation.requested_by.clone_from(&approval.asked_by);
@@ -213,6 +225,7 @@ fn stop(
     }
     status.approval = None;
     status.agreements.push(agreed);
+    change::forget_asked(&mut changes, record.uid, approval);
     changes.put(&format!("instance.{event}"), Draft::of(record).with_status(&serde_json::to_value(&status)?), data);
     Ok(changes)
 }
@@ -254,7 +267,7 @@ pub struct WaitingApproval {
 
 impl crate::App {
     /// What waits until somebody agrees, as far as the caller sees it, the oldest first.
-    pub fn approvals(&self, caller: &crate::Caller) -> Vec<WaitingApproval> {
+    pub fn approvals(&self, caller: &Caller) -> Vec<WaitingApproval> {
         let graph = self.graph();
         // Asked on every home page: only what waits is read.
         let waits = Predicate::Exists("status.approval.operation".to_owned());

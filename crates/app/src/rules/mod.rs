@@ -88,6 +88,22 @@ impl Wanted {
     }
 }
 
+/// What becomes of something that a team has already.
+pub struct Changed<'a> {
+    /// What runs.
+    pub instance: &'a Ref,
+    /// As it would be.
+    pub wanted: &'a Wanted,
+    /// The plan that it has.
+    pub before: Option<&'a FrozenPlan>,
+}
+
+impl Changed<'_> {
+    fn is_another_plan(&self) -> bool {
+        self.wanted.plan.as_ref() != self.before
+    }
+}
+
 /// The rules of one environment and of its product, those of the environment first.
 pub struct Rules(Vec<Placed>);
 
@@ -143,6 +159,27 @@ impl Rules {
     pub fn may_upgrade(&self, wanted: &Wanted, now: Micros) -> Result<Option<Needed>> {
         self.not_frozen(wanted, Act::Upgrade, now)?;
         Ok(self.needs(wanted, Act::Upgrade))
+    }
+
+    /// Passes when what runs may get another plan, or other inputs. Gives who has to agree first. What is said of orders
+    /// holds for it too: else one would get by it what one may not order.
+    ///
+    /// # Errors
+    /// As [`Rules::may_get`].
+    pub fn may_change(&self, graph: &Graph, change: &Changed<'_>, now: Micros) -> Result<Option<Needed>> {
+        let wanted = change.wanted;
+        if change.is_another_plan()
+            && let Some(placed) = self.first(wanted, Aspect::May).filter(|placed| placed.rule.may == Some(false))
+        {
+            let message = format!("This plan is not given out in {} to this team.", wanted.environment);
+            return Err(says_no("rule.may", &message, placed, "Choose another plan."));
+        }
+        self.not_frozen(wanted, Act::Change, now)?;
+        self.not_frozen(wanted, Act::Order, now)?;
+        if let Some(placed) = self.first(wanted, Aspect::Quota).filter(|_| change.is_another_plan()) {
+            quota::fits(graph, change, placed)?;
+        }
+        Ok(self.needs(wanted, Act::Change).or_else(|| self.needs(wanted, Act::Order)))
     }
 
     /// When the hours begin in which upgrades are made, after a freeze that holds; none when they are made now.

@@ -1,13 +1,13 @@
 //! How much a team has of what a rule counts.
 
-use super::{Placed, Wanted, says_no};
+use super::{Changed, Placed, Wanted, says_no};
 use crate::error::Result;
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::Ref;
 use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::{Per, Price};
-use loggia_model::rule::{Asked, micros};
+use loggia_model::rule::{Amount, Asked, micros};
 
 /// Hours that a month has when prices by the hour are taken together.
 const HOURS: i128 = 730;
@@ -24,11 +24,17 @@ pub struct Held {
 /// What the team has of what a rule is for. Every running thing counts, also those that only wait to be made; prices per
 /// unit are not known before it is used, and count nothing.
 pub fn held(graph: &Graph, wanted: &Wanted, placed: &Placed) -> Held {
+    held_beside(graph, wanted, placed, None)
+}
+
+/// The same without one thing.
+fn held_beside(graph: &Graph, wanted: &Wanted, placed: &Placed, but: Option<&Ref>) -> Held {
     let predicate = Predicate::equals("kind", "instance").and(Predicate::equals("spec.team", wanted.team.as_str()));
     let found = graph.query(&Audience::All, &Query { predicate, ..Query::default() }).records;
     let currency = currency(placed);
     let mut held = Held::default();
-    for spec in found.iter().filter_map(|record| record.spec::<InstanceSpec>().ok()) {
+    let others = found.iter().filter(|record| Some(&record.reference) != but);
+    for spec in others.filter_map(|record| record.spec::<InstanceSpec>().ok()) {
         if counts(graph, wanted, placed, &spec) {
             held.count += 1;
             held.monthly += spec.plan.as_ref().map_or(0, |plan| month(plan, currency));
@@ -85,14 +91,41 @@ pub(super) fn passes(graph: &Graph, wanted: &Wanted, placed: &Placed) -> Result<
         return Err(says_no("rule.quota", &message, placed, "Destroy one that is not needed, or ask for more."));
     }
     let Some(monthly) = &quota.monthly else { return Ok(()) };
-    let limit = monthly.micros().unwrap_or_default();
     let more = wanted.plan.as_ref().map_or(0, |plan| month(plan, &monthly.currency));
-    if held.monthly + more <= limit {
+    affords(wanted, placed, monthly, (held.monthly, more))
+}
+
+/// Passes when what a team has already may become what it would be. What was counted is counted no second time, and
+/// what costs no more than before is never too dear.
+pub(super) fn fits(graph: &Graph, change: &Changed<'_>, placed: &Placed) -> Result<()> {
+    let Some(quota) = &placed.rule.quota else { return Ok(()) };
+    let wanted = change.wanted;
+    let held = held_beside(graph, wanted, placed, Some(change.instance));
+    let asked = Asked { plan: change.before.map(|plan| plan.name.as_str()), ..wanted.asked() };
+    let counted = placed.rule.whom.fits(&asked);
+    if let Some(count) = quota.count.filter(|count| !counted && held.count >= *count) {
+        let message =
+            format!("{} has {} of {count} that it may have of this plan here.", wanted.team.name(), held.count);
+        return Err(says_no("rule.quota", &message, placed, "Choose another plan, or ask for more."));
+    }
+    let Some(monthly) = &quota.monthly else { return Ok(()) };
+    let costs = |plan: Option<&FrozenPlan>| plan.map_or(0, |plan| month(plan, &monthly.currency));
+    let (before, after) = (if counted { costs(change.before) } else { 0 }, costs(wanted.plan.as_ref()));
+    if after <= before {
+        return Ok(());
+    }
+    affords(wanted, placed, monthly, (held.monthly + before, after - before))
+}
+
+/// Passes when a team may pay so much more.
+fn affords(wanted: &Wanted, placed: &Placed, monthly: &Amount, (pays, more): (i128, i128)) -> Result<()> {
+    if pays + more <= monthly.micros().unwrap_or_default() {
         return Ok(());
     }
     let message = format!(
-        "{whom} pays {} a month of {} {} that it may, and this is {} more.",
-        money(held.monthly),
+        "{} pays {} a month of {} {} that it may, and this is {} more.",
+        wanted.team.name(),
+        money(pays),
         monthly.amount,
         monthly.currency,
         money(more)

@@ -94,6 +94,7 @@ fn acts(acts: &[Act]) -> String {
     let word = |act: &Act| match act {
         Act::Order => "orders",
         Act::Upgrade => "upgrades",
+        Act::Change => "changes",
     };
     if acts.is_empty() { "everything".to_owned() } else { acts.iter().map(word).collect::<Vec<_>>().join(" and ") }
 }

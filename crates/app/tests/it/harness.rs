@@ -276,6 +276,8 @@ pub struct InMemory {
     pub limits: Mutex<Vec<Limited>>,
     /// Inputs in the clear that each `apply` was told.
     pub inputs: Mutex<Vec<Value>>,
+    /// Secret inputs that each `apply` was told, by name.
+    pub secrets: Mutex<Vec<Vec<(String, String)>>>,
 }
 
 impl InMemory {
@@ -387,6 +389,8 @@ impl Driver for InMemory {
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
         self.note("apply", request);
         self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
+        let secrets = request.secret_inputs.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_owned()));
+        self.secrets.lock().unwrap().push(secrets.collect());
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }

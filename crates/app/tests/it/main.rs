@@ -6,6 +6,7 @@
 mod adopt;
 mod alike;
 mod campaign;
+mod change;
 mod checks;
 mod composition;
 mod composition_upgrade;

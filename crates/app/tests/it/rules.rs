@@ -25,7 +25,7 @@ pub async fn ruled(world: &World, rules: Value) {
     apply(world, environment).await.unwrap();
 }
 
-async fn priced(world: &World) {
+pub async fn priced(world: &World) {
     let price = |amount: &str, per: &str| json!({"amount": amount, "currency": "EUR", "per": per});
     let offering = json!({"apiVersion": "loggia.dev/v1", "kind": "Offering", "metadata": {"name": "db"},
         "spec": {"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f", "problem": "x",
@@ -70,7 +70,7 @@ pub async fn ready(world: &World, name: &str, release: &str) {
 }
 
 /// Somebody of the group core, which agrees here.
-async fn people(world: &World) {
+pub async fn people(world: &World) {
     let user = |name: &str| {
         json!({"apiVersion": "backstage.io/v1alpha1", "kind": "User", "metadata": {"name": name},
             "spec": {"memberOf": ["watch"]}})

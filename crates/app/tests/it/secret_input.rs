@@ -53,7 +53,11 @@ async fn places(world: &World, name: &str) -> (bool, bool) {
 
 /// Everything that is kept of an instance and has the license in the clear.
 async fn clear(world: &World, name: &str) -> Vec<String> {
-    let uid = found(world, name).0;
+    holding(world, found(world, name).0, SECRET).await
+}
+
+/// Everything that is kept of an instance and has a text in the clear.
+pub async fn holding(world: &World, uid: Uid, secret: &str) -> Vec<String> {
     let rows = world.store.history(uid, None, 1000).await.unwrap();
     let rows = rows.iter().map(|row| format!("{row:?}"));
     let events =
@@ -62,7 +66,7 @@ async fn clear(world: &World, name: &str) -> Vec<String> {
     let head = world.store.load().await.unwrap().records.into_iter().map(|record| format!("{record:?}"));
     let all =
         rows.chain(events.iter().map(|event| format!("{event:?}"))).chain(work.iter().map(|row| format!("{row:?}")));
-    all.chain(head).filter(|text| text.contains(SECRET)).collect()
+    all.chain(head).filter(|text| text.contains(secret)).collect()
 }
 
 /// What a rule brings by itself seals as what people ask for does.

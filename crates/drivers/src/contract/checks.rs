@@ -1,6 +1,6 @@
 //! The checks of the contract, one function each.
 
-use super::{Contract, Kept, cut};
+use super::{Changed, Contract, Kept, cut};
 use futures_util::future::BoxFuture;
 use loggia_app::instance::driver::{Failure, Observation, Presence, Request};
 
@@ -14,7 +14,7 @@ pub(super) type Held = Result<(), Not>;
 type Step = for<'t> fn(&'t mut Trial<'_>) -> BoxFuture<'t, Held>;
 
 /// The checks in the order in which they run; later ones stand on what earlier ones made.
-pub(super) const STEPS: [(&str, Step); 15] = [
+pub(super) const STEPS: [(&str, Step); 16] = [
     ("probe says that it can work", |t| Box::pin(t.probe())),
     ("observe of something never made is absent", |t| Box::pin(t.never_made())),
     ("destroy of something never made is fine", |t| Box::pin(t.destroy_nothing())),
@@ -23,6 +23,7 @@ pub(super) const STEPS: [(&str, Step); 15] = [
     ("plan after apply is empty", |t| Box::pin(t.plan_after())),
     ("apply again is the same resource", |t| Box::pin(t.apply_again())),
     ("observe finds it with its outputs", |t| Box::pin(t.observe())),
+    ("apply takes other inputs on what exists", |t| Box::pin(t.changed())),
     ("a lost resource is seen and made again", |t| Box::pin(t.lost())),
     ("a consumer gets access of its own, and loses it", |t| Box::pin(t.access())),
     ("access cut off at any point is one, or none", |t| Box::pin(t.access_cut_off())),
@@ -61,7 +62,8 @@ pub(super) fn new_key() -> String {
 impl<'a> Trial<'a> {
     pub(super) fn new(contract: &'a Contract<'a>) -> Trial<'a> {
         let sample = &contract.sample;
-        let known = sample.secret_inputs.iter().chain(&sample.secret_outputs).map(|(_, secret)| secret);
+        let changed = contract.changed.iter().flat_map(|changed| &changed.request.secret_inputs);
+        let known = sample.secret_inputs.iter().chain(&sample.secret_outputs).chain(changed).map(|(_, secret)| secret);
         // Revealed to look for them in what was said.
         let secrets = known.chain(&sample.backend.secret).map(|secret| secret.reveal().to_owned()).collect();
         let request = Request { key: new_key(), ..sample.clone() };
@@ -158,6 +160,26 @@ impl<'a> Trial<'a> {
         held(seen.presence == Presence::Present, format!("it is {:?}", seen.presence))?;
         let outputs = self.first.as_ref().map(|first| first.outputs.clone()).unwrap_or_default();
         held(seen.outputs == outputs, "the outputs differ from those of apply")
+    }
+
+    async fn changed(&mut self) -> Held {
+        let Some(Changed { request, told }) = &self.contract.changed else {
+            return Err(Not::Tried("nobody said what it may become".to_owned()));
+        };
+        let now = &self.request;
+        self.request = Request {
+            key: now.key.clone(),
+            outputs: now.outputs.clone(),
+            secret_outputs: now.secret_outputs.clone(),
+            ..request.clone()
+        };
+        held(!told || !self.changes().await?.is_empty(), "the plan is empty although other inputs are wanted")?;
+        self.applied().await?;
+        self.one().await?;
+        let left = self.changes().await?;
+        held(left.is_empty(), format!("with other inputs it would still {}", left.join(", ")))?;
+        let seen = self.seen().await?.presence;
+        held(seen == Presence::Present, format!("with other inputs it is {seen:?}"))
     }
 
     async fn lost(&mut self) -> Held {

@@ -28,8 +28,18 @@ pub struct Contract<'a> {
     pub count: Option<Hand<usize>>,
     /// A role of consumers that it knows, where the driver does not say which there are.
     pub role: Option<String>,
+    /// What the sample may become while it exists; none for a driver that takes nothing else then.
+    pub changed: Option<Changed>,
     /// How often calls are cut off at a random point.
     pub rounds: usize,
+}
+
+/// What something is to become that was made: another plan, other inputs, another secret.
+pub struct Changed {
+    /// The sample as it is wanted then.
+    pub request: Request,
+    /// Whether the plan has to say so: not where the driver makes nothing of what differs.
+    pub told: bool,
 }
 
 /// How one check went.

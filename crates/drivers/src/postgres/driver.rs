@@ -3,7 +3,7 @@
 use super::connection::Place;
 use super::limits::Limits;
 use super::server::{self, Numbers, There};
-use super::{access, backup, major, names, password, size};
+use super::{access, backup, extensions, major, names, password, size};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
 use loggia_app::instance::driver::{
@@ -326,10 +326,14 @@ impl Driver for PostgresDriver {
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
         let limits = Limits::of(request)?;
-        let mut connection = Place::of(&request.backend)?.connect().await?;
+        let place = Place::of(&request.backend)?;
+        let mut connection = place.connect().await?;
         fits(&mut connection, request).await?;
         let there = server::look(&mut connection, &request.key).await?;
-        Ok(Plan { changes: missing(&there, request, &limits) })
+        let mut changes = missing(&there, request, &limits);
+        let extensions = extensions::missing(&place, &there, request).await?;
+        changes.extend(extensions.iter().map(|name| format!("make extension {name}")));
+        Ok(Plan { changes })
     }
 
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
@@ -346,6 +350,7 @@ impl Driver for PostgresDriver {
         if made {
             access::restore(&mut connection, &place, &request.key, &there).await?;
         }
+        extensions::make(&place, &there, request, &log).await?;
         let mut observation = self.seen(&mut connection, request, &place, &there).await?;
         if let (Some(password), Some(role)) = (password, &there.role) {
             observation.secret_outputs = secrets(&place, (&role.name, &role.name), &password);

@@ -7,6 +7,7 @@ mod backup;
 pub mod cluster;
 mod connection;
 mod driver;
+mod extensions;
 mod limits;
 mod major;
 mod names;

@@ -6,7 +6,7 @@ use super::wanted::{Source, Wanted, secrets};
 use super::{code, health, keeper};
 use crate::redact::{CleanLog, Redactor};
 use async_trait::async_trait;
-use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog};
+use loggia_app::instance::driver::{Backend, Driver, Failure, Observation, Plan, Presence, Request, RunLog, Secret};
 use loggia_model::instance::{Condition, Verdict};
 use serde_json::Map;
 use std::ops::RangeInclusive;
@@ -43,11 +43,15 @@ struct Look {
     code: String,
     before: Option<Running>,
     held: bool,
+    /// What tells its secrets from others.
+    secrets: String,
 }
 
 impl Look {
     fn is_right(&self) -> bool {
-        let same = |running: &Running| running.wanted == self.wanted.digest() && running.code == self.code;
+        let same = |running: &Running| {
+            running.wanted == self.wanted.digest() && running.code == self.code && running.secrets == self.secrets
+        };
         self.held && self.before.as_ref().is_some_and(same)
     }
 }
@@ -74,14 +78,16 @@ impl ProcessDriver {
     fn look(&self, request: &Request) -> Result<Look, Failure> {
         let (place, wanted) = (self.place(request)?, Wanted::of(request)?);
         let code = code::newest(&self.house.repositories, &wanted.source)?;
-        let before = place.read(RUNNING).map_err(|error| unusable(&error))?;
+        let before: Option<Running> = place.read(RUNNING).map_err(|error| unusable(&error))?;
         let held = place.is_held(Role::Serving).map_err(|error| unusable(&error))?;
-        Ok(Look { place, wanted, code, before, held })
+        let known = before.as_ref().map(|running| running.secrets.as_str()).unwrap_or_default();
+        let secrets = fingerprint(&request.secret_inputs, known);
+        Ok(Look { place, wanted, code, before, held, secrets })
     }
 
     /// Makes sure that what is wanted runs, under the gate of its key.
     async fn bring(&self, request: &Request, look: &Look, log: &dyn RunLog) -> Result<(), Failure> {
-        let Look { place, wanted, code, .. } = look;
+        let Look { place, wanted, code, secrets, .. } = look;
         let house = &self.house;
         let broken = |error: std::io::Error| unusable(&error);
         place.write(WANTED, wanted).map_err(broken)?;
@@ -103,7 +109,7 @@ impl ProcessDriver {
             log.line("the new one is tried beside the one that serves");
             house.try_out(place, wanted, code).await?;
         }
-        let running = Running { wanted: wanted.digest(), code: code.clone(), port };
+        let running = Running { wanted: wanted.digest(), code: code.clone(), port, secrets: secrets.clone() };
         house.switch(place, wanted, &running).await?;
         log.line(&format!("it answers at http://{}:{port}", wanted.host));
         place.forget(REFUSED).map_err(broken)
@@ -145,6 +151,21 @@ impl ProcessDriver {
             false => condition("Ready", false, "Silent", format!("It runs and does not answer. {}", said())),
         })
     }
+}
+
+/// What tells some secrets from others, with the salt of a known one; empty where there are none.
+fn fingerprint(secrets: &[(String, Secret)], known: &str) -> String {
+    if secrets.is_empty() {
+        return String::new();
+    }
+    let fresh = || crate::sha256(&rand::random::<[u8; 16]>()).chars().take(32).collect();
+    let salt: String = known.split_once(':').map_or_else(fresh, |(salt, _)| salt.to_owned());
+    let mut all: Vec<&(String, Secret)> = secrets.iter().collect();
+    all.sort_by_key(|(name, _)| name.as_str());
+    // Revealed to be told apart; nobody gets them back from this.
+    let text: Vec<String> = all.iter().map(|(name, secret)| format!("{name}={}", secret.reveal())).collect();
+    let digest = crate::sha256(format!("{salt}\n{}", text.join("\0")).as_bytes());
+    format!("{salt}:{digest}")
 }
 
 fn short(commit: &str) -> &str {
@@ -280,6 +301,17 @@ impl Driver for ProcessDriver {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn other_secrets_are_told_apart_and_none_is_kept() {
+        let of = |value: &str| vec![("token".to_owned(), Secret::new(value))];
+        let first = fingerprint(&of("one"), "");
+        assert_eq!(fingerprint(&of("one"), &first), first);
+        assert_ne!(fingerprint(&of("two"), &first), first);
+        assert_ne!(fingerprint(&of("one"), ""), first, "each has a salt of its own");
+        assert_eq!(fingerprint(&[], &first), "");
+        assert!(!first.contains("one"));
+    }
 
     #[test]
     fn ports_are_a_range() {

@@ -145,12 +145,23 @@ impl House {
 
     /// Ends what serves, and starts another state on the same port.
     pub(super) async fn switch(&self, place: &Place, wanted: &Wanted, running: &Running) -> Result<(), Failure> {
+        let broken = |error: std::io::Error| unusable(&error);
+        let before: Option<Running> = place.read(RUNNING).map_err(broken)?;
+        let others = before.is_some_and(|before| before.secrets != running.secrets);
         self.end(place, Role::Serving).await?;
-        place.write(RUNNING, running).map_err(|error| unusable(&error))?;
+        if others {
+            place.clear().map_err(broken)?;
+        }
+        place.write(RUNNING, running).map_err(broken)?;
         self.start(place, wanted, running).await?;
         code::keep_only(place, &running.code);
         let well = self.is_well(place, Role::Serving, wanted, running.port).await;
-        well.map_err(|why| unwell(why, place, Role::Serving, wanted))
+        let well = well.map_err(|why| unwell(why, place, Role::Serving, wanted));
+        if others && well.is_err() {
+            // Told with the failure, while it is known what to blank.
+            place.clear().map_err(broken)?;
+        }
+        well
     }
 
     async fn is_well(&self, place: &Place, role: Role, wanted: &Wanted, port: u16) -> Result<(), Unwell> {

@@ -29,6 +29,9 @@ pub(super) struct Running {
     pub code: String,
     /// The port.
     pub port: u16,
+    /// What tells its secrets from others: salted, because the secrets themselves are in memory only.
+    #[serde(default)]
+    pub secrets: String,
 }
 
 /// A commit that did not become well.
@@ -149,6 +152,15 @@ impl Place {
         let mut last: Vec<String> = text.lines().rev().map(clean).filter(|line| !line.is_empty()).take(count).collect();
         last.reverse();
         last
+    }
+
+    /// Forgets what was written: with other secrets nobody knows any more what is to be blanked in it.
+    pub(super) fn clear(&self) -> Result<()> {
+        match OpenOptions::new().append(true).open(self.lines(Role::Serving)) {
+            Ok(file) => file.set_len(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Cuts a file of lines that has become too large. Whoever writes adds to its end, wherever that is.

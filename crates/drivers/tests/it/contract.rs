@@ -4,7 +4,7 @@ use crate::workload::{self, Yard};
 use crate::{gitops, kubernetes, object, postgres, project, request, service, terraform};
 use loggia_app::instance::driver::{Driver, Request, Secret};
 use loggia_drivers::command::{CommandDriver, CommandOptions};
-use loggia_drivers::contract::{Contract, Hand};
+use loggia_drivers::contract::{Changed, Contract, Hand};
 use loggia_drivers::git::GitDriver;
 use loggia_drivers::postgres::{PostgresDriver, PostgresOptions};
 use loggia_drivers::replay::ReplayDriver;
@@ -30,6 +30,16 @@ pub fn entries(folder: &Path, keep: impl Fn(&str) -> bool) -> usize {
     names.filter(|entry| keep(&entry.file_name().to_string_lossy())).count()
 }
 
+/// The sample with other inputs, and another of each secret.
+fn other(sample: &Request, told: bool, change: impl FnOnce(&mut Request)) -> Option<Changed> {
+    let mut request = sample.clone();
+    change(&mut request);
+    for (_, secret) in &mut request.secret_inputs {
+        *secret = Secret::new("another-secret-token");
+    }
+    Some(Changed { request, told })
+}
+
 pub fn hand<T>(f: impl Fn(Request) -> T + Send + Sync + Clone + 'static) -> Hand<T>
 where
     T: Send + 'static,
@@ -46,6 +56,7 @@ async fn replay() {
     let (driver, nowhere) = (ReplayDriver::new(folder.path()), ReplayDriver::new(folder.path().join("none")));
     let sample = request("quotes", json!({ "driver": "replay", "outputs": { "host": "h" } }));
     let (lost, counted) = (folder.path().to_owned(), folder.path().to_owned());
+    let changed = other(&sample, true, |r| r.plan = "medium".to_owned());
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
@@ -53,6 +64,7 @@ async fn replay() {
         lose: Some(hand(move |r: Request| std::fs::remove_file(lost.join(format!("{}.json", r.key))).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name.starts_with(&r.key)))),
         role: None,
+        changed,
         rounds: rounds(20),
     };
     check(contract, 3).await;
@@ -77,6 +89,7 @@ async fn git() {
     let sample = crate::git::golden("quotes");
     let path: PathBuf = folder.path().join("booking/quotes.git");
     let counted = folder.path().join("booking");
+    let changed = None;
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
@@ -84,9 +97,10 @@ async fn git() {
         lose: Some(hand(move |_| std::fs::remove_dir_all(&path).unwrap())),
         count: Some(hand(move |_| entries(&counted, |_| true))),
         role: None,
+        changed,
         rounds: rounds(20),
     };
-    check(contract, 3).await;
+    check(contract, 4).await;
     let left = entries(&folder.path().join(".making"), |_| true);
     assert_eq!(left, 0, "half-made repositories are left over");
 }
@@ -102,6 +116,7 @@ async fn command() {
     sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
     let state = folder.path().join("driver-state/bucket");
     let (lost, counted) = (state.clone(), state);
+    let changed = other(&sample, false, |r| r.inputs = object(json!({ "days": 3 })));
     let contract = Contract {
         driver: &driver,
         sample,
@@ -109,6 +124,7 @@ async fn command() {
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
         role: Some("read".to_owned()),
+        changed,
         rounds: rounds(20),
     };
     check(contract, 1).await;
@@ -125,6 +141,10 @@ async fn postgres_server() {
     // Port 1 is nobody's.
     unreachable.backend.config = object(json!({ "host": "127.0.0.1", "port": 1 }));
     let (lost, counted) = (admin.clone(), admin);
+    let changed = other(&sample, true, |r| {
+        r.limits = object(json!({ "connections": 7, "size": "2 GB", "statement_timeout": 60 }));
+        r.inputs = object(json!({ "extensions": ["citext"] }));
+    });
     let contract = Contract {
         driver: &driver as &dyn Driver,
         sample,
@@ -138,6 +158,7 @@ async fn postgres_server() {
             Box::pin(async move { postgres::count(&admin, &r.key).await })
         })),
         role: None,
+        changed,
         rounds: rounds(10),
     };
     check(contract, 0).await;
@@ -150,6 +171,7 @@ async fn process() {
     let mut sample = workload::sample();
     sample.secret_inputs = vec![("token".to_owned(), Secret::new("very-secret-token"))];
     let (lost, counted) = (yard.root(), yard.root());
+    let changed = other(&sample, true, |_| {});
     let contract = Contract {
         driver: &driver,
         sample: sample.clone(),
@@ -158,6 +180,7 @@ async fn process() {
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| running(&counted).iter().filter(|key| **key == r.key).count())),
         role: None,
+        changed,
         rounds: rounds(6),
     };
     check(contract, 2).await;
@@ -174,6 +197,7 @@ async fn http() {
     unreachable.backend.config = object(json!({"url": "http://127.0.0.1:1"}));
     let nowhere = service::driver("127.0.0.1:1");
     let (lost, counted) = (shelf.folder.path().to_owned(), shelf.folder.path().to_owned());
+    let changed = other(&sample, false, |r| r.inputs = object(json!({ "days": 3 })));
     let contract = Contract {
         driver: &driver,
         sample,
@@ -181,6 +205,7 @@ async fn http() {
         lose: Some(hand(move |r: Request| std::fs::remove_dir_all(lost.join(r.key)).unwrap())),
         count: Some(hand(move |r: Request| entries(&counted, |name| name == r.key))),
         role: Some("read".to_owned()),
+        changed,
         rounds: rounds(20),
     };
     check(contract, 0).await;
@@ -192,6 +217,7 @@ async fn terraform() {
     let states = terraform::States::start().await;
     let driver = terraform::AtStates { driver: terraform::driver(program), states: states.clone() };
     let (lost, counted) = (states.clone(), states);
+    let changed = other(&terraform::sample(), true, |r| r.inputs = object(json!({ "size": 4 })));
     let contract = Contract {
         driver: &driver,
         sample: terraform::sample(),
@@ -200,6 +226,7 @@ async fn terraform() {
         lose: Some(hand(move |r: Request| lost.lose(&r.key))),
         count: Some(hand(move |r: Request| counted.resources(&r.key) / 2)),
         role: None,
+        changed,
         rounds: rounds(4),
     };
     check(contract, 3).await;
@@ -214,6 +241,7 @@ async fn gitops() {
     let mut unreachable = sample.clone();
     unreachable.backend.config = object(json!({"repository": "http://127.0.0.1:1/fleet.git"}));
     let (lost, counted) = (fleet.repository(), fleet.repository());
+    let changed = other(&sample, true, |r| drop(r.inputs.insert("image".to_owned(), json!("quotes:2"))));
     let contract = Contract {
         driver: &driver,
         sample,
@@ -221,6 +249,7 @@ async fn gitops() {
         lose: Some(hand(move |_| gitops::remove_by_hand(&lost))),
         count: Some(hand(move |r: Request| gitops::marks(&counted, &r.key))),
         role: None,
+        changed,
         rounds: rounds(10),
     };
     check(contract, 2).await;
@@ -235,6 +264,7 @@ async fn kubernetes() {
     let mut unreachable = sample.clone();
     unreachable.backend.config = object(json!({"server": "http://127.0.0.1:1"}));
     let (lost, counted) = (cluster.clone(), cluster);
+    let changed = other(&sample, true, |r| drop(r.inputs.insert("replicas".to_owned(), json!(3))));
     let contract = Contract {
         driver: &driver,
         sample,
@@ -244,6 +274,7 @@ async fn kubernetes() {
             counted.objects(&r.key).iter().filter(|p| p.contains("/deployments/")).count()
         })),
         role: None,
+        changed,
         rounds: rounds(10),
     };
     check(contract, 2).await;

@@ -80,8 +80,21 @@ async fn a_database_can_be_used_within_its_limits() {
     assert_eq!(seen.readings.len(), 1, "{seen:?}");
     assert!(seen.readings[0].count >= 1);
     request.limits = object(json!({ "connections": 7 }));
-    assert!(!driver.plan(&request, &log).await.unwrap().changes.is_empty());
+    request.inputs = object(json!({ "extensions": ["citext", "hstore"] }));
+    let said = driver.plan(&request, &log).await.unwrap().changes;
+    assert!(said.len() > 2 && said.contains(&"make extension citext".to_owned()), "{said:?}");
     driver.apply(&request, &log).await.unwrap();
+    let mut user = PgConnection::connect(&url).await.unwrap();
+    let same: bool = sqlx::query("select 'A'::citext = 'a'::citext").fetch_one(&mut user).await.unwrap().get(0);
+    assert!(same);
+    drop(user);
+    // What the server trusts its operators alone with, or does not have, is refused for good.
+    for (name, said) in [("file_fdw", "permission denied"), ("nosuch", "has no extension nosuch")] {
+        let mut other = request.clone();
+        other.inputs = object(json!({ "extensions": [name] }));
+        let failure = driver.apply(&other, &log).await.unwrap_err();
+        assert!(!failure.retry && failure.message.contains(said), "{failure}");
+    }
     assert!(driver.plan(&request, &log).await.unwrap().changes.is_empty());
     PgConnection::connect(&url).await.unwrap();
     request.confirmed = true;

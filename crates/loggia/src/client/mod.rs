@@ -7,6 +7,7 @@ pub mod apply;
 pub mod args;
 pub mod campaign;
 pub mod campaign_args;
+pub mod change;
 pub mod checks;
 pub mod credentials;
 pub mod ending;

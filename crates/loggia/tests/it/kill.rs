@@ -58,7 +58,9 @@ fn operations_survive_kill_9_at_any_point() {
         let mut trial = Trial { dice: Dice(seed), server: Some(server), kills: 0, logins: 0 };
         let names: Vec<Name> = (0..count).map(|at| (offerings[at % offerings.len()].0, format!("k-{at}"))).collect();
         trial.each(&names, order);
-        let made = trial.settle(&names);
+        audit(&trial.settle(&names, 1), &names, &plan.data);
+        trial.each(&names, change);
+        let made = trial.settle(&names, 2);
         audit(&made, &names, &plan.data);
         databases(trial.server(), cluster.as_ref(), &made, 1);
         trial.each(&names, destroy);
@@ -66,7 +68,7 @@ fn operations_survive_kill_9_at_any_point() {
         nothing_left(&plan.data);
         databases(trial.server(), cluster.as_ref(), &made, 0);
         let drivers: Vec<&str> = offerings.iter().map(|(_, driver)| *driver).collect();
-        println!("{} operations, {} kills, drivers: {}", 2 * count, trial.kills, drivers.join(", "));
+        println!("{} operations, {} kills, drivers: {}", 3 * count, trial.kills, drivers.join(", "));
         assert!(cluster.is_none() || trial.logins > 0, "nobody got into a database after a kill");
         println!("{} logins with a revealed password after a kill", trial.logins);
         trial.server.take().unwrap().stop();
@@ -91,6 +93,20 @@ fn order(server: &Server, offering: &str, name: &str) -> bool {
     let (status, body) = server.http("POST", "/api/v1/orders", Some(&order));
     assert!(matches!(status, 0 | 202 | 409 | 503), "{status} {body}");
     matches!(status, 202 | 409)
+}
+
+/// What was made of a golden path is its team's own: nothing is changed there.
+fn change(server: &Server, offering: &str, name: &str) -> bool {
+    if offering == "path" {
+        return true;
+    }
+    let path = format!("/api/v1/instances/red/{name}.dev:change");
+    let (status, body) = server.http("POST", &path, Some(&json!({"inputs": {"note": "two"}})));
+    assert!(matches!(status, 0 | 202 | 422 | 503), "{status} {body}");
+    // It had arrived before the last kill: it is under way, or done.
+    let arrived = ["change.busy", "change.nothing"].iter().any(|rule| body.to_string().contains(rule));
+    assert!(status != 422 || arrived, "{body}");
+    matches!(status, 202 | 422)
 }
 
 fn destroy(server: &Server, _: &str, name: &str) -> bool {
@@ -141,8 +157,8 @@ impl Trial {
         self.logins += 1;
     }
 
-    /// Waits until every instance is ready; gives them.
-    fn settle(&self, names: &[Name]) -> Vec<Value> {
+    /// Waits until every instance is ready, after as many operations; gives them.
+    fn settle(&self, names: &[Name], each: usize) -> Vec<Value> {
         let mut all = Vec::new();
         until("every operation has ended well", || {
             let (_, list) = self.server().http("GET", "/api/v1/instances?limit=1000", None);
@@ -156,8 +172,15 @@ impl Trial {
                 format!("/api/v1/instances/red/{}/operations", one["document"]["metadata"]["name"].as_str().unwrap());
             let (_, operations) = self.server().http("GET", &path, None);
             let operations = operations["items"].as_array().unwrap();
-            assert_eq!(operations.len(), 1, "one operation for {one}");
-            assert!(operations[0]["state"] == "succeeded" && !operations[0]["endedAt"].is_null(), "{operations:?}");
+            let changes = one["document"]["spec"]["offering"] != "path" && each == 2;
+            assert_eq!(
+                operations.len(),
+                if changes { 2 } else { 1 },
+                "one operation for each thing that was asked of {one}"
+            );
+            assert_eq!(one["document"]["spec"]["inputs"]["note"] == "two", changes, "{one}");
+            let well = |one: &Value| one["state"] == "succeeded" && !one["endedAt"].is_null();
+            assert!(operations.iter().all(well), "{operations:?}");
         }
         all
     }

@@ -137,8 +137,9 @@ fn a_driver_program_is_tried_in_everything() {
         let done = command.output().unwrap();
         (done.status.success(), text(&done.stdout))
     };
-    let (passed, said) = check(&["--lose", "rm -r \"$LOGGIA_STATE/$LOGGIA_KEY\"", "--role", "read"]);
-    assert!(passed && said.contains("14 of 15 checks passed, 0 failed, 1 skipped."), "{said}");
+    let (passed, said) =
+        check(&["--lose", "rm -r \"$LOGGIA_STATE/$LOGGIA_KEY\"", "--role", "read", "--change", "days=3"]);
+    assert!(passed && said.contains("15 of 16 checks passed, 0 failed, 1 skipped."), "{said}");
     for tried in
         ["ok       a lost resource is seen", "ok       no secret in logs", "skipped  a backend that does not answer"]
     {
@@ -147,7 +148,7 @@ fn a_driver_program_is_tried_in_everything() {
     assert!(folder.path().join("data/driver-state/bucket").is_dir(), "what a program keeps lies with the data");
     let (passed, said) = check(&["-o", "json"]);
     let report: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert!(passed && report["passed"] == true && report["checks"].as_array().unwrap().len() == 15, "{said}");
+    assert!(passed && report["passed"] == true && report["checks"].as_array().unwrap().len() == 16, "{said}");
     let (passed, said) = check(&["--lose", "true"]);
     assert!(!passed && said.contains("failed   a lost resource"), "nothing was taken away: {said}");
 }
@@ -164,4 +165,43 @@ fn what_driver_programs_kept_beside_them_is_brought_to_the_data() {
     let kept = server.plan.data.join("driver-state/bucket/old/file");
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "kept");
     server.stop();
+}
+
+#[test]
+fn what_runs_is_changed_from_the_command_line() {
+    on_both("change", |database| {
+        let folder = folder();
+        let root = platform::repository(folder.path());
+        let server = Plan::new(folder.path(), "data", database, &[&root]).ready();
+        server.ok(&["new", "cache", "one", "--team", "red", "--env", "dev", "--release", "1.0.0", "--wait"]);
+        server.ok(&["new", "path", "two", "--team", "red", "--env", "dev", "--wait"]);
+        let has = server.ok(&["change", "red/one.dev"]);
+        assert!(has.contains("instance:red/one.dev has cache 1.0.0") && has.contains("plan: small"), "{has}");
+        let change = |more: &[&'static str]| {
+            [&["change", "instance/red/one.dev", "--set", "note=two", "--set", "days=3"], more].concat()
+        };
+        let said = server.ok(&change(&["--dry-run"]));
+        assert!(said.contains("note: nothing becomes two") && said.contains("days: nothing becomes 3"), "{said}");
+        assert!(server.json(&["change", "red/one.dev"])["inputs"].get("note").is_none(), "nothing was done");
+        let said = server.ok(&change(&["--wait"]));
+        assert!(said.contains("instance:red/one.dev is changed, with the plan small"), "{said}");
+        assert_eq!(server.json(&["change", "red/one.dev"])["inputs"], serde_json::json!({"note": "two", "days": 3}));
+        for (wish, why) in [
+            (change(&["--dry-run"]), "It has all of this already"),
+            (vec!["change", "red/one.dev", "--plan", "huge"], "There is no plan"),
+            (vec!["change", "red/two.dev", "--set", "note=two"], "Change the files in the repository"),
+            (vec!["change", "red/nothing.dev", "--plan", "small"], "There is no"),
+        ] {
+            let (_, said) = server.fails(&wish);
+            assert!(said.contains(why), "{why}: {said}");
+        }
+        server.ok(&["change", "red/one.dev", "--unset", "note", "--wait"]);
+        assert_eq!(server.json(&["change", "red/one.dev"])["inputs"], serde_json::json!({"days": 3}));
+        // What its team keeps at a version is told with the way to the newest one.
+        let said = server.ok(&["upgrade", "red/one.dev", "--dry-run"]);
+        let kept = "Its team keeps 1.0.0; 2.0.0 is the newest version. Take it when you want it: loggia upgrade red/one.dev --to 2.0.0.";
+        assert!(said.contains(kept), "{said}");
+        server.ok(&["upgrade", "red/one.dev", "--to", "2.0.0", "--yes"]);
+        server.stop();
+    });
 }

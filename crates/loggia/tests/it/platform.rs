@@ -94,7 +94,11 @@ pub fn repository(folder: &Path) -> PathBuf {
     write(&root, "live.yaml", &offering("live", &["1.0.0"], live));
     write(&root, "live/live.py", LIVE);
     write(&root, "flag.yaml", &offering("flag", &["1.0.0"], "{driver: gitops, template: flag, keeps_data: false}"));
-    write(&root, "flag/flag.yaml", "of: {{ team }}/{{ name }}\n");
+    write(
+        &root,
+        "flag/flag.yaml",
+        "of: {{ team }}/{{ name }}\n{% if inputs.note is defined %}note: {{ inputs.note }}\n{% endif %}",
+    );
     let disk = "{driver: terraform, template: disk, variables: {label: \"{{ team }}-{{ name }}\"}, keeps_data: false}";
     write(&root, "disk.yaml", &offering("disk", &["1.0.0"], disk));
     write(&root, "disk/main.tf", DISK);

@@ -53,7 +53,8 @@ pub struct ReleaseSpec {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub struct Contract {
-    /// JSON Schema of an object: the form. A property may carry `x-default-from: person|team|last` and `writeOnly`.
+    /// JSON Schema of an object: the form. A property may carry `x-default-from: person|team|last`, `writeOnly`, and
+    /// `x-immutable: true` for what stays as it was ordered.
     pub inputs: Map<String, Value>,
     /// JSON Schema of an object: what its users get. A property with `writeOnly` is kept as a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +105,18 @@ impl AccessOffer {
     /// The role of a name; the usual one without a name.
     pub fn role(&self, name: Option<&str>) -> Option<&AccessRole> {
         self.roles.iter().find(|role| name.is_none_or(|name| role.name == name))
+    }
+}
+
+/// The mark of an input that stays as it was ordered, such as the name of a database.
+const IMMUTABLE: &str = "x-immutable";
+
+impl Contract {
+    /// Names of the inputs that cannot become another while the same version runs.
+    pub fn immutable(&self) -> Vec<&str> {
+        let properties = self.inputs.get("properties").and_then(Value::as_object);
+        let marked = |property: &Value| property.get(IMMUTABLE) == Some(&Value::Bool(true));
+        properties.into_iter().flatten().filter(|(_, property)| marked(property)).map(|(name, _)| &**name).collect()
     }
 }
 
@@ -280,12 +293,25 @@ fn check_access(contract: &Contract, out: &mut Vec<Problem>) {
     }
 }
 
-/// Whether something inside a property is `writeOnly`: only inputs at the top are sealed.
-fn hides_below(property: &Value) -> bool {
-    let secret = |value: &Value| value.get("writeOnly") == Some(&Value::Bool(true));
+/// Whether something inside a property is marked: only inputs at the top are sealed, or stay as they are.
+fn marked_below(property: &Value, is_marked: fn(&Value) -> bool) -> bool {
     let mut inside =
         property.as_object().into_iter().flat_map(Map::values).chain(property.as_array().into_iter().flatten());
-    inside.any(|value| secret(value) || hides_below(value))
+    inside.any(|value| is_marked(value) || marked_below(value, is_marked))
+}
+
+/// What is marked as staying is marked by `true`, and at the top of the inputs.
+fn check_immutable(path: &str, name: &str, property: &Value, out: &mut Vec<Problem>) {
+    let path = format!("{path}.properties.{name}");
+    if property.get(IMMUTABLE).is_some_and(|mark| !mark.is_boolean()) {
+        let message = format!("`{IMMUTABLE}` is true or false");
+        out.push(Problem::new("release.immutable", format!("{path}.{IMMUTABLE}"), message, "Write `true`."));
+    }
+    if marked_below(property, |value| value.get(IMMUTABLE).is_some()) {
+        let message = format!("`{IMMUTABLE}` stands below the top, where it says nothing");
+        let mend = "Mark the whole input, or make what stays an input of its own.";
+        out.push(Problem::new("release.immutable", path, message, mend));
+    }
 }
 
 /// A schema of the contract compiles, describes an object, and names known sources of defaults.
@@ -306,7 +332,8 @@ fn check_form(path: &str, form: &Map<String, Value>, out: &mut Vec<Problem>) {
             let mend = "Write `person`, `team` or `last`.";
             out.push(Problem::new("release.default-from", path, "nobody knows this source of a default", mend));
         }
-        if hides_below(property) {
+        check_immutable(path, name, property, out);
+        if marked_below(property, |value| value.get("writeOnly") == Some(&Value::Bool(true))) {
             let path = format!("{path}.properties.{name}");
             let mend = "Make the secret an input of its own.";
             out.push(Problem::new(

@@ -108,6 +108,8 @@ pub enum Act {
     Order,
     /// Bringing something to another version.
     Upgrade,
+    /// Giving what runs another plan or other inputs. What is said of getting something is said of this as well.
+    Change,
 }
 
 /// Who has to agree, to what.

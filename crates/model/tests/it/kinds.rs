@@ -204,6 +204,20 @@ fn the_rules_of_our_kinds_hold() {
     let hidden = json!({"type": "object", "properties": {"a": {"type": "object",
         "properties": {"b": {"type": "string", "writeOnly": true}}}}});
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"] = hidden), ["release.secret"]);
+    let stays = |property: Value| json!({"type": "object", "properties": {"a": property}});
+    for (property, wanted) in [
+        (json!({"x-immutable": true}), &[] as &[&str]),
+        (json!({"x-immutable": false}), &[]),
+        (json!({"x-immutable": "yes"}), &["release.immutable"]),
+        (json!({"items": {"x-immutable": true}}), &["release.immutable"]),
+        (json!({"anyOf": [{"type": "string"}, {"x-immutable": true}]}), &["release.immutable"]),
+    ] {
+        assert_eq!(
+            rules("Release", |d| d["spec"]["contract"]["inputs"] = stays(property.clone())),
+            wanted,
+            "{property}"
+        );
+    }
     assert_eq!(rules("Release", |d| d["spec"]["contract"]["inputs"]["type"] = json!(5))[0], "release.contract");
     assert_eq!(rules("Ending", |d| d["spec"]["subject"] = json!("component:a")), ["ending.subject"]);
     assert_eq!(rules("Ending", |d| d["spec"]["subject"] = json!("postgres")), ["reference"]);

@@ -6,6 +6,7 @@ mod adopt;
 mod agenda;
 mod call;
 mod campaigns;
+mod change;
 mod change_requests;
 mod checks;
 mod cloudevents;

@@ -3,9 +3,9 @@
 use super::parameter::{Form, Param};
 use super::route::{Access, Handler, Route};
 use super::{
-    adopt, agenda, campaigns, checks, doctor, edits, endings, environments, events, forms, home, instance_access,
-    instances, leaks, logins, me, observe, offers, openapi, operations, orders, records, releases, schema, search,
-    secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs, workloads, write,
+    adopt, agenda, campaigns, change, checks, doctor, edits, endings, environments, events, forms, home,
+    instance_access, instances, leaks, logins, me, observe, offers, openapi, operations, orders, records, releases,
+    schema, search, secrets, sessions, sources, stream, tokens, upgrades, usage, versions, who_runs, workloads, write,
 };
 use axum::http::Method;
 use loggia_app::access::policy::Action;
@@ -37,6 +37,7 @@ static ALL: LazyLock<Vec<Route>> = LazyLock::new(|| {
         instance_access::routes(),
         upgrades::routes(),
         workloads::routes(),
+        change::routes(),
         leaks::routes(),
         doctor::routes(),
         environments::routes(),

@@ -23,8 +23,10 @@ pub fn asks(visit: &Visit, spec: &InstanceSpec, status: &InstanceStatus) -> bool
 /// One statement in words.
 pub fn condition(condition: &Condition) -> ConditionLine {
     // Most statements say that something is as it should be; these say the opposite.
-    let warning =
-        matches!(condition.kind.as_str(), "SourceGone" | "UpgradeFailed" | "Drifted" | "Unused" | "Deprecated");
+    let warning = matches!(
+        condition.kind.as_str(),
+        "SourceGone" | "UpgradeFailed" | "ChangeFailed" | "Drifted" | "Unused" | "Deprecated"
+    );
     let state = match (condition.status, warning) {
         (Verdict::Unknown, _) => "unknown",
         (Verdict::True, false) | (Verdict::False, true) => "ok",

@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use loggia_app::Error;
 use loggia_app::access::policy::{Action, Subject};
 use loggia_app::instance::availability::environments;
+use loggia_app::instance::change::words as words_of;
 use loggia_app::release::offering::offerings;
 use loggia_app::rules::approval::{Approve, waits};
 use loggia_app::rules::{Answer as Told, Question};
@@ -193,6 +194,7 @@ fn act(act: Act) -> &'static str {
     match act {
         Act::Order => "getting it",
         Act::Upgrade => "another version",
+        Act::Change => "another plan, or other inputs",
     }
 }
 
@@ -200,6 +202,8 @@ fn act(act: Act) -> &'static str {
 pub struct Asked {
     /// What it waits for, in a sentence.
     pub waits: String,
+    /// What is asked, where that is not plain: a change of plan or inputs.
+    pub what: String,
     /// Who asked.
     pub by: String,
     /// When it lapses.
@@ -215,6 +219,7 @@ pub fn asked(visit: &Visit, status: &InstanceStatus) -> Option<Asked> {
     let may = visit.app().require(&visit.caller, Action::Approve, &Subject { team: None, owner }).is_ok();
     Some(Asked {
         waits: waits(approval),
+        what: approval.change.as_ref().map(|change| format!("It is about {}.", words_of(change))).unwrap_or_default(),
         by: approval.asked_by.rsplit('/').next().unwrap_or_default().to_owned(),
         until: words::day(approval.until),
         yours: may && approval.asked_by != visit.caller.name(),

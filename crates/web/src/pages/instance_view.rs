@@ -94,6 +94,8 @@ struct May {
     upgrade: bool,
     go_back: bool,
     access: bool,
+    /// Another plan, or other inputs.
+    change: bool,
 }
 
 /// What the page shows once, because it was just asked for.
@@ -304,6 +306,7 @@ fn may(
     let ours = held.is_some() || status.change.as_ref().is_some_and(|change| change.branch.is_empty());
     let managed = spec.step == Step::Managed && allowed(Action::Operate);
     let enrol = allowed(Action::Enrol);
+    let free = managed && !busy && status.change.is_none() && status.queued.is_none();
     May {
         destroy: managed && phase != Phase::Deleting,
         retry: managed && !busy && phase == Phase::Failed,
@@ -314,9 +317,10 @@ fn may(
         take_over: allowed(Action::Operate) && spec.step == Step::Enrolled && spec.target.is_some() && !busy,
         give_up: managed && ours,
         orphan: managed && !busy && phase != Phase::Deleting,
-        upgrade: managed && !busy && status.change.is_none() && status.queued.is_none(),
+        upgrade: free,
+        change: free && status.approval.is_none() && matches!(phase, Phase::Ready | Phase::Unknown),
         access: managed && phase != Phase::Deleting,
-        go_back: managed && !busy && status.earlier.is_some() && status.change.is_none() && status.queued.is_none(),
+        go_back: free && status.earlier.is_some(),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod asset;
 pub mod brand;
 pub mod campaign;
 mod campaign_list;
+mod change;
 pub mod change_request;
 pub mod changes;
 pub mod check;
@@ -64,6 +65,7 @@ pub fn routes(state: &WebState) -> Router<WebState> {
         .merge(brand::routes())
         .merge(campaign::routes())
         .merge(check::routes())
+        .merge(change::routes())
         .merge(change_request::routes())
         .merge(design::routes())
         .merge(studio::routes())

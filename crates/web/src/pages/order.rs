@@ -147,7 +147,7 @@ fn show(visit: &Visit, offer: Offer, known: &Known, form: &Form, problems: &[Pro
 }
 
 /// Puts each problem at its field; gives back those that belong to none.
-fn place(fields: &mut [Plain], problems: &[Problem]) -> Vec<String> {
+pub fn place(fields: &mut [Plain], problems: &[Problem]) -> Vec<String> {
     let mut left = Vec::new();
     for problem in problems {
         let text = format!("{}. {}", problem.message.trim_end_matches('.'), problem.mend);

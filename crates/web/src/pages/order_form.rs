@@ -6,6 +6,7 @@ use super::visit::Visit;
 use super::words;
 use crate::design::{Choice, Field, Input};
 use loggia_app::instance::availability::Availability;
+use loggia_app::instance::change_form::ChangeForm;
 use loggia_app::instance::form::{Filled, FormQuery};
 use loggia_app::instance::order::OrderInput;
 use loggia_model::kinds::offering::Plan;
@@ -33,7 +34,7 @@ pub struct Known {
     /// The plans.
     pub plans: Vec<Plan>,
     /// The properties of the contract, in order.
-    properties: Vec<(String, Value)>,
+    pub properties: Vec<(String, Value)>,
     required: Vec<String>,
     /// What is filled in, and why, by the field.
     defaults: BTreeMap<String, Filled>,
@@ -58,6 +59,38 @@ impl Known {
             name: free_name(visit, offer, &teams),
             teams: teams.iter().map(|r| (r.reference.clone(), r.parse().title().to_owned())).collect(),
             defaults,
+        }
+    }
+
+    /// For something that runs: what it has, without what stays as it is. The plan that it has is told as it was frozen.
+    pub fn of_change(form: &ChangeForm) -> Known {
+        let has = form.plan.as_ref().map(|plan| (plan.name.as_str(), plan));
+        let frozen = |plan: &Plan| match has.filter(|(name, _)| *name == plan.name) {
+            Some((_, has)) => Plan { limits: has.limits.clone(), price: has.price.clone(), ..plan.clone() },
+            None => plan.clone(),
+        };
+        let mut plans: Vec<Plan> = form.plans.iter().map(frozen).collect();
+        if let Some((name, has)) = has.filter(|(name, _)| plans.iter().all(|plan| plan.name != *name)) {
+            let (limits, price) = (has.limits.clone(), has.price.clone());
+            let name = name.to_owned();
+            plans.insert(0, Plan { name, title: None, limits, price, default: false, look_minutes: None });
+        }
+        let filled = |value: Value| Filled { value, why: String::new() };
+        let inputs = form.inputs.iter().map(|(name, value)| (format!("inputs.{name}"), filled(value.clone())));
+        let plan = has.map(|(name, _)| ("plan".to_owned(), filled(name.into())));
+        let properties = form.schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+        let stays = |name: &String| form.only_plan || form.immutable.contains(name);
+        let required = form.schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        let kept = |name: &&str| form.secrets.iter().any(|secret| secret == name);
+        Known {
+            teams: Vec::new(),
+            places: Vec::new(),
+            really: String::new(),
+            plans,
+            properties: properties.into_iter().filter(|(name, _)| !stays(name)).collect(),
+            required: required.filter_map(Value::as_str).filter(|name| !kept(name)).map(str::to_owned).collect(),
+            defaults: inputs.chain(plan).collect(),
+            name: String::new(),
         }
     }
 
@@ -151,7 +184,8 @@ fn environment_field(known: &Known, form: &Form) -> Plain {
     Plain { field, visible: true }
 }
 
-fn plan_field(known: &Known, form: &Form) -> Option<Plain> {
+/// The plans to choose from; none where there is no choice.
+pub fn plan_field(known: &Known, form: &Form) -> Option<Plain> {
     if known.plans.len() < 2 {
         return None;
     }
@@ -171,7 +205,7 @@ fn plan_field(known: &Known, form: &Form) -> Option<Plain> {
 }
 
 /// One input of the contract.
-fn input_field(known: &Known, form: &Form, name: &str, property: &Value) -> Plain {
+pub fn input_field(known: &Known, form: &Form, name: &str, property: &Value) -> Plain {
     let required = known.required.iter().any(|r| r == name);
     let key = format!("inputs.{name}");
     let filled = known.defaults.get(&key);
@@ -266,7 +300,8 @@ pub fn wish(offer: &Offer, known: &Known, form: &Form) -> OrderInput {
     }
 }
 
-fn inputs(known: &Known, form: &Form, all: &[Plain]) -> Map<String, Value> {
+/// The inputs, from what was sent or is known.
+pub fn inputs(known: &Known, form: &Form, all: &[Plain]) -> Map<String, Value> {
     let mut inputs = Map::new();
     for (name, property) in &known.properties {
         let key = format!("inputs.{name}");
@@ -327,7 +362,7 @@ pub fn command(input: &OrderInput, known: &Known) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,…".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         word.to_owned()

@@ -14,16 +14,17 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::{get, post};
+use loggia_app::Error;
 use loggia_app::access::policy::Action;
 use loggia_app::access::writing::subject_of;
 use loggia_app::release::offering::release_for;
 use loggia_app::release::upgrade::{Upgrade, UpgradePreview};
 use loggia_app::release::upgrade_strategy::LetGo;
-use loggia_model::Ref;
 use loggia_model::contract::Weight;
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::release::{ReleaseSpec, Rollback, Strategy};
+use loggia_model::{Record, Ref};
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -45,6 +46,8 @@ struct UpgradePage {
     /// What was written since is lost.
     loses: bool,
     blocked: String,
+    /// A version that its team could ask for, where it keeps the one that it has.
+    instead: String,
     facts: Vec<Fact>,
     changes: Vec<(&'static str, String)>,
     inputs: Vec<(String, String, String)>,
@@ -80,6 +83,13 @@ pub fn newer(visit: &Visit, spec: &InstanceSpec, release: Option<&ReleaseSpec>) 
     }
 }
 
+/// The newest version of what runs, where its team accepts an earlier one only.
+fn beyond(visit: &Visit, record: &Record) -> Result<String, Error> {
+    let (spec, status): (InstanceSpec, InstanceStatus) = (record.spec()?, record.typed_status()?);
+    let release = visit.graph.get(&Ref::new("release", "default", &status.applied));
+    Ok(newer(visit, &spec, release.and_then(|release| release.spec().ok()).as_ref()))
+}
+
 fn wish(team: &str, name: &str, form: &Form, confirmed: bool) -> Upgrade {
     let to = Some(form.one("to").to_owned()).filter(|to| !to.is_empty());
     Upgrade { instance: Ref::new("instance", team, name), to, back: form.ticked("back"), confirmed }
@@ -99,7 +109,10 @@ async fn ask(visit: Visit, Path((team, name)): Path<(String, String)>, RawQuery(
             None
         }
     };
-    visit.page(&UpgradePage { change, ..page(&visit, &wish, preview) })
+    let page = page(&visit, &wish, preview);
+    let instead =
+        if page.to.is_empty() && !wish.back && wish.to.is_none() { beyond(&visit, &record)? } else { String::new() };
+    visit.page(&UpgradePage { change, instead, ..page })
 }
 
 fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
@@ -131,6 +144,7 @@ fn page(visit: &Visit, wish: &Upgrade, preview: UpgradePreview) -> UpgradePage {
         loses: (wish.back && preview.rollback == Rollback::LosesData) || preview.strategy == Strategy::Rebuild,
         steps: preview.steps.clone(),
         blocked: preview.blocked.unwrap_or_default(),
+        instead: String::new(),
         back: wish.back,
         href: to_page,
         to,

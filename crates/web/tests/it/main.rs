@@ -7,6 +7,7 @@ mod backend;
 mod bindings;
 mod catalog;
 mod cdevents;
+mod change;
 mod doors;
 mod edits;
 mod ending;

@@ -31,6 +31,12 @@ pub async fn own(
                 .await;
             (path.replace("postgres-1.0.0", &format!("postgres-{version}")), None)
         }
+        "getChangeForm" => (path.replace("/main.dev", "/kept.dev"), None),
+        "changeInstance" => {
+            let name = format!("change-{role}");
+            running.order(world, &name).await;
+            (path.replace("/main.dev", &format!("/{name}.dev")), Some(json!({"plan": "large"})))
+        }
         "orphanInstance" => {
             let name = format!("orphan-{role}");
             running.order(world, &name).await;

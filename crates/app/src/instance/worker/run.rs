@@ -87,8 +87,9 @@ impl<'a> Run<'a> {
         let prepared =
             request::build_generation(&worker.app, &run.operation, confirmed, wish, driver, generation).await;
         match prepared {
-            Ok(Prepared { request, applied, hold }) => {
-                run.lines = Arc::new(Lines { secrets: secrets_of(&request), ..Lines::default() });
+            Ok(Prepared { request, applied, hold, former }) => {
+                let secrets = secrets_of(&request).into_iter().chain(former).collect();
+                run.lines = Arc::new(Lines { secrets, ..Lines::default() });
                 run.timeout = timeout_of(&request);
                 let result = run.steps(&request, hold).await;
                 run.end(result, applied).await
