@@ -164,6 +164,7 @@ fn fell_back(
     let kept = earlier.release.clone();
     told(status, operation, (&wanted, &kept), reason);
     let is_change = kept == wanted;
+    let inputs = earlier.inputs.clone();
     earlier.apply(&mut spec);
     if status.operation == Some(operation.id) {
         status.phase = if touched { Phase::Unknown } else { Phase::Ready };
@@ -183,7 +184,7 @@ fn fell_back(
     }
     if let Some(given_up) = release_spec(graph, &wanted).filter(|_| status.made_of.is_some() && spec.deployed.is_none())
     {
-        changes.absorb(put_back(graph, record, (&mut spec, status), (&given_up, &earlier.inputs), ctx)?);
+        changes.absorb(put_back(graph, record, (&mut spec, status), (&given_up, &inputs), ctx)?);
     }
     let mut text = record.parse();
     text.0["spec"] = serde_json::to_value(&spec)?;
