@@ -68,7 +68,7 @@ pub fn who(visit: &Visit, principal: &str) -> String {
 }
 
 /// The type of an event in words.
-fn what(kind: &str) -> String {
+pub(super) fn what(kind: &str) -> String {
     let inner = kind.strip_prefix("dev.loggia.").unwrap_or(kind);
     let inner = inner.rsplit_once(".v").map_or(inner, |(inner, _)| inner);
     let words = match inner {
