@@ -77,7 +77,7 @@ fn one_command_shows_a_whole_platform() {
 
 /// What the demo deploys at the end comes when its database does, where there is one.
 fn is_late(instance: &str) -> bool {
-    ["tides", "berth"].iter().any(|name| instance.contains(name))
+    ["booking/tides", "booking/berth"].iter().any(|name| instance.contains(name))
 }
 
 fn steps_are_right(demo: &Demo, folder: &Path) {
