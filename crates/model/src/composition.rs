@@ -222,8 +222,19 @@ fn circle(needs: &BTreeMap<&str, BTreeSet<String>>, placed: &BTreeSet<&str>) -> 
     way
 }
 
-/// What is wrong with a composition, as far as it says itself.
-pub fn check(composition: &Composition, own_driver: &str, path: &str, out: &mut Vec<Problem>) {
+/// What is wrong with the composition of a release, as far as it says itself.
+pub fn check(composition: Option<&Composition>, own_driver: &str, path: &str, out: &mut Vec<Problem>) {
+    match composition {
+        Some(composition) => check_parts(composition, own_driver, path, out),
+        None if own_driver == PARTS => {
+            let mend = "Name the parts under `composition`, or another driver.";
+            out.push(Problem::new("composition.parts", "spec.recipe.driver", "there are no parts", mend));
+        }
+        None => {}
+    }
+}
+
+fn check_parts(composition: &Composition, own_driver: &str, path: &str, out: &mut Vec<Problem>) {
     let parts = &composition.parts;
     if parts.is_empty() || parts.len() > MOST {
         let message = format!("{} parts are none or too many", parts.len());
@@ -311,7 +322,7 @@ mod tests {
 
     fn rules(value: Value) -> Vec<String> {
         let mut out = Vec::new();
-        check(&composition(value), PARTS, "spec.composition", &mut out);
+        check(Some(&composition(value)), PARTS, "spec.composition", &mut out);
         out.into_iter().map(|problem| format!("{} {}", problem.rule, problem.path)).collect()
     }
 

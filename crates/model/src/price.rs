@@ -6,9 +6,14 @@ use std::collections::BTreeMap;
 /// Digits after the point that are reckoned with.
 const DIGITS: usize = 6;
 
+/// Currency, what it is for, and the unit.
+type Key = (String, u8, Option<String>);
+/// What it is for, millionths, and digits after the point.
+type Held = (Per, i128, usize);
+
 /// A sum of prices for each currency and each thing that they are for, in order; amounts that are no numbers are left out.
 pub fn sum<'a>(prices: impl IntoIterator<Item = &'a Price>) -> Vec<Price> {
-    let mut all: BTreeMap<(String, u8, Option<String>), (Per, i128, usize)> = BTreeMap::new();
+    let mut all: BTreeMap<Key, Held> = BTreeMap::new();
     for price in prices {
         let Some((amount, digits)) = scaled(&price.amount) else { continue };
         let rank = match price.per {

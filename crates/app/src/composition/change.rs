@@ -214,7 +214,7 @@ fn begin(
         changes.work.push(work);
     }
     changes.operations.push(operation);
-    changes.put("instance.changed", written(record, &spec, &status)?, json!({"operation": id}));
+    changes.put("instance.reshaped", written(record, &spec, &status)?, json!({"operation": id}));
     changes.due.sort_by(|one, other| one.key.cmp(&other.key));
     changes.due.dedup_by(|one, other| one.key == other.key);
     Ok((changes, spec))

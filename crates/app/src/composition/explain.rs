@@ -6,12 +6,13 @@ use crate::access::caller::Caller;
 use crate::error::Result;
 use crate::record::visible;
 use loggia_graph::Graph;
-use loggia_model::composition::Choice;
+use loggia_model::composition::{Choice, Wiring};
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::Price;
 use loggia_model::{Record, Ref, price};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// One thing that an instance takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +62,35 @@ impl Explanation {
     }
 }
 
+/// The choices of others that named an instance.
+fn chosen_by<'a>(choosing: impl Iterator<Item = &'a Record>, instance: &Ref) -> Result<Vec<ChosenBy>> {
+    let mut all: Vec<ChosenBy> = Vec::new();
+    for other in choosing {
+        let choices = read(other)?.1.made_of.unwrap_or_default().choices.into_iter();
+        let own = choices.filter(|choice| named(choice).as_ref() == Some(instance));
+        all.extend(own.map(|choice| ChosenBy { whole: other.reference.clone(), choice }));
+    }
+    all.sort_by(|one, other| one.whole.cmp(&other.whole));
+    all.dedup();
+    Ok(all)
+}
+
+/// What is taken from each of those that are seen.
+fn takes(wiring: &Wiring, seen: impl Fn(&Ref) -> bool) -> Vec<Takes> {
+    let one = |from: Ref| {
+        let is_it = |name: &String| wiring.source(name).as_ref() == Some(&from);
+        let outputs = wiring.taken().into_iter().filter(|(name, _)| is_it(name)).map(|(_, output)| output);
+        let outputs: BTreeSet<String> = outputs.collect();
+        Takes { outputs: outputs.into_iter().collect(), from }
+    };
+    wiring.sources().into_iter().filter(|from| seen(from)).map(one).collect()
+}
+
+/// The instance of a choice.
+fn named(choice: &Choice) -> Option<Ref> {
+    choice.instance.as_deref()?.parse().ok()
+}
+
 /// What something and its parts cost, each by itself.
 fn costs(graph: &Graph, caller: &Caller, record: &Record, out: &mut Vec<Price>) -> Result<()> {
     if graph.visible(&caller.audience, record) {
@@ -79,7 +109,6 @@ impl App {
         let record = visible(&graph, &caller.audience, instance)?;
         let (spec, status) = read(&record)?;
         let seen = |name: &Ref| graph.get(name).is_some_and(|other| graph.visible(&caller.audience, other));
-        let named = |choice: &Choice| choice.instance.as_deref().and_then(|name| name.parse::<Ref>().ok());
         let made_of = status.made_of.unwrap_or_default().choices;
         let made_of = made_of.into_iter().filter(|choice| named(choice).is_none_or(|name| seen(&name)));
         // Since it was chosen it may have been brought to another version.
@@ -92,24 +121,7 @@ impl App {
         let whole = whole_of(&graph, &record).filter(|whole| graph.visible(&caller.audience, whole));
         let needing = dependents(&graph, instance);
         let choosing = needing.iter().chain(&whole).filter(|other| graph.visible(&caller.audience, other));
-        let mut chosen_by: Vec<ChosenBy> = Vec::new();
-        for other in choosing {
-            let (_, status) = read(other)?;
-            let choices = status.made_of.unwrap_or_default().choices.into_iter();
-            let own = choices.filter(|choice| named(choice).as_ref() == Some(instance));
-            chosen_by.extend(own.map(|choice| ChosenBy { whole: other.reference.clone(), choice }));
-        }
-        chosen_by.sort_by(|one, other| one.whole.cmp(&other.whole));
-        chosen_by.dedup();
-        let wiring = spec.wiring.unwrap_or_default();
-        let mut takes: Vec<Takes> = Vec::new();
-        for from in wiring.sources().into_iter().filter(seen) {
-            let is_it = |name: &String| wiring.source(name).as_ref() == Some(&from);
-            let outputs = wiring.taken().into_iter().filter(|(name, _)| is_it(name)).map(|(_, output)| output);
-            let mut outputs: Vec<String> = outputs.collect();
-            outputs.dedup();
-            takes.push(Takes { from, outputs });
-        }
+        let chosen_by = chosen_by(choosing.map(|other| &**other), instance)?;
         let mut prices = Vec::new();
         costs(&graph, caller, &record, &mut prices)?;
         let needed_by = needing.iter().map(|other| other.reference.clone()).filter(seen).collect();
@@ -118,7 +130,7 @@ impl App {
             made_of,
             part_of: whole.map(|whole| whole.reference.clone()),
             chosen_by,
-            takes,
+            takes: takes(&spec.wiring.unwrap_or_default(), seen),
             needed_by,
             prices: price::sum(&prices),
         })

@@ -116,13 +116,18 @@ pub(super) fn look(
             continue;
         }
         if emptying.begun.contains(&part.uid) {
-            return given_up(whole, status, &emptying, part, ctx);
+            return given_up(whole, status, &emptying, (part, ""), ctx);
         }
         if !needing(graph, &part.reference).is_empty() {
             continue;
         }
         let operate = Operate::destroying(part.reference.clone(), emptying.confirmed);
-        let mut begun = operate.decide(graph, &Facts::default(), &ctx.by(&as_system))?;
+        let mut begun = match operate.decide(graph, &Facts::default(), &ctx.by(&as_system)) {
+            Err(Error::Refused(refusal)) => {
+                return given_up(whole, status, &emptying, (part, &refusal.message), ctx);
+            }
+            decided => decided?,
+        };
         for operation in begun.operations.iter_mut().filter(|operation| operation.state == State::Queued) {
             operation.requested_by.clone_from(&emptying.by);
         }
@@ -144,11 +149,11 @@ fn given_up(
     whole: &Record,
     mut status: InstanceStatus,
     emptying: &Emptying,
-    part: &Record,
+    (part, why): (&Record, &str),
     ctx: &Ctx<'_>,
 ) -> Result<Changes> {
     let mut changes = Changes::default();
-    let why = format!("Its part {} could not be taken away.", part.reference.name());
+    let why = format!("Its part {} could not be taken away. {why}", part.reference.name()).trim_end().to_owned();
     changes.operations.push(ended(whole, emptying, Err(&why), ctx));
     status.phase = Phase::Failed;
     if let Some(made) = &mut status.made_of {

@@ -42,8 +42,8 @@ pub(crate) fn outer(spec: &InstanceSpec, composition: Option<&Composition>) -> R
     let all = spec.wiring.clone().unwrap_or_default();
     let Some(composition) = composition else { return Ok(all) };
     let name = |name: &str| name.strip_prefix(OUTSIDE).map(str::to_owned);
-    let mut outer = Wiring::default();
-    outer.from = all.from.iter().filter_map(|(known, of)| Some((name(known)?, of.clone()))).collect();
+    let from = all.from.iter().filter_map(|(known, of)| Some((name(known)?, of.clone()))).collect();
+    let mut outer = Wiring { from, ..Wiring::default() };
     let mut become_ = |steps: &[String]| {
         let first = steps.first().and_then(|first| name(first)).ok_or_else(|| nowhere(&steps.join(".")))?;
         Ok(Place::At([first].into_iter().chain(steps[1..].iter().cloned()).collect()))

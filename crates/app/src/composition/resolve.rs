@@ -268,12 +268,12 @@ impl One<'_> {
         };
         let shared = wish.shared.as_ref().map(|(uid, _)| uid.clone());
         let belongs = Belongs {
-            part_of: shared.is_none().then(|| whole.reference.clone()),
+            part_of: wish.shared.is_none().then(|| whole.reference.clone()),
             wiring: self.wiring.clone().unwrap_or_default(),
-            shared: shared.clone(),
+            shared,
             depth: whole.depth + 1,
             // What is shared is there for others too, whatever becomes of this whole.
-            waits: whole.waits && shared.is_none(),
+            waits: whole.waits && wish.shared.is_none(),
             secret: wish.secret.clone(),
             ..Belongs::default()
         };
@@ -281,14 +281,22 @@ impl One<'_> {
         let release = text(&changes.answer, "release");
         let namespace = namespace_for(whole.team);
         let instance = Ref::new("instance", &namespace, &metadata_name(&name, whole.environment));
-        let mut because = wish.because.clone();
-        because.push(match &wish.version {
+        let because = self.newly(&release);
+        Ok((self.choice(instance.to_string(), release, because), instance, changes))
+    }
+
+    /// Why a new one is as it is.
+    fn newly(&self, release: &str) -> Vec<String> {
+        let mut because = self.wish.because.clone();
+        because.push(match &self.wish.version {
             Some(range) => format!("{release} is the newest that may be ordered in {range}."),
             None => format!("{release} is the newest that may be ordered."),
         });
-        because.extend(shared.map(|uid| format!("It is shared as {uid}, and was made now, because there was none.")));
-        because.extend(wish.plan.as_ref().map(|plan| format!("The plan {plan} is asked for.")));
-        Ok((self.choice(instance.to_string(), release, because), instance, changes))
+        let shared = self.wish.shared.as_ref();
+        let shared = shared.map(|(uid, _)| format!("It is shared as {uid}, and was made now, because there was none."));
+        because.extend(shared);
+        because.extend(self.wish.plan.as_ref().map(|plan| format!("The plan {plan} is asked for.")));
+        because
     }
 
     fn choice(&self, instance: String, release: String, because: Vec<String>) -> Choice {

@@ -140,23 +140,7 @@ impl Command for Order {
         let taken: Vec<String> = self.belongs.wiring.inputs.keys().cloned().collect();
         check_inputs(&without(&found.contract, &taken), &inputs, &secrets)?;
         secret_input::none_in_clear(&found.contract, &inputs)?;
-        let spec = InstanceSpec {
-            offering: found.offering.reference.name().to_owned(),
-            step: Step::Managed,
-            team: found.team.to_string(),
-            environment: found.environment.clone(),
-            // A release may be named too; what its team accepts later is then not limited.
-            constraint: input.release.clone().filter(|wish| Range::parse(wish).is_ok()),
-            target: Some(found.release.reference.name().to_owned()),
-            plan: found.plan.clone(),
-            inputs,
-            contact: ctx.caller.user().map(ToString::to_string),
-            component: self.past.as_ref().and_then(|past| component(&past.attributes)),
-            part_of: self.belongs.part_of.as_ref().map(ToString::to_string),
-            shared: self.belongs.shared.clone(),
-            deployed: self.belongs.deployed.clone(),
-            ..InstanceSpec::default()
-        };
+        let spec = self.spec(&found, inputs, ctx);
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
@@ -189,6 +173,27 @@ fn unknown(graph: &Graph, audience: &Audience, name: &str) -> Error {
 }
 
 impl Order {
+    /// What is written of it.
+    fn spec(&self, found: &Found, inputs: Map<String, Value>, ctx: &Ctx<'_>) -> InstanceSpec {
+        InstanceSpec {
+            offering: found.offering.reference.name().to_owned(),
+            step: Step::Managed,
+            team: found.team.to_string(),
+            environment: found.environment.clone(),
+            // A release may be named too; what its team accepts later is then not limited.
+            constraint: self.input.release.clone().filter(|wish| Range::parse(wish).is_ok()),
+            target: Some(found.release.reference.name().to_owned()),
+            plan: found.plan.clone(),
+            inputs,
+            contact: ctx.caller.user().map(ToString::to_string),
+            component: self.past.as_ref().and_then(|past| component(&past.attributes)),
+            part_of: self.belongs.part_of.as_ref().map(ToString::to_string),
+            shared: self.belongs.shared.clone(),
+            deployed: self.belongs.deployed.clone(),
+            ..InstanceSpec::default()
+        }
+    }
+
     /// Passes when nothing has that name.
     fn is_free(&self, graph: &Graph, found: &Found, reference: &Ref, ctx: &Ctx<'_>) -> Result<()> {
         let Some(taken) = graph.get(reference) else { return Ok(()) };

@@ -172,7 +172,7 @@ impl Upgrade {
     ) -> Result<Changes> {
         match self.opening(graph, &going, ctx.now) {
             Some(opening) => self.queue(record, going, opening, asked, ctx),
-            None => self.begin(graph, record, going, asked.0, ctx),
+            None => self.begin(graph, record, going, asked, ctx),
         }
     }
 
@@ -181,13 +181,13 @@ impl Upgrade {
         graph: &Graph,
         record: &Record,
         going: UpgradeTarget,
-        id: Uid,
+        (id, by): (Uid, &str),
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         match going.how(self.back).strategy {
             Strategy::ChangeRequest => self.request(graph, record, going, id, ctx),
             Strategy::ByHand => self.hand_over(graph, record, going, id, ctx),
-            _ if going.recomposes(self.back) => self.recompose(graph, record, going, id, ctx),
+            _ if going.recomposes(self.back) => self.recompose(graph, record, going, (id, by), ctx),
             _ => self.changes(graph, record, going, id, ctx),
         }
     }

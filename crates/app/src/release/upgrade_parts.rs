@@ -3,7 +3,7 @@
 use crate::command::Ctx;
 use crate::command::changes::{Changes, Draft};
 use crate::composition::advance::{hold, needed_words};
-use crate::composition::change::{Change, How};
+use crate::composition::change::{Change, How, Wished};
 use crate::composition::resolve::{in_range, number};
 use crate::composition::{by_name, deadline, parts, read, whole_of};
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ use loggia_model::instance::{Earlier, Phase};
 use loggia_model::kinds::release::Strategy;
 use loggia_model::operation::Verb;
 use loggia_model::{Record, Ref, Uid};
+use loggia_store::Due;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -103,28 +104,17 @@ impl Upgrade {
         graph: &Graph,
         record: &Record,
         going: UpgradeTarget,
-        id: Uid,
+        (id, by): (Uid, &str),
         ctx: &Ctx<'_>,
     ) -> Result<Changes> {
         let (name, moving) = (going.release(), self.moves(&going));
-        let UpgradeTarget { spec, mut status, from, to, mut inputs, secrets, hidden, .. } = going;
-        // Taken out again where it is decided, and sealed there.
-        inputs.extend(secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().into())));
-        let change = Change {
-            record,
-            to: Some(to.clone()),
-            plan: None,
-            inputs,
-            wiring: Some(parts::outer(&spec, from.composition.as_ref())?),
-            made_of: None,
-            how: How { back: self.back, same: true },
-            deployed: None,
-        };
-        let wished = change.wish(graph, (&spec, &status), ctx)?;
-        let (before, mut next, mut changes) = (spec, wished.spec, wished.parts);
+        let wished = self.wished(graph, record, &going, ctx)?;
+        let UpgradeTarget { spec: before, mut status, from, to, hidden, .. } = going;
+        let (mut next, mut changes) = (wished.spec, Changes::default());
         let driver = driver_of(graph, &next, &status)?;
         let place = (&*next.environment, &*driver);
         let (mut operation, mut work) = start(id, record.uid, &self.instance, Verb::Apply, place, ctx);
+        by.clone_into(&mut operation.requested_by);
         work.payload = json!({"before": status.phase, "confirmed": self.confirmed, "move": moving});
         next.constraint = next.constraint.filter(|range| accepts(range, &to.version));
         next.target = Some(name.clone());
@@ -132,7 +122,6 @@ impl Upgrade {
             status.earlier = Some(Earlier { release: status.applied.clone(), inputs: before.inputs });
         }
         (status.operation, status.phase, status.made_of) = (Some(id), Phase::Progressing, wished.made_of);
-        changes.due.retain(|due| due.subject != Some(record.uid));
         if next.wiring.is_some() {
             hold(&mut status, &mut operation, &needed_words(&next), ctx);
             status.held.iter_mut().for_each(|held| held.work = work.payload.clone());
@@ -150,6 +139,27 @@ impl Upgrade {
         secret_input::seal(&mut changes, record.uid, &wished.secrets, ctx)?;
         secret_input::forget(&mut changes, record, &Map::new(), &hidden)?;
         changes.operations.push(operation);
+        let own = |due: &Due| changes.due.iter().any(|known| known.key == due.key);
+        let due: Vec<Due> = wished.parts.due.iter().filter(|due| !own(due)).cloned().collect();
+        changes.absorb(Changes { due, ..wished.parts });
         Ok(changes)
+    }
+
+    /// What it is to be, with its parts.
+    fn wished(&self, graph: &Graph, record: &Record, going: &UpgradeTarget, ctx: &Ctx<'_>) -> Result<Wished> {
+        let (mut inputs, from) = (going.inputs.clone(), going.from.composition.as_ref());
+        // Taken out again where it is decided, and sealed there.
+        inputs.extend(going.secrets.iter().map(|(name, secret)| (name.clone(), secret.reveal().into())));
+        let change = Change {
+            record,
+            to: Some(going.to.clone()),
+            plan: None,
+            inputs,
+            wiring: Some(parts::outer(&going.spec, from)?),
+            made_of: None,
+            how: How { back: self.back, same: true },
+            deployed: None,
+        };
+        change.wish(graph, (&going.spec, &going.status), ctx)
     }
 }

@@ -55,7 +55,7 @@ impl Upgrade {
         graph: &Graph,
         record: &Record,
         status: InstanceStatus,
-        id: Uid,
+        asked: (Uid, &str),
         ctx: &Ctx<'_>,
     ) -> Result<Result<Changes, Opening>> {
         let going = UpgradeTarget { status, ..self.going(graph, &Audience::All, record)? };
@@ -63,7 +63,7 @@ impl Upgrade {
             return Ok(Err(opening));
         }
         self.may(graph, &Audience::All, &going, ctx.now)?;
-        self.begin(graph, record, going, id, ctx).map(Ok)
+        self.begin(graph, record, going, asked, ctx).map(Ok)
     }
 
     /// When it would begin; none when that is now. The way back is open at any time.
@@ -147,7 +147,7 @@ fn open(graph: &Graph, record: &Record, status: InstanceStatus, queued: Queued, 
         confirmed: queued.confirmed,
     };
     let free = InstanceStatus { queued: None, ..status };
-    match upgrade.opened(graph, record, free.clone(), queued.operation, ctx) {
+    match upgrade.opened(graph, record, free.clone(), (queued.operation, &queued.by), ctx) {
         Ok(Ok(mut changes)) => {
             for operation in &mut changes.operations {
                 operation.requested_by.clone_from(&queued.by);

@@ -23,6 +23,10 @@ pub(super) struct Wanted {
     pub environment: BTreeMap<String, String>,
     /// Names of the variables that come sealed and are in memory only.
     pub secrets: Vec<String>,
+    /// What tells their values from others, so that new ones are taken in; empty without secrets. Who reads this folder
+    /// can read the key of the server, which opens them all.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sealed: String,
     /// The path that answers when it is well; empty when it only has to listen.
     pub health: String,
     /// How long it may take until it answers, in seconds.
@@ -73,13 +77,15 @@ impl Wanted {
         if !path {
             return Err(wrong("`health` must be a path such as /healthz"));
         }
+        let secrets = secrets(request)?;
         let host = request.backend.config.get("public_host").and_then(Value::as_str).unwrap_or("127.0.0.1");
         Ok(Wanted {
             instance: request.instance.clone(),
             version: request.version.clone(),
             command,
             environment,
-            secrets: secrets(request)?.into_iter().map(|(name, _)| name).collect(),
+            sealed: sealed(&request.key, &secrets),
+            secrets: secrets.into_iter().map(|(name, _)| name).collect(),
             health,
             start: start(request)?,
             source: source(request)?,
@@ -122,6 +128,13 @@ pub(super) fn secrets(request: &Request) -> Result<Vec<(String, Secret)>, Failur
         }
     }
     Ok(found)
+}
+
+/// What tells secret variables from others of the same names.
+fn sealed(key: &str, secrets: &[(String, Secret)]) -> String {
+    let one = |(name, secret): &(String, Secret)| format!("{name}={}\0", secret.reveal());
+    let all: String = secrets.iter().map(one).collect();
+    if all.is_empty() { all } else { crate::sha256(format!("{key}\0{all}").as_bytes()) }
 }
 
 /// Whether a variable may be given: what the platform gives or needs itself is not to be replaced.
@@ -227,6 +240,15 @@ mod tests {
         for wrong in ["[]", "text", r#"{"PORT": "1"}"#, r#"{"LD_PRELOAD": "x"}"#, r#"{"a b": "x"}"#, r#"{"": "x"}"#] {
             assert_eq!(secrets(&request("web", wrong)).unwrap_err().whose, loggia_app::instance::driver::Whose::Yours);
         }
+    }
+
+    #[test]
+    fn another_secret_is_another_wish() {
+        let digest = |variables: &str| Wanted::of(&request("web", variables)).unwrap().digest();
+        assert_eq!(digest(r#"{"A": "one"}"#), digest(r#"{"A": "one"}"#));
+        assert_ne!(digest(r#"{"A": "one"}"#), digest(r#"{"A": "two"}"#));
+        let kept = serde_json::to_string(&Wanted::of(&request("web", r#"{"A": "secret-one"}"#)).unwrap()).unwrap();
+        assert!(!kept.contains("secret-one"), "{kept}");
     }
 
     #[test]

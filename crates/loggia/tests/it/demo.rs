@@ -65,18 +65,26 @@ fn one_command_shows_a_whole_platform() {
     a_campaign_is_in_its_second_wave(&demo, folder.path());
     real_things(&demo, folder.path());
     takes_commits(&demo, folder.path());
-    let count =
-        |demo: &Demo| text(&run(demo, folder.path(), &["get", "instances", "-o", "name"]).stdout).lines().count();
+    let count = |demo: &Demo| {
+        let all = text(&run(demo, folder.path(), &["get", "instances", "-o", "name"]).stdout);
+        all.lines().filter(|name| !is_late(name)).count()
+    };
     let before = count(&demo);
     drop(demo);
     let again = start(folder.path());
     assert_eq!(count(&again), before, "starting again makes nothing twice");
 }
 
+/// What the demo deploys at the end comes when its database does, where there is one.
+fn is_late(instance: &str) -> bool {
+    ["booking/tides", "booking/berth"].iter().any(|name| instance.contains(name))
+}
+
 fn steps_are_right(demo: &Demo, folder: &Path) {
     let instances = run(demo, folder, &["get", "instances", "-o", "json"]);
     let instances: Value = serde_json::from_slice(&instances.stdout).unwrap();
-    let all = instances["items"].as_array().unwrap();
+    let first = |one: &&Value| !is_late(one["ref"].as_str().unwrap());
+    let all: Vec<&Value> = instances["items"].as_array().unwrap().iter().filter(first).collect();
     let of = |step: &str| all.iter().filter(|one| one["document"]["spec"]["step"] == step).count();
     assert_eq!((of("managed"), of("enrolled")), (140, 60));
     assert!(of("observed") > 60, "{}", of("observed"));
@@ -87,7 +95,7 @@ fn steps_are_right(demo: &Demo, folder: &Path) {
     });
     assert!(strange.is_none(), "{strange:?}");
     let offerings = run(demo, folder, &["get", "offerings", "-o", "name"]);
-    assert_eq!(text(&offerings.stdout).lines().count(), 14);
+    assert_eq!(text(&offerings.stdout).lines().count(), 16);
 }
 
 /// As the story tells it: 19 of 31, halted by Fleet Reports, which is still served by 6; one team is exempt.

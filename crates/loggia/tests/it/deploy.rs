@@ -99,7 +99,10 @@ spec:
 ";
 
 fn status(server: &Server, name: &str) -> Value {
-    server.http("GET", &format!("/api/v1/records/instance/red/{name}"), None).1["status"].clone()
+    match server.http("GET", &format!("/api/v1/records/instance/red/{name}"), None) {
+        (200, record) => record["status"].clone(),
+        _ => Value::Null,
+    }
 }
 
 /// What the program in an environment says.

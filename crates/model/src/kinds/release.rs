@@ -3,7 +3,7 @@
 use super::link::{Link, link};
 use super::own::{self, Compiled};
 use super::visibility;
-use crate::composition::{self, Composition, PARTS};
+use crate::composition::{self, Composition};
 use crate::migration::{self, Migration};
 use crate::support::Support;
 use crate::version::{self, Range, Version, Versioning};
@@ -267,14 +267,7 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         migration::check(migration, "spec.migration", out);
     }
     check_access(&spec.contract, out);
-    match &spec.composition {
-        Some(composition) => composition::check(composition, &spec.recipe.driver, "spec.composition", out),
-        None if spec.recipe.driver == PARTS => {
-            let mend = "Name the parts under `composition`, or another driver.";
-            out.push(Problem::new("composition.parts", "spec.recipe.driver", "there are no parts", mend));
-        }
-        None => {}
-    }
+    composition::check(spec.composition.as_ref(), &spec.recipe.driver, "spec.composition", out);
     check_form("spec.contract.inputs", &spec.contract.inputs, out);
     if let Some(outputs) = &spec.contract.outputs {
         check_form("spec.contract.outputs", outputs, out);

@@ -68,7 +68,7 @@ pub fn who(visit: &Visit, principal: &str) -> String {
 }
 
 /// The type of an event in words.
-fn what(kind: &str) -> String {
+pub(super) fn what(kind: &str) -> String {
     let inner = kind.strip_prefix("dev.loggia.").unwrap_or(kind);
     let inner = inner.rsplit_once(".v").map_or(inner, |(inner, _)| inner);
     let words = match inner {
@@ -106,7 +106,7 @@ fn what(kind: &str) -> String {
         "instance.going-back" => "Going back was asked for",
         "instance.rolled-back" => "Back at the version before, and seen to be there",
         "instance.deployed" => "Deployed",
-        "instance.changed" => "Something else was asked of it",
+        "instance.reshaped" => "Something else was asked of it",
         "instance.begun" => "What it needs is ready: it begins",
         "instance.emptying" => "Gone itself; its parts follow",
         "instance.parts-left" => "What is no part any more is taken away",

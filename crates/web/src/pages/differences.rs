@@ -1,5 +1,6 @@
 //! What differs: two environments beside each other, or two times.
 
+use super::changes::what;
 use super::entity;
 use super::visit::{Answer, Visit};
 use super::words::When;
@@ -129,7 +130,9 @@ async fn show(visit: Visit) -> Answer {
     visit.signed_in()?;
     let asked = Asked::of(&visit);
     let rows = asked.rows(&visit).await?;
-    let is = |name: &str| asked.pair.as_ref().map_or((false, false), |(from, to)| (from == name, to == name));
+    // The form proposes two environments also where times are asked about.
+    let pair = asked.pair.clone().or_else(|| visit.app().usual_pair(&visit.caller));
+    let is = |name: &str| pair.as_ref().map_or((false, false), |(from, to)| (from == name, to == name));
     let all = environments(&visit.graph, visit.audience());
     let named = all.iter().map(|record| record.reference.name().to_owned());
     let places = asked.pair.as_ref().map(|(from, to)| (from.as_str(), to.as_str()));
@@ -190,6 +193,5 @@ fn caused(visit: &Visit, cause: &Cause) -> String {
     let commit =
         cause.commit.as_deref().map(|commit| format!(", commit {}", commit.chars().take(8).collect::<String>()));
     let reason = cause.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let what = cause.event.replace('.', " ").replace('-', " ");
-    format!("{what} by {by}, {when}{}{reason}", commit.unwrap_or_default())
+    format!("{} by {by}, {when}{}{reason}", what(&cause.event), commit.unwrap_or_default())
 }

@@ -97,7 +97,7 @@ fn previewed(answer: &serde_json::Value, known: &Known) -> Vec<Fact> {
     facts.extend(parts.map(|part| {
         let part_text = |field: &str| part[field].as_str().unwrap_or_default();
         let name = part_text("instance").split('/').next_back().unwrap_or_default();
-        Fact::new(&format!("With {}", part_text("part")), format!("{name}, {}", part_text("release")))
+        Fact::new(format!("With {}", part_text("part")), format!("{name}, {}", part_text("release")))
     }));
     if let (Some(name), Some(version)) = (answer["program"]["name"].as_str(), answer["program"]["version"].as_str()) {
         facts.push(Fact::new("Runs in", format!("{name} {version}")));

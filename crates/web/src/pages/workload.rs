@@ -102,7 +102,7 @@ async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer 
     let differences = there.windows(2).map(|pair| {
         let (from, to) = (&pair[0].environment, &pair[1].environment);
         let to_page = format!("/differences?from={from}&to={to}&team={}", of.name());
-        Link::new(&format!("What differs between {from} and {to}"), to_page)
+        Link::new(format!("What differs between {from} and {to}"), to_page)
     });
     visit.page(&WorkloadPage {
         shell: Shell {
