@@ -6,12 +6,14 @@
 mod adopt;
 mod alike;
 mod campaign;
+mod campaign_goal;
 mod checks;
 mod drift;
 mod due;
 mod ending;
 mod ending_days;
 mod ending_parts;
+mod ending_release;
 mod estate;
 mod folders;
 mod from_template;
