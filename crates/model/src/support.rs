@@ -84,6 +84,18 @@ impl Support {
         self.days().map(|(_, day)| day).max()
     }
 
+    /// The first day on which it does not get everything new any more, of a version that is out since a day; none when
+    /// it says nothing.
+    pub fn settles(&self, out: Day) -> Option<Day> {
+        let (first, until) = self.days().next()?;
+        Some(if first == SupportPhase::Active { until.plus(1) } else { out })
+    }
+
+    /// The first day on which nobody looks after it; none when it says nothing.
+    pub fn ends(&self) -> Option<Day> {
+        self.end().map(|last| last.plus(1))
+    }
+
     /// The first phase that would be over before the one before it.
     pub fn fault(&self) -> Option<(SupportPhase, Day, Day)> {
         let days: Vec<(SupportPhase, Day)> = self.days().collect();
@@ -145,4 +157,30 @@ pub fn usual_fixes() -> Fixes {
         (Severity::Medium, days(Some(90), None, None)),
         (Severity::Low, FixDays::default()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Support, SupportPhase};
+    use crate::Day;
+
+    /// Every way to give or leave out its days: the first day of an end is the first one on which the phase says so.
+    #[test]
+    fn its_ends_are_where_its_phases_end() {
+        let days = || std::iter::once(None).chain((2..6).map(|day| Some(Day(day))));
+        for active in days() {
+            for (maintenance, extended) in days().flat_map(|one| days().map(move |other| (one, other))) {
+                let said = Support { active_until: active, maintenance_until: maintenance, extended_until: extended };
+                if said.fault().is_some() {
+                    continue;
+                }
+                for day in (0..9).map(Day) {
+                    let (phase, _) = said.on(day, None);
+                    let from = |first: Option<Day>| first.is_some_and(|first| first <= day);
+                    assert_eq!(from(said.ends()), phase == SupportPhase::Ended, "{said:?} {day}");
+                    assert_eq!(from(said.settles(Day(0))), phase != SupportPhase::Active, "{said:?} {day}");
+                }
+            }
+        }
+    }
 }

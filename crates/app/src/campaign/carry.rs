@@ -2,7 +2,7 @@
 
 use super::scope::{Member, Scope};
 use super::target::Targets;
-use super::{Found, parted};
+use super::{Found, parted, standard};
 use crate::access::caller::{Caller, Door};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::release::upgrade::Upgrade;
 use crate::rules::Opening;
 use loggia_graph::{Audience, Graph};
+use loggia_model::Uid;
 use loggia_model::campaign::steps::{Act, Campaign, Note};
-use loggia_model::campaign::{CampaignState, Item};
-use loggia_model::{Document, Source, Uid};
+use loggia_model::campaign::{CampaignState, EndedAs, Item};
 use loggia_store::{Item as Row, WorkClass};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -151,8 +151,8 @@ pub(super) fn keep(
         changes.put(kind, draft, data);
     }
     let ended = after.status.state == CampaignState::Ended && found.status.state != CampaignState::Ended;
-    if ended && after.spec.ends_as_standard {
-        standard(graph, found, after, ctx, changes);
+    if ended && after.spec.ends_as_standard && after.status.ended_as != Some(EndedAs::Cancelled) {
+        standard::leave(graph, found, after, ctx, changes)?;
     }
     Ok(())
 }
@@ -166,32 +166,5 @@ fn told(note: &Note, after: &Campaign) -> (&'static str, Value) {
         Note::Ended => ("campaign.completed", Value::Null),
         Note::Scope => ("campaign.scope-changed", Value::Null),
         Note::Regressed(_) => ("campaign.regressed", Value::Null),
-    }
-}
-
-/// Leaves the check of a campaign behind as a standard, under the campaign's own name.
-fn standard(graph: &Graph, found: &Found, after: &Campaign, ctx: &Ctx<'_>, changes: &mut Changes) {
-    let (spec, name) = (&after.spec, found.record.reference.name());
-    let title = found.record.parse().title().to_owned();
-    let base = format!("spec.offering={}", spec.offering);
-    let filter: Vec<String> = match spec.scope.as_slice() {
-        [] => vec![base],
-        lines => lines.iter().map(|line| format!("{base},{line}")).collect(),
-    };
-    let mut check = json!({
-        "apiVersion": "loggia.dev/v1",
-        "kind": "Check",
-        "metadata": {"name": name, "namespace": "default", "title": title},
-        "spec": {"of": "Instance", "filter": filter, "query": {"version": spec.to}, "why": spec.purpose,
-            "mend": format!("Bring {{name}} in {{environment}} to {}.", spec.to), "graceDays": 0, "standing": true},
-    });
-    if let Some(owner) = &spec.owner {
-        check["spec"]["owner"] = json!(owner);
-    }
-    let document = Document(check);
-    // One of that name is somebody's text already, and stays theirs.
-    if graph.get(&document.reference()).is_none() {
-        let draft = Draft::new(ctx.uid(), &document, Source::server());
-        changes.put("check.created", draft, json!({"campaign": name}));
     }
 }

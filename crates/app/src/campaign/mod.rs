@@ -10,8 +10,10 @@ mod kept;
 mod lines;
 mod plan;
 mod scope;
+mod standard;
 mod sweep;
 mod target;
+mod text;
 mod view;
 
 pub use decide::{Decide, Verb};
@@ -19,6 +21,7 @@ pub(crate) use kept::Kept;
 pub use lines::{CampaignLine, CampaignView, HaltView, ItemRow, Mine, WaveView};
 pub use plan::{CampaignPlan, PlanRow, PlanWish, Sum, WavePlan, What, plan};
 pub(crate) use sweep::{KIND, needs, sweep};
+pub(crate) use text::change;
 
 use loggia_graph::{Audience, Graph};
 use loggia_model::Record;

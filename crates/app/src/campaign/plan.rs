@@ -7,6 +7,7 @@ use crate::App;
 use crate::access::caller::Caller;
 use crate::access::visibility::is_told;
 use crate::error::{Error, Result};
+use crate::estate::observation::is_away;
 use crate::record::suggestion;
 use crate::record::visible;
 use crate::release::input_migration::InputMigration;
@@ -17,6 +18,7 @@ use loggia_model::contract::Weight;
 use loggia_model::instance::Step;
 use loggia_model::kinds::CampaignSpec;
 use loggia_model::kinds::release::{Rollback, Strategy};
+use loggia_model::version::Range;
 use loggia_model::{Micros, Problem, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,8 @@ pub enum What {
     ChangeRequest,
     /// Its owners are told what to do; the check alone says when it is done.
     Owners,
+    /// Nobody can tell what it has: its version is not known or cannot be compared, or it is not there.
+    Unknown,
     /// It has it already.
     Nothing,
 }
@@ -67,8 +71,13 @@ pub struct CampaignPlan {
     pub teams: usize,
     /// How many would not fit with what was filled in, or have no way.
     pub stuck: usize,
+    /// Of how many nobody can tell what they have.
+    pub unknown: usize,
     /// Wave by wave, who is hit.
     pub waves: Vec<WavePlan>,
+    /// The waves of its text in which nothing is: they hold nothing up.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub empty: Vec<String>,
     /// What the plans of those that move cost today, and go on to cost.
     pub price: Vec<Sum>,
     /// What is paid twice while a new one stands beside the old one.
@@ -202,10 +211,18 @@ pub fn plan(
         managed: rows().filter(|row| row.step == Step::Managed).count(),
         teams: rows().map(|row| &row.team).collect::<BTreeSet<_>>().len(),
         stuck: rows().filter(|row| !(row.stuck.is_empty() && row.breaks.is_empty())).count(),
+        unknown: rows().filter(|row| row.what == What::Unknown).count(),
+        empty: empty(spec, &waves),
         price: price.sums(),
         beside: beside.sums(),
         waves: waves.into_iter().map(|(wave, rows)| named(spec, wave, rows)).collect(),
     })
+}
+
+/// The waves that a text names and in which nothing is.
+fn empty(spec: &CampaignSpec, waves: &BTreeMap<usize, Vec<PlanRow>>) -> Vec<String> {
+    let named = spec.waves.iter().enumerate().filter(|(at, _)| !waves.is_empty() && !waves.contains_key(at));
+    named.map(|(_, wave)| wave.name.clone()).collect()
 }
 
 fn named(spec: &CampaignSpec, wave: usize, mut rows: Vec<PlanRow>) -> WavePlan {
@@ -223,7 +240,7 @@ fn row(member: &Member, way: Result<&Way, &str>, conversions: &HashMap<&str, Inp
     let goal = found.and_then(|way| Some((way, way.stops.last()?)));
     let breaks = goal
         .and_then(|(way, goal)| conversions.get(goal.version.as_str())?.convert(&way.from, &member.spec.inputs).err());
-    let (what, todo) = todo(member.spec.step, way.as_ref().ok().copied(), to, &member.status.known_by);
+    let (what, todo) = todo(Some(member), way.as_ref().ok().copied(), to);
     PlanRow {
         instance: member.record.reference.clone(),
         team: member.spec.team_ref().unwrap_or_else(|| Ref::new("group", "default", &member.spec.team)),
@@ -241,7 +258,12 @@ fn row(member: &Member, way: Result<&Way, &str>, conversions: &HashMap<&str, Inp
 }
 
 /// What has to happen, and the same in words.
-pub(crate) fn todo(step: Step, way: Option<&Way>, to: &str, known_by: &str) -> (What, String) {
+pub(crate) fn todo(member: Option<&Member>, way: Option<&Way>, to: &str) -> (What, String) {
+    if let Some(why) = member.and_then(|member| untold(member, to)) {
+        return (What::Unknown, why);
+    }
+    let step = member.map(|member| member.spec.step).unwrap_or_default();
+    let known_by = member.map_or("", |member| member.status.known_by.as_str());
     let Some(way) = way.filter(|_| step == Step::Managed) else {
         let place = match known_by {
             "" | "driver" => "where it was made".to_owned(),
@@ -262,6 +284,20 @@ pub(crate) fn todo(step: Step, way: Option<&Way>, to: &str, known_by: &str) -> (
         Strategy::ChangeRequest => (What::ChangeRequest, format!("Merge the change to {goal} in your repository.")),
         Strategy::ByHand => (What::Owners, format!("Bring it to {goal} by hand; the notes of the version say how.")),
     }
+}
+
+/// Why nobody can tell what something has; none when that can be told.
+fn untold(member: &Member, to: &str) -> Option<String> {
+    if is_away(&member.status) {
+        return Some("It was looked for and is not there. Bring it back, or destroy it.".to_owned());
+    }
+    let Some(number) = member.number() else {
+        let said = Some(member.version()).filter(|version| !version.is_empty());
+        let said = said.map(|version| format!(" It says {version}, which is none.")).unwrap_or_default();
+        return Some(format!("Nobody knows its version.{said} Report it; it is done when {to} is seen."));
+    };
+    let comparable = Range::parse(to).is_ok_and(|range| range.speaks_of(&number));
+    (!comparable).then(|| format!("It has {number}, which cannot be compared with {to}. Report a version that can."))
 }
 
 /// Sums of decimal numbers, exact to six places, by currency and unit.

@@ -2,6 +2,7 @@
 
 use crate::checks::{Check, named};
 use crate::error::{Error, Result};
+use crate::estate::observation::is_away;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::campaign::steps::{Gate, Look, Work};
 use loggia_model::campaign::{Item, ItemState, Tolerance};
@@ -14,7 +15,7 @@ use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::version::{Range, Version};
 use loggia_model::{Micros, Record, Ref, Uid};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The label that says in which ring an instance or a team is.
 const RING: &str = "loggia.dev/ring";
@@ -34,6 +35,8 @@ pub(crate) struct Scope<'a> {
     check: Option<Check<'a>>,
     gate: Option<Check<'a>>,
     waves: Vec<Wave>,
+    /// In which wave each is that does not pass, where a wave takes a share only.
+    dealt: OnceLock<HashMap<Uid, usize>>,
     purposes: HashMap<String, Purpose>,
     /// Ring and risk tolerance of the teams.
     teams: HashMap<String, (String, Tolerance)>,
@@ -62,6 +65,11 @@ impl Member {
         }
         let applied = self.status.applied.strip_prefix(&*self.spec.offering);
         applied.and_then(|rest| rest.strip_prefix('-')).unwrap_or_default()
+    }
+
+    /// The same to be compared; none for what is no version, such as `latest`.
+    pub(crate) fn number(&self) -> Option<Version> {
+        Version::parse(self.version())
     }
 }
 
@@ -98,7 +106,7 @@ impl<'a> Scope<'a> {
         });
         let teams = teams.collect();
         let purposes = graph.of_kind(&Audience::All, "environment").filter_map(purpose).collect();
-        Ok(Scope { graph, spec, range, check, gate, waves, purposes, teams })
+        Ok(Scope { graph, spec, range, check, gate, waves, dealt: OnceLock::new(), purposes, teams })
     }
 
     /// The instances that it means, whatever their version.
@@ -127,14 +135,16 @@ impl<'a> Scope<'a> {
             version: member.version().to_owned(),
             since: member.status.since,
             outcome: self.outcome(member),
+            away: is_away(&member.status),
             work: work(member),
         }
     }
 
     /// What its check says: the version of what runs, and the check that it names beside it.
     pub(crate) fn outcome(&self, member: &Member) -> Outcome {
-        let unseen = member.status.phase == Phase::Unknown;
-        let version = match Version::parse(member.version()) {
+        // Nor is what was looked for and is not there.
+        let unseen = member.status.phase == Phase::Unknown || is_away(&member.status);
+        let version = match member.number().filter(|version| self.range.speaks_of(version)) {
             None => Outcome::Unknown,
             Some(version) if !self.range.contains(&version) => Outcome::Fails,
             // What was not seen for too long may be anything by now: that is no success.
@@ -151,7 +161,34 @@ impl<'a> Scope<'a> {
 
     /// The first wave that takes it; the rest comes last.
     pub(crate) fn wave(&self, member: &Member) -> usize {
-        self.waves.iter().position(|wave| self.takes(wave, member)).unwrap_or(self.waves.len())
+        let dealt = self.waves.iter().any(|wave| wave.share.is_some());
+        let dealt = dealt.then(|| self.dealt.get_or_init(|| self.deal()).get(&member.record.uid).copied()).flatten();
+        let takes = |wave: &Wave| wave.share.is_none() && self.takes(wave, member);
+        dealt.unwrap_or_else(|| self.waves.iter().position(takes).unwrap_or(self.waves.len()))
+    }
+
+    /// Deals out what does not pass: a wave of a share gets that part of what fits it and no earlier wave has, rounded
+    /// up, so that it is never empty while something fits. Which ones is by chance, the same at every reading, and
+    /// others in another campaign.
+    fn deal(&self) -> HashMap<Uid, usize> {
+        let mut left = self.members(&Audience::All);
+        left.retain(|member| self.outcome(member) != Outcome::Passes);
+        let salt = format!("{}\n{}\n", self.spec.offering, self.spec.to);
+        left.sort_by_cached_key(|member| {
+            (lot(&format!("{salt}{}", member.record.reference)), member.record.reference.clone())
+        });
+        let mut dealt = HashMap::new();
+        for (at, wave) in self.waves.iter().enumerate() {
+            let (fits, mut rest): (Vec<Member>, Vec<Member>) =
+                left.into_iter().partition(|member| self.takes(wave, member));
+            let most = wave.share.map_or(fits.len(), |share| (fits.len() * usize::from(share)).div_ceil(100));
+            let mut fits = fits.into_iter();
+            dealt.extend(fits.by_ref().take(most).map(|member| (member.record.uid, at)));
+            rest.extend(fits);
+            left = rest;
+        }
+        dealt.extend(left.iter().map(|member| (member.record.uid, self.waves.len())));
+        dealt
     }
 
     fn takes(&self, wave: &Wave, member: &Member) -> bool {
@@ -167,7 +204,6 @@ impl<'a> Scope<'a> {
             && (among(&wave.teams, team.name()) || wave.teams.iter().any(|name| *name == team.as_str()))
             && (wave.rings.is_empty() || among(&wave.rings, &ring()))
             && (wave.tolerance.is_empty() || wave.tolerance.contains(&tolerance))
-            && wave.share.is_none_or(|share| lot(member.record.reference.as_str()) < u64::from(share))
     }
 
     /// What the gate says about what was moved up to a wave.
@@ -210,8 +246,9 @@ fn label(record: &Record, name: &str) -> String {
     label.unwrap_or_default().to_owned()
 }
 
-/// A number below 100 that is always the same for a name (FNV-1a).
-fn lot(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-        % 100
+/// A number that is always the same for a text, and far from that of the next one (FNV-1a, stirred).
+fn lot(text: &str) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    let hash = text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

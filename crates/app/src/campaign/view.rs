@@ -177,8 +177,7 @@ fn row(
     let over = matches!(item.state, ItemState::Done | ItemState::Exempt | ItemState::NotApplicable);
     let step = member.map(|member| member.spec.step).unwrap_or_default();
     let way = member.zip(targets).and_then(|(member, targets)| targets.way(member).ok());
-    let known_by = member.map_or("", |member| member.status.known_by.as_str());
-    let (what, words) = todo(step, way, &found.spec.to, known_by);
+    let (what, words) = todo(member, way, &found.spec.to);
     Some(ItemRow {
         instance: item.instance.parse().ok()?,
         team_title: graph.get(&team).map_or_else(|| team.name().to_owned(), |group| group.parse().title().to_owned()),

@@ -1,5 +1,6 @@
 //! The one engine of checks: a verdict about one thing, from a snapshot, the time, and what probes answered.
 
+use crate::estate::observation::is_away;
 use crate::release::offering::version_of;
 use loggia_graph::{Audience, Graph, Predicate};
 use loggia_model::check::{CheckStatus, Outcome, Reading, Verdict, exempt_until};
@@ -74,11 +75,22 @@ impl<'a> Check<'a> {
             (None, Some(probe)) => self.answered(subject.uid, i64::from(probe.every_minutes)),
             (None, None) => Verdict::unknown("It asks nothing."),
         };
+        let found = if found.outcome == Outcome::Passes && self.is_about_what_is_there() && is_missing(subject) {
+            Verdict::unknown("It was looked for and is not there.")
+        } else {
+            found
+        };
         let days = self.spec.grace_days;
         let grace = (days > 0).then(|| Day::of(self.record.created_at.max(subject.created_at)).plus(days));
         let team = team_of(subject).map(|team| team.to_string()).unwrap_or_default();
         let exempt = exempt_until(&self.status.exemptions, &team, subject.reference.as_str(), self.now);
         found.excused(Outcome::Exempt, exempt, self.now).excused(Outcome::Grace, grace, self.now)
+    }
+
+    /// Whether it asks of a thing what it can only be while it is there: all but that itself.
+    fn is_about_what_is_there(&self) -> bool {
+        let stated = self.asked.as_ref().and_then(|asked| asked.stated.as_ref());
+        stated.is_none_or(|stated| !stated.kind.eq_ignore_ascii_case("Present"))
     }
 
     /// What a probe answered. No answer, and an answer of long ago, is never a success.
@@ -111,6 +123,21 @@ impl<'a> Check<'a> {
         ];
         words.iter().fold(self.spec.mend.clone(), |mend, (word, value)| mend.replace(word, value))
     }
+}
+
+/// What the server knows of an instance; none of anything else.
+fn status_of(subject: &Record) -> Option<InstanceStatus> {
+    if subject.reference.kind() == "instance" { subject.typed_status().ok() } else { None }
+}
+
+/// Whether an instance was looked for and is not there.
+fn is_missing(subject: &Record) -> bool {
+    status_of(subject).is_some_and(|status| is_away(&status))
+}
+
+/// Whether an instance was not seen for so long that it may be anything by now.
+fn is_unseen(subject: &Record) -> bool {
+    status_of(subject).is_some_and(|status| status.phase == Phase::Unknown)
 }
 
 /// The things that a check is about.
@@ -183,7 +210,13 @@ impl Asked {
         let range = self.text.version.as_ref()?;
         let text = running_version(subject).unwrap_or_default();
         Some(match (&self.range, Version::parse(&text)) {
-            (Some(wanted), Some(version)) if wanted.contains(&version) => Verdict::passes(),
+            (Some(wanted), Some(version)) if !wanted.speaks_of(&version) => {
+                Verdict::unknown(format!("{text} cannot be compared with {range}."))
+            }
+            (Some(wanted), Some(version)) if wanted.contains(&version) => match is_unseen(subject) {
+                true => Verdict::unknown("It was not seen for too long."),
+                false => Verdict::passes(),
+            },
             (Some(_), Some(_)) => Verdict::fails(format!("It has {text}; wanted is {range}.")),
             _ if text.is_empty() => Verdict::unknown("Nobody knows its version."),
             _ => Verdict::unknown(format!("{text} cannot be compared with {range}.")),

@@ -227,7 +227,7 @@ pub fn of_address(graph: &Graph, audience: &Audience, name: &Ref, now: Micros) -
     else {
         return Vec::new();
     };
-    let mut all = super::of_instance(graph, &spec, &status.applied, now);
+    let mut all = super::of_instance(graph, &spec, &status, now);
     all.retain(|found| graph.visible(audience, &found.record));
     all
 }

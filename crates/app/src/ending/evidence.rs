@@ -9,6 +9,7 @@ use loggia_model::kinds::ProductSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::usage::Use;
+use loggia_model::version::Version;
 use loggia_model::{Micros, Publication, Record, Ref, RelationType, time};
 use loggia_store::FeatureUse;
 use schemars::JsonSchema;
@@ -20,6 +21,9 @@ use std::sync::Arc;
 pub struct Left {
     /// What still runs.
     pub instances: Vec<Ref>,
+    /// What runs and may be it: nobody knows its version, or no release has it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub untold: Vec<Ref>,
     /// Who used it since it was taken away, or tried to.
     pub callers: Vec<LeftUse>,
     /// Texts by which it could still be made, and with them their documentation.
@@ -53,7 +57,11 @@ impl Left {
         let used = used.map(|one| format!("{} used it on {}.", one.who, loggia_model::Day::of(one.last).words()));
         let text = self.texts.first().map(|name| format!("{name} is still described."));
         let unknown = Some(self.unknown.clone()).filter(|text| !text.is_empty());
-        runs.or(used).or(text).or(unknown)
+        let untold = self
+            .untold
+            .first()
+            .map(|name| format!("Nobody can tell whether {name} runs it, by the version that it has."));
+        runs.or(used).or(text).or(untold).or(unknown)
     }
 }
 
@@ -105,14 +113,29 @@ pub(super) fn need(graph: &Graph, found: &Found) -> Option<Need> {
 
 /// What still runs of it.
 pub(super) fn instances(graph: &Graph, found: &Found) -> Vec<(Ref, InstanceSpec)> {
+    let concerned = all(graph, found).into_iter().filter(|(_, spec, status)| found.concerns(spec, status));
+    concerned.map(|(name, spec, _)| (name, spec)).collect()
+}
+
+/// What runs of the offering that it is about, or to whose versions it belongs.
+fn all(graph: &Graph, found: &Found) -> Vec<(Ref, InstanceSpec, InstanceStatus)> {
     let Some(offering) = found.spec.offering() else { return Vec::new() };
     let all = graph.related(&Audience::All, &Ref::new("offering", "default", &offering), RelationType::HAS_INSTANCE);
-    let one = |record: &Arc<Record>| {
-        let spec: InstanceSpec = record.spec().ok()?;
-        let status: InstanceStatus = record.typed_status().ok()?;
-        found.concerns(&spec, &status.applied).then(|| (record.reference.clone(), spec))
-    };
+    let one = |record: &Arc<Record>| Some((record.reference.clone(), record.spec().ok()?, record.typed_status().ok()?));
     all.iter().filter_map(one).collect()
+}
+
+/// What runs and may be the release that it is about: what is known of it does not tell.
+fn untold(graph: &Graph, found: &Found) -> Vec<Ref> {
+    let Some(release) = found.spec.subject_ref().filter(|subject| subject.kind() == "release") else {
+        return Vec::new();
+    };
+    let others = super::running::others(graph, &release);
+    let other = |status: &InstanceStatus| Version::parse(&status.version).is_some_and(|seen| others.contains(&seen));
+    let maybe = all(graph, found)
+        .into_iter()
+        .filter(|(_, spec, status)| super::running::runs(&release, spec, status).is_none() && !other(status));
+    maybe.map(|(name, ..)| name).collect()
 }
 
 /// The use of it in some rows, after a time.
@@ -132,6 +155,7 @@ pub(super) fn left(graph: &Graph, readings: Readings<'_>, found: &Found) -> Left
     let since = found.status.removed.as_ref().map_or(found.spec.dates.off.start(), |deed| deed.at);
     Left {
         instances: instances(graph, found).into_iter().map(|(name, _)| name).collect(),
+        untold: untold(graph, found),
         callers: callers(found, readings, since),
         texts: texts(graph, found),
         unknown: unknown(graph, readings, found),

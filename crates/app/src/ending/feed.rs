@@ -9,6 +9,7 @@ use crate::release::offering::{publication, release_status, releases};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::{Day, Micros, Publication, Record, Ref, Uid};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,12 +21,12 @@ pub struct Cycle {
     pub version: String,
     /// The day on which it was published.
     pub released: Day,
-    /// From when it should not be chosen any more.
+    /// From when it should not be chosen any more, or does not get everything new, whichever comes first.
     pub effective: Option<Day>,
     /// From when nobody new gets it.
     pub closed_to_new: Option<Day>,
-    /// From when it is off.
-    pub off: Option<Day>,
+    /// From when nobody looks after it, or it is off, whichever comes first.
+    pub over: Option<Day>,
     /// Whether it was withdrawn: nobody gets it, whatever its days say.
     pub withdrawn: bool,
 }
@@ -44,12 +45,14 @@ pub fn cycles(graph: &Graph, audience: &Audience, offering: &str, now: Micros) -
     let one = |release: &Arc<Record>| {
         let own = of_subject(graph, &release.reference, now);
         let endings = || own.iter().chain(&whole).map(|found| &found.spec.dates);
+        let released = Day::of(release_status(release).since.unwrap_or(release.created_at));
+        let support = release.spec::<ReleaseSpec>().ok().and_then(|spec| spec.support).unwrap_or_default();
         Cycle {
             version: release.parse().spec_text("version").to_owned(),
-            released: Day::of(release_status(release).since.unwrap_or(release.created_at)),
-            effective: endings().map(|dates| dates.effective).min(),
+            released,
+            effective: endings().map(|dates| dates.effective).chain(support.settles(released)).min(),
             closed_to_new: endings().map(loggia_model::ending::Dates::closes_to_new).min(),
-            off: endings().map(|dates| dates.off).min(),
+            over: endings().map(|dates| dates.off).chain(support.ends()).min(),
             withdrawn: publication(release) == Publication::Yanked,
         }
     };
@@ -128,15 +131,14 @@ fn of_team(graph: &Graph, team: &Ref, now: Micros) -> Vec<Found> {
     let mut uids: BTreeSet<Uid> = BTreeSet::new();
     let runs = graph.query(&Audience::All, &query).records;
     let read = |record: &Arc<Record>| {
-        let status: InstanceStatus = record.typed_status().ok()?;
-        Some((record.spec::<InstanceSpec>().ok()?, status.applied))
+        Some((record.spec::<InstanceSpec>().ok()?, record.typed_status::<InstanceStatus>().ok()?))
     };
-    let runs: Vec<(InstanceSpec, String)> = runs.iter().filter_map(read).collect();
-    for (spec, applied) in &runs {
-        uids.extend(of_instance(graph, spec, applied, now).iter().map(|found| found.record.uid));
+    let runs: Vec<(InstanceSpec, InstanceStatus)> = runs.iter().filter_map(read).collect();
+    for (spec, status) in &runs {
+        uids.extend(of_instance(graph, spec, status, now).iter().map(|found| found.record.uid));
     }
     let gave_up = |found: &Found| {
-        found.status.cancelled.is_some() && runs.iter().any(|(spec, applied)| found.concerns(spec, applied))
+        found.status.cancelled.is_some() && runs.iter().any(|(spec, status)| found.concerns(spec, status))
     };
     all(graph, &Audience::All).into_iter().filter(|found| uids.contains(&found.record.uid) || gave_up(found)).collect()
 }

@@ -8,6 +8,7 @@ pub mod effects;
 mod evidence;
 pub mod feed;
 mod proposal;
+mod running;
 mod sweep;
 mod text;
 mod view;
@@ -24,6 +25,7 @@ pub use words::{instead, subject_words, title_of};
 use crate::error::{Error, Result};
 use loggia_graph::{Audience, Graph};
 use loggia_model::ending::Standing;
+use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::{OfferingSpec, Stage};
 use loggia_model::kinds::{EndingSpec, ProductSpec};
@@ -62,7 +64,7 @@ impl Found {
     }
 
     /// Whether it is about an instance: its offering, the release that it runs, its plan, or an input that it uses.
-    pub fn concerns(&self, spec: &InstanceSpec, applied: &str) -> bool {
+    pub fn concerns(&self, spec: &InstanceSpec, status: &InstanceStatus) -> bool {
         let Some(subject) = self.spec.subject_ref() else { return false };
         match subject.kind() {
             "offering" if self.spec.feature.is_some() => {
@@ -76,10 +78,7 @@ impl Found {
                 subject.name().eq_ignore_ascii_case(&spec.offering)
                     && (self.spec.plan.is_none() || self.spec.plan.as_deref() == plan)
             }
-            "release" => {
-                let runs = if applied.is_empty() { spec.target.as_deref().unwrap_or_default() } else { applied };
-                subject.name().eq_ignore_ascii_case(runs)
-            }
+            "release" => running::runs(&subject, spec, status) == Some(true),
             _ => false,
         }
     }
@@ -114,14 +113,22 @@ pub fn of_subject(graph: &Graph, subject: &Ref, now: Micros) -> Vec<Found> {
 }
 
 /// The endings that people were told of and that concern an instance, the first to be off first.
-pub fn of_instance(graph: &Graph, spec: &InstanceSpec, applied: &str, now: Micros) -> Vec<Found> {
-    let runs = if applied.is_empty() { spec.target.as_deref().unwrap_or_default() } else { applied };
-    let subjects = [("offering", spec.offering.as_str()), ("release", runs)];
-    let named = subjects.into_iter().filter(|(_, name)| !name.is_empty());
-    let mut found: Vec<Found> = named
-        .flat_map(|(kind, name)| of_subject(graph, &Ref::new(kind, "default", name), now))
-        .filter(|one| one.concerns(spec, applied))
-        .collect();
+pub fn of_instance(graph: &Graph, spec: &InstanceSpec, status: &InstanceStatus, now: Micros) -> Vec<Found> {
+    if !any(graph) {
+        return Vec::new();
+    }
+    let mut found = of_subject(graph, &Ref::new("offering", "default", &spec.offering), now);
+    if status.applied.is_empty() {
+        // Which release it is may follow from its version alone.
+        let releases = all(graph, &Audience::All).into_iter();
+        let told = |one: &Found| {
+            one.spec.subject_ref().is_some_and(|subject| subject.kind() == "release") && one.state(now).is_told()
+        };
+        found.extend(releases.filter(told));
+    } else {
+        found.extend(of_subject(graph, &Ref::new("release", "default", &status.applied), now));
+    }
+    found.retain(|one| one.concerns(spec, status));
     found.sort_by_key(|one| one.spec.dates.off);
     found
 }

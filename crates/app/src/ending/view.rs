@@ -213,6 +213,7 @@ impl App {
         let mut left = evidence::left(graph, Readings { all: &all, features: &features }, found);
         left.texts.retain(|name| visible(graph, &caller.audience, name).is_ok());
         left.instances.retain(|name| visible(graph, &caller.audience, name).is_ok());
+        left.untold.retain(|name| visible(graph, &caller.audience, name).is_ok());
         let sees = |name: &str| name.parse::<Ref>().is_ok_and(|name| is_told(graph, &caller.audience, &name));
         left.callers.retain(|one| {
             (one.instance.is_empty() || sees(&one.instance)) && (!one.who.contains(':') || sees(&one.who))
@@ -251,7 +252,7 @@ impl App {
         let (Ok(spec), Ok(status)) = (record.spec::<InstanceSpec>(), record.typed_status::<InstanceStatus>()) else {
             return Vec::new();
         };
-        of_instance(graph, &spec, &status.applied, self.now())
+        of_instance(graph, &spec, &status, self.now())
     }
 }
 

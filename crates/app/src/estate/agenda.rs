@@ -87,7 +87,7 @@ impl App {
             else {
                 continue;
             };
-            for one in ending::of_instance(graph, &spec, &status.applied, self.now()) {
+            for one in ending::of_instance(graph, &spec, &status, self.now()) {
                 let name = one.record.reference.clone();
                 found.entry(name).or_insert((one, Vec::new())).1.push(record);
             }

@@ -8,7 +8,7 @@ use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::error::Result;
-use crate::estate::drift::{repair, repairs};
+use crate::estate::drift::mend;
 use crate::estate::observation;
 use crate::estate::restored::Belief;
 use crate::estate::usage;
@@ -373,9 +373,10 @@ impl Command for Look {
         let mut status = before.clone();
         let mut event = observation::looked(&mut status, &self.seen);
         let settled = change_request::settle(record, &mut status, &self.seen)?;
-        if settled.is_none() && repairs(graph, record, &status, ctx)? {
-            repair(&mut changes, graph, record, &mut status, ctx)?;
-            event = "instance.repairing";
+        if settled.is_none()
+            && let Some(mended) = mend(&mut changes, graph, record, &mut status, ctx)?
+        {
+            event = mended;
         }
         if status != before {
             let (draft, event) = settled.unwrap_or_else(|| (Draft::of(record), event));

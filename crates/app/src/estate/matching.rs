@@ -4,9 +4,11 @@ use crate::estate::Observed;
 use crate::instance::order::namespace_for;
 use crate::release::offering;
 use loggia_graph::{Audience, Graph};
-use loggia_model::Ref;
 use loggia_model::kinds::offering::{MatchRule, OfferingSpec};
+use loggia_model::version::Version;
+use loggia_model::{Record, Ref};
 use std::fmt;
+use std::sync::Arc;
 
 /// What an observed thing was found to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,12 +155,17 @@ fn fits(rule: &MatchRule, seen: &Observed) -> bool {
     rule.fits(&seen.offering, &seen.version, &seen.attributes)
 }
 
-/// The release of an offering with a version: its own, or that of what really runs.
+/// The release of an offering with a version: of the same text, else of the same number, as `1.0` is 1.0.0 and so is
+/// `1.0.0-alpine`.
 fn release(graph: &Graph, audience: &Audience, offering: &str, version: &str) -> Option<String> {
     if version.is_empty() {
         return None;
     }
     let all = offering::releases(graph, audience, offering);
-    let own = all.iter().find(|release| release.parse().spec_text("version") == version);
+    let same = |release: &&Arc<Record>| release.parse().spec_text("version") == version;
+    let own = all.iter().find(same).or_else(|| {
+        let seen = Version::parse(version)?;
+        all.iter().find(|release| offering::version_of(release).is_some_and(|own| own == seen))
+    });
     own.map(|release| release.reference.name().to_owned())
 }

@@ -233,7 +233,9 @@ impl<'a> Intake<'a> {
     fn change(&mut self, before: &Record, spec: InstanceSpec, seen: &Observed, found: &Match) -> Result<&'static str> {
         let old: InstanceStatus = before.typed_status()?;
         let status = status_of(old.clone(), seen, found, self.time(seen));
-        let target = found.release.clone().or_else(|| spec.target.clone());
+        // The release of another version is not the one that it was.
+        let kept = spec.target.clone().filter(|_| status.version == old.version);
+        let target = found.release.clone().or(kept);
         if status == old && target == spec.target {
             return Ok("seen");
         }

@@ -79,7 +79,7 @@ pub(crate) fn looked(status: &mut InstanceStatus, seen: &Observation) -> &'stati
 }
 
 /// Whether it was looked for and was not there.
-fn is_away(status: &InstanceStatus) -> bool {
+pub(crate) fn is_away(status: &InstanceStatus) -> bool {
     status.conditions.iter().any(|condition| condition.kind == PRESENT && condition.status == Verdict::False)
 }
 

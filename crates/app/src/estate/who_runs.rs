@@ -159,7 +159,7 @@ impl App {
         };
         let release = Some(&applied).filter(|name| !name.is_empty());
         let release = release.and_then(|name| graph.get(&Ref::new("release", "default", name)));
-        let ends = ending::of_instance(graph, &spec, &status.applied, self.now());
+        let ends = ending::of_instance(graph, &spec, &status, self.now());
         Some(WhoRunsRow {
             ending: ends.first().map(|one| one.standing(self.now()).to_string()).unwrap_or_default(),
             withdrawn: release.and_then(|release| offering::withdrawn(release)).unwrap_or_default(),

@@ -176,6 +176,7 @@ impl Publishing<'_> {
     /// [`Error::Refused`] for another content of a published release; as [`Publishing::publish`].
     pub(crate) fn change(&self, before: &Record, prepared: &Prepared) -> Result<Option<ReleaseStatus>> {
         crate::ending::change(self.graph, before, prepared, self.now)?;
+        crate::campaign::change(before, prepared)?;
         if prepared.kind != "Release" {
             return Ok(None);
         }

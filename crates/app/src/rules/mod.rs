@@ -184,10 +184,7 @@ impl Rules {
 
     /// When the hours begin in which upgrades are made, after a freeze that holds; none when they are made now.
     pub fn opening(&self, wanted: &Wanted, now: Micros) -> Option<Opening> {
-        let frozen = self.first(wanted, Aspect::Freezes).and_then(|placed| {
-            let freezes = placed.rule.freezes.iter().flatten().filter(|freeze| freeze.holds(Act::Upgrade, now));
-            Some(Opening { at: freezes.map(|freeze| freeze.until).max()?, rule: placed.words() })
-        });
+        let frozen = self.thaw(wanted, now);
         let from = frozen.as_ref().map_or(now, |frozen| frozen.at);
         let placed = self.first(wanted, Aspect::UpgradeWindows);
         let windows = placed.and_then(|placed| placed.rule.upgrade_windows.as_deref()).unwrap_or_default();
@@ -196,6 +193,13 @@ impl Rules {
         }
         let at = windows.iter().filter_map(|window| window.opens(from)).min()?;
         Some(Opening { at, rule: placed?.words() })
+    }
+
+    /// When a freeze that holds up changes of what runs is over; none when none holds.
+    pub fn thaw(&self, wanted: &Wanted, now: Micros) -> Option<Opening> {
+        let placed = self.first(wanted, Aspect::Freezes)?;
+        let freezes = placed.rule.freezes.iter().flatten().filter(|freeze| freeze.holds(Act::Upgrade, now));
+        Some(Opening { at: freezes.map(|freeze| freeze.until).max()?, rule: placed.words() })
     }
 
     /// How long a version waits for its team.

@@ -23,15 +23,15 @@ pub fn admin() -> Caller {
     Caller::administrator("test", Door::Api, "r0")
 }
 
-fn name() -> Ref {
+pub fn name() -> Ref {
     Ref::new("campaign", "default", "db-2")
 }
 
-fn own(kind: &str, name: &str, spec: &Value) -> Value {
+pub fn own(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "loggia.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
-fn spec(more: &Value) -> Value {
+pub fn spec(more: &Value) -> Value {
     let mut spec = json!({"purpose": "The first one ends.", "offering": "db", "to": ">=2", "owner": "core",
         "parallelism": 2, "endsAsStandard": true});
     spec.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
@@ -39,7 +39,7 @@ fn spec(more: &Value) -> Value {
 }
 
 /// Two environments, 2.0.0 with another name for the size, two databases in dev, one in prod, and an observed one.
-async fn world_of_four(world: &World, driver: &Arc<InMemory>) {
+pub async fn world_of_four(world: &World, driver: &Arc<InMemory>) {
     platform(world).await;
     due::arrange(&world.app).await.unwrap();
     let prod = json!({"product": "fairway", "type": "production", "owner": "core",
@@ -75,7 +75,7 @@ async fn world_of_four(world: &World, driver: &Arc<InMemory>) {
     world.until("all ready", ready).await;
 }
 
-async fn seen(world: &World, version: &str) {
+pub async fn seen(world: &World, version: &str) {
     let one = Observed {
         offering: "postgres".into(),
         version: version.into(),
@@ -88,16 +88,16 @@ async fn seen(world: &World, version: &str) {
     world.app.run(&world.person("bob"), Observe { seen: vec![one] }).await.unwrap();
 }
 
-async fn decide(world: &World, caller: &Caller, verb: Verb) -> Result<()> {
+pub async fn decide(world: &World, caller: &Caller, verb: Verb) -> Result<()> {
     world.app.run(caller, Decide { campaign: name(), verb }).await.map(drop)
 }
 
-async fn view(world: &World) -> CampaignView {
+pub async fn view(world: &World) -> CampaignView {
     world.app.campaign(&admin(), &name()).await.unwrap()
 }
 
 /// Lets the campaign look until nothing moves any more.
-async fn settle(world: &World) -> CampaignView {
+pub async fn settle(world: &World) -> CampaignView {
     let mut before = None;
     for _ in 0..40 {
         // Less than a lease, so that nobody takes over what another is at.
@@ -122,7 +122,7 @@ async fn settle(world: &World) -> CampaignView {
     panic!("it never settles: {before:?}");
 }
 
-fn rule(result: Result<()>) -> String {
+pub fn rule(result: Result<()>) -> String {
     match result {
         Err(Error::Refused(refusal)) => refusal.rule,
         Err(Error::Invalid(problems)) => problems[0].rule.clone(),
@@ -130,7 +130,7 @@ fn rule(result: Result<()>) -> String {
     }
 }
 
-async fn kinds(world: &World) -> Vec<String> {
+pub async fn kinds(world: &World) -> Vec<String> {
     let subject = world.app.graph().get(&name()).map(|record| record.uid);
     let filter = EventFilter { subject, after: Some(0), limit: 500, ..EventFilter::default() };
     let events = world.store.events(&filter).await.unwrap();

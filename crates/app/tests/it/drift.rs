@@ -4,11 +4,16 @@ use crate::estate::platform;
 use crate::harness::{InMemory, World, drivers, on_each};
 use crate::order::{add, input, ordered, phase};
 use loggia_app::Error;
+use loggia_app::campaign::{PlanWish, What};
+use loggia_app::checks::verdict;
 use loggia_app::estate::leak_decision::LeakName;
 use loggia_app::estate::leaks::Leak;
 use loggia_app::estate::restored;
 use loggia_app::estate::who_runs::WhoRunsQuery;
+use loggia_model::Micros;
+use loggia_model::check::Outcome;
 use loggia_model::operation::{State, Verb};
+use loggia_model::time::SECOND;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +21,7 @@ use std::time::Duration;
 const NAME: &str = "instance:booking/one.dev";
 
 /// The offering of the platform with a policy of its own.
-async fn offered(world: &World, drift: Option<&str>) {
+pub async fn offered(world: &World, drift: Option<&str>) {
     let mut spec = json!({"product": "fairway", "owner": "core", "category": "data", "promise": "p", "for": "f",
         "problem": "x", "plans": [{"name": "small", "default": true, "lookMinutes": 1}]});
     if let Some(drift) = drift {
@@ -25,14 +30,14 @@ async fn offered(world: &World, drift: Option<&str>) {
     add(world, "Offering", "db", spec).await;
 }
 
-async fn ready(world: &World, driver: &Arc<InMemory>) {
+pub async fn ready(world: &World, driver: &Arc<InMemory>) {
     let ann = world.person("ann");
     ordered(world, &ann, input("one")).await;
     world.work(driver);
     world.until("ready", |app| phase(app, NAME) == "ready").await;
 }
 
-fn status(world: &World) -> Value {
+pub fn status(world: &World) -> Value {
     world.app.graph().get_text(NAME).unwrap().parse_status()
 }
 
@@ -217,6 +222,71 @@ fn what_is_not_there_after_a_restore_is_not_gone() {
             world.clock.advance(1);
         }
         assert_eq!(phase(&world.app, NAME), "failed", "all is back, and it is not there");
+        world.stop.send_replace(true);
+    });
+}
+
+/// A freeze puts a repair off and says so; what else it does not hold up goes on.
+#[test]
+fn a_freeze_puts_a_repair_off() {
+    on_each("a_freeze_puts_a_repair_off", |world| async move {
+        platform(&world).await;
+        offered(&world, Some("repair")).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        let until = Micros(world.app.now().0 + 3_600 * SECOND);
+        let freezes = json!([{"from": world.app.now(), "until": until}]);
+        let spec = json!({"product": "fairway", "type": "development", "owner": "core",
+            "backends": {"memory": {"driver": "memory"}}, "rules": [{"name": "quiet", "freezes": freezes}]});
+        add(&world, "Environment", "dev", spec).await;
+        *driver.drifted.lock().unwrap() = Some(true);
+        world.look(&driver);
+        let waits = || status(&world)["conditions"].to_string().contains("quiet of dev");
+        world.until("it waits", |_| waits()).await;
+        assert!(drifted(&world) && status(&world)["repaired"].is_null(), "{}", status(&world));
+        assert_eq!(operations(&world).await.len(), 1);
+        world.clock.advance(3_700);
+        world.until("it was repaired", |_| !status(&world)["repaired"].is_null()).await;
+        world.until("it is right again", |app| phase(app, NAME) == "ready" && !drifted(&world)).await;
+        assert!(!waits(), "{}", status(&world));
+        world.stop.send_replace(true);
+    });
+}
+
+/// Every question of a check that what is there would pass, but the one for absence itself.
+#[test]
+fn what_is_not_there_passes_no_check() {
+    on_each("what_is_not_there_passes_no_check", |world| async move {
+        platform(&world).await;
+        offered(&world, None).await;
+        let driver = Arc::new(InMemory::default());
+        ready(&world, &driver).await;
+        driver.resources.lock().unwrap().clear();
+        world.look(&driver);
+        world.until("it is away", |app| phase(app, NAME) == "failed").await;
+        let away = json!({"type": "Present", "status": "False"});
+        let questions = [
+            (json!({"version": ">=1"}), Outcome::Unknown),
+            (json!({"version": ">=9"}), Outcome::Fails),
+            (json!({"phase": ["failed", "ready"]}), Outcome::Unknown),
+            (json!({"fits": ["kind=instance"]}), Outcome::Unknown),
+            (json!({"not": {"version": ">=9"}}), Outcome::Unknown),
+            (json!({"condition": away}), Outcome::Passes),
+        ];
+        for (question, wanted) in questions {
+            let spec = json!({"of": "Instance", "query": question, "why": "w", "mend": "m", "owner": "core"});
+            add(&world, "Check", "asked", spec).await;
+            let graph = world.app.graph();
+            let check = graph.get_text("check:default/asked").unwrap();
+            let found = verdict(&graph, world.app.now(), check, graph.get_text(NAME).unwrap()).unwrap();
+            assert_eq!(found.outcome, wanted, "{question} {found:?}");
+        }
+        let campaign = json!({"purpose": "p", "offering": "db", "to": ">=1", "owner": "core"});
+        let wish = PlanWish::Thought(Box::new(serde_json::from_value(campaign).unwrap()));
+        let admin = loggia_app::Caller::administrator("test", loggia_app::Door::Api, "r1");
+        let plan = world.app.campaign_plan(&admin, wish).await.unwrap();
+        let row = &plan.waves[0].rows[0];
+        assert!(plan.there == 0 && row.what == What::Unknown && row.todo.contains("is not there"), "{row:?}");
         world.stop.send_replace(true);
     });
 }

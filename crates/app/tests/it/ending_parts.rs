@@ -11,7 +11,7 @@ use loggia_model::usage::UsageReading;
 use loggia_model::{Day, EndingState, Publication, Ref};
 
 /// An ending that is off at once, agreed on by two people.
-async fn off(world: &World, subject: &str) {
+pub async fn off(world: &World, subject: &str) {
     let today = Day::of(world.clock.now());
     apply(
         world,

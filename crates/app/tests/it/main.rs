@@ -6,6 +6,7 @@
 mod adopt;
 mod alike;
 mod campaign;
+mod campaign_goal;
 mod change;
 mod checks;
 mod composition;
@@ -15,6 +16,7 @@ mod due;
 mod ending;
 mod ending_days;
 mod ending_parts;
+mod ending_release;
 mod estate;
 mod folders;
 mod from_template;

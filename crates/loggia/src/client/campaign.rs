@@ -170,6 +170,12 @@ fn shown(plan: &Value) -> String {
             ));
         }
     }
+    if plan.get("unknown").and_then(Value::as_u64).is_some_and(|count| count > 0) {
+        out.push_str(&format!("Nobody can tell which version {} of them have.\n", number("/unknown")));
+    }
+    for wave in plan.get("empty").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        out.push_str(&format!("Nothing is in the wave {wave}, so it holds nothing up.\n"));
+    }
     for wave in plan.get("waves").and_then(Value::as_array).into_iter().flatten() {
         let mut table = Table::new(&["INSTANCE", "VERSION", "STEP", "WAY", "CONTRACT", "WHAT HAS TO HAPPEN"]);
         for row in wave.get("rows").and_then(Value::as_array).into_iter().flatten() {

@@ -29,6 +29,8 @@ pub struct Look {
     pub since: Option<Micros>,
     /// What the check of the campaign says.
     pub outcome: Outcome,
+    /// Whether it was looked for and is not there. Nobody knows then what it has.
+    pub away: bool,
     /// What its newest operation came to.
     pub work: Work,
 }
@@ -125,7 +127,7 @@ impl Campaign {
     /// Starts it: at once, or on the day that its plan says.
     ///
     /// # Errors
-    /// A refusal when it was started already.
+    /// A refusal when it was started already, and when it begins now and there is nothing to move.
     pub fn start(mut self, by: By<'_>, looks: &BTreeMap<Uid, Look>) -> Step {
         if self.status.state != CampaignState::Draft {
             return self.deny("started");
@@ -134,6 +136,14 @@ impl Campaign {
         self.status.state = CampaignState::Scheduled;
         if self.spec.start.is_none_or(|day| day.start() <= by.at) {
             self.begin(looks, by.at);
+            if self.items.is_empty() {
+                let message = "There is nothing to move: everything that it means has the wanted version.";
+                return refused(
+                    "campaign.nothing",
+                    message,
+                    "Look at its plan; widen `scope`, or ask for another `to`.",
+                );
+            }
         }
         Ok(self)
     }

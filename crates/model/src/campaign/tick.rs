@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const ATTEMPTS: u32 = 12;
 /// How long what cannot be begun now is left alone, in microseconds.
 const AGAIN: i64 = 300 * SECOND;
+/// What is said of one that is not there.
+const AWAY: &str = "It was looked for and is not there. Bring it back, or destroy it.";
 
 impl Campaign {
     /// What follows by itself from what is seen.
@@ -194,7 +196,7 @@ impl Campaign {
                 && !item.is_snoozed(now)
                 && item.again.is_none_or(|at| at <= now)
         };
-        let fails = |uid: &Uid| looks.get(uid).is_some_and(|look| look.outcome != Outcome::Unknown);
+        let fails = |uid: &Uid| looks.get(uid).is_some_and(|look| look.outcome != Outcome::Unknown && !look.away);
         let mut next: Vec<(usize, Uid)> = self
             .items
             .iter()
@@ -229,11 +231,10 @@ impl Campaign {
         self.acts.extend(teams.into_iter().map(|(team, (count, _))| Act::Tell(team, count)));
     }
 
-    /// It is over by itself when everything passes.
+    /// It is over by itself when everything passes, or nothing is left of what it means.
     fn complete(&mut self, now: Micros) {
         let over = |item: &Item| matches!(item.state, ItemState::Done | ItemState::NotApplicable);
-        let any = self.items.values().any(|item| item.state == ItemState::Done);
-        if any && self.items.values().all(over) {
+        if self.items.values().all(over) {
             self.status.state = CampaignState::Ended;
             self.status.ended_as = Some(EndedAs::Completed);
             self.status.decided = Some(Deed { at: now, by: "system:campaign".to_owned(), reason: String::new() });
@@ -293,7 +294,11 @@ impl Campaign {
 fn follow(item: &mut Item, look: &Look, allowed: bool, now: Micros) {
     item.managed = look.managed;
     let passes = look.outcome == Outcome::Passes;
-    let fails = !passes && look.outcome != Outcome::Unknown;
+    // What is not there is not done any more, and nobody begins to change it.
+    let fails = look.away || (!passes && look.outcome != Outcome::Unknown);
+    if !look.away && item.message == AWAY {
+        item.message.clear();
+    }
     match item.state {
         ItemState::Changing => settle(item, look, passes, fails, now),
         ItemState::Done if fails => {
@@ -314,6 +319,9 @@ fn follow(item: &mut Item, look: &Look, allowed: bool, now: Micros) {
             item.go(ItemState::Exempt, now);
         }
         _ => {}
+    }
+    if look.away && !matches!(item.state, ItemState::Changing | ItemState::NotApplicable) {
+        AWAY.clone_into(&mut item.message);
     }
 }
 

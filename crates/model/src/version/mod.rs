@@ -25,8 +25,10 @@ pub enum Versioning {
 /// A version that can be compared.
 ///
 /// Numbers compare as numbers and missing ones count as 0, so `15`, `15.0` and `v15` are equal and all below `15.2`.
-/// What follows a hyphen, or letters right after a number, is a pre-release and comes before the plain version, with
-/// the order of semver. What follows a `+` or a blank does not count.
+/// What follows is a pre-release, which comes before the plain version in the order of semver, when it begins with a
+/// word for one (`1.0-rc1`, `15beta2`, `2.0-M1`) or is nothing but numbers behind a hyphen (`1.0.0-2`). Anything else is
+/// a variant of the same version, such as `15-alpine` or `15.0-R1`, and does not count; neither does what follows a `+`
+/// or a blank.
 #[derive(Clone, Debug)]
 pub struct Version {
     /// As it was written.
@@ -35,7 +37,15 @@ pub struct Version {
     numbers: Vec<u64>,
     /// The parts of the pre-release; empty for a plain version.
     pre: Vec<Part>,
+    /// Whether it is a day or a month and no number.
+    dated: bool,
 }
+
+/// Words with which a pre-release begins.
+const BEFORE: [&str; 11] =
+    ["alpha", "beta", "rc", "pre", "prerelease", "preview", "dev", "snapshot", "milestone", "nightly", "canary"];
+/// The same in one letter, with a number right behind it.
+const BEFORE_LETTERS: [&str; 3] = ["a", "b", "m"];
 
 /// One part of a pre-release. Numbers come before words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,16 +62,20 @@ impl Version {
         let text = text.trim();
         let core = text.split([' ', '\t', '+']).next().unwrap_or_default();
         let core = core.strip_prefix(['v', 'V', '=']).unwrap_or(core);
-        if let Some(numbers) = date(core) {
-            return Some(Version { text: text.into(), numbers, pre: Vec::new() });
+        if let Some(numbers) = date(core).or_else(|| month(core)) {
+            return Some(Version { text: text.into(), numbers, pre: Vec::new(), dated: true });
         }
         let end = core.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_')).unwrap_or(core.len());
         let (plain, rest) = core.split_at(end);
         let plain = plain.trim_end_matches(['.', '_']);
         let numbers: Option<Vec<u64>> = plain.split(['.', '_']).map(|number| number.parse().ok()).collect();
-        let pre = rest.trim_start_matches(['-', '.', '_']);
-        let parts = pre.split(['.', '-', '_']).filter(|part| !part.is_empty()).flat_map(split_part).collect();
-        Some(Version { text: text.into(), numbers: numbers?, pre: parts })
+        Some(Version { text: text.into(), numbers: numbers?, pre: pre_release(rest), dated: false })
+    }
+
+    /// Whether it can be held against another one: a day or a month says nothing against a number that is no year.
+    pub fn compares_with(&self, other: &Version) -> bool {
+        let is_year = |version: &Version| version.dated || (1_000..10_000).contains(&version.number(0));
+        !(self.dated || other.dated) || (is_year(self) && is_year(other))
     }
 
     /// As it was written.
@@ -91,6 +105,33 @@ fn date(text: &str) -> Option<Vec<u64>> {
     let shape = parts.len() == 3 && parts[0].len() == 4 && parts[1].len() == 2 && parts[2].len() == 2;
     let digits = parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit()));
     (shape && digits).then(|| parts.iter().filter_map(|part| part.parse().ok()).collect())
+}
+
+/// The numbers of a month `YYYY-MM`.
+fn month(text: &str) -> Option<Vec<u64>> {
+    let (year, month) = text.split_once('-').filter(|(year, month)| (year.len(), month.len()) == (4, 2))?;
+    let (year, month): (u64, u64) = (year.parse().ok()?, month.parse().ok()?);
+    (1..=12).contains(&month).then(|| vec![year, month])
+}
+
+/// The parts of the pre-release in what stands behind the numbers of a version: the pieces between hyphens that are one.
+fn pre_release(rest: &str) -> Vec<Part> {
+    let attached = !rest.is_empty() && !rest.starts_with(['-', '.', '_']);
+    let (mut found, mut varies) = (Vec::new(), false);
+    for (at, piece) in rest.trim_start_matches('-').split('-').enumerate() {
+        let all = piece.split(['.', '_']).filter(|part| !part.is_empty());
+        let parts: Vec<Part> = all.flat_map(split_part).collect();
+        let letter = |word: &str| BEFORE_LETTERS.contains(&word) && (word == "m" || (attached && at == 0));
+        let fits = match parts.as_slice() {
+            [Part::Word(word), Part::Number(_), ..] if letter(word) => true,
+            [Part::Word(word), ..] => BEFORE.contains(&word.as_str()),
+            // Numbers behind the name of a variant are its own.
+            all => !varies && all.iter().all(|part| matches!(part, Part::Number(_))),
+        };
+        varies |= !fits;
+        found.extend(parts.into_iter().filter(|_| fits));
+    }
+    found
 }
 
 /// Splits `rc10` into a word and a number, so that it comes after `rc9`.
@@ -151,9 +192,11 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Whether one version is below another; `None` when one of them is no version, so that nobody takes it for a no.
+/// Whether one version is below another; `None` when one of them is no version, or one is a day and the other a number, so
+/// that nobody takes it for a no.
 pub fn is_below(version: &str, limit: &str) -> Option<bool> {
-    Some(Version::parse(version)? < Version::parse(limit)?)
+    let (version, limit) = (Version::parse(version)?, Version::parse(limit)?);
+    version.compares_with(&limit).then(|| version < limit)
 }
 
 /// Whether a text is written as an offering writes its versions.

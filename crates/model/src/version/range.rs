@@ -18,8 +18,10 @@ pub struct RangeError(pub String);
 /// One condition.
 #[derive(Clone, Debug)]
 enum Condition {
-    /// The first numbers are these.
-    Begins(Vec<u64>),
+    /// The first so many numbers are those of the version.
+    Begins(Version, usize),
+    /// Any.
+    Any,
     /// The same version.
     Same(Version),
     /// Below it.
@@ -45,15 +47,34 @@ impl Range {
 
     /// Whether a version is in the range.
     pub fn contains(&self, version: &Version) -> bool {
-        self.0.iter().any(|all| all.iter().all(|condition| condition.holds(version)))
+        self.speaks_of(version) && self.0.iter().any(|all| all.iter().all(|condition| condition.holds(version)))
+    }
+
+    /// Whether it can tell of a version at all: one of days and months cannot of numbers, nor the other way round.
+    pub fn speaks_of(&self, version: &Version) -> bool {
+        self.0.iter().flatten().all(|condition| condition.limit().is_none_or(|limit| limit.compares_with(version)))
     }
 }
 
 impl Condition {
+    /// The version against which it holds others.
+    fn limit(&self) -> Option<&Version> {
+        match self {
+            Condition::Begins(limit, _)
+            | Condition::Same(limit)
+            | Condition::Below(limit)
+            | Condition::AtLeast(limit)
+            | Condition::Above(limit)
+            | Condition::AtMost(limit) => Some(limit),
+            Condition::Any => None,
+        }
+    }
+
     /// Whether a version fulfils it.
     fn holds(&self, version: &Version) -> bool {
         match self {
-            Condition::Begins(numbers) => version.begins_with(numbers),
+            Condition::Begins(limit, count) => version.begins_with(&limit.numbers[..*count]),
+            Condition::Any => true,
             Condition::Same(same) => version == same,
             Condition::Below(limit) => version < limit,
             Condition::AtLeast(limit) => version >= limit,
@@ -101,14 +122,14 @@ fn condition(word: &str) -> Option<Vec<Condition>> {
     }
     if let Some(rest) = word.strip_prefix('~') {
         let from = version(rest)?;
-        let kept = from.numbers.iter().copied().take(2).collect();
-        return Some(vec![Condition::AtLeast(from), Condition::Begins(kept)]);
+        let kept = from.numbers.len().min(2);
+        return Some(vec![Condition::AtLeast(from.clone()), Condition::Begins(from, kept)]);
     }
     if let Some(rest) = word.strip_prefix('^') {
         let from = version(rest)?;
         let first = from.numbers.iter().position(|number| *number > 0).unwrap_or(from.numbers.len().saturating_sub(1));
-        let kept = from.numbers.iter().copied().take(first + 1).collect();
-        return Some(vec![Condition::AtLeast(from), Condition::Begins(kept)]);
+        let kept = from.numbers.len().min(first + 1);
+        return Some(vec![Condition::AtLeast(from.clone()), Condition::Begins(from, kept)]);
     }
     bare(word)
 }
@@ -118,7 +139,7 @@ fn bare(word: &str) -> Option<Vec<Condition>> {
     let plain = word.strip_prefix(['v', 'V']).unwrap_or(word);
     let wild = |part: &str| matches!(part, "x" | "X" | "*");
     if wild(plain) {
-        return Some(vec![Condition::Begins(Vec::new())]);
+        return Some(vec![Condition::Any]);
     }
     let parts: Vec<&str> = plain.split('.').collect();
     let named = parts.iter().position(|part| wild(part)).unwrap_or(parts.len());
@@ -126,5 +147,6 @@ fn bare(word: &str) -> Option<Vec<Condition>> {
         return None;
     }
     let version = Version::parse(&parts[..named].join("."))?;
-    Some(vec![if version.is_pre_release() { Condition::Same(version) } else { Condition::Begins(version.numbers) }])
+    let count = version.numbers.len();
+    Some(vec![if version.is_pre_release() { Condition::Same(version) } else { Condition::Begins(version, count) }])
 }

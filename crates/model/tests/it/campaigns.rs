@@ -43,6 +43,7 @@ pub fn look(number: u64, wave: usize, managed: bool) -> (Uid, Look) {
         version: "6".into(),
         since: None,
         outcome: Outcome::Fails,
+        away: false,
         work: Work::Over,
     };
     (uid(number), look)
@@ -354,4 +355,50 @@ fn a_scheduled_campaign_freezes_its_list_on_its_day() {
     looks.extend([look(2, 0, true)]);
     let one = one.tick(&looks, &Gate::Open, day.start());
     assert_eq!((one.status.state, one.status.frozen, one.status.scope.len()), (CampaignState::Running, 2, 0));
+}
+
+#[test]
+fn what_is_not_there_is_neither_done_nor_changed() {
+    let mut looks: BTreeMap<Uid, Look> = (0..3).map(|n| look(n, 0, true)).collect();
+    let away = |looks: &mut BTreeMap<Uid, Look>, n: u64, away: bool| {
+        let look = looks.get_mut(&uid(n)).expect("there");
+        (look.away, look.outcome) = (away, if away { Outcome::Unknown } else { Outcome::Passes });
+    };
+    let mut one = fresh(&json!({"parallelism": 9})).start(by(START), &looks).expect("there");
+    away(&mut looks, 0, false);
+    away(&mut looks, 1, true);
+    one = one.tick(&looks, &Gate::Open, START);
+    assert_eq!(std::mem::take(&mut one.acts), [Act::Upgrade(uid(2))]);
+    assert_eq!((one.items[&uid(0)].state, one.items[&uid(1)].state), (ItemState::Done, ItemState::Pending));
+    assert!(one.items[&uid(1)].message.contains("is not there"));
+    // What was done and was taken away is done no more, and nothing is over.
+    (0..3).for_each(|n| away(&mut looks, n, n == 0));
+    one = one.tick(&looks, &Gate::Open, Micros(START.0 + SECOND));
+    assert_eq!((one.items[&uid(0)].state, one.status.state), (ItemState::Regressed, CampaignState::Running));
+    assert_eq!(one.acts, []);
+    away(&mut looks, 0, false);
+    one = one.tick(&looks, &Gate::Open, Micros(START.0 + 2 * SECOND));
+    assert_eq!(one.status.ended_as, Some(EndedAs::Completed));
+    assert!(one.items.values().all(|item| item.message.is_empty()));
+}
+
+#[test]
+fn a_campaign_with_nothing_to_move_is_over() {
+    let mut looks: BTreeMap<Uid, Look> = (0..3).map(|n| look(n, 0, true)).collect();
+    let started = fresh(&json!({})).start(by(START), &looks).expect("there");
+    // All of it was destroyed meanwhile.
+    let over = started.tick(&BTreeMap::new(), &Gate::Open, Micros(START.0 + SECOND));
+    assert_eq!((over.status.state, over.status.ended_as), (CampaignState::Ended, Some(EndedAs::Completed)));
+    for look in looks.values_mut() {
+        look.outcome = Outcome::Passes;
+    }
+    for looks in [&looks, &BTreeMap::new()] {
+        let refusal = fresh(&json!({})).start(by(START), looks).expect_err("there is nothing");
+        assert!(refusal.rule == "campaign.nothing" && refusal.message.contains("nothing to move"));
+        // On its day nobody is there to be told.
+        let day = Day::of(START).plus(2);
+        let waits = fresh(&json!({"start": day})).start(by(START), looks).expect("it waits for its day");
+        let over = waits.tick(looks, &Gate::Open, day.start());
+        assert_eq!((over.status.state, over.status.ended_as), (CampaignState::Ended, Some(EndedAs::Completed)));
+    }
 }

@@ -93,3 +93,62 @@ fn offerings_write_versions_in_one_way() {
         assert!(!bad.split_whitespace().any(|text| check(versioning, text).is_ok()), "{versioning:?}: {bad}");
     }
 }
+
+/// Every word for a pre-release and every other one, in every way in which they are written behind a number.
+#[test]
+fn only_words_for_it_make_a_pre_release() {
+    let before = ["alpha", "beta", "rc", "pre", "preview", "dev", "snapshot", "milestone", "nightly", "canary", "M1"];
+    let variants = ["alpine", "bookworm", "R1", "slim", "gke.1200", "eks-5e0fdde", "log", "enterprise", "1.pgdg120"];
+    let plain = version("15.0.0");
+    for word in before.iter().flat_map(|word| [(*word).to_owned(), word.to_uppercase()]) {
+        let forms = [format!("-{word}"), format!("-{word}.2"), format!("-{word}-alpine"), format!("+b1-{word}")];
+        for (at, form) in forms.iter().enumerate() {
+            let one = version(&format!("15.0.0{form}"));
+            assert_eq!((one.is_pre_release(), one < plain), (at < 3, at < 3), "{one}");
+        }
+        assert_eq!(version(&format!("15.0.0-{word}-alpine")), version(&format!("15.0.0-{word}")), "{word}");
+    }
+    for word in variants.iter().flat_map(|word| [(*word).to_owned(), word.to_uppercase()]) {
+        let one = version(&format!("15.0.0-{word}"));
+        assert!(one == plain && !one.is_pre_release(), "{one}");
+        assert!(version("15.0.1") > one && Range::parse(">=15").expect("a range").contains(&one), "{one}");
+    }
+    for (text, same) in [
+        ("15-alpine", "15"),
+        ("8.0.mysql_aurora.3.04.0", "8.0"),
+        ("1.1.1w", "1.1.1"),
+        ("18.x", "18"),
+        ("15-alpine-3.19", "15"),
+    ] {
+        assert!(version(text) == version(same) && !version(text).is_pre_release(), "{text}");
+    }
+    let rising = ["1.0.0-2", "1.0.0-10", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0", "1.0.0-hotfix.1"];
+    assert!(rising[..5].windows(2).all(|two| version(two[0]) < version(two[1])));
+    assert_eq!(version(rising[4]), version(rising[5]));
+    assert!(["3.12a1", "3.12b2", "15rc1", "15beta3"].iter().all(|text| version(text).is_pre_release()));
+}
+
+#[test]
+fn a_month_is_no_number() {
+    assert!(version("2026-05") > version("2026-04") && !version("2026-05").is_pre_release());
+    assert_eq!(version("2026-05"), version("2026.5"));
+    assert!(version("2026-13").is_pre_release(), "that is no month");
+    for (range, tells, inside) in [
+        (">=15", false, false),
+        ("15", false, false),
+        ("<3000", true, true),
+        (">=2026-04", true, true),
+        ("2026", true, true),
+        ("<2026-04-30", true, false),
+        ("*", true, true),
+    ] {
+        let range = Range::parse(range).expect("a range");
+        assert_eq!(
+            (range.speaks_of(&version("2026-05")), range.contains(&version("2026-05"))),
+            (tells, inside),
+            "{range:?}"
+        );
+    }
+    let days = Range::parse(">=2026-04-30").expect("a range");
+    assert!(!days.speaks_of(&version("15.2")) && !days.contains(&version("15.2")));
+}

@@ -48,7 +48,7 @@ pub async fn v0(State(state): State<WebState>, By(caller): By, Path(file): Path<
 }
 
 fn cycle(one: &Cycle) -> Value {
-    let eol = match one.off {
+    let eol = match one.over {
         Some(day) => json!(day),
         None => json!(one.withdrawn),
     };
@@ -93,7 +93,7 @@ fn product(state: &WebState, record: &Record, cycles: &[Cycle]) -> Value {
             "tags": [document.spec_text("category")],
             "versionCommand": Value::Null,
             "identifiers": [],
-            "labels": {"eoas": "Not to be chosen any more", "discontinued": "Closed to new", "eol": "Off", "eoes": Value::Null},
+            "labels": {"eoas": "Not everything new any more", "discontinued": "Closed to new", "eol": "Not looked after", "eoes": Value::Null},
             "links": {"icon": Value::Null, "html": html, "releasePolicy": Value::Null},
             "releases": releases,
         },
@@ -102,7 +102,7 @@ fn product(state: &WebState, record: &Record, cycles: &[Cycle]) -> Value {
 
 fn release(one: &Cycle, today: Day, html: &str) -> Value {
     let passed = |day: Option<Day>| day.is_some_and(|day| day <= today);
-    let over = one.withdrawn || passed(one.off);
+    let over = one.withdrawn || passed(one.over);
     json!({
         "name": one.version,
         "codename": Value::Null,
@@ -113,7 +113,7 @@ fn release(one: &Cycle, today: Day, html: &str) -> Value {
         "isEoas": one.withdrawn || passed(one.effective),
         "eoasFrom": one.effective,
         "isEol": over,
-        "eolFrom": one.off,
+        "eolFrom": one.over,
         "isDiscontinued": one.withdrawn || passed(one.closed_to_new),
         "discontinuedFrom": one.closed_to_new,
         "isMaintained": !over,

@@ -13,7 +13,7 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::ending::{EndingLine, EndingView, LeftUse, title_of};
+use loggia_app::ending::{EndingLine, EndingView, Left, LeftUse, title_of};
 use loggia_model::ending::{Dates, Exemption};
 use loggia_model::{Day, EndingState, Micros, Ref};
 
@@ -179,17 +179,21 @@ pub(super) async fn page_of(visit: &Visit, name: &Ref, sent: Sent<'_>) -> Answer
         pending_by: view.pending.as_ref().map(|pending| called(visit, &pending.by)).unwrap_or_default(),
         exemptions: view.exemptions.iter().map(|one| exemption(visit, one)).collect(),
         callers: left.callers.iter().map(|one| (called(visit, &one.who), used(one))).collect(),
-        left: left
-            .instances
-            .iter()
-            .map(|name| Link::new(format!("{} still runs", name.name()), entity::href(name)))
-            .chain(left.texts.iter().map(|name| {
-                let title = title_of(&visit.graph, visit.audience(), name);
-                Link::new(format!("{title} is still described"), place_of(name))
-            }))
-            .collect(),
+        left: links(visit, &left),
         view,
     })
+}
+
+/// What is left, each with its page.
+fn links(visit: &Visit, left: &Left) -> Vec<Link> {
+    let thing = |name: &Ref, words: &str| Link::new(format!("{} {words}", name.name()), entity::href(name));
+    let runs = left.instances.iter().map(|name| thing(name, "still runs"));
+    let untold = left.untold.iter().map(|name| thing(name, "may be it: its version does not tell"));
+    let texts = left.texts.iter().map(|name| {
+        let title = title_of(&visit.graph, visit.audience(), name);
+        Link::new(format!("{title} is still described"), place_of(name))
+    });
+    runs.chain(untold).chain(texts).collect()
 }
 
 /// Who used it, when last, and how often.

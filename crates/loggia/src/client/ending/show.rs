@@ -112,7 +112,11 @@ fn exemptions(view: &Value) -> String {
 fn left(view: &Value) -> String {
     let Some(left) = view.get("left") else { return String::new() };
     let mut out = String::new();
-    for (field, words) in [("instances", "still runs"), ("texts", "is still described")] {
+    for (field, words) in [
+        ("instances", "still runs"),
+        ("untold", "may be it: its version does not tell"),
+        ("texts", "is still described"),
+    ] {
         for name in items_of(left, field).filter_map(Value::as_str) {
             out.push_str(&format!("{name} {words}\n"));
         }
