@@ -2,9 +2,12 @@
 //! neighbours, and limited in time and size.
 
 use loggia_app::instance::driver::Secret;
+use loggia_model::Micros;
 pub use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Certificate, Client, Request, Response, Url};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -70,6 +73,8 @@ pub struct Fetched {
     pub content_type: Option<String>,
     /// Header `Retry-After`, when it is a number of seconds.
     pub retry_after: Option<u64>,
+    /// Header `Last-Modified`.
+    pub last_modified: Option<Micros>,
     /// The address that answered.
     pub url: String,
     /// The content.
@@ -244,7 +249,8 @@ impl GuardedClient {
         let bytes = self.content(url, response).await?;
         let (etag, content_type) = (header(&headers, &ETAG), header(&headers, &CONTENT_TYPE));
         let retry_after = header(&headers, &RETRY_AFTER).and_then(|text| text.parse().ok());
-        Ok(Fetched { status, etag, content_type, retry_after, url: url.to_string(), bytes })
+        let last_modified = header(&headers, &LAST_MODIFIED).and_then(|text| Micros::parse_http(&text));
+        Ok(Fetched { status, etag, content_type, retry_after, last_modified, url: url.to_string(), bytes })
     }
 
     /// The content, up to the limit.

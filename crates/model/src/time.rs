@@ -27,6 +27,12 @@ impl Micros {
         Some(Micros(time.timestamp_micros()))
     }
 
+    /// Reads the date of a header of HTTP.
+    pub fn parse_http(text: &str) -> Option<Micros> {
+        let time = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+        Some(Micros(time.timestamp_micros()))
+    }
+
     /// The number of the UTC day since 1970-01-01.
     pub fn day(self) -> i64 {
         self.0.div_euclid(DAY)

@@ -17,6 +17,8 @@ pub struct Match {
     pub offering: String,
     /// Name of the release, when the version tells.
     pub release: Option<String>,
+    /// The version, where a rule says which attribute tells it.
+    pub version: Option<String>,
 }
 
 /// Why an observed thing matches nothing.
@@ -62,7 +64,7 @@ pub(crate) fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
 }
 
 /// The name of what runs for a team in an environment.
-fn place_of(name: &str, environment: &str, team: &Ref) -> Ref {
+pub(crate) fn place_of(name: &str, environment: &str, team: &Ref) -> Ref {
     Ref::new("instance", &namespace_for(team), &format!("{name}.{environment}"))
 }
 
@@ -87,7 +89,7 @@ fn known(graph: &Graph, audience: &Audience, seen: &Observed, team: &Ref) -> Opt
     let record = graph.get(&place_of(name, &seen.environment, team))?;
     let offering = graph.visible(audience, record).then(|| record.parse().spec_text("offering").to_owned())?;
     let release = release(graph, audience, &offering, &seen.version);
-    Some(Match { offering, release })
+    Some(Match { offering, release, version: None })
 }
 
 /// Finds the offering, and the release when the version tells. A rule wins over the plain name, and the first name that
@@ -109,11 +111,11 @@ pub fn match_offering(rules: &Rules, graph: &Graph, audience: &Audience, seen: &
 fn by_name(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -> Result<Match, Unmatched> {
     let release = |offering: &str, version: &str| release(graph, audience, offering, version);
     let mut near = Vec::new();
-    let mut hits: Vec<(&String, Option<&str>)> = Vec::new();
+    let mut hits: Vec<(&String, &MatchRule)> = Vec::new();
     for (offering, rules) in rules {
         let named: Vec<&MatchRule> = rules.iter().filter(|rule| names(rule, seen)).collect();
         match named.iter().find(|rule| fits(rule, seen)) {
-            Some(rule) => hits.push((offering, rule.release.as_deref())),
+            Some(rule) => hits.push((offering, rule)),
             None if !named.is_empty() => near.push(offering.clone()),
             None => {}
         }
@@ -125,18 +127,18 @@ fn by_name(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -
             match plain {
                 Some(record) => {
                     let name = record.reference.name();
-                    Ok(Match { offering: name.to_owned(), release: release(name, &seen.version) })
+                    let release = release(name, &seen.version);
+                    Ok(Match { offering: name.to_owned(), release, version: None })
                 }
                 None if near.is_empty() => Err(Unmatched::NoRule(seen.offering.clone())),
                 None => Err(Unmatched::OtherAttributes(seen.offering.clone(), near)),
             }
         }
-        [(offering, named)] => {
-            let release = match named {
-                Some(version) => release(offering, version),
-                None => release(offering, &seen.version),
-            };
-            Ok(Match { offering: (*offering).clone(), release })
+        [(offering, rule)] => {
+            let version = rule.version_from.as_ref().map(|_| rule.version_of(&seen.version, &seen.attributes));
+            let told = rule.release.as_deref().unwrap_or(version.as_deref().unwrap_or(&seen.version));
+            let release = release(offering, told);
+            Ok(Match { offering: (*offering).clone(), release, version })
         }
         many => Err(Unmatched::Ambiguous(many.iter().map(|(offering, _)| (*offering).clone()).collect())),
     }

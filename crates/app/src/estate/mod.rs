@@ -199,7 +199,10 @@ impl<'a> Intake<'a> {
     fn again(&mut self, before: &Record, seen: &Observed, found: &Match) -> Result<&'static str> {
         let spec: InstanceSpec = before.spec()?;
         let time = self.time(seen);
-        let older = seen.time.is_some() && self.seen.get(&before.uid).is_some_and(|last| time < *last);
+        let last = self.seen.get(&before.uid).copied().filter(|_| seen.time.is_some());
+        let older = last.is_some_and(|last| time < last);
+        // The same description again is no new sighting: what was not seen for too long stays unknown.
+        let same = last == Some(time);
         let managed = spec.step == Step::Managed;
         match (seen.removed, managed) {
             // A driver knows better than a reporter what it made.
@@ -213,12 +216,12 @@ impl<'a> Intake<'a> {
             (false, _) => self.saw(before.uid, time, seen.how.as_deref().unwrap_or("pipeline")),
         }
         match (managed, older) {
-            (true, false) if before.typed_status::<InstanceStatus>()?.phase == Phase::Unknown => {
+            (true, false) if !same && before.typed_status::<InstanceStatus>()?.phase == Phase::Unknown => {
                 self.there_again(before)
             }
             (true, _) => Ok("seen"),
             (false, true) => Ok("older"),
-            (false, false) => self.change(before, spec, seen, found),
+            (false, false) => self.change(before, spec, seen, found, same),
         }
     }
 
@@ -230,9 +233,19 @@ impl<'a> Intake<'a> {
         Ok("seen")
     }
 
-    fn change(&mut self, before: &Record, spec: InstanceSpec, seen: &Observed, found: &Match) -> Result<&'static str> {
+    fn change(
+        &mut self,
+        before: &Record,
+        spec: InstanceSpec,
+        seen: &Observed,
+        found: &Match,
+        same: bool,
+    ) -> Result<&'static str> {
         let old: InstanceStatus = before.typed_status()?;
-        let status = status_of(old.clone(), seen, found, self.time(seen));
+        let mut status = status_of(old.clone(), seen, found, self.time(seen));
+        if same && old.phase == Phase::Unknown {
+            status.phase = old.phase;
+        }
         // The release of another version is not the one that it was.
         let kept = spec.target.clone().filter(|_| status.version == old.version);
         let target = found.release.clone().or(kept);
@@ -293,17 +306,23 @@ fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
 }
 
 fn status_of(old: InstanceStatus, seen: &Observed, found: &Match, time: Micros) -> InstanceStatus {
-    let version = if seen.version.is_empty() { old.version.clone() } else { seen.version.clone() };
+    let said = found.version.as_ref().unwrap_or(&seen.version);
+    let version = if said.is_empty() { old.version.clone() } else { said.clone() };
     let since = if version == old.version && old.since.is_some() { old.since } else { seen.since.or(Some(time)) };
     // The release of the same version may be one that this reporter does not see.
     let kept = if version == old.version { old.applied.clone() } else { String::new() };
+    // A pipeline that reports the same does not know by what it was adopted.
+    let mut attributes = seen.attributes.clone();
+    if let Some(identity) = old.attributes.get(adopt::IDENTITY) {
+        attributes.entry(adopt::IDENTITY).or_insert_with(|| identity.clone());
+    }
     InstanceStatus {
         phase: Phase::Ready,
         applied: found.release.clone().unwrap_or(kept),
         version,
         since,
         known_by: seen.how.clone().unwrap_or_else(|| "pipeline".to_owned()),
-        attributes: seen.attributes.clone(),
+        attributes,
         ..old
     }
 }

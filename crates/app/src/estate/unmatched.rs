@@ -7,6 +7,7 @@ use crate::access::policy::{Action, Subject};
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts, Need};
 use crate::error::{Error, Result};
+use crate::estate::adopt::IDENTITY;
 use crate::estate::matching::{match_offering, rules};
 use crate::estate::{Intake, Observed, needs};
 use loggia_graph::{Audience, Graph};
@@ -79,7 +80,7 @@ pub(crate) async fn follow(app: Arc<App>) {
 }
 
 async fn again(app: &App) -> Result<()> {
-    let rows = app.store.unmatched(MOST).await?;
+    let rows = newest(app.store.unmatched(MOST).await?);
     // Who reported it is not known any more: only what the whole company sees may take it in.
     let audience = Audience::Scopes(Arc::new([Scope::Company].into_iter().collect()));
     let caller = Caller { audience, ..Caller::system("rematch", Door::Worker) };
@@ -87,6 +88,18 @@ async fn again(app: &App) -> Result<()> {
         app.run(&caller, Rematch::of(some)).await?;
     }
     Ok(())
+}
+
+/// Of what was adopted under several names, as its neighbours came and went, the one that it was seen by last.
+fn newest(mut rows: Vec<UnmatchedThing>) -> Vec<UnmatchedThing> {
+    let identity = |row: &UnmatchedThing| {
+        let told = row.attributes.pointer("/attributes")?.get(IDENTITY)?.as_str()?;
+        Some(told.to_owned())
+    };
+    rows.sort_by_key(|row| std::cmp::Reverse(row.last_seen));
+    let mut seen = BTreeSet::new();
+    rows.retain(|row| identity(row).is_none_or(|identity| seen.insert(identity)));
+    rows
 }
 
 /// Takes in what was reported before and matches something by now.

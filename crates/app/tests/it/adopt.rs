@@ -9,7 +9,7 @@ use loggia_graph::{Audience, Graph};
 use loggia_model::instance::Phase;
 use serde_json::json;
 
-fn found(sort: Sort, what: &str, version: &str, address: &str, places: &[&str]) -> Found {
+pub(crate) fn found(sort: Sort, what: &str, version: &str, address: &str, places: &[&str]) -> Found {
     Found {
         address: address.into(),
         sort,
@@ -17,9 +17,8 @@ fn found(sort: Sort, what: &str, version: &str, address: &str, places: &[&str]) 
         version: version.into(),
         name: address.rsplit(['.', ' ']).next().unwrap().into(),
         places: places.iter().map(|place| (*place).to_owned()).collect(),
-        team: None,
-        environment: None,
         attributes: [("types".to_owned(), "x".to_owned())].into(),
+        ..Found::default()
     }
 }
 
@@ -36,11 +35,11 @@ fn estate() -> Vec<Found> {
     ]
 }
 
-fn input(things: Vec<Found>) -> AdoptInput {
+pub(crate) fn input(things: Vec<Found>) -> AdoptInput {
     AdoptInput { things, ..AdoptInput::default() }
 }
 
-async fn adopt(world: &World, things: Vec<Found>) -> Adoption {
+pub(crate) async fn adopt(world: &World, things: Vec<Found>) -> Adoption {
     let caller = Caller::administrator("test", Door::Api, "r1");
     world.app.adopt(&caller, &input(things), false).await.unwrap()
 }
@@ -140,7 +139,7 @@ impl Dice {
             let address = format!("s{}.tfstate module.m{}", dice.roll(3), dice.roll(6));
             let around = [places[dice.roll(8)], places[dice.roll(8)]];
             let mut found = found(sort, &format!("kind{kind}/name{kind}/aws"), "1", &address, &around);
-            found.team = (dice.roll(4) == 0).then(|| "tracking".to_owned());
+            found.teams = (dice.roll(4) == 0).then(|| "tracking".to_owned()).into_iter().collect();
             found
         };
         (0..count).map(|_| one(self)).collect()

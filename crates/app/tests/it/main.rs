@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod adopt_names;
 mod alike;
 mod campaign;
 mod campaign_goal;

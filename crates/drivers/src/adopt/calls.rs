@@ -12,9 +12,11 @@ pub(super) struct Call {
     pub(super) source: String,
     /// Its version, when one is named exactly.
     pub(super) version: String,
+    /// Whether it lies beside what calls it, and so has no versions of its own.
+    pub(super) local: bool,
 }
 
-/// Calls by the name of the module.
+/// Calls by the names that lead to the module: `a`, and `a.b` for what is called in `a`.
 pub(super) type Calls = BTreeMap<String, Call>;
 
 #[derive(Deserialize)]
@@ -30,20 +32,28 @@ struct InstalledOne {
     source: String,
     #[serde(default)]
     version: String,
+    #[serde(default)]
+    dir: String,
 }
 
 /// The calls of every folder: what `init` wrote down wins over the files themselves, because it knows exact versions.
 pub(super) fn by_folder(files: &[File]) -> BTreeMap<String, Calls> {
     let mut folders: BTreeMap<String, Calls> = BTreeMap::new();
     for file in files.iter().filter(|file| file.path.ends_with(".tf") || file.path.ends_with(".tofu")) {
-        let calls = in_text(&String::from_utf8_lossy(&file.bytes));
+        let calls = in_text(&super::text::decode(&file.bytes).unwrap_or_default());
         folders.entry(folder_of(&file.path).to_owned()).or_default().extend(calls);
     }
     for file in files {
         let Some(folder) = file.path.strip_suffix(".terraform/modules/modules.json") else { continue };
         let Ok(installed) = serde_json::from_slice::<Installed>(&file.bytes) else { continue };
-        let own = installed.modules.into_iter().filter(|one| !one.key.is_empty() && !one.key.contains('.'));
-        let calls = own.map(|one| (one.key, call(&one.source, &one.version)));
+        let own = installed.modules.into_iter().filter(|one| !one.key.is_empty());
+        let calls = own.map(|one| {
+            let called = call(&one.source, &one.version);
+            // Two folders up from here or from there: the folder itself says the same for both.
+            let beside = called.local && one.key.contains('.') && !one.dir.starts_with(".terraform");
+            let source = if beside { one.dir } else { called.source.clone() };
+            (one.key, Call { source, ..called })
+        });
         folders.entry(folder.trim_end_matches('/').to_owned()).or_default().extend(calls);
     }
     folders
@@ -63,18 +73,26 @@ pub(super) fn nearest<'a>(folders: &'a BTreeMap<String, Calls>, path: &str) -> O
     }
 }
 
-fn folder_of(path: &str) -> &str {
+pub(super) fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// The calls in the configuration of a plan.
+/// The calls in the configuration of a plan, and those within them.
 pub(super) fn of_configuration(configuration: &Value) -> Calls {
-    let calls = configuration.pointer("/root_module/module_calls").and_then(Value::as_object);
-    let read = |(name, one): (&String, &Value)| {
-        let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
-        (!text("source").is_empty()).then(|| (name.clone(), call(text("source"), text("version_constraint"))))
-    };
-    calls.into_iter().flatten().filter_map(read).collect()
+    let mut found = Calls::new();
+    let mut modules: Vec<(String, &Value)> =
+        configuration.get("root_module").map(|root| (String::new(), root)).into_iter().collect();
+    while let Some((front, module)) = modules.pop() {
+        let calls = module.get("module_calls").and_then(Value::as_object);
+        for (name, one) in calls.into_iter().flatten() {
+            let text = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
+            if !text("source").is_empty() {
+                found.insert(format!("{front}{name}"), call(text("source"), text("version_constraint")));
+            }
+            modules.extend(one.get("module").map(|inner| (format!("{front}{name}."), inner)));
+        }
+    }
+    found
 }
 
 /// The blocks `module "…" { source = "…" version = "…" }` of a text.
@@ -123,13 +141,14 @@ fn call(source: &str, version: &str) -> Call {
         // git@host:path is a name, not a password.
         None => plain.rsplit_once('@').map_or(plain, |(_, host)| host).to_owned(),
     };
-    let mut local = plain.as_str();
-    while let Some(rest) = local.strip_prefix("./").or_else(|| local.strip_prefix("../")) {
-        local = rest;
+    let mut rest = plain.as_str();
+    while let Some(inner) = rest.strip_prefix("./").or_else(|| rest.strip_prefix("../")) {
+        rest = inner;
     }
+    let local = rest.len() < plain.len();
     let exact = version.trim().trim_start_matches('=').trim();
-    let version = [exact, named].into_iter().find(|text| super::terraform::is_version(text)).unwrap_or_default();
-    Call { source: local.chars().take(200).collect(), version: version.to_owned() }
+    let version = [exact, named].into_iter().find(|text| super::version::is_version(text)).unwrap_or_default();
+    Call { source: rest.chars().take(200).collect(), version: version.to_owned(), local }
 }
 
 #[cfg(test)]
@@ -155,6 +174,6 @@ mod tests {
                     # module \"old\" {\nresource \"x\" \"y\" {\n  source = \"no\"\n}\n";
         let calls = in_text(text);
         assert_eq!(calls.len(), 1);
-        assert_eq!(calls["db"], Call { source: "acme/db/aws".into(), version: "2.1.0".into() });
+        assert_eq!(calls["db"], Call { source: "acme/db/aws".into(), version: "2.1.0".into(), local: false });
     }
 }

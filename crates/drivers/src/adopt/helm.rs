@@ -12,12 +12,12 @@ use std::io::Read;
 /// Largest release, unpacked.
 const LARGEST: u64 = 64 << 20;
 
-/// One revision of a release.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// One revision of a release; the greater one is newer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Release {
+    pub(super) revision: u64,
     pub(super) namespace: String,
     pub(super) name: String,
-    pub(super) revision: u64,
     pub(super) chart: String,
     pub(super) version: String,
     pub(super) app_version: String,
@@ -95,4 +95,62 @@ pub(super) fn read(object: &Value) -> Result<Release, String> {
         app_version: kept.chart.metadata.app_version,
         status: kept.info.status,
     })
+}
+
+/// What runs of a release, and what was tried last.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Standing<'a> {
+    /// The revision that runs; none when nothing was ever brought up.
+    pub(super) runs: Option<&'a Release>,
+    /// The newest revision, whatever became of it.
+    pub(super) newest: &'a Release,
+}
+
+/// Which of the revisions of a release runs: the newest one that was deployed, else the last one that was before another
+/// was begun. A revision that failed or is pending changed nothing for certain. None when it was taken away.
+pub(super) fn standing(revisions: &[Release]) -> Option<Standing<'_>> {
+    let newest = revisions.iter().max().filter(|newest| newest.status != "uninstalled")?;
+    let last = |known: &[&str]| revisions.iter().filter(|one| known.contains(&one.status.as_str())).max();
+    // What is being taken away runs until it is gone.
+    let runs = last(&["deployed", "uninstalling"]).or_else(|| last(&["superseded"]));
+    Some(Standing { runs, newest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every history of up to three revisions: what runs was deployed, and never what failed or is pending.
+    #[test]
+    fn what_failed_or_is_pending_does_not_run() {
+        let all = [
+            "deployed",
+            "superseded",
+            "failed",
+            "pending-install",
+            "pending-upgrade",
+            "pending-rollback",
+            "uninstalling",
+            "uninstalled",
+            "unknown",
+            "",
+        ];
+        let release = |revision: u64, status: &str| Release { revision, status: status.into(), ..Release::default() };
+        for first in all {
+            for second in all {
+                for third in all {
+                    let revisions = [release(1, first), release(2, second), release(3, third)];
+                    let Some(standing) = standing(&revisions) else {
+                        assert_eq!(third, "uninstalled");
+                        continue;
+                    };
+                    assert_eq!(standing.newest.revision, 3);
+                    let of = |known: &[&str]| revisions.iter().rev().find(|one| known.contains(&one.status.as_str()));
+                    let wanted = of(&["deployed", "uninstalling"]).or_else(|| of(&["superseded"]));
+                    assert_eq!(standing.runs, wanted, "{first} {second} {third}");
+                }
+            }
+        }
+        assert_eq!(standing(&[]), None);
+    }
 }

@@ -1,10 +1,11 @@
 //! Objects of Kubernetes as `kubectl get -o json` or `-o yaml` write them, and manifests: releases of Helm, claims of
 //! Crossplane, requests of Kratix, objects of added kinds, workloads.
 
-use super::helm::{self, Release};
-use super::objects::{ENVIRONMENT, TEAM, is_word, label, text, word};
-use super::terraform::is_version;
-use super::{File, problem};
+use super::cluster::{Clusters, Object, Scope};
+use super::helm::{self, Release, Standing};
+use super::objects::{ENVIRONMENT, TEAM, is_word, label, text, words};
+use super::version::is_version;
+use super::{File, problem, text as reading};
 use loggia_app::estate::adopt::{Estate, Found, Sort};
 use loggia_model::yaml;
 use serde_json::Value;
@@ -38,83 +39,89 @@ const MACHINERY: [&str; 22] = [
 /// Kinds that run something.
 const WORKLOADS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "CronJob"];
 
-/// Names of namespaces with what their labels say: team, environment.
-type Namespaces = BTreeMap<String, (Option<String>, Option<String>)>;
+/// The label by which Loggia finds again what it made.
+const OWN: &str = "loggia.dev/key";
+
+/// Revisions of releases, by where they are kept, namespace and name.
+type Releases = BTreeMap<(usize, String, String), Vec<Release>>;
 
 /// Everything that files describe.
 pub(super) fn estate(files: &[File]) -> Estate {
     let mut estate = Estate::default();
-    let mut objects: Vec<(&str, Value)> = Vec::new();
+    let mut clusters = Clusters::default();
     for file in files {
-        for document in documents(file, &mut estate) {
-            flatten(&file.path, document, &mut objects);
-        }
+        let documents = documents(file, &mut estate);
+        clusters.add(file, documents);
     }
-    let namespaces = namespaces(&objects);
-    let mut releases: BTreeMap<(String, String), (&str, Release)> = BTreeMap::new();
-    for (path, object) in objects.iter().filter(|(_, object)| helm::holds(object)) {
-        match helm::read(object) {
+    clusters.settle();
+    let mut releases = Releases::new();
+    for object in clusters.objects.iter().filter(|object| helm::holds(&object.value)) {
+        match helm::read(&object.value) {
             Ok(release) => {
-                let key = (release.namespace.clone(), release.name.clone());
-                let newer = releases.get(&key).is_none_or(|(_, known)| *known < release);
-                if newer {
-                    releases.insert(key, (path, release));
-                }
+                let key = (object.scope, release.namespace.clone(), release.name.clone());
+                releases.entry(key).or_default().push(release);
             }
-            Err(why) => estate.problems.push(problem("adopt.helm", path, why, "Read it again from the cluster.")),
+            Err(why) => {
+                estate.problems.push(problem("adopt.helm", &object.path, why, "Read it again from the cluster."));
+            }
         }
     }
-    let installed: BTreeSet<(String, String)> = releases.keys().cloned().collect();
-    let live = releases.into_values().filter(|(_, release)| release.status != "uninstalled");
-    estate.things.extend(live.map(|(_, release)| chart(&release, &namespaces)));
-    let others = objects.iter().filter(|(_, object)| !helm::holds(object) && !is_made(object, &installed));
-    estate.things.extend(others.filter_map(|(_, object)| thing(object, &namespaces)));
+    let installed = releases.keys().map(|(_, namespace, name)| (namespace.clone(), name.clone())).collect();
+    for ((scope, _, _), revisions) in &releases {
+        let standing = helm::standing(revisions);
+        estate.things.extend(standing.map(|standing| chart(&standing, &clusters, *scope)));
+    }
+    let others = clusters.objects.iter().filter(|one| !helm::holds(&one.value) && !is_made(&one.value, &installed));
+    let (own, others): (Vec<_>, Vec<_>) = others.partition(|object| is_own(&object.value));
+    estate.things.extend(others.into_iter().filter_map(|object| thing(object, &clusters)));
+    match own.into_iter().filter_map(|object| thing(object, &clusters)).count() {
+        0 => {}
+        1 => estate.notes.push("1 object was made by Loggia and is known by that: it is left out.".to_owned()),
+        many => {
+            estate.notes.push(format!("{many} objects were made by Loggia and are known by that: they are left out."))
+        }
+    }
     estate
+}
+
+/// Whether Loggia made an object itself.
+fn is_own(object: &Value) -> bool {
+    !label(object, OWN).is_empty() || label(object, "app.kubernetes.io/managed-by") == "loggia"
 }
 
 /// The documents of a file; what is no document of Kubernetes is left out later.
 fn documents(file: &File, estate: &mut Estate) -> Vec<Value> {
-    if let Ok(value) = serde_json::from_slice(&file.bytes) {
-        return vec![value];
-    }
     let wrong =
         |message: String| problem("adopt.manifest", &file.path, message, "Give what kubectl get -o json writes.");
-    let Ok(content) = std::str::from_utf8(&file.bytes) else {
-        estate.problems.push(wrong("it is no text".to_owned()));
-        return Vec::new();
+    let content = match reading::decode(&file.bytes) {
+        Ok(content) => content,
+        Err(why) => {
+            estate.problems.push(wrong(why));
+            return Vec::new();
+        }
     };
-    let (mut documents, mut problems) = (Vec::new(), Vec::new());
-    for parsed in yaml::parse(content) {
+    // A list of YAML may begin as JSON does, and a document of JSON is one of YAML too: what is cut off is neither.
+    let (documents, broken) = reading::json(&content);
+    if broken.is_none() {
+        return documents;
+    }
+    let (mut read, mut problems) = (Vec::new(), Vec::new());
+    for parsed in yaml::parse(&content) {
         match parsed.document {
-            Ok(document) => documents.push(document),
+            Ok(document) => read.push(document),
             Err(found) => problems.push(wrong(found.message)),
         }
     }
-    estate.problems.append(&mut problems);
-    documents
-}
-
-/// The objects of a document: those of a list, or itself.
-fn flatten<'a>(path: &'a str, document: Value, out: &mut Vec<(&'a str, Value)>) {
-    match document {
-        Value::Array(items) => items.into_iter().for_each(|item| flatten(path, item, out)),
-        Value::Object(mut map) => {
-            let list = map.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-            match map.get_mut("items").map(Value::take) {
-                Some(items @ Value::Array(_)) if list => flatten(path, items, out),
-                _ => out.push((path, Value::Object(map))),
-            }
+    match broken.filter(|_| !problems.is_empty() && content.trim_start().starts_with('{')) {
+        Some(why) => {
+            estate.problems.push(wrong(why));
+            documents
         }
-        _ => {}
+        None => {
+            estate.problems.append(&mut problems);
+            read
+        }
     }
-}
-
-fn namespaces(objects: &[(&str, Value)]) -> Namespaces {
-    let own = objects.iter().filter(|(_, object)| text(object, "/kind") == "Namespace");
-    own.map(|(_, object)| {
-        (text(object, "/metadata/name").to_owned(), (word(object, &TEAM), word(object, &ENVIRONMENT)))
-    })
-    .collect()
 }
 
 /// Whether something else made an object: then that counts, not the object.
@@ -126,24 +133,42 @@ fn is_made(object: &Value, installed: &BTreeSet<(String, String)>) -> bool {
     owned.is_some_and(|owners| !owners.is_empty()) || composed || installed.contains(&(namespace, release))
 }
 
-fn chart(release: &Release, namespaces: &Namespaces) -> Found {
-    let (team, environment) = namespaces.get(&release.namespace).cloned().unwrap_or_default();
+/// What all things of a cluster have in common.
+fn blank(scope: &Scope, within: String) -> Found {
+    let key = if scope.key.is_empty() { String::new() } else { format!("{} {within}", scope.key) };
+    let address = format!("{} {within}", scope.path).trim_start().to_owned();
+    Found { address, key, source: scope.path.clone(), time: scope.time, ..Found::default() }
+}
+
+fn chart(standing: &Standing<'_>, clusters: &Clusters, scope: usize) -> Found {
+    let release = standing.runs.unwrap_or(standing.newest);
+    let tried = if standing.runs == Some(standing.newest) { "" } else { standing.newest.version.as_str() };
+    let unknown = match standing.runs {
+        Some(_) => String::new(),
+        None => format!("No revision of it was ever deployed; the newest is {}.", standing.newest.status),
+    };
+    let (teams, environments) = clusters.namespace(scope, &release.namespace);
     let attributes = [
         ("chart", release.chart.as_str()),
         ("release", &release.name),
         ("namespace", &release.namespace),
         ("appVersion", &release.app_version),
+        ("status", &standing.newest.status),
+        ("tried", tried),
+        ("versionUnknown", &unknown),
     ];
+    let version = standing.runs.map(|runs| runs.version.chars().take(200).collect());
+    let whole = blank(clusters.scope(scope), format!("helm {}/{}", release.namespace, release.name));
     Found {
-        address: format!("helm {}/{}", release.namespace, release.name),
         sort: Sort::Chart,
         what: release.chart.chars().take(200).collect(),
-        version: release.version.chars().take(200).collect(),
+        version: version.unwrap_or_default(),
         name: release.name.clone(),
         places: vec![release.namespace.clone()],
-        team,
-        environment,
+        teams,
+        environments,
         attributes: filled(&attributes),
+        ..whole
     }
 }
 
@@ -153,53 +178,61 @@ fn filled(attributes: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// What an object is, when it is something to take in.
-fn thing(object: &Value, namespaces: &Namespaces) -> Option<Found> {
-    let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
-    let (group, api) = text(object, "/apiVersion").split_once('/')?;
+fn thing(object: &Object, clusters: &Clusters) -> Option<Found> {
+    let Object { value, scope, .. } = object;
+    let (kind, name) = (text(value, "/kind"), text(value, "/metadata/name"));
+    let (group, api) = text(value, "/apiVersion").split_once('/')?;
     if kind.is_empty() || name.is_empty() {
         return None;
     }
-    let namespace = text(object, "/metadata/namespace");
-    let sort = sort(object, group, kind)?;
-    let image = text(object, "/spec/template/spec/containers/0/image");
-    let image =
-        if image.is_empty() { text(object, "/spec/jobTemplate/spec/template/spec/containers/0/image") } else { image };
-    let (repository, tag) = split_image(image);
+    let namespace = text(value, "/metadata/namespace");
+    let sort = sort(value, group, kind)?;
+    let (repository, tag) = split_image(image(value));
     let (what, version) = match sort {
         Sort::Workload => {
-            let named = label(object, "app.kubernetes.io/name");
+            let named = label(value, "app.kubernetes.io/name");
             let what = if named.is_empty() { repository.rsplit('/').next().unwrap_or_default() } else { named };
-            let labelled = label(object, "app.kubernetes.io/version");
+            let labelled = label(value, "app.kubernetes.io/version");
             (what.to_owned(), if labelled.is_empty() { tag } else { labelled })
         }
-        _ => (format!("{kind}.{group}"), promised(object).unwrap_or(api)),
+        // The version of its API says how to speak about it, not what runs.
+        _ => (format!("{kind}.{group}"), said(value).unwrap_or_default()),
     };
-    let (team, environment) = namespaces.get(namespace).cloned().unwrap_or_default();
+    let (teams, environments) = clusters.namespace(*scope, namespace);
     let attributes = [
         ("kind", kind),
         ("group", group),
+        ("apiVersion", api),
         ("namespace", namespace),
         ("image", repository),
-        ("composition", text(object, "/spec/compositionRef/name")),
-        ("partOf", label(object, "app.kubernetes.io/part-of")),
+        ("composition", text(value, "/spec/compositionRef/name")),
+        ("partOf", label(value, "app.kubernetes.io/part-of")),
     ];
+    let whole = blank(clusters.scope(*scope), format!("{kind}.{group} {namespace}/{name}"));
     (!what.is_empty()).then(|| Found {
-        address: format!("{kind}.{group} {namespace}/{name}"),
         sort,
         what: what.chars().take(200).collect(),
         version: version.chars().take(200).collect(),
         name: name.to_owned(),
         places: vec![namespace.to_owned()],
-        team: word(object, &TEAM).or(team),
-        environment: word(object, &ENVIRONMENT).or(environment),
+        teams: [words(value, &TEAM), teams].concat(),
+        environments: [words(value, &ENVIRONMENT), environments].concat(),
         attributes: filled(&attributes),
+        ..whole
     })
 }
 
-/// The version of the promise that a request was made by, when it says one.
-fn promised(object: &Value) -> Option<&str> {
-    let version = label(object, "kratix.io/promise-version");
-    is_version(version).then_some(version)
+/// The image of the first container of a workload.
+fn image(object: &Value) -> &str {
+    let pointers =
+        ["/spec/template/spec/containers/0/image", "/spec/jobTemplate/spec/template/spec/containers/0/image"];
+    pointers.iter().map(|pointer| text(object, pointer)).find(|image| !image.is_empty()).unwrap_or_default()
+}
+
+/// The version that an object says of itself: that of the promise that it was requested by, or its label.
+fn said(object: &Value) -> Option<&str> {
+    let labels = ["kratix.io/promise-version", "app.kubernetes.io/version"];
+    labels.iter().map(|name| label(object, name)).find(|version| is_version(version))
 }
 
 fn sort(object: &Value, group: &str, kind: &str) -> Option<Sort> {

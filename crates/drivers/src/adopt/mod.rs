@@ -3,10 +3,16 @@
 //! Read-only, and only names, types, versions and addresses are taken: what was filled in stays where it is.
 
 mod calls;
+mod cluster;
+mod folder;
 mod helm;
 mod kubernetes;
 mod objects;
+mod resource;
+mod state;
 mod terraform;
+mod text;
+mod version;
 
 use crate::http::{Get, GuardOptions, GuardedClient};
 use async_trait::async_trait;
@@ -14,22 +20,25 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use loggia_app::estate::adopt::{Estate, EstateSource, Kind, Place};
 use loggia_app::instance::driver::{Failure, Secret};
-use loggia_model::Problem;
+use loggia_model::{Micros, Problem};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use url::Url;
 
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 256 << 20;
-/// How deep folders are gone through.
-const DEEPEST: usize = 16;
-/// Most files that are looked at.
-const MOST_FILES: usize = 100_000;
-
-/// One file, by its path below the place that was named.
+/// One file.
+#[derive(Default)]
 struct File {
+    /// Its path below the place that was named.
     path: String,
+    /// What tells it from files of the same path elsewhere; empty when nobody said.
+    source: String,
+    /// Whether somebody gave it its name, so that it is no path.
+    named: bool,
+    /// When it was written, as far as that is known.
+    time: Option<Micros>,
     bytes: Vec<u8>,
 }
 
@@ -37,12 +46,19 @@ struct File {
 #[derive(Default)]
 pub struct EstateReader {
     credentials: HashMap<String, (String, Secret)>,
+    source: Option<String>,
 }
 
 impl EstateReader {
     /// Shows name and password to the addresses that have them.
     pub fn new(credentials: HashMap<String, (String, Secret)>) -> EstateReader {
-        EstateReader { credentials }
+        EstateReader { credentials, source: None }
+    }
+
+    /// Calls what is read by this name, wherever it lies.
+    #[must_use]
+    pub fn called(self, source: Option<String>) -> EstateReader {
+        EstateReader { source, ..self }
     }
 
     /// Asks an HTTP backend for its state. There is none where it answers that there is none.
@@ -65,7 +81,10 @@ impl EstateReader {
         match answer.status {
             200 if !answer.bytes.is_empty() => {
                 let path = url.path().trim_matches('/').to_owned();
-                Ok(vec![File { path, bytes: answer.bytes }])
+                let whole = format!("{}/{path}", url.host_str().unwrap_or_default());
+                let source = self.source.clone().unwrap_or(whole);
+                let time = answer.last_modified;
+                Ok(vec![File { path, source, named: false, time, bytes: answer.bytes }])
             }
             200 | 204 | 404 => Ok(Vec::new()),
             401 | 403 => Err(Failure::backend(
@@ -91,19 +110,24 @@ impl EstateSource for EstateReader {
             let files = self.fetch(&place.location).await?;
             return Ok(estate(place.kind, &files, true));
         }
-        let place = place.clone();
+        let (place, source) = (place.clone(), self.source.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let path = Path::new(&place.location);
-            let files = files_below(path)?;
-            Ok(estate(place.kind, &files, path.is_file()))
+            let (files, mut problems) = folder::files_below(path, source.as_deref())?;
+            let mut estate = estate(place.kind, &files, path.is_file());
+            problems.append(&mut estate.problems);
+            problems.sort_by(|a, b| a.file.cmp(&b.file));
+            Ok(Estate { problems, ..estate })
         });
         reading.await.map_err(|error| Failure::ours(error.to_string(), "Report this as a fault."))?
     }
 }
 
-/// What a text describes that was piped in.
-pub fn read_text(kind: Kind, bytes: Vec<u8>) -> Estate {
-    estate(kind, &[File { path: String::new(), bytes }], true)
+/// What a text describes that was piped in, by the name that its source was given. Without one, what does not say itself
+/// where it comes from has no key.
+pub fn read_text(kind: Kind, source: Option<&str>, bytes: Vec<u8>) -> Estate {
+    let source = source.unwrap_or_default().to_owned();
+    estate(kind, &[File { path: source.clone(), named: true, source, time: None, bytes }], true)
 }
 
 /// `named` says that the file itself was named, so that it is worth a word when it is nothing that can be read.
@@ -120,60 +144,4 @@ fn estate(kind: Kind, files: &[File], named: bool) -> Estate {
 
 fn problem(rule: &str, path: &str, message: impl Into<String>, mend: &str) -> Problem {
     Problem { file: Some(path.to_owned()), ..Problem::new(rule, "", message, mend) }
-}
-
-/// Every file below a folder in order of paths, or the file itself by its name.
-fn files_below(root: &Path) -> Result<Vec<File>, Failure> {
-    let wrong = |error: std::io::Error, path: &Path| {
-        Failure::yours(format!("{} cannot be read: {error}.", path.display()), "Check the path and its rights.")
-    };
-    let mut found: Vec<PathBuf> = Vec::new();
-    if root.is_file() {
-        found.push(root.to_owned());
-    } else {
-        let mut folders = vec![(root.to_owned(), 0)];
-        while let Some((folder, depth)) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).map_err(|error| wrong(error, &folder))? {
-                let entry = entry.map_err(|error| wrong(error, &folder))?;
-                // A link is not followed: it may lead out of the place, or round in a circle.
-                let kind = entry.file_type().map_err(|error| wrong(error, &folder))?;
-                if kind.is_dir() && depth < DEEPEST && is_read(&entry.path()) {
-                    folders.push((entry.path(), depth + 1));
-                } else if kind.is_file() && is_of_interest(&entry.path()) && found.len() < MOST_FILES {
-                    found.push(entry.path());
-                }
-            }
-        }
-    }
-    found.sort();
-    let base = if root.is_file() { root.parent().unwrap_or(root) } else { root };
-    let mut files = Vec::with_capacity(found.len());
-    for path in found {
-        if std::fs::metadata(&path).map_err(|error| wrong(error, &path))?.len() > LARGEST {
-            continue;
-        }
-        let bytes = std::fs::read(&path).map_err(|error| wrong(error, &path))?;
-        let path = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
-        files.push(File { path, bytes });
-    }
-    Ok(files)
-}
-
-fn name_of(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
-}
-
-/// Hidden folders hold no states; `.terraform/modules` tells where modules come from, and what is below it is theirs.
-fn is_read(folder: &Path) -> bool {
-    let above = |levels: usize| folder.ancestors().nth(levels).map(name_of).unwrap_or_default();
-    match (above(0), above(1), above(2)) {
-        (_, "modules", ".terraform") => false,
-        (name, ".terraform", _) => name == "modules",
-        (name, _, _) => !name.starts_with('.') || name == ".terraform",
-    }
-}
-
-fn is_of_interest(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    matches!(extension, "tfstate" | "json" | "tf" | "tofu" | "yaml" | "yml")
 }

@@ -25,7 +25,7 @@ pub(super) fn label<'a>(object: &'a Value, name: &str) -> &'a str {
     of("/metadata/labels").or_else(|| of("/metadata/annotations")).unwrap_or_default()
 }
 
-/// The first of some labels that is a name.
-pub(super) fn word(object: &Value, names: &[&str]) -> Option<String> {
-    names.iter().map(|name| label(object, name)).find(|text| is_word(text)).map(str::to_owned)
+/// What some labels name, in the order of their names.
+pub(super) fn words(object: &Value, names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| label(object, name)).filter(|text| is_word(text)).map(str::to_owned).collect()
 }

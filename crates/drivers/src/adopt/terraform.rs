@@ -1,114 +1,26 @@
-//! States of Terraform and OpenTofu, as they are kept (version 4) and as `show -json` writes them, also of a plan.
+//! States of Terraform and OpenTofu: which of them count, and what things they describe.
 
-use super::calls::{self, Call, Calls};
-use super::{File, problem};
+use super::File;
+use super::calls::{self, Call};
+use super::resource::Resource;
+use super::state::{self, State};
 use loggia_app::estate::adopt::{Estate, Found, Sort};
-use loggia_model::Problem;
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Attributes that say the version of what a resource is.
-const VERSIONS: [&str; 6] =
-    ["engine_version", "kubernetes_version", "postgres_version", "database_version", "version", "runtime"];
-/// Attributes that hold tags or labels.
-const TAGS: [&str; 4] = ["tags", "tags_all", "labels", "effective_labels"];
 /// Providers whose resources are no thing of their own.
 const HELPERS: [&str; 7] = ["random_", "null_", "time_", "tls_", "local_", "template_", "external_"];
 
-/// A state as it is kept.
-#[derive(Deserialize)]
-struct Kept {
-    version: u64,
-    #[serde(default)]
-    serial: u64,
-    #[serde(default)]
-    lineage: String,
-    #[serde(default)]
-    resources: Vec<KeptResource>,
-}
-
-#[derive(Deserialize)]
-struct KeptResource {
-    #[serde(default)]
-    module: String,
-    mode: String,
-    #[serde(rename = "type")]
-    kind: String,
-    name: String,
-    #[serde(default)]
-    instances: Vec<KeptInstance>,
-}
-
-#[derive(Deserialize)]
-struct KeptInstance {
-    #[serde(default)]
-    index_key: Option<Value>,
-    #[serde(default)]
-    attributes: Option<Map<String, Value>>,
-    #[serde(default)]
-    sensitive_attributes: Value,
-    #[serde(default)]
-    deposed: Option<String>,
-}
-
-/// A module as `show -json` writes it.
-#[derive(Default, Deserialize)]
-struct Shown {
-    #[serde(default)]
-    address: String,
-    #[serde(default)]
-    resources: Vec<ShownResource>,
-    #[serde(default)]
-    child_modules: Vec<Shown>,
-}
-
-#[derive(Deserialize)]
-struct ShownResource {
-    address: String,
-    mode: String,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    values: Option<Map<String, Value>>,
-    #[serde(default)]
-    sensitive_values: Value,
-    #[serde(default)]
-    deposed_key: Option<String>,
-}
-
-/// One managed resource: what is taken from it, and nothing else.
-struct Resource {
-    /// The outermost module that it is in, with its key; empty outside of modules.
-    module: String,
-    /// Its address.
-    address: String,
-    kind: String,
-    version: String,
-    team: Option<String>,
-    environment: Option<String>,
-}
-
-/// One state.
-struct State {
-    path: String,
-    serial: u64,
-    lineage: String,
-    resources: Vec<Resource>,
-    calls: Calls,
-}
-
-/// Everything that files describe. Of two copies of the same state the newer one counts.
+/// Everything that files describe. Of two copies of the same state the newer one counts, and of a state and what
+/// `show -json` wrote of it, the state.
 pub(super) fn estate(files: &[File], named: bool) -> Estate {
     let folders = calls::by_folder(files);
     let mut estate = Estate::default();
     let mut states: Vec<State> = Vec::new();
     for file in files.iter().filter(|file| !is_configuration(&file.path)) {
-        match state(file, named) {
-            Ok(Some(state)) => states.push(state),
-            Ok(None) => {}
-            Err(problem) => estate.problems.push(*problem),
-        }
+        let (mut read, mut problems) = state::read(file, named);
+        states.append(&mut read);
+        estate.problems.append(&mut problems);
     }
     let mut newest: HashMap<String, (u64, String)> = HashMap::new();
     for state in states.iter().filter(|state| !state.lineage.is_empty()) {
@@ -117,7 +29,7 @@ pub(super) fn estate(files: &[File], named: bool) -> Estate {
         *known = this.max(known.clone());
     }
     states.retain(|state| state.lineage.is_empty() || newest[&state.lineage].1 == state.path);
-    for mut state in states {
+    for mut state in once(states, &mut estate.notes) {
         if state.calls.is_empty() {
             state.calls = calls::nearest(&folders, &state.path).cloned().unwrap_or_default();
         }
@@ -131,200 +43,183 @@ fn is_configuration(path: &str) -> bool {
     other || path.contains(".terraform/")
 }
 
-/// Reads a file; none when it is something else.
-fn state(file: &File, named: bool) -> Result<Option<State>, Box<Problem>> {
-    let wrong = |message: String, mend: &str| Box::new(problem("adopt.state", &file.path, message, mend));
-    let expected = named || file.path.ends_with(".tfstate");
-    let value: Value = match serde_json::from_slice(&file.bytes) {
-        Ok(value) => value,
-        Err(error) if expected && !file.bytes.is_empty() => {
-            return Err(wrong(format!("it is no JSON: {error}"), "Give a state, or what show -json writes."));
+/// Leaves out what describes the same as another file of its folder; of two the state counts, else the first that was
+/// written last.
+fn once(mut states: Vec<State>, notes: &mut Vec<String>) -> Vec<State> {
+    states.sort_by_key(|state| (state.lineage.is_empty(), std::cmp::Reverse(state.time)));
+    let mut kept: Vec<State> = Vec::with_capacity(states.len());
+    let mut folders: HashMap<String, Vec<usize>> = HashMap::new();
+    for state in states {
+        let others = folders.entry(calls::folder_of(&state.path).to_owned()).or_default();
+        match others.iter().filter_map(|at| kept.get(*at)).find(|other| is_same(other, &state)) {
+            Some(other) => notes.push(format!("{} describes the same as {}, which counts.", state.path, other.path)),
+            None => {
+                others.push(kept.len());
+                kept.push(state);
+            }
         }
-        Err(_) => return Ok(None),
+    }
+    kept
+}
+
+/// Whether what `show -json` wrote is of the same state: it has resources that are the same there. Where none says what its
+/// provider calls it, all must have the same addresses, and one of the two must be a state.
+fn is_same(known: &State, shown: &State) -> bool {
+    if !shown.lineage.is_empty() || shown.resources.is_empty() {
+        return false;
+    }
+    let ids = |state: &State| -> BTreeSet<(String, String)> {
+        let told = state.resources.iter().filter(|one| !one.id.is_empty());
+        told.map(|one| (one.address.clone(), one.id.clone())).collect()
     };
-    if value.get("encrypted_data").is_some() {
-        return Err(wrong("it is encrypted".to_owned(), "Pipe in what tofu show -json writes."));
+    let (here, there) = (ids(known), ids(shown));
+    if !here.is_empty() && !there.is_empty() {
+        return !here.is_disjoint(&there);
     }
-    if value.get("format_version").is_some() {
-        return Ok(shown(&file.path, &value));
-    }
-    match value.get("version").and_then(Value::as_u64) {
-        Some(4) if value.get("terraform_version").is_some() => {
-            let kept = Kept::deserialize(value)
-                .map_err(|error| wrong(format!("it is no state: {error}"), "Read it again."))?;
-            Ok(Some(of_kept(&file.path, kept)))
-        }
-        Some(old) if value.get("terraform_version").is_some() => Err(wrong(
-            format!("it is a state of version {old}; only version 4 is read"),
-            "Write it anew with a Terraform of this decade: terraform apply -refresh-only.",
-        )),
-        _ if expected => Err(wrong("it is no state".to_owned(), "Give a state, or what show -json writes.")),
-        _ => Ok(None),
-    }
+    let addresses =
+        |state: &State| -> BTreeSet<String> { state.resources.iter().map(|one| one.address.clone()).collect() };
+    !known.lineage.is_empty() && addresses(known) == addresses(shown)
 }
 
-fn of_kept(path: &str, kept: Kept) -> State {
-    debug_assert_eq!(kept.version, 4);
-    let mut resources = Vec::new();
-    for resource in kept.resources.into_iter().filter(|resource| resource.mode == "managed") {
-        for instance in resource.instances.into_iter().filter(|instance| instance.deposed.is_none()) {
-            let key = match &instance.index_key {
-                Some(Value::String(key)) => format!("[{key:?}]"),
-                Some(Value::Number(key)) => format!("[{key}]"),
-                _ => String::new(),
-            };
-            let front = if resource.module.is_empty() { String::new() } else { format!("{}.", resource.module) };
-            let address = format!("{front}{}.{}{key}", resource.kind, resource.name);
-            let hidden = sensitive(&instance.sensitive_attributes);
-            let values = instance.attributes.unwrap_or_default();
-            resources.push(taken(&resource.module, address, &resource.kind, &values, &hidden));
-        }
-    }
-    State { path: path.to_owned(), serial: kept.serial, lineage: kept.lineage, resources, calls: Calls::new() }
-}
-
-/// The outermost attributes that are sensitive, as a state lists them.
-fn sensitive(paths: &Value) -> BTreeSet<String> {
-    let first = |path: &Value| path.get(0)?.get("value")?.as_str().map(str::to_owned);
-    paths.as_array().into_iter().flatten().filter_map(first).collect()
-}
-
-fn shown(path: &str, value: &Value) -> Option<State> {
-    // Of a plan, what is there now counts, not what would be.
-    let root = value.pointer("/values/root_module").or_else(|| value.pointer("/prior_state/values/root_module"));
-    let calls = value.get("configuration").map(calls::of_configuration).unwrap_or_default();
-    let empty = value.get("values").is_some()
-        || value.get("planned_values").is_some()
-        || value.get("terraform_version").is_some();
-    if root.is_none() && !empty {
-        return None;
-    }
-    let mut resources = Vec::new();
-    let mut modules = vec![root.and_then(|root| Shown::deserialize(root).ok()).unwrap_or_default()];
-    while let Some(module) = modules.pop() {
-        let managed = module.resources.iter().filter(|one| one.mode == "managed" && one.deposed_key.is_none());
-        resources.extend(managed.map(|one| {
-            let hidden = one.sensitive_values.as_object().into_iter().flatten();
-            let hidden = hidden.filter(|(_, what)| **what == Value::Bool(true)).map(|(name, _)| name.clone()).collect();
-            let values = one.values.clone().unwrap_or_default();
-            taken(&module.address, one.address.clone(), &one.kind, &values, &hidden)
-        }));
-        modules.extend(module.child_modules);
-    }
-    Some(State { path: path.to_owned(), serial: 0, lineage: String::new(), resources, calls })
-}
-
-/// Takes from a resource what may be known. Everything else stays where it is.
-fn taken(
-    module: &str,
-    address: String,
-    kind: &str,
-    values: &Map<String, Value>,
-    hidden: &BTreeSet<String>,
-) -> Resource {
-    let open = |name: &str| values.get(name).filter(|_| !hidden.contains(name));
-    let version = VERSIONS.iter().filter_map(|name| open(name)?.as_str()).find(|text| is_version(text));
-    let tag = |names: &[&str]| {
-        let all = TAGS.iter().filter_map(|tags| open(tags)?.as_object()).flatten();
-        let mut fitting = all.filter(|(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)));
-        fitting.find_map(|(_, value)| value.as_str()).filter(|text| super::objects::is_word(text)).map(str::to_owned)
-    };
-    Resource {
-        module: outermost(module).to_owned(),
-        address,
-        kind: kind.to_owned(),
-        version: version.unwrap_or_default().to_owned(),
-        team: tag(&super::objects::TEAM),
-        environment: tag(&super::objects::ENVIRONMENT),
-    }
-}
-
-/// Whether a text can only be a version: it begins like one, is short, and is nothing that somebody made up to be secret.
-pub(super) fn is_version(text: &str) -> bool {
-    let rest = text.strip_prefix(['v', 'V']).unwrap_or(text);
-    let calm = rest.chars().all(|c| c.is_ascii_alphanumeric() || ".-+_".contains(c));
-    let number = rest.split(['-', '+', '_']).next().unwrap_or_default();
-    let numbers = !number.is_empty() && number.split('.').all(|part| (1..=6).contains(&part.len()));
-    text.len() <= 40 && calm && numbers && number.chars().all(|c| c.is_ascii_digit() || c == '.')
-}
-
-/// The outermost module of an address, with its key: `module.a["x.y"]` of `module.a["x.y"].module.b`.
-fn outermost(address: &str) -> &str {
-    let (mut quoted, mut escaped, mut dots) = (false, false, 0);
+/// The modules around a resource, outermost first, each with its key: `module.a["x.y"]` and
+/// `module.a["x.y"].module.b` of the latter.
+fn modules(address: &str) -> Vec<&str> {
+    let (mut quoted, mut escaped, mut dots, mut found) = (false, false, 0, Vec::new());
     for (at, c) in address.char_indices() {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
-            '.' if !quoted => dots += 1,
+            '.' if !quoted => {
+                dots += 1;
+                if dots % 2 == 0 {
+                    found.push(&address[..at]);
+                }
+            }
             _ => {}
         }
-        if dots == 2 {
-            return &address[..at];
-        }
     }
-    address
+    if !address.is_empty() {
+        found.push(address);
+    }
+    found
+}
+
+/// The names of the calls that lead to a module, without keys: `a.b`.
+fn path_of(module: &str) -> String {
+    let names = modules(module).into_iter().scan(0, |from, upto| {
+        let own = upto.get(*from..).unwrap_or_default().trim_start_matches('.');
+        *from = upto.len();
+        Some(own.strip_prefix("module.").unwrap_or(own).split('[').next().unwrap_or_default().to_owned())
+    });
+    names.collect::<Vec<_>>().join(".")
 }
 
 fn things(state: &State) -> Vec<Found> {
-    let mut modules: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
+    let mut called_in: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
     let mut found = Vec::new();
     for resource in &state.resources {
-        match resource.module.as_str() {
-            "" => found.push(single(state, resource)),
-            module => modules.entry(module).or_default().push(resource),
+        let around = modules(&resource.module);
+        if around.is_empty() {
+            found.push(single(state, resource));
+        }
+        for module in around {
+            called_in.entry(module).or_default().push(resource);
         }
     }
-    found.extend(modules.into_iter().map(|(module, resources)| called(state, module, &resources)));
+    for (module, resources) in called_in {
+        let around = modules(module);
+        let call = state.calls.get(&path_of(module)).cloned().unwrap_or_default();
+        match around.as_slice() {
+            // A call within a call is part of it, unless a rule knows it: which takes a source to know it by.
+            [outermost, _, ..] if !call.source.is_empty() => {
+                let within = Some(address(state, outermost));
+                found.push(Found { within, ..called(state, module, &resources, call) });
+            }
+            [_] => found.push(called(state, module, &resources, call)),
+            _ => {}
+        }
+    }
     found
+}
+
+/// What all things of a state have in common.
+fn blank(state: &State, within: &str) -> Found {
+    let own = match (state.lineage.as_str(), state.source.as_str()) {
+        ("", "") => String::new(),
+        ("", source) => format!("{source} {within}"),
+        // A digest: whoever wrote the state may have put anything there.
+        (lineage, _) => format!("lineage:{} {within}", digest(lineage)),
+    };
+    let (key, source) = (own, state.path.clone());
+    Found {
+        address: address(state, within),
+        key,
+        source,
+        time: state.time,
+        places: places(&state.path),
+        ..Found::default()
+    }
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn single(state: &State, resource: &Resource) -> Found {
     let name = resource.address.split_once('.').map_or("", |(_, name)| name);
-    let attributes = [("resource", resource.address.as_str()), ("type", &resource.kind), ("state", &state.path)];
+    let mut attributes =
+        of_attributes(&[("resource", resource.address.as_str()), ("type", &resource.kind), ("state", &state.path)]);
+    attributes.extend(of_attributes(&[("engineVersion", resource.version.as_str())]));
     Found {
-        address: address(state, &resource.address),
         sort: Sort::Resource,
         what: resource.kind.clone(),
         version: resource.version.clone(),
         name: name.to_owned(),
-        places: places(&state.path),
-        team: resource.team.clone(),
-        environment: resource.environment.clone(),
-        attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        teams: resource.teams.clone(),
+        environments: resource.environments.clone(),
+        attributes,
+        ..blank(state, &resource.address)
     }
 }
 
-fn called(state: &State, module: &str, resources: &[&Resource]) -> Found {
-    let own = module.strip_prefix("module.").unwrap_or(module);
-    let call = own.split('[').next().unwrap_or(own);
+fn of_attributes(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let told = all.iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn called(state: &State, module: &str, resources: &[&Resource], call: Call) -> Found {
     let helper = |kind: &&str| HELPERS.iter().any(|helper| kind.starts_with(helper));
     let all: BTreeSet<&str> = resources.iter().map(|resource| resource.kind.as_str()).collect();
     let telling: Vec<&str> = all.iter().copied().filter(|kind| !helper(kind)).collect();
     let types = if telling.is_empty() { all.into_iter().collect() } else { telling };
     let joined = types.join("+");
-    let Call { source, version } = state.calls.get(call).cloned().unwrap_or_default();
+    let Call { source, version, local } = call;
     let what = if source.is_empty() { format!("types:{joined}") } else { source.clone() };
-    // Without a version of the module, that of what it makes tells most: of the type that the offering is named after.
+    // What it makes says its version by the type that the offering is named after.
     let main = types.iter().min_by_key(|kind| (kind.len(), **kind)).copied().unwrap_or_default();
-    let seen = || most(resources.iter().filter(|one| one.kind == main).map(|one| one.version.as_str()));
-    let mut attributes: BTreeMap<String, String> = [("module", module), ("types", &joined), ("state", &state.path)]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
-    if !source.is_empty() {
-        attributes.insert("source".to_owned(), source);
-    }
+    let made = most(resources.iter().filter(|one| one.kind == main).map(|one| one.version.as_str()));
+    let engine = made.unwrap_or_default();
+    let names = [("module", module), ("types", &joined), ("state", &state.path), ("source", &source)];
+    let mut attributes = of_attributes(&names);
+    attributes.extend(of_attributes(&[("moduleVersion", version.as_str()), ("engineVersion", &engine)]));
+    // One scale for what has the same name: a module from elsewhere has versions of its own, a local one has none.
+    let own = source.is_empty() || local;
     Found {
-        address: address(state, module),
         sort: Sort::Module,
         what: what.chars().take(200).collect(),
-        version: if version.is_empty() { seen().unwrap_or_default() } else { version },
-        name: own.to_owned(),
-        places: places(&state.path),
-        team: most(resources.iter().filter_map(|one| one.team.as_deref())),
-        environment: most(resources.iter().filter_map(|one| one.environment.as_deref())),
+        version: if own { engine } else { version },
+        name: path_name(module),
+        teams: ranked(resources.iter().map(|one| one.teams.as_slice())),
+        environments: ranked(resources.iter().map(|one| one.environments.as_slice())),
         attributes,
+        ..blank(state, module)
     }
+}
+
+/// The names of the calls that lead to a module, with their keys.
+fn path_name(module: &str) -> String {
+    module.strip_prefix("module.").unwrap_or(module).replace(".module.", ".")
 }
 
 /// What is there most often; of several the first in order.
@@ -337,15 +232,29 @@ fn most<'a>(texts: impl Iterator<Item = &'a str>) -> Option<String> {
     counts.into_iter().find(|(_, count)| *count == greatest).map(|(text, _)| text.to_owned())
 }
 
+/// What several lists name: the first of each before the second ones, and of those what is there most often.
+fn ranked<'a>(lists: impl Iterator<Item = &'a [String]>) -> Vec<String> {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for list in lists {
+        for (rank, word) in list.iter().enumerate() {
+            let (best, count) = counts.entry(word).or_insert((rank, 0));
+            (*best, *count) = ((*best).min(rank), *count + 1);
+        }
+    }
+    let mut words: Vec<(&str, (usize, usize))> = counts.into_iter().collect();
+    words.sort_by_key(|(_, (rank, count))| (*rank, std::cmp::Reverse(*count)));
+    words.into_iter().map(|(word, _)| word.to_owned()).collect()
+}
+
 fn address(state: &State, within: &str) -> String {
     format!("{} {within}", state.path).trim_start().to_owned()
 }
 
 /// The folders of a state, and its own name where that says something.
-fn places(path: &str) -> Vec<String> {
+pub(super) fn places(path: &str) -> Vec<String> {
     let stem = |part: &str| {
-        let part = part.strip_suffix(".tfstate").or_else(|| part.strip_suffix(".json")).unwrap_or(part);
-        part.to_owned()
+        let known = [".tfstate", ".json", ".yaml", ".yml"];
+        known.iter().find_map(|end| part.strip_suffix(end)).unwrap_or(part).to_owned()
     };
     path.split('/').map(stem).filter(|part| !part.is_empty() && part != "." && part != "..").collect()
 }
@@ -355,20 +264,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_looks_like_a_version_is_one() {
-        for version in ["1", "15.4", "v2.1.0", "1.2.3-rc.1", "8.0.mysql_aurora.3.04.0"] {
-            assert_eq!(is_version(version), !version.contains("mysql"), "{version}");
-        }
-        for other in ["", "latest", "hunter2", "12345678901234567890", "s3cret-1", "1 2"] {
-            assert!(!is_version(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn the_outermost_module_of_an_address() {
-        assert_eq!(outermost("module.a.module.b"), "module.a");
-        assert_eq!(outermost("module.a[\"x.y\"].module.b[0]"), "module.a[\"x.y\"]");
-        assert_eq!(outermost("module.a[\"x\\\".y\"]"), "module.a[\"x\\\".y\"]");
-        assert_eq!(outermost(""), "");
+    fn the_modules_of_an_address() {
+        assert_eq!(modules("module.a.module.b"), ["module.a", "module.a.module.b"]);
+        let keyed = "module.a[\"x.y\"].module.b[0]";
+        assert_eq!(modules(keyed), ["module.a[\"x.y\"]", keyed]);
+        assert_eq!(path_of(keyed), "a.b");
+        let quoted = "module.a[\"x\\\".y\"]";
+        assert_eq!((modules(quoted), path_of(quoted)), (vec![quoted], "a".to_owned()));
+        assert_eq!(modules(""), [""; 0]);
     }
 }

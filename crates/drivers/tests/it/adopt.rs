@@ -15,19 +15,19 @@ use std::process::Command;
 /// What must never be taken out of a source.
 const CANARY: &str = "canary-5f1c9a";
 
-fn read(kind: Kind, path: &Path) -> Estate {
+pub(crate) fn read(kind: Kind, path: &Path) -> Estate {
     let place = Place { kind, location: path.display().to_string() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(EstateReader::default().read(&place)).unwrap()
 }
 
-fn write(folder: &Path, path: &str, text: &str) {
+pub(crate) fn write(folder: &Path, path: &str, text: &str) {
     let path = folder.join(path);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
-fn find<'a>(estate: &'a Estate, address: &str) -> &'a Found {
+pub(crate) fn find<'a>(estate: &'a Estate, address: &str) -> &'a Found {
     let found = estate.things.iter().find(|one| one.address == address);
     found.unwrap_or_else(|| panic!("no {address} in {:#?}", estate.things))
 }
@@ -38,14 +38,14 @@ fn is_clean(estate: &Estate) {
 }
 
 /// A state as Terraform keeps it.
-fn state(serial: u64, resources: &Value) -> String {
+pub(crate) fn state(serial: u64, resources: &Value) -> String {
     json!({"version": 4, "terraform_version": "1.9.8", "serial": serial, "lineage": format!("l{resources}"),
         "outputs": {"password": {"value": CANARY, "type": "string", "sensitive": true}},
         "resources": resources, "check_results": null})
     .to_string()
 }
 
-fn database(module: &str, version: &str) -> Value {
+pub(crate) fn database(module: &str, version: &str) -> Value {
     json!({"module": module, "mode": "managed", "type": "aws_db_instance", "name": "this",
         "provider": "provider[\"registry.terraform.io/hashicorp/aws\"]", "instances": [{"schema_version": 2,
         "attributes": {"id": "db-1", "engine_version": version, "password": CANARY, "username": CANARY,
@@ -78,7 +78,10 @@ fn states_give_modules_with_versions_and_no_secret() {
     assert_eq!(estate.things.len(), 3, "the newest copy only: {:#?}", estate.things);
     let orders = find(&estate, "booking/production/terraform.tfstate module.orders");
     assert_eq!((orders.what.as_str(), orders.version.as_str()), ("git.example.org/db.git", "v2.1.0"));
-    assert_eq!((orders.team.as_deref(), orders.environment.as_deref()), (Some("booking"), Some("production")));
+    assert_eq!(
+        (orders.teams.join(","), orders.environments.join(",")),
+        ("booking".to_owned(), "production".to_owned())
+    );
     assert_eq!(orders.attributes["types"], "aws_db_instance");
     let many = find(&estate, "booking/production/terraform.tfstate module.many[\"a.b\"]");
     assert_eq!((many.what.as_str(), many.version.as_str()), ("types:aws_s3_bucket", ""));
@@ -92,7 +95,7 @@ fn states_give_modules_with_versions_and_no_secret() {
 #[test]
 fn without_files_beside_it_a_module_is_what_it_is_made_of() {
     let text = state(1, &json!([database("module.a", "13.4"), database("module.b[0]", "15.1")]));
-    let estate = read_text(Kind::Terraform, text.into_bytes());
+    let estate = read_text(Kind::Terraform, None, text.into_bytes());
     let whats: Vec<_> = estate.things.iter().map(|one| (one.what.as_str(), one.version.as_str())).collect();
     assert_eq!(whats, [("types:aws_db_instance", "13.4"), ("types:aws_db_instance", "15.1")]);
 }
@@ -140,11 +143,11 @@ fn states_of_the_real_terraform_are_read() {
     };
     let names = ["module.many[\"a\"]", "module.many[\"b.c\"]", "module.one"].map(str::to_owned);
     assert_eq!(modules(&kept), names.clone().map(|name| (name, "modules/bucket".to_owned())));
-    let shown = read_text(Kind::Terraform, run(&["show", "-json"]).unwrap().stdout);
+    let shown = read_text(Kind::Terraform, None, run(&["show", "-json"]).unwrap().stdout);
     is_clean(&shown);
     assert_eq!(modules(&shown), names.clone().map(|name| (name, "types:terraform_data".to_owned())));
     run(&["plan", "-out", "p.bin"]).unwrap();
-    let plan = read_text(Kind::Terraform, run(&["show", "-json", "p.bin"]).unwrap().stdout);
+    let plan = read_text(Kind::Terraform, None, run(&["show", "-json", "p.bin"]).unwrap().stdout);
     is_clean(&plan);
     assert_eq!(
         modules(&plan),
@@ -181,7 +184,7 @@ async fn a_state_is_read_from_an_http_backend() {
 }
 
 /// A release as Helm keeps it.
-fn helm(name: &str, revision: u64, version: &str, status: &str) -> Value {
+pub(crate) fn helm(name: &str, revision: u64, version: &str, status: &str) -> Value {
     let release = json!({"name": name, "namespace": "booking-production", "version": revision, "info": {"status": status},
         "config": {"password": CANARY}, "manifest": CANARY,
         "chart": {"metadata": {"name": "redis", "version": version, "appVersion": "7.2"}, "values": {"password": CANARY}}});
@@ -225,22 +228,26 @@ fn a_cluster_gives_releases_claims_requests_and_added_kinds() {
             "meta.helm.sh/release-name": "cache", "meta.helm.sh/release-namespace": "booking-production"}}))),
     ]);
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-    let estate = read_text(Kind::Kubernetes, list.to_string().into_bytes());
+    let estate = read_text(Kind::Kubernetes, None, list.to_string().into_bytes());
     is_clean(&estate);
     assert_eq!(estate.problems, []);
     let told: Vec<_> = estate.things.iter().map(|one| (one.sort, one.what.as_str(), one.version.as_str())).collect();
     assert_eq!(told.len(), 5, "{told:?}");
     assert!(told.contains(&(Sort::Chart, "redis", "18.1.0")), "{told:?}");
-    assert!(told.contains(&(Sort::Claim, "PostgreSQLInstance.database.acme.org", "v1alpha1")), "{told:?}");
-    assert!(told.contains(&(Sort::Request, "redis.marketplace.acme.org", "v1")), "{told:?}");
-    assert!(told.contains(&(Sort::Custom, "Cluster.postgresql.cnpg.io", "v1")), "{told:?}");
+    assert!(told.contains(&(Sort::Claim, "PostgreSQLInstance.database.acme.org", "")), "{told:?}");
+    assert!(told.contains(&(Sort::Request, "redis.marketplace.acme.org", "")), "{told:?}");
+    assert!(told.contains(&(Sort::Custom, "Cluster.postgresql.cnpg.io", "")), "{told:?}");
     assert!(told.contains(&(Sort::Workload, "web", "2.3.4")), "{told:?}");
-    assert!(estate.things.iter().all(|one| one.team.as_deref() == Some("booking")), "the namespace says whose it is");
+    assert!(estate.things.iter().all(|one| one.teams == ["booking"]), "the namespace says whose it is");
     let cluster = find(&estate, "Cluster.postgresql.cnpg.io booking-production/main");
-    assert_eq!(cluster.environment.as_deref(), Some("staging"));
+    assert_eq!(cluster.environments, ["staging"]);
     let mut turned: Vec<Value> = items.as_array().unwrap().clone();
     turned.reverse();
-    assert_eq!(read_text(Kind::Kubernetes, json!(turned).to_string().into_bytes()), estate, "order does not matter");
+    assert_eq!(
+        read_text(Kind::Kubernetes, None, json!(turned).to_string().into_bytes()),
+        estate,
+        "order does not matter"
+    );
 }
 
 /// What kubectl itself writes, where there is one.
@@ -260,7 +267,7 @@ fn objects_of_the_real_kubectl_are_read() {
         made(&["create", "cronjob", "night", "--image=acme/night:2", "--schedule=0 1 * * *", "-n", "booking-dev"]);
     let secret = made(&["create", "secret", "generic", "s", &format!("--from-literal=password={CANARY}")]);
     let text = [web, job.unwrap(), secret.unwrap()].join("---\n");
-    let estate = read_text(Kind::Kubernetes, text.into_bytes());
+    let estate = read_text(Kind::Kubernetes, None, text.into_bytes());
     is_clean(&estate);
     let told: Vec<_> =
         estate.things.iter().map(|one| (one.what.as_str(), one.version.as_str(), one.places.join("/"))).collect();
@@ -281,6 +288,6 @@ fn manifests_are_read_and_what_is_broken_is_told() {
     assert_eq!(estate.problems[0].file.as_deref(), Some("broken.yaml"));
     let bad =
         json!({"kind": "Secret", "type": "helm.sh/release.v1", "data": {"release": "bm8="}, "metadata": {"name": "x"}});
-    let estate = read_text(Kind::Kubernetes, bad.to_string().into_bytes());
+    let estate = read_text(Kind::Kubernetes, None, bad.to_string().into_bytes());
     assert_eq!((estate.things.len(), estate.problems.len()), (0, 1));
 }

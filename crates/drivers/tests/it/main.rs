@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod adopt;
+mod adopt_sources;
 mod change;
 mod command;
 mod contract;

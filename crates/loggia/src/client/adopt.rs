@@ -4,7 +4,7 @@ use super::http::{Access, Api};
 use super::output::{Output, Table, print};
 use super::place::inside;
 use crate::credentials::without_credentials;
-use crate::exit::{UNAVAILABLE, USAGE, code_of, failure};
+use crate::exit::{PROBLEM, UNAVAILABLE, USAGE, code_of, failure};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use loggia_app::estate::adopt::{
@@ -17,6 +17,12 @@ use reqwest::Method;
 use serde_json::Value;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// What is said where standard input does not tell what it is.
+const UNTOLD: &str = "Standard input does not say where it comes from, so it could not be known again. Say it: --source NAME \
+    (the same name each time), or pipe in the namespaces of the cluster too.";
+/// How many files are named with their age.
+const AGES: usize = 5;
 
 /// Commands that take in what runs already.
 #[derive(Subcommand)]
@@ -45,6 +51,10 @@ pub struct AdoptArgs {
     /// The environment of what names none.
     #[arg(long, visible_alias = "env", value_name = "ENVIRONMENT")]
     environment: Option<String>,
+    /// What to call what is read from now on, so that it is known again wherever it lies; needed on standard input where
+    /// nothing in it says so.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
     /// How often something must be there to be proposed [default: 2].
     #[arg(long, value_name = "NUMBER")]
     at_least: Option<usize>,
@@ -64,44 +74,60 @@ pub struct AdoptArgs {
 /// `loggia adopt`
 ///
 /// # Errors
-/// When the source cannot be read, or with the words of the server.
+/// When the source, or a file of it, cannot be read, or with the words of the server.
 pub async fn adopt(command: AdoptCommand) -> Result<()> {
     let (kind, args) = match command {
         AdoptCommand::Terraform(args) => (Kind::Terraform, args),
         AdoptCommand::Kubernetes(args) => (Kind::Kubernetes, args),
     };
-    let Estate { things, problems } = read(kind, &args.from).await?;
+    let Estate { things, problems, notes } = read(kind, &args).await?;
     for problem in &problems {
         eprintln!("{problem}");
     }
-    if things.is_empty() && problems.is_empty() {
+    for note in &notes {
+        eprintln!("{note}");
+    }
+    if things.is_empty() && problems.is_empty() && notes.is_empty() {
         eprintln!("Nothing that runs is described there.");
+    }
+    let only_plan = args.dry_run || args.propose.is_some();
+    if !only_plan && things.iter().any(|found| found.key.is_empty()) {
+        return Err(failure(USAGE, UNTOLD));
     }
     let (team, environment) = (args.team.clone(), args.environment.clone());
     let input = AdoptInput { things, team, environment, at_least: args.at_least };
-    let only_plan = args.dry_run || args.propose.is_some();
     let (adoption, server) = ask(&args, &input, only_plan).await?;
-    if let Some(folder) = &args.propose {
-        let frame = frame(&args, server.as_ref()).await?;
-        return propose(folder, &adoption.proposed, &frame);
+    match &args.propose {
+        Some(folder) => propose(folder, &adoption.proposed, &frame(&args, server.as_ref()).await?)?,
+        None => show(&adoption, args.output)?,
     }
-    if args.output == Output::Table {
-        return print(&told(&adoption));
+    match problems.len() {
+        0 => Ok(()),
+        1 => Err(failure(PROBLEM, "one file could not be read: what it describes is missing")),
+        many => Err(failure(PROBLEM, format!("{many} problems while reading: what is described there is missing"))),
     }
-    let answer = serde_json::to_value(&adoption)?;
-    let names: Vec<String> = adoption.matched.iter().map(|one| one.address.clone()).collect();
-    args.output.print(&answer, &names, &rows(&adoption))
 }
 
-async fn read(kind: Kind, from: &str) -> Result<Estate> {
+fn show(adoption: &Adoption, output: Output) -> Result<()> {
+    if output == Output::Table {
+        return print(&told(adoption));
+    }
+    let answer = serde_json::to_value(adoption)?;
+    let names: Vec<String> = adoption.matched.iter().map(|one| one.address.clone()).collect();
+    output.print(&answer, &names, &rows(adoption))
+}
+
+async fn read(kind: Kind, args: &AdoptArgs) -> Result<Estate> {
+    let from = args.from.as_str();
     if from == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes)?;
-        return Ok(read_text(kind, bytes));
+        return Ok(read_text(kind, args.source.as_deref(), bytes));
     }
     let (location, own) = without_credentials(from);
     let credentials = own.into_iter().map(|own| (location.clone(), own)).collect();
-    let read = EstateReader::new(credentials).read(&Place { kind, location }).await;
+    let reader = EstateReader::new(credentials).called(args.source.clone());
+    let read = reader.read(&Place { kind, location }).await;
     read.map_err(|why| failure(USAGE, loggia_model::problem::sentences(&why.message, &why.mend)))
 }
 
@@ -191,6 +217,7 @@ fn told(adoption: &Adoption) -> String {
         let kinds: Vec<String> = adoption.aside.iter().map(|(what, count)| format!("{what} ({count})")).collect();
         out.push_str(&format!("\nLeft alone, because no rule names them: {count} of {}\n", kinds.join(", ")));
     }
+    out.push_str(&ages(adoption));
     for warning in &adoption.warnings {
         out.push_str(&format!("\n{warning}"));
     }
@@ -200,6 +227,24 @@ fn told(adoption: &Adoption) -> String {
         out.push_str(&format!("\nReported: {parts}\n"));
     }
     out
+}
+
+/// When what was read had been written: the oldest files first.
+fn ages(adoption: &Adoption) -> String {
+    let mut all: Vec<_> = adoption.sources.iter().map(|(file, time)| (*time, file.as_str())).collect();
+    all.sort_unstable();
+    let shown = all.iter().take(AGES).map(|(time, file)| {
+        format!(
+            "\nAs of {}: {}",
+            time.datetime().format("%Y-%m-%d %H:%M UTC"),
+            if file.is_empty() { "all of it" } else { file }
+        )
+    });
+    let mut out: String = shown.collect();
+    if all.len() > AGES {
+        out.push_str(&format!("\nand {} files that are newer", all.len() - AGES));
+    }
+    if out.is_empty() { out } else { out + "\n" }
 }
 
 /// "412 module calls → 12 of yours, 6 offerings proposed, 37 unmatched".

@@ -144,3 +144,37 @@ fn what_is_let_go_runs_on_and_is_taken_over_again_when_nothing_changes() {
         server.stop();
     });
 }
+
+/// What cannot be read ends in 1 with what could; what does not say where it comes from is not reported.
+#[test]
+fn what_cannot_be_read_is_no_success() {
+    let folder = folder();
+    let states = states(folder.path());
+    write(&states, "red/cut.tfstate", "{\"version\": 4, \"terraform_ver");
+    let run = |kind: &str, from: &str, input: Option<&str>, more: &[&str]| {
+        let mut command = Command::new(BINARY);
+        command.args(["adopt", kind, from, "--url", "http://127.0.0.1:1"]).args(more);
+        command.env("XDG_CONFIG_HOME", folder.path()).env("LOGGIA_TOKEN", "x");
+        let piped = folder.path().join("input");
+        std::fs::write(&piped, input.unwrap_or_default()).unwrap();
+        let done = command.stdin(std::fs::File::open(&piped).unwrap()).output().unwrap();
+        (done.status.code().unwrap(), text(&done.stdout), text(&done.stderr))
+    };
+    for form in
+        [&["--dry-run"][..], &["--dry-run", "-o", "json"], &["--propose", folder.path().join("p").to_str().unwrap()]]
+    {
+        let (code, said, told) = run("terraform", states.to_str().unwrap(), None, form);
+        assert_eq!(code, 1, "{form:?} {told}");
+        assert!(told.contains("red/cut.tfstate") && !said.is_empty(), "{form:?} {said} {told}");
+    }
+    let (_, said, _) = run("terraform", states.to_str().unwrap(), None, &["--dry-run"]);
+    assert!(said.contains("As of 20") && said.contains("red/dev/two.tfstate"), "{said}");
+    let claim = "apiVersion: acme.org/v1\nkind: Queue\nmetadata: {name: jobs, namespace: red-dev}\n";
+    let (code, _, told) = run("kubernetes", "-", Some(claim), &[]);
+    assert!(code == 2 && told.contains("--source NAME"), "{told}");
+    assert_eq!(run("kubernetes", "-", Some(claim), &["--dry-run"]).0, 0);
+    assert_eq!(run("kubernetes", "-", Some(claim), &["--source", "c"]).0, 3, "only the server is missing then");
+    assert_eq!(run("terraform", "-", Some(&state("l1", "module.logs")), &[]).0, 3, "a state says which one it is");
+    let cut = &state("l1", "module.logs")[..300];
+    assert_eq!(run("terraform", "-", Some(cut), &["--dry-run"]).0, 1);
+}

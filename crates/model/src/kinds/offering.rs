@@ -227,6 +227,9 @@ pub struct MatchRule {
     /// Version of the release that it counts as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// The attribute that says the version, such as `engineVersion`; the reported version when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version_from: Option<String>,
 }
 
 impl MatchRule {
@@ -235,12 +238,21 @@ impl MatchRule {
         let says_something = self.offering.is_some() || self.version.is_some() || !self.attributes.is_empty();
         says_something
             && self.offering.as_deref().is_none_or(|pattern| glob::matches(pattern, name))
-            && self.version.as_deref().is_none_or(|wanted| version_fits(wanted, version))
+            && self.version.as_deref().is_none_or(|wanted| version_fits(wanted, &self.version_of(version, attributes)))
             && self.attributes.iter().all(|(key, pattern)| match attributes.get(key) {
                 Some(Value::String(text)) => glob::matches(pattern, text),
                 Some(Value::Null) | None => false,
                 Some(other) => glob::matches(pattern, &other.to_string()),
             })
+    }
+
+    /// The version that counts: that of the attribute that the rule names, else the reported one. Empty when the attribute
+    /// says none.
+    pub fn version_of(&self, version: &str, attributes: &Map<String, Value>) -> String {
+        match &self.version_from {
+            Some(name) => attributes.get(name).and_then(Value::as_str).unwrap_or_default().to_owned(),
+            None => version.to_owned(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! Reading is outside (a [`EstateSource`]); planning is pure ([`plan`]). What is not found any more is simply not
 //! reported: it turns *unknown* after the days of its environment, and is never gone because of that.
 
+mod held;
 mod place;
 mod planning;
 mod proposal;
@@ -16,7 +17,8 @@ use crate::error::Result;
 use crate::estate::Observe;
 use crate::instance::driver::Failure;
 use async_trait::async_trait;
-use loggia_model::Problem;
+pub(crate) use held::IDENTITY;
+use loggia_model::{Micros, Problem};
 pub use planning::{Plan, plan};
 pub use proposal::{Frame, ProposalFile, files};
 pub use schedule::{Adoptions, Kind, Place};
@@ -31,10 +33,11 @@ const AT_ONCE: usize = 500;
 pub const MOST: usize = 100_000;
 
 /// What sort of thing was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sort {
     /// One call of a module, by Terraform or OpenTofu.
+    #[default]
     Module,
     /// A resource of Terraform or OpenTofu outside of any module.
     Resource,
@@ -83,7 +86,7 @@ impl Sort {
 }
 
 /// One thing that was found. Only names, types, versions and addresses: never what was filled in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Found {
     /// Where it was found, one of a kind in its source: `booking/production.tfstate module.orders`.
@@ -105,15 +108,39 @@ pub struct Found {
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub places: Vec<String>,
-    /// The team that a label or tag names.
+    /// Teams that labels or tags name, the most telling first: the first one that is known here counts.
     #[serde(default)]
-    pub team: Option<String>,
-    /// The environment that a label or tag names.
+    #[schemars(length(max = 100))]
+    pub teams: Vec<String>,
+    /// Environments that labels or tags name, in the same way.
     #[serde(default)]
-    pub environment: Option<String>,
+    #[schemars(length(max = 100))]
+    pub environments: Vec<String>,
     /// What rules may ask for.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
+    /// What stays the same when it is read again, wherever its description lies by then; the address when empty.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub key: String,
+    /// The file that describes it. Its folders and its name may say team and environment, where nothing nearer does.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub source: String,
+    /// When that was written; now when absent.
+    #[serde(default)]
+    pub time: Option<Micros>,
+    /// The address of what it is a part of: then it counts where a rule knows it as something else, and not otherwise.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub within: Option<String>,
+}
+
+impl Found {
+    /// What stays the same when it is read again.
+    pub fn identity(&self) -> &str {
+        if self.key.is_empty() { &self.address } else { &self.key }
+    }
 }
 
 /// What was read from a source.
@@ -123,6 +150,8 @@ pub struct Estate {
     pub things: Vec<Found>,
     /// What could not be read, each with its file.
     pub problems: Vec<Problem>,
+    /// What was left out on purpose, with why.
+    pub notes: Vec<String>,
 }
 
 /// Reads what others describe. Reading changes nothing there.
@@ -170,6 +199,9 @@ pub struct Adoption {
     pub aside: BTreeMap<String, usize>,
     /// What is named and nobody here knows.
     pub warnings: Vec<String>,
+    /// The files that describe it, with when each was written; what runs was seen then, not now.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Micros>,
     /// What became of the reports, by result and number; none when nothing was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported: Option<BTreeMap<String, usize>>,

@@ -69,7 +69,7 @@ impl Known {
 
     fn team(&self, word: &str) -> Option<String> {
         let team = self.teams.get(&word.to_ascii_lowercase())?;
-        Some(if team.namespace() == "default" { team.name().to_owned() } else { team.to_string() })
+        Some(short_team(team))
     }
 
     /// The environment that a word means. Where none is known here, the usual words mean themselves.
@@ -92,25 +92,26 @@ impl Known {
     /// What is missing, and what to do.
     pub(super) fn spot(&self, found: &Found, input: &AdoptInput) -> Result<Spot, String> {
         let mut around: Vec<String> = found.places.iter().filter(|place| !place.is_empty()).cloned().collect();
-        let said = found.environment.as_deref().and_then(|word| self.environment(word).or_else(|| plain(word)));
-        let environment = match said {
+        let mut beyond = folders(&found.source);
+        let environment = match said(&found.environments, |word| self.environment(word)) {
             Some(said) => {
                 take(&mut around, |word| (self.environment(word).as_ref() == Some(&said)).then_some(()));
                 Some(said)
             }
-            None => take(&mut around, |word| self.environment(word)),
+            None => take(&mut around, |word| self.environment(word))
+                .or_else(|| take(&mut beyond, |word| self.environment(word))),
         };
-        let said = found.team.as_deref().and_then(|word| self.team(word).or_else(|| plain(word)));
-        let team = match said {
+        let team = match said(&found.teams, |word| self.team(word)) {
             Some(said) => {
                 take(&mut around, |word| word.eq_ignore_ascii_case(&said).then_some(()));
                 Some(said)
             }
-            None => take(&mut around, |word| self.team(word)),
+            None => take(&mut around, |word| self.team(word)).or_else(|| take(&mut beyond, |word| self.team(word))),
         };
         let environment = environment.or_else(|| input.environment.clone()).filter(|name| fits(name, 20));
         let team =
-            team.or_else(|| input.team.clone()).filter(|team| Ref::parse(team, Some("group"), "default").is_ok());
+            team.or_else(|| input.team.clone()).and_then(|team| Ref::parse(&team, Some("group"), "default").ok());
+        let team = team.map(|team| short_team(&team));
         match (team, environment) {
             (Some(team), Some(environment)) => Ok(Spot { team, environment, name: name(&around, &found.name) }),
             (None, Some(_)) => {
@@ -128,6 +129,23 @@ impl Known {
                 .to_owned()),
         }
     }
+}
+
+/// What tags name: the first that is known here, else the first that can be a name.
+fn said(words: &[String], known: impl Fn(&str) -> Option<String>) -> Option<String> {
+    words.iter().find_map(|word| known(word)).or_else(|| words.iter().find_map(|word| plain(word)))
+}
+
+/// The folders of a file and its own name, without what its end says of its form.
+fn folders(source: &str) -> Vec<String> {
+    let ends = [".tfstate", ".json", ".yaml", ".yml"];
+    let stem = |part: &str| ends.iter().find_map(|end| part.strip_suffix(end)).unwrap_or(part).to_owned();
+    source.split('/').map(stem).filter(|part| !part.is_empty() && part != "." && part != "..").collect()
+}
+
+/// A team as it is written in reports.
+pub(super) fn short_team(team: &Ref) -> String {
+    if team.namespace() == "default" { team.name().to_owned() } else { team.to_string() }
 }
 
 /// A word that can be a name as it is.

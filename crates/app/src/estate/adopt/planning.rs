@@ -1,5 +1,6 @@
 //! Plans what adopting means: a pure function of what was found, of the rules, and of what is known here.
 
+use super::held::{Held, IDENTITY};
 use super::place::{Known, Spot, with_digest};
 use super::proposal;
 use super::{AdoptInput, Adoption, Found, Matched, NotMatched, Proposed, Sort};
@@ -35,6 +36,10 @@ pub fn plan(graph: &Graph, audience: &Audience, input: &AdoptInput) -> Plan {
     let mut reports = Vec::new();
     let mut groups: BTreeMap<(Sort, &str), Vec<&Thing<'_>>> = BTreeMap::new();
     for thing in &things {
+        let Found { source, time, .. } = thing.found;
+        if let Some(time) = time {
+            adoption.sources.entry(source.clone()).and_modify(|known| *known = (*known).min(*time)).or_insert(*time);
+        }
         *adoption.found.entry(thing.found.sort.words().1.to_owned()).or_default() += 1;
         let recognised = thing.is.is_ok() || thing.found.sort.is_offered();
         if let (Ok(spot), true) = (&thing.spot, recognised) {
@@ -62,38 +67,74 @@ pub fn plan(graph: &Graph, audience: &Audience, input: &AdoptInput) -> Plan {
 }
 
 fn things<'a>(graph: &Graph, audience: &Audience, rules: &Rules, input: &'a AdoptInput) -> Vec<Thing<'a>> {
-    let known = Known::of(graph, audience);
+    let (known, held) = (Known::of(graph, audience), Held::of(graph, audience));
     // Of two descriptions of the same thing the greater counts, whatever the order in which they came.
     let once: BTreeMap<&str, &Found> = input.things.iter().fold(BTreeMap::new(), |mut once, found| {
-        once.entry(found.address.as_str()).and_modify(|before| *before = found.max(before)).or_insert(found);
+        once.entry(found.identity()).and_modify(|before| *before = found.max(before)).or_insert(found);
         once
     });
     let mut things: Vec<Thing<'_>> = Vec::with_capacity(once.len());
-    let mut named: BTreeMap<Spot, usize> = BTreeMap::new();
     for found in once.into_values() {
         let spot = known.spot(found, input);
-        if let Ok(spot) = &spot {
-            *named.entry(spot.clone()).or_default() += 1;
-        }
         let nowhere = Spot { team: String::new(), environment: String::new(), name: String::new() };
         let seen = report(found, spot.as_ref().unwrap_or(&nowhere));
         things.push(Thing { found, spot, is: match_offering(rules, graph, audience, &seen) });
     }
-    for thing in &mut things {
-        if let Ok(spot) = &mut thing.spot
-            && named.get(spot).is_some_and(|times| *times > 1)
-        {
-            spot.name = with_digest(&spot.name, &thing.found.address);
-        }
-    }
+    leave_parts(&mut things);
+    name(&mut things, &held);
+    things.sort_by(|a, b| a.found.address.cmp(&b.found.address));
     things
 }
 
-/// The report of a thing, as a pipeline would send it. Without a time: seeing it again is a sighting of now.
+/// Leaves out what is a part of something else, unless it is something else by a rule.
+fn leave_parts(things: &mut Vec<Thing<'_>>) {
+    let offering = |thing: &Thing<'_>| thing.is.as_ref().ok().map(|is| is.offering.clone());
+    let parts: BTreeSet<&str> = things.iter().filter_map(|thing| thing.found.within.as_deref()).collect();
+    let wholes = things.iter().filter(|thing| parts.contains(thing.found.address.as_str()));
+    let wholes: BTreeMap<String, Option<String>> =
+        wholes.map(|thing| (thing.found.address.clone(), offering(thing))).collect();
+    things.retain(|thing| match &thing.found.within {
+        None => true,
+        Some(whole) => thing.is.is_ok() && wholes.get(whole).is_none_or(|known| *known != offering(thing)),
+    });
+}
+
+/// Gives each thing the name that it has here already. What is new has one of its own: where several want the same, or
+/// another thing has it, with a digest of what it is known by.
+fn name(things: &mut [Thing<'_>], held: &Held<'_>) {
+    let mut wanted: BTreeMap<Spot, usize> = BTreeMap::new();
+    let mut kept: Vec<Option<Spot>> = Vec::with_capacity(things.len());
+    for thing in things.iter() {
+        if let Ok(spot) = &thing.spot {
+            *wanted.entry(spot.clone()).or_default() += 1;
+        }
+        kept.push(held.spot(thing.found, &thing.spot, thing.is.as_ref().ok()));
+    }
+    let mut taken: BTreeSet<Spot> = kept.iter().flatten().cloned().collect();
+    for (thing, kept) in things.iter_mut().zip(kept) {
+        if let Some(kept) = kept {
+            thing.spot = Ok(kept);
+            continue;
+        }
+        let (found, is) = (thing.found, thing.is.as_ref().ok());
+        let Ok(spot) = &mut thing.spot else { continue };
+        let plain = spot.name.clone();
+        if wanted.get(spot).is_some_and(|times| *times > 1) || taken.contains(spot) || held.is_taken(found, spot, is) {
+            spot.name = with_digest(&plain, found.identity());
+        }
+        if taken.contains(spot) || held.is_taken(found, spot, is) {
+            spot.name = with_digest(&plain, &format!("{} {}", found.identity(), found.what));
+        }
+        taken.insert(spot.clone());
+    }
+}
+
+/// The report of a thing, as a pipeline would send it: seen when its description was written.
 fn report(found: &Found, spot: &Spot) -> Observed {
     let mut attributes: serde_json::Map<String, Value> =
         found.attributes.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
     attributes.insert("address".to_owned(), found.address.clone().into());
+    attributes.insert(IDENTITY.to_owned(), found.identity().into());
     Observed {
         offering: found.what.clone(),
         version: found.version.clone(),
@@ -102,6 +143,7 @@ fn report(found: &Found, spot: &Spot) -> Observed {
         name: Some(spot.name.clone()),
         attributes,
         how: Some(found.sort.how().to_owned()),
+        time: found.time,
         ..Observed::default()
     }
 }
@@ -111,7 +153,7 @@ fn recognise(thing: &Thing<'_>, is: &Match, adoption: &mut Adoption) {
     match &thing.spot {
         Ok(spot) => adoption.matched.push(Matched {
             address: found.address.clone(),
-            version: found.version.clone(),
+            version: is.version.clone().unwrap_or_else(|| found.version.clone()),
             offering: is.offering.clone(),
             release: is.release.clone(),
             team: spot.team.clone(),

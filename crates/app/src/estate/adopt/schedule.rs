@@ -3,15 +3,19 @@
 //! A place that is the same as before is reported again each hour, so that what runs is seen; what is gone from it is
 //! not reported, and turns unknown after the days of its environment.
 
-use super::{AdoptInput, Adoption, Estate, EstateSource, Plan, plan};
+use super::{AdoptInput, Adoption, Estate, EstateSource, Found, Plan, plan};
 use crate::App;
 use crate::access::caller::{Caller, Door};
 use crate::error::{Error, Result};
+use crate::estate::Observed;
+use crate::record::warnings::Warning;
 use crate::source::sync::SyncReport;
 use crate::source::{SourceState, state_of};
 use loggia_graph::Audience;
+use loggia_model::time::DAY;
 use loggia_model::{Micros, Problem, canonical};
 use loggia_store::SourceRow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,6 +26,8 @@ use tokio::sync::watch;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is reported although it is the same, in seconds.
 const AGAIN: i64 = 3_600;
+/// After how many days a file is told to be old.
+const OLD: i64 = 7;
 /// How many things that say neither team nor environment are named.
 const NAMED: usize = 200;
 
@@ -127,7 +133,7 @@ impl Adoptions {
     }
 
     async fn round(&self, place: &Place, last: &mut Last) -> Result<()> {
-        let Estate { things, problems } = match self.source.read(place).await {
+        let Estate { things, problems, notes } = match self.source.read(place).await {
             Ok(estate) => estate,
             Err(failure) => {
                 let text = loggia_model::problem::sentences(&failure.message, &failure.mend);
@@ -138,7 +144,7 @@ impl Adoptions {
             }
         };
         let (documents, now, graph) = (things.len(), self.app.now(), self.app.graph());
-        let (found, position) = (canonical::etag(&serde_json::to_string(&(&things, &problems))?), graph.position());
+        let (found, position) = (digest_of(&things, &problems)?, graph.position());
         let fresh = last.at.is_some_and(|at| now < at.plus_seconds(AGAIN));
         if fresh && last.found == found && last.position == position {
             return Ok(());
@@ -152,7 +158,8 @@ impl Adoptions {
             return Ok(());
         }
         let adoption = self.app.report(&Caller::system("adopt", Door::Sync), plan).await?;
-        let report = report(&adoption, problems);
+        let mut report = report(&adoption, problems);
+        report.warnings = warnings(&adoption, notes, now);
         self.save(place, Some(meaning.clone()), &SourceState { report, documents, ..SourceState::default() }).await?;
         *last = Last { found, position, meaning, at: Some(now) };
         Ok(())
@@ -176,8 +183,29 @@ fn origin(place: &Place) -> String {
     format!("estate:{place}")
 }
 
+/// What was found, whenever it was written: an export that is made anew each minute says nothing new by that.
+fn digest_of(things: &[Found], problems: &[Problem]) -> Result<String> {
+    let timeless: Vec<Found> = things.iter().map(|one| Found { time: None, ..one.clone() }).collect();
+    Ok(canonical::etag(&serde_json::to_string(&(&timeless, problems))?))
+}
+
 fn digest(plan: &Plan) -> Result<String> {
-    Ok(canonical::etag(&serde_json::to_string(&(&plan.reports, &plan.adoption))?))
+    let reports: Vec<Observed> = plan.reports.iter().map(|one| Observed { time: None, ..one.clone() }).collect();
+    let adoption = Adoption { sources: BTreeMap::new(), ..plan.adoption.clone() };
+    Ok(canonical::etag(&serde_json::to_string(&(&reports, &adoption))?))
+}
+
+/// What is left out on purpose, and what was written so long ago that what it describes may run no more.
+fn warnings(adoption: &Adoption, notes: Vec<String>, now: Micros) -> Vec<Warning> {
+    let old =
+        adoption.sources.iter().map(|(file, time)| (file, (now.0 - time.0) / DAY)).filter(|(_, days)| *days >= OLD);
+    let old = old.map(|(file, days)| {
+        let message = format!("It was written {days} days ago, and what it describes counts as seen then");
+        let problem = Problem::new("adopt.old", "", message, "Write it anew, or take the place away.");
+        Problem { file: Some(file.clone()), ..problem }
+    });
+    let notes = notes.into_iter().map(|note| Problem::new("adopt.left", "", note, ""));
+    notes.chain(old).take(NAMED).map(|problem| Warning { problem, target: None }).collect()
 }
 
 /// What was done, and what is wrong: what could not be read, and what cannot be reported.
