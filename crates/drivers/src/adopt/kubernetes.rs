@@ -78,7 +78,7 @@ pub(super) fn estate(files: &[File]) -> Estate {
         0 => {}
         1 => estate.notes.push("1 object was made by Loggia and is known by that: it is left out.".to_owned()),
         many => {
-            estate.notes.push(format!("{many} objects were made by Loggia and are known by that: they are left out."))
+            estate.notes.push(format!("{many} objects were made by Loggia and are known by that: they are left out."));
         }
     }
     estate
@@ -134,7 +134,7 @@ fn is_made(object: &Value, installed: &BTreeSet<(String, String)>) -> bool {
 }
 
 /// What all things of a cluster have in common.
-fn blank(scope: &Scope, within: String) -> Found {
+fn blank(scope: &Scope, within: &str) -> Found {
     let key = if scope.key.is_empty() { String::new() } else { format!("{} {within}", scope.key) };
     let address = format!("{} {within}", scope.path).trim_start().to_owned();
     Found { address, key, source: scope.path.clone(), time: scope.time, ..Found::default() }
@@ -158,7 +158,7 @@ fn chart(standing: &Standing<'_>, clusters: &Clusters, scope: usize) -> Found {
         ("versionUnknown", &unknown),
     ];
     let version = standing.runs.map(|runs| runs.version.chars().take(200).collect());
-    let whole = blank(clusters.scope(scope), format!("helm {}/{}", release.namespace, release.name));
+    let whole = blank(clusters.scope(scope), &format!("helm {}/{}", release.namespace, release.name));
     Found {
         sort: Sort::Chart,
         what: release.chart.chars().take(200).collect(),
@@ -208,7 +208,7 @@ fn thing(object: &Object, clusters: &Clusters) -> Option<Found> {
         ("composition", text(value, "/spec/compositionRef/name")),
         ("partOf", label(value, "app.kubernetes.io/part-of")),
     ];
-    let whole = blank(clusters.scope(*scope), format!("{kind}.{group} {namespace}/{name}"));
+    let whole = blank(clusters.scope(*scope), &format!("{kind}.{group} {namespace}/{name}"));
     (!what.is_empty()).then(|| Found {
         sort,
         what: what.chars().take(200).collect(),

@@ -12,6 +12,7 @@ mod group;
 pub mod instance;
 pub mod link;
 mod location;
+mod match_rule;
 pub mod offering;
 pub mod own;
 pub mod product;
