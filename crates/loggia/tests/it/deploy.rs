@@ -10,7 +10,7 @@ metadata: {name: plan}
 containers:
   main:
     image: .
-    variables: {SAYS: 'WORD from ${resources.files.clone_url}'}
+    variables: {SAYS: 'WORD from ${resources.files.url}'}
 resources:
   files: {type: files}
 ";
@@ -50,7 +50,6 @@ spec:
   for: Everybody.
   problem: Waiting.
   plans: [{name: small}]
-  provides: [{type: files}]
 ---
 apiVersion: loggia.dev/v1
 kind: Release
@@ -62,6 +61,30 @@ spec:
     inputs: {type: object}
     outputs: {type: object, properties: {clone_url: {type: string}, default_branch: {type: string}}}
   recipe: {driver: git, template: hull}
+---
+apiVersion: loggia.dev/v1
+kind: Offering
+metadata: {name: beacon, title: Beacon}
+spec:
+  product: yard
+  owner: yard-team
+  category: data
+  promise: It answers.
+  for: Everybody.
+  problem: Waiting.
+  plans: [{name: small}]
+  provides: [{type: files}]
+---
+apiVersion: loggia.dev/v1
+kind: Release
+metadata: {name: beacon-1.0.0}
+spec:
+  offering: beacon
+  version: \"1.0.0\"
+  contract:
+    inputs: {type: object}
+    outputs: {type: object, properties: {url: {type: string}}}
+  recipe: {driver: process, template: live, command: [python3, live.py], health: /}
 ---
 apiVersion: loggia.dev/v1
 kind: Offering
@@ -136,7 +159,7 @@ fn a_workload_goes_out_again_on_and_back() {
             server.ok(&[&usual[..], more].concat())
         };
         let dry = deploy("one", &["--dry-run"]);
-        assert!(dry.contains("would be deployed") && dry.contains("hull provides files"), "{dry}");
+        assert!(dry.contains("would be deployed") && dry.contains("beacon provides files"), "{dry}");
         assert_eq!(status(&server, "plan.dev"), Value::Null);
         let done = deploy("one", &["--wait"]);
         assert!(done.contains("is ready"), "{done}");
@@ -169,11 +192,11 @@ fn back(server: &Server) {
     let past = server.ok(&["workload", "plan", "--history", "dev"]);
     assert!(past.lines().count() == 4 && past.contains("deployment 1"), "{past}");
     let differs = server.ok(&["diff", "env", "dev", "test", "--team", "red"]);
-    assert!(differs.contains("~ red/plan") && differs.contains("instance.deployed"), "{differs}");
+    assert!(differs.contains("~ red/plan") && differs.contains("instance.changed"), "{differs}");
     let since = server.ok(&["diff", "--at", "2020-01-01", "--team", "red"]);
     assert!(since.contains("+ instance:red/plan.dev") && since.contains("dependsOn"), "{since}");
     let why = server.ok(&["why", "instance/red/plan.dev"]);
-    assert!(why.contains("made of files: hull-1.0.0"), "{why}");
+    assert!(why.contains("made of files: beacon-1.0.0"), "{why}");
     let (code, kept) = server.fails(&["delete", "instance/red/plan-files.dev", "--yes"]);
     assert!(code == 1 && kept.contains("needed by plan.dev"), "{kept}");
 }
