@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(values: Value) -> (Vec<String>, Vec<String>) {
+    fn of(values: &Value) -> (Vec<String>, Vec<String>) {
         let hidden = BTreeSet::from(["sealed".to_owned()]);
         let one = taken("", "a.b".into(), "a", values.as_object().unwrap(), &hidden);
         (one.teams, one.environments)
@@ -97,12 +97,12 @@ mod tests {
             json!({"owner": "jdoe", "team": "booking", "env": "sandbox", "environment": "production", "Stage": "x"});
         let wanted =
             (vec!["booking".to_owned(), "jdoe".into()], vec!["production".to_owned(), "sandbox".into(), "x".into()]);
-        assert_eq!(of(json!({"tags": all})), wanted);
+        assert_eq!(of(&json!({"tags": all})), wanted);
         for place in TAGS.iter().filter(|place| **place != "settings") {
-            assert_eq!(of(json!({*place: all})), wanted, "{place}");
+            assert_eq!(of(&json!({*place: all})), wanted, "{place}");
         }
-        assert_eq!(of(json!({"settings": [{"user_labels": all, "tier": "x"}]})), wanted);
-        assert_eq!(of(json!({"settings": "x", "tags": {"owner": "a b", "note": "team"}})), (vec![], vec![]));
+        assert_eq!(of(&json!({"settings": [{"user_labels": all, "tier": "x"}]})), wanted);
+        assert_eq!(of(&json!({"settings": "x", "tags": {"owner": "a b", "note": "team"}})), (vec![], vec![]));
     }
 
     /// Each name alone says it, and each pair says it in order, in whatever case they are written.
@@ -113,7 +113,7 @@ mod tests {
                 for second in &names[at + 1..] {
                     let (upper, values) =
                         (first.to_uppercase(), json!({"tags": {*second: "b", first.to_uppercase(): "a"}}));
-                    let (teams, environments) = of(values);
+                    let (teams, environments) = of(&values);
                     let told = if names.len() == TEAM.len() { teams } else { environments };
                     assert_eq!(told, ["a", "b"], "{upper} {second}");
                 }

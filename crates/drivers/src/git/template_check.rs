@@ -96,7 +96,7 @@ pub(super) fn of_expression(expression: &str) -> Vec<&str> {
 mod tests {
     use super::*;
 
-    fn told(settings: Value, files: &[(&str, &str)]) -> Vec<String> {
+    fn told(settings: &Value, files: &[(&str, &str)]) -> Vec<String> {
         let files: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
         check(settings.as_object().unwrap(), &files)
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_cannot_be_rendered_is_told_by_its_file() {
         let good = "{# a | b #}{{ team | upper }} {{ 'a | b' }} {% raw %}{{ a | b }}{% endraw %} {{ a or b }}";
-        assert_eq!(told(json!({}), &[("a.txt", good), ("{{ name }}.md", "plain")]), Vec::<String>::new());
+        assert_eq!(told(&json!({}), &[("a.txt", good), ("{{ name }}.md", "plain")]), Vec::<String>::new());
         for (path, text, part) in [
             ("x.txt", "{% for x in %}", "x.txt line 1"),
             ("x.txt", "\n{{ team | nope }}", "the filter nope"),
@@ -112,10 +112,10 @@ mod tests {
             ("x.txt", "{% if a %}", "x.txt"),
             ("{{ name", "text", "{{ name"),
         ] {
-            let found = told(json!({}), &[("good.txt", good), (path, text)]);
+            let found = told(&json!({}), &[("good.txt", good), (path, text)]);
             assert!(found.len() == 1 && found[0].contains(part), "{text}: {found:?}");
             let none = Vec::<String>::new();
-            assert_eq!(told(json!({"raw": ["*.txt"]}), &[("x.txt", text)]), none, "what is copied is not read");
+            assert_eq!(told(&json!({"raw": ["*.txt"]}), &[("x.txt", text)]), none, "what is copied is not read");
         }
     }
 
@@ -130,8 +130,7 @@ mod tests {
             "  - {id: a, action: 'fetch:template', input: {url: ./skeleton, values: {n: '${{ parameters.n }}'}}}\n",
         );
         let is = json!({"scaffolder": true});
-        let check =
-            |template: &str, file: &str| told(is.clone(), &[("template.yaml", template), ("skeleton/x.txt", file)]);
+        let check = |template: &str, file: &str| told(&is, &[("template.yaml", template), ("skeleton/x.txt", file)]);
         assert_eq!(
             check(&fetch, "${{ values.n | upper }} {{ not | ours }} ${{ values.n | truncate(3) }}"),
             Vec::<String>::new()
@@ -148,6 +147,6 @@ mod tests {
         ] {
             assert_eq!(check(&template(steps), "plain").len(), 1, "{steps}");
         }
-        assert_eq!(told(is, &[("skeleton/x.txt", "plain")]).len(), 1, "there is no template");
+        assert_eq!(told(&is, &[("skeleton/x.txt", "plain")]).len(), 1, "there is no template");
     }
 }

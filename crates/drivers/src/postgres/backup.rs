@@ -3,6 +3,7 @@
 use super::connection::Place;
 use crate::process::{self, Ended, Program};
 use loggia_app::instance::driver::{Failure, RunLog};
+use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,4 +69,9 @@ fn environment(place: &Place, password: Option<&str>, database: &str) -> Vec<(Os
     ];
     env.extend(password.map(|password| ("PGPASSWORD".into(), password.into())));
     env
+}
+
+/// What recipe or backend say about a backup before the end.
+pub(super) fn wanted<'a>(recipe: &'a Map<String, Value>, config: &'a Map<String, Value>) -> Option<&'a Value> {
+    recipe.get("backup").or_else(|| config.get("backup"))
 }

@@ -97,7 +97,7 @@ impl PostgresDriver {
 
     /// The folder for a backup, when one is wanted.
     fn backups(&self, request: &Request) -> Result<Option<PathBuf>, Failure> {
-        let below = match wanted_backup(&request.recipe, &request.backend.config) {
+        let below = match backup::wanted(&request.recipe, &request.backend.config) {
             None | Some(Value::Bool(false) | Value::Null) => return Ok(None),
             Some(Value::Bool(true)) => "",
             Some(Value::String(name)) if crate::git::name_is_safe(name) => name,
@@ -139,11 +139,6 @@ impl PostgresDriver {
 async fn fits(connection: &mut PgConnection, request: &Request) -> Result<(), Failure> {
     let (version, _) = server::version(connection).await?;
     major::check(request, &version)
-}
-
-/// What recipe or backend say about a backup before the end.
-fn wanted_backup<'a>(recipe: &'a Map<String, Value>, config: &'a Map<String, Value>) -> Option<&'a Value> {
-    recipe.get("backup").or_else(|| config.get("backup"))
 }
 
 /// The password of the administrative role, from the secret of the backend.
@@ -378,7 +373,7 @@ impl Driver for PostgresDriver {
     }
 
     fn loses_data(&self, recipe: &Map<String, Value>, config: &Map<String, Value>) -> bool {
-        matches!(wanted_backup(recipe, config), None | Some(Value::Bool(false) | Value::Null))
+        matches!(backup::wanted(recipe, config), None | Some(Value::Bool(false) | Value::Null))
     }
 
     async fn destroy(&self, request: &Request, log: &dyn RunLog) -> Result<(), Failure> {
