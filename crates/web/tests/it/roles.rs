@@ -59,7 +59,7 @@ pub fn sample(route: &Route) -> (String, Option<Value>) {
             json!({"offering": "postgres", "environment": "dev", "team": "booking", "name": "main", "version": "1"})
         }
         "adopt" => {
-            json!({"things": [{"address": "a", "sort": "module", "what": "postgres", "name": "main", "team": "booking"}]})
+            json!({"things": [{"address": "a", "sort": "module", "what": "postgres", "name": "main", "teams": ["booking"]}]})
         }
         "reportUsage" => {
             json!({"id": "1", "time": "2026-01-01T00:00:00Z", "team": "booking", "offering": "postgres", "channel": "x"})
