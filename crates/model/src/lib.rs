@@ -20,6 +20,7 @@ pub mod instance;
 pub mod kind;
 pub mod kinds;
 pub mod migration;
+pub mod naming;
 pub mod operation;
 pub mod placeholder;
 pub mod problem;

@@ -7,7 +7,7 @@ use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts};
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
-use crate::instance::order_place::{check_name, environment};
+use crate::instance::order_place::{check_name, check_once, check_together, environment};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
 use crate::record::{suggestion, visible};
@@ -17,9 +17,10 @@ use crate::rules::approval;
 use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
-use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec, metadata_name};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::naming;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::rule::Act;
 use loggia_model::usage::UsageReading;
@@ -90,12 +91,25 @@ struct Found {
     needed: Option<Needed>,
 }
 
+impl OrderInput {
+    /// The same with offering, release and environment by their plain names, however they are named in full.
+    fn plain(self) -> OrderInput {
+        OrderInput {
+            offering: naming::shared("offering", &self.offering).to_ascii_lowercase(),
+            release: self.release.as_deref().map(|wish| naming::shared("release", wish).to_owned()),
+            environment: naming::shared("environment", &self.environment).to_owned(),
+            ..self
+        }
+    }
+}
+
 impl App {
     /// Orders an instance: decides, writes, and leaves the work to the workers.
     ///
     /// # Errors
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
+        let input = input.plain();
         let would = input.dry_run.then(|| input.environment.clone());
         let mut outcome = self.run(caller, Order { input, past: None }).await?;
         if let Some(environment) = would {
@@ -110,7 +124,7 @@ impl App {
     /// # Errors
     /// As [`App::order`].
     pub async fn order_past(&self, caller: &Caller, input: OrderInput, past: Past) -> Result<crate::Outcome> {
-        self.run(caller, Order { input, past: Some(past) }).await
+        self.run(caller, Order { input: input.plain(), past: Some(past) }).await
     }
 }
 
@@ -144,7 +158,7 @@ impl Command for Order {
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
-        if let Some(taken) = graph.get(&reference) {
+        if let Some(taken) = graph.get(&reference_of(graph, &found.team, &input.name, &found.environment)) {
             if !graph.visible(&ctx.caller.audience, taken) {
                 let message = format!("The name {} cannot be used", input.name);
                 return Err(Error::invalid("name.taken", "name", message, "Choose another name."));
@@ -174,8 +188,8 @@ impl Order {
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
         let audience = &ctx.caller.audience;
-        let team = Ref::parse(&input.team, Some("group"), "default")
-            .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Choose your team."))?;
+        let team = naming::team(&input.team)
+            .map_err(|unfit| Error::invalid("order.team", "team", unfit.message, unfit.mend))?;
         ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
         if graph.get(&team).is_none() {
             let message = format!("There is no team {:?}", input.team);
@@ -192,6 +206,8 @@ impl Order {
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
         let (environment, purpose) = environment(graph, audience, input, &driver)?;
+        check_together(&input.name, &environment)?;
+        check_once(graph, &team, (&input.name, &environment), &driver)?;
         let offered: OfferingSpec = offering.spec()?;
         let plan = offering::frozen_plan(&offered, input.plan.as_deref())?;
         let mut needed = None;
@@ -327,19 +343,17 @@ pub(crate) fn start(
     (operation, work)
 }
 
-/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
-/// and the name.
-pub(crate) fn namespace_for(team: &Ref) -> String {
-    match team.namespace() {
-        "default" => team.name().to_owned(),
-        other => format!("{other}--{}", team.name()),
-    }
+/// The name of what a team has in an environment: what it had under an earlier rule keeps it.
+pub(crate) fn reference_of(graph: &Graph, team: &Ref, name: &str, environment: &str) -> Ref {
+    let of = |namespace: String| Ref::new("instance", &namespace, &metadata_name(name, environment));
+    let earlier = of(naming::earlier_namespace(team));
+    if graph.get(&earlier).is_some() { earlier } else { of(naming::namespace(team)) }
 }
 
 /// The namespace of a team, refused when something of another team stands there: repositories and instances are found
 /// by it, so it is one team's only.
 pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
-    let namespace = namespace_for(team);
+    let namespace = naming::namespace(team);
     let there = Query {
         predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
         ..Query::default()
@@ -365,7 +379,7 @@ pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &Instanc
     Ok(Document(json!({
         "apiVersion": "loggia.dev/v1",
         "kind": "Instance",
-        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
+        "metadata": {"name": metadata_name(name, environment), "namespace": team},
         "spec": serde_json::to_value(spec)?,
     })))
 }

@@ -2,11 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::instance::order::OrderInput;
+use crate::instance::request::base_name;
 use crate::record::{suggestion, visible};
 use crate::release::offering;
-use loggia_graph::{Audience, Graph};
-use loggia_model::Ref;
+use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_model::instance::Step;
 use loggia_model::kinds::environment::{EnvironmentSpec, Purpose};
+use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::{Ref, naming};
 
 /// What the name of something that runs looks like.
 pub(crate) const NAME: &str = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$";
@@ -57,6 +61,43 @@ fn proposal(text: &str) -> String {
     let folded: String = text.chars().map(fold).collect();
     let words: Vec<&str> = folded.split('-').filter(|word| !word.is_empty()).collect();
     words.join("-").trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned()
+}
+
+/// Passes for a name that fits with its environment.
+pub(crate) fn check_together(name: &str, environment: &str) -> Result<()> {
+    naming::name(name, environment).map_err(|unfit| Error::invalid("order.name", "name", unfit.message, unfit.mend))
+}
+
+/// Drivers that make things which are found by team and name alone, whatever the environment.
+const NAMED_ONCE: [&str; 1] = ["git"];
+
+/// Passes unless the driver has made something of this name for the team in another environment.
+pub(crate) fn check_once(graph: &Graph, team: &Ref, (name, environment): (&str, &str), driver: &str) -> Result<()> {
+    if !NAMED_ONCE.contains(&driver) {
+        return Ok(());
+    }
+    let namespaces = vec![naming::namespace(team), naming::earlier_namespace(team)];
+    let predicate = Predicate::equals("kind", "instance")
+        .and(Predicate::In("metadata.namespace".to_owned(), namespaces))
+        .and(Predicate::prefix("metadata.name", format!("{name}.")));
+    let found = graph.query(&Audience::All, &Query { predicate, ..Query::default() }).records;
+    let there = found.iter().find_map(|record| {
+        let spec: InstanceSpec = record.spec().ok()?;
+        let same = base_name(&record.reference, &spec.environment) == name && spec.team_ref().as_ref() == Some(team);
+        let its = same && spec.step == Step::Managed && spec.environment != environment;
+        (its && made_by(graph, &spec).as_deref() == Some(driver)).then_some(spec.environment)
+    });
+    let Some(there) = there else { return Ok(()) };
+    let message = format!("{} already has a repository {name}, in {there}", team.short("group"));
+    let mend = format!("A repository serves all environments: use that one, or choose another name, such as {name}-2.");
+    Err(Error::invalid("name.taken", "name", message, mend))
+}
+
+/// The driver of the release that something shall have.
+fn made_by(graph: &Graph, spec: &InstanceSpec) -> Option<String> {
+    let release = graph.get(&Ref::new("release", "default", spec.target.as_deref()?))?;
+    let release: ReleaseSpec = release.spec().ok()?;
+    Some(release.recipe.driver)
 }
 
 /// The environment, when the offering may run there and there is a backend for it.

@@ -142,7 +142,7 @@ impl World {
         let command = SyncSource {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),
-            broken: std::mem::take(&mut reading.broken),
+            broken: loggia_app::source::untaken::of(std::mem::take(&mut reading.broken), &reading.problems),
             partial: false,
             unwelcome: &[],
             same: std::collections::HashSet::new(),
@@ -264,6 +264,8 @@ pub struct InMemory {
     pub limits: Mutex<Vec<Limited>>,
     /// Inputs in the clear that each `apply` was told.
     pub inputs: Mutex<Vec<Value>>,
+    /// Team and namespace that each `apply` was told.
+    pub teams: Mutex<Vec<(String, String)>>,
 }
 
 impl InMemory {
@@ -375,6 +377,7 @@ impl Driver for InMemory {
     async fn apply(&self, request: &Request, log: &dyn RunLog) -> Result<Observation, Failure> {
         self.note("apply", request);
         self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
+        self.teams.lock().unwrap().push((request.team.clone(), request.namespace.clone()));
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }

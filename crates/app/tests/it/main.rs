@@ -17,6 +17,7 @@ mod folders;
 mod from_template;
 mod gone;
 mod harness;
+mod naming;
 mod odd;
 mod offered;
 mod order;

@@ -149,9 +149,9 @@ fn source(request: &Request) -> Result<Source, Failure> {
         return Ok(Source::Files(canonical::etag(&all)));
     };
     let branch = optional(request, "branch")?.unwrap_or_else(|| "main".to_owned());
-    if !name_is_safe(&name) || !name_is_safe(&branch) || !name_is_safe(&request.team) {
+    if !name_is_safe(&name) || !name_is_safe(&branch) || !name_is_safe(&request.namespace) {
         let message = format!("\"{name}\" on branch \"{branch}\" is not the name of a repository and a branch.");
         return Err(Failure::yours(message, "Name a repository of your team, without an address."));
     }
-    Ok(Source::Repository { team: request.team.clone(), name, branch })
+    Ok(Source::Repository { team: request.namespace.clone(), name, branch })
 }

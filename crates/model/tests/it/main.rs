@@ -12,6 +12,7 @@ mod golden;
 mod kinds;
 mod laws;
 mod migrations;
+mod naming;
 mod shared;
 mod texts;
 mod versions;

@@ -83,7 +83,7 @@ fn things<'a>(graph: &Graph, audience: &Audience, rules: &Rules, input: &'a Adop
         if let Ok(spot) = &mut thing.spot
             && named.get(spot).is_some_and(|times| *times > 1)
         {
-            spot.name = with_digest(&spot.name, &thing.found.address);
+            spot.name = with_digest(&spot.name, &thing.found.address, &spot.environment);
         }
     }
     things
