@@ -44,11 +44,14 @@ pub struct Api {
     token: Option<String>,
 }
 
-/// A text as one part of a path: whatever is in it, it stays that part.
+/// A text as one part of a path: whatever is in it, it stays that part. Nothing is called `.` or `..`, and a path has no
+/// way to write them as a part, so what is sent is another text that is not there either.
 pub fn part(text: &str) -> String {
+    if !text.is_empty() && text.bytes().all(|byte| byte == b'.') {
+        return text.replace('.', "%252E");
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let only_dots = text.bytes().all(|byte| byte == b'.');
-    let one = |byte: u8| if plain(byte) && !only_dots { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(one).collect()
 }
 
