@@ -92,10 +92,7 @@ pub fn may_create(caller: &Caller, document: &Document) -> Result<()> {
     let whole = match shared {
         true => seen.contains(&Scope::Company),
         false => {
-            let own = caller
-                .teams
-                .iter()
-                .any(|team| [naming::namespace(team), naming::earlier_namespace(team)].contains(&namespace));
+            let own = caller.teams.iter().any(|team| naming::namespace(team) == namespace);
             own || seen.contains(&Scope::Partner(namespace.as_str().into()))
         }
     };

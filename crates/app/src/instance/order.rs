@@ -347,7 +347,10 @@ pub(crate) fn start(
 pub(crate) fn reference_of(graph: &Graph, team: &Ref, name: &str, environment: &str) -> Ref {
     let of = |namespace: String| Ref::new("instance", &namespace, &metadata_name(name, environment));
     let earlier = of(naming::earlier_namespace(team));
-    if graph.get(&earlier).is_some() { earlier } else { of(naming::namespace(team)) }
+    // Another team's namespace of now may be what this one's was.
+    let its = |record: &Record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() == Some(team));
+    let there = graph.get(&earlier).is_some_and(|record| its(record));
+    if there { earlier } else { of(naming::namespace(team)) }
 }
 
 /// The namespace of a team, refused when something of another team stands there: repositories and instances are found

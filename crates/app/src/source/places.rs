@@ -308,7 +308,8 @@ impl Places {
             match parsed.document {
                 Ok(value) => next.extend(self.document(url, parsed.index, value, from, gathered).await),
                 Err(problem) => {
-                    gathered.unread(url, format!("YAML error at {url}#{}, {}", parsed.index, problem.message))
+                    let message = format!("YAML error at {url}#{}, {}", parsed.index, problem.message);
+                    gathered.unread(url, message);
                 }
             }
         }
