@@ -183,6 +183,7 @@ fn sample(args: &CheckArgs) -> Result<Request> {
         instance: "instance:contract/sample.test".to_owned(),
         name: "sample".to_owned(),
         team: "contract".to_owned(),
+        namespace: "contract".to_owned(),
         environment: "test".to_owned(),
         offering: args.name.clone(),
         version: "1.0.0".to_owned(),

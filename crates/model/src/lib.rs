@@ -22,6 +22,7 @@ pub mod instance_access;
 pub mod kind;
 pub mod kinds;
 pub mod migration;
+pub mod naming;
 pub mod operation;
 pub mod placeholder;
 pub mod price;

@@ -1,6 +1,7 @@
 //! The usage ledger: facts about use that come in numbers.
 
 use crate::Micros;
+use crate::naming::TEAM;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +32,7 @@ pub struct UsageReading {
     pub time: Micros,
     /// The team, as the name of its group; either this or `principal` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(
-        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
-    ))]
+    #[schemars(regex(pattern = TEAM))]
     pub team: Option<String>,
     /// The person or service.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,8 +10,8 @@
 use crate::access::caller::Caller;
 use crate::access::policy::{Action, Subject};
 use crate::error::{Error, Result};
-use crate::instance::order::namespace_for;
 use loggia_graph::{Audience, Graph};
+use loggia_model::naming;
 use loggia_model::reference::DEFAULT_NAMESPACE;
 use loggia_model::{Document, Kind, Ref, Scope};
 
@@ -92,7 +92,7 @@ pub fn may_create(caller: &Caller, document: &Document) -> Result<()> {
     let whole = match shared {
         true => seen.contains(&Scope::Company),
         false => {
-            let own = caller.teams.iter().any(|team| namespace_for(team) == namespace);
+            let own = caller.teams.iter().any(|team| naming::namespace(team) == namespace);
             own || seen.contains(&Scope::Partner(namespace.as_str().into()))
         }
     };
@@ -114,7 +114,7 @@ pub fn may_create(caller: &Caller, document: &Document) -> Result<()> {
 
 /// Where a caller may create instead.
 fn instead(caller: &Caller) -> String {
-    let mut own: Vec<String> = caller.teams.iter().map(namespace_for).collect();
+    let mut own: Vec<String> = caller.teams.iter().map(naming::namespace).collect();
     match &*caller.organisation {
         DEFAULT_NAMESPACE => own.insert(0, DEFAULT_NAMESPACE.to_owned()),
         partner => own.insert(0, partner.to_owned()),

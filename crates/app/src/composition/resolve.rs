@@ -5,7 +5,7 @@ use super::read;
 use crate::command::changes::Changes;
 use crate::command::{Command, Ctx, Facts};
 use crate::error::{Error, Result};
-use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
+use crate::instance::order::{Belongs, Order, OrderInput, reference_of};
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::composition::{Choice, DEEPEST, Wiring, order};
 use loggia_model::kinds::instance::{InstanceSpec, metadata_name};
@@ -279,8 +279,7 @@ impl One<'_> {
         };
         let changes = Order::part(input, belongs).decide(self.graph, &Facts::default(), ctx)?;
         let release = text(&changes.answer, "release");
-        let namespace = namespace_for(whole.team);
-        let instance = Ref::new("instance", &namespace, &metadata_name(&name, whole.environment));
+        let instance = reference_of(self.graph, whole.team, &name, whole.environment);
         let because = self.newly(&release);
         Ok((self.choice(instance.to_string(), release, because), instance, changes))
     }
@@ -333,9 +332,9 @@ pub(crate) fn in_range(range: &str, number: &str) -> bool {
 
 /// What a team shares under a name in an environment.
 fn shared(graph: &Graph, whole: &Whole<'_>, offering: &str, uid: &str) -> Option<Arc<Record>> {
-    let namespace = namespace_for(whole.team);
+    let namespaces = vec![naming::namespace(whole.team), naming::earlier_namespace(whole.team)];
     let predicate = Predicate::equals("kind", "instance")
-        .and(Predicate::equals("metadata.namespace", &*namespace))
+        .and(Predicate::In("metadata.namespace".to_owned(), namespaces))
         .and(Predicate::equals("spec.shared", uid))
         .and(Predicate::equals("spec.environment", whole.environment))
         .and(Predicate::equals("spec.offering", offering));

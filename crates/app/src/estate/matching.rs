@@ -1,7 +1,7 @@
 //! Rules that say which offering an observed thing is.
 
 use crate::estate::Observed;
-use crate::instance::order::namespace_for;
+use crate::instance::order::reference_of;
 use crate::release::offering;
 use loggia_graph::{Audience, Graph};
 use loggia_model::kinds::offering::{MatchRule, OfferingSpec};
@@ -59,13 +59,8 @@ pub fn rules(graph: &Graph, audience: &Audience) -> Rules {
 }
 
 /// The name that an observed thing has as an instance.
-pub(crate) fn address(seen: &Observed, found: &Match, team: &Ref) -> Ref {
-    place_of(seen.name.as_ref().unwrap_or(&found.offering), &seen.environment, team)
-}
-
-/// The name of what runs for a team in an environment.
-pub(crate) fn place_of(name: &str, environment: &str, team: &Ref) -> Ref {
-    Ref::new("instance", &namespace_for(team), &format!("{name}.{environment}"))
+pub(crate) fn address(graph: &Graph, seen: &Observed, found: &Match, team: &Ref) -> Ref {
+    reference_of(graph, team, seen.name.as_ref().unwrap_or(&found.offering), &seen.environment)
 }
 
 /// Finds what a report is about. Where nobody says what it is, what has its name already stays what it is, whatever rules
@@ -86,7 +81,7 @@ pub(crate) fn recognise(
 /// What has the name of a report already, where the report does not say what it is.
 fn known(graph: &Graph, audience: &Audience, seen: &Observed, team: &Ref) -> Option<Match> {
     let name = seen.name.as_ref().filter(|_| seen.assumed)?;
-    let record = graph.get(&place_of(name, &seen.environment, team))?;
+    let record = graph.get(&reference_of(graph, team, name, &seen.environment))?;
     let offering = graph.visible(audience, record).then(|| record.parse().spec_text("offering").to_owned())?;
     let release = release(graph, audience, &offering, &seen.version);
     Some(Match { offering, release, version: None })
@@ -122,7 +117,8 @@ fn by_name(rules: &Rules, graph: &Graph, audience: &Audience, seen: &Observed) -
     }
     match hits.as_slice() {
         [] => {
-            let plain = graph.get(&Ref::new("offering", "default", &seen.offering));
+            let plain = Ref::parse(&seen.offering, Some("offering"), "default").ok();
+            let plain = plain.filter(|name| name.kind() == "offering").and_then(|name| graph.get(&name));
             let plain = plain.filter(|record| graph.visible(audience, record));
             match plain {
                 Some(record) => {

@@ -17,21 +17,22 @@ pub mod unmatched;
 pub mod usage;
 pub(crate) mod version_scale;
 pub mod who_runs;
+mod whose;
 
 use crate::App;
 use crate::access::caller::Caller;
-use crate::access::policy::{Action, Subject};
 use crate::command::changes::{Changes, Draft};
 use crate::command::{Command, Ctx, Facts, Need};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::estate::matching::{Match, Rules, address, recognise};
 use crate::estate::observed::check_names;
 use crate::estate::unmatched::UnmatchedThing;
-use crate::instance::order::{component, document, namespace_for, namespace_of};
+use crate::instance::order::{component, document, namespace_of};
 use crate::record::visible;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
+use loggia_model::naming;
 use loggia_model::{Micros, Record, Ref, Source, Uid};
 pub use observed::Observed;
 use serde_json::{Value, json};
@@ -71,9 +72,10 @@ pub(crate) fn needs(seen: &[Observed], graph: &Graph, caller: &Caller) -> Vec<Ne
     }
     let rules = matching::rules(graph, &caller.audience);
     let known = |seen: &Observed| {
-        let team = Ref::parse(&seen.team, Some("group"), "default").ok()?;
-        let found = recognise(&rules, graph, &caller.audience, seen, &team).ok()?;
-        let name = address(seen, &found, &team);
+        let seen = seen.plain();
+        let team = whose::known(graph, caller, &seen)?;
+        let found = recognise(&rules, graph, &caller.audience, &seen, &team).ok()?;
+        let name = address(graph, &seen, &found, &team);
         Some(match graph.get(&name) {
             Some(record) => Need::LastSeen(record.uid),
             None => Need::Gone(name),
@@ -106,11 +108,14 @@ impl<'a> Intake<'a> {
 
     /// Takes one report in and tells what became of it.
     pub(crate) fn take(&mut self, rules: &Rules, seen: &Observed) -> Result<Value> {
-        let team = team(seen, self.ctx)?;
+        let seen = &seen.plain();
+        let Some(team) = whose::team(&self.graph, seen, self.ctx)? else {
+            return self.unmatched(seen, whose::NOBODYS, None);
+        };
         let first = self.changes.entries.len();
         let mut answer = match recognise(rules, &self.graph, &self.ctx.caller.audience, seen, &team) {
             Ok(found) => self.matched(seen, &found, &team)?,
-            Err(why) => self.unmatched(seen, &why.to_string(), &team)?,
+            Err(why) => self.unmatched(seen, &why.to_string(), Some(&team))?,
         };
         let now = self.ctx.now;
         let news: Vec<_> = self.changes.entries[first..].iter().filter_map(|e| e.as_graph_change(now)).collect();
@@ -153,12 +158,14 @@ impl<'a> Intake<'a> {
             namespace_of(&self.graph, team)?;
             self.checked.insert(team.clone());
         }
-        let reference = address(seen, found, team);
+        let reference = address(&self.graph, seen, found, team);
         let before = self.graph.get(&reference).cloned();
         if let Some(before) = before.as_ref().filter(|before| before.parse().spec_text("offering") != found.offering) {
             return self.clash(seen, before, team);
         }
-        self.changes.matched.push(key_of(seen, team));
+        self.changes.matched.push(key_of(seen, Some(team)));
+        // The same may have been reported before, when nobody knew whose it is.
+        self.changes.matched.push(key_of(seen, None));
         let result = match before {
             None if seen.removed => "unknown",
             // What was seen before it was taken away is no news of it.
@@ -178,7 +185,7 @@ impl<'a> Intake<'a> {
         let known = known.map_or_else(|_| "something else".to_owned(), |record| record.reference.name().to_owned());
         let name = before.reference.name();
         let why = format!("{name} of {} is {known} already. Report this under another name.", team.name());
-        let mut answer = self.unmatched(seen, &why, team)?;
+        let mut answer = self.unmatched(seen, &why, Some(team))?;
         answer["result"] = "clash".into();
         Ok(answer)
     }
@@ -188,7 +195,7 @@ impl<'a> Intake<'a> {
         let time = self.time(seen);
         let status = status_of(InstanceStatus::default(), seen, found, time);
         let uid = self.ctx.uid();
-        let document = document(&namespace_for(team), name, &seen.environment, &observed_spec(seen, found, team))?;
+        let document = document(&naming::namespace(team), name, &seen.environment, &observed_spec(seen, found, team))?;
         let draft = Draft::new(uid, &document, Source::server()).with_status(&serde_json::to_value(&status)?);
         self.changes.put("instance.observed", draft, json!({"how": status.known_by}));
         self.saw(uid, time, &status.known_by);
@@ -260,7 +267,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Keeps what matched nothing, with why, so that somebody can mend the rules; what was taken away needs none.
-    fn unmatched(&mut self, seen: &Observed, why: &str, team: &Ref) -> Result<Value> {
+    fn unmatched(&mut self, seen: &Observed, why: &str, team: Option<&Ref>) -> Result<Value> {
         let (key, time) = (key_of(seen, team), self.time(seen));
         if seen.removed {
             self.changes.matched.push(key);
@@ -277,20 +284,6 @@ impl<'a> Intake<'a> {
         });
         Ok(json!({"result": "unmatched", "why": why}))
     }
-}
-
-/// The team of a report, checked: only who may speak for a team may say what it runs.
-fn team(seen: &Observed, ctx: &Ctx<'_>) -> Result<Ref> {
-    let team = Ref::parse(&seen.team, Some("group"), "default").map_err(|_| {
-        Error::invalid(
-            "observe.team",
-            "team",
-            "This is not the name of a team",
-            "Give it as booking or group:default/booking.",
-        )
-    })?;
-    ctx.require(Action::Observe, &Subject { team: Some(team.clone()), owner: None })?;
-    Ok(team)
 }
 
 fn observed_spec(seen: &Observed, found: &Match, team: &Ref) -> InstanceSpec {
@@ -328,7 +321,8 @@ fn status_of(old: InstanceStatus, seen: &Observed, found: &Match, time: Micros) 
 }
 
 /// What makes an unmatched thing the same when it is seen again.
-fn key_of(seen: &Observed, team: &Ref) -> String {
+fn key_of(seen: &Observed, team: Option<&Ref>) -> String {
+    let team = team.map(Ref::as_str).unwrap_or_default();
     let name = seen.name.as_deref().unwrap_or(&seen.offering);
     format!("{team}/{name}.{}/{}", seen.environment, seen.offering)
 }

@@ -3,7 +3,8 @@
 //! Reports share their transaction with other commands: what a database would not keep is refused before.
 
 use crate::error::{Error, Result};
-use loggia_model::{Micros, Problem};
+use loggia_model::naming::{self, Unfit};
+use loggia_model::{Micros, Problem, Ref};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,17 +24,16 @@ pub struct Observed {
     /// Version of what runs.
     #[serde(default)]
     pub version: String,
-    /// Name of the environment.
-    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_]{0,18}[A-Za-z0-9])?$"))]
+    /// The environment, as `production` or `environment:default/production`.
+    #[schemars(regex(pattern = naming::ENVIRONMENT))]
     pub environment: String,
-    /// The team that runs it, as `booking` or `group:default/booking`.
-    #[schemars(regex(
-        pattern = r"^([Gg]roup:)?([A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-    ))]
+    /// The team that runs it, as `booking`, `eu/booking` or `group:default/booking`. An event may leave it out.
+    #[schemars(regex(pattern = naming::TEAM))]
     pub team: String,
-    /// Name within team and environment; the name of the offering when absent.
+    /// Name within team and environment, with which it has at most 62 characters together; that of the offering when
+    /// absent.
     #[serde(default)]
-    #[schemars(regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,38}[A-Za-z0-9])?$"))]
+    #[schemars(regex(pattern = naming::NAME))]
     pub name: Option<String>,
     /// What else the reporter knows, such as `image`, `chart` or `resource`.
     #[serde(default)]
@@ -124,21 +124,25 @@ fn is_plain_value(value: &Value) -> bool {
 
 /// Names become part of the instance's name, so they follow its rules, whatever the way in.
 pub(crate) fn check_names(name: &str, environment: &str) -> Result<()> {
-    let fits = |text: &str, most: usize, more: &[u8]| {
-        let inner = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
-        let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-        let bytes = text.as_bytes();
-        bytes.len() <= most && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| inner(*b))
-    };
-    let mend = "Use letters, digits, hyphens and underscores, beginning and ending with a letter or digit.";
-    if !fits(environment, 20, b"-_") {
-        let message = format!("{environment:?} cannot be the name of an environment");
-        return Err(Error::invalid("observe.environment", "environment", message, mend));
+    naming::environment(environment).map_err(|unfit| wrong("environment", unfit))?;
+    naming::name(name, environment).map_err(|unfit| wrong("name", unfit))
+}
+
+/// The team of a report.
+pub(crate) fn team(seen: &Observed) -> Result<Ref> {
+    naming::team(&seen.team).map_err(|unfit| wrong("team", unfit))
+}
+
+fn wrong(field: &str, unfit: Unfit) -> Error {
+    Error::invalid(&format!("observe.{field}"), field, unfit.message, unfit.mend)
+}
+
+impl Observed {
+    /// The same with its environment by its plain name.
+    pub(crate) fn plain(&self) -> Observed {
+        let environment = naming::environment(&self.environment).unwrap_or_else(|_| self.environment.clone());
+        Observed { environment, ..self.clone() }
     }
-    if !fits(name, 40, b"-_.") {
-        return Err(Error::invalid("observe.name", "name", format!("{name:?} cannot be a name"), mend));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

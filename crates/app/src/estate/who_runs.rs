@@ -14,7 +14,7 @@ use crate::release::offering;
 use loggia_graph::{Audience, Graph, Predicate, Query};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::{Micros, Record, Ref, RelationType, canonical, time};
+use loggia_model::{Micros, Record, Ref, RelationType, canonical, naming, time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -97,6 +97,11 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] for an unknown offering, [`Error::Invalid`] for a version that is none.
     pub fn who_runs(&self, caller: &Caller, query: &WhoRunsQuery) -> Result<Vec<WhoRunsRow>> {
+        let query = &WhoRunsQuery {
+            offering: naming::shared("offering", &query.offering).to_owned(),
+            environment: query.environment.as_deref().map(|name| naming::shared("environment", name).to_owned()),
+            ..query.clone()
+        };
         let graph = self.graph();
         let audience = &caller.audience;
         let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering))
@@ -272,7 +277,7 @@ fn released(graph: &Graph, audience: &Audience, offering: &str) -> Vec<String> {
 }
 
 fn is_team(row: &WhoRunsRow, wanted: &str) -> bool {
-    row.team.name() == wanted || row.team.as_str() == wanted
+    row.team.name() == wanted || Ref::parse(wanted, Some("group"), "default").is_ok_and(|team| team == row.team)
 }
 
 fn keeps(query: &WhoRunsQuery, row: &WhoRunsRow) -> bool {

@@ -82,12 +82,16 @@ impl Backend {
 pub struct Request {
     /// Stable key of the outcome: the uid of the instance. One key, one resource.
     pub key: String,
-    /// The instance's name, `instance:<team>/<name>.<environment>`.
+    /// The instance's name, `instance:<namespace>/<name>.<environment>`.
     pub instance: String,
     /// Name within team and environment.
     pub name: String,
-    /// Name of the team's group without kind and namespace, such as `booking`.
+    /// The team: the name of its group, with its namespace where that is another than `default`, as `booking` or
+    /// `eu/booking`. It is an owner as Backstage writes it.
     pub team: String,
+    /// The namespace of what the team has: a DNS label, for the team alone.
+    #[serde(default)]
+    pub namespace: String,
     /// Name of the environment.
     pub environment: String,
     /// Name of the offering.

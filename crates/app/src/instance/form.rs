@@ -14,7 +14,7 @@ use loggia_model::kinds::environment::EnvironmentSpec;
 use loggia_model::kinds::instance::InstanceSpec;
 use loggia_model::kinds::offering::{OfferingSpec, Plan};
 use loggia_model::kinds::release::ReleaseSpec;
-use loggia_model::{Record, Ref, RelationType};
+use loggia_model::{Record, Ref, RelationType, naming};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -32,6 +32,20 @@ pub struct FormQuery {
     pub environment: Option<String>,
     /// Version or range of the release; the newest when absent.
     pub release: Option<String>,
+}
+
+impl FormQuery {
+    /// The same with plain names, however things are named in full.
+    fn plain(&self) -> FormQuery {
+        let shared =
+            |kind: &str, text: &Option<String>| text.as_deref().map(|text| naming::shared(kind, text).to_owned());
+        FormQuery {
+            offering: naming::shared("offering", &self.offering).to_owned(),
+            team: self.team.clone(),
+            environment: shared("environment", &self.environment),
+            release: shared("release", &self.release),
+        }
+    }
 }
 
 /// A value that is filled in, and why.
@@ -102,6 +116,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] for an offering, a team or an environment that is not there or may not be seen.
     pub fn form(&self, caller: &Caller, query: &FormQuery) -> Result<Form> {
+        let query = &query.plain();
         let graph = self.graph();
         let audience = &caller.audience;
         let offering = visible(&graph, audience, &Ref::new("offering", "default", &query.offering)).map_err(|_| {
@@ -149,7 +164,7 @@ fn choice(record: &Arc<Record>) -> Option<Choice> {
     let document = record.parse();
     let profile = document.spec().and_then(|spec| spec.pointer("/profile/displayName")?.as_str().map(str::to_owned));
     let title = profile.unwrap_or_else(|| document.title().to_owned());
-    (!title.is_empty()).then(|| Choice { name: record.reference.name().to_owned(), title })
+    (!title.is_empty()).then(|| Choice { name: record.reference.short(record.reference.kind()), title })
 }
 
 /// What a form is made from.
@@ -215,7 +230,7 @@ impl Found<'_> {
         };
         if let Some(team) = team {
             let why = if self.query.team.is_some() { "as you asked" } else { "your team" };
-            fill("team".into(), json!(team.name()), why);
+            fill("team".into(), json!(team.short("group")), why);
         }
         let last = team.and_then(|team| self.last(team));
         let as_last = last.as_ref().map(|(name, _)| format!("as in {name}, the last time")).unwrap_or_default();

@@ -15,6 +15,7 @@ pub mod operation;
 pub(crate) mod operation_end;
 pub mod order;
 pub(crate) mod order_parts;
+pub(crate) mod order_namespace;
 pub(crate) mod order_place;
 pub mod program;
 pub mod request;

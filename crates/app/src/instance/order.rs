@@ -9,11 +9,10 @@ use crate::composition::fill::without;
 use crate::composition::{self, advance};
 use crate::ending::effects::{self, Wanted};
 use crate::error::{Error, Result};
+pub(crate) use crate::instance::order_namespace::{document, namespace_of, reference_of};
 pub(crate) use crate::instance::order_parts::Belongs;
 use crate::instance::order_parts::{prices, waits_for, wired};
-use crate::instance::order_place::{check_name, environment};
-pub(crate) use crate::instance::order_place::{document, namespace_of};
-pub use crate::instance::order_place::{namespace_for, team_of};
+use crate::instance::order_place::{check_name, check_once, check_together, environment};
 use crate::instance::secret_input::{self, Named};
 use crate::record::schema;
 use crate::record::{suggestion, visible};
@@ -24,9 +23,10 @@ use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{Choice, Composition, MadeOf, Wiring};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
-use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
+use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec, metadata_name};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::naming;
 use loggia_model::operation::{Operation, State, Verb};
 use loggia_model::rule::Act;
 use loggia_model::usage::UsageReading;
@@ -100,12 +100,25 @@ pub(super) struct Found {
     pub(super) composition: Option<Composition>,
 }
 
+impl OrderInput {
+    /// The same with offering, release and environment by their plain names, however they are named in full.
+    fn plain(self) -> OrderInput {
+        OrderInput {
+            offering: naming::shared("offering", &self.offering).to_ascii_lowercase(),
+            release: self.release.as_deref().map(|wish| naming::shared("release", wish).to_owned()),
+            environment: naming::shared("environment", &self.environment).to_owned(),
+            ..self
+        }
+    }
+}
+
 impl App {
     /// Orders an instance: decides, writes, and leaves the work to the workers.
     ///
     /// # Errors
     /// As the command decides: unknown names, wrong inputs, no right, no backend.
     pub async fn order(&self, caller: &Caller, input: OrderInput) -> Result<crate::Outcome> {
+        let input = input.plain();
         let would = input.dry_run.then(|| input.environment.clone());
         let mut outcome = self.run(caller, Order { input, past: None, belongs: Belongs::default() }).await?;
         if let Some(environment) = would {
@@ -120,7 +133,7 @@ impl App {
     /// # Errors
     /// As [`App::order`].
     pub async fn order_past(&self, caller: &Caller, input: OrderInput, past: Past) -> Result<crate::Outcome> {
-        self.run(caller, Order { input, past: Some(past), belongs: Belongs::default() }).await
+        self.run(caller, Order { input: input.plain(), past: Some(past), belongs: Belongs::default() }).await
     }
 }
 
@@ -144,7 +157,8 @@ impl Command for Order {
         let namespace = namespace_of(graph, &found.team)?;
         let document = document(&namespace, &input.name, &found.environment, &spec)?;
         let reference = document.reference();
-        self.is_free(graph, &found, &reference, ctx)?;
+        let there = reference_of(graph, &found.team, &input.name, &found.environment);
+        self.is_free(graph, &found, &there, ctx)?;
         let (parts, wiring) = self.parts(graph, &found, (&reference, &spec.inputs, &secrets), ctx)?;
         let document = wired(&document, wiring.as_ref())?;
         let prices = prices(spec.plan.as_ref(), &parts);
@@ -208,8 +222,8 @@ impl Order {
     fn find(&self, graph: &Graph, ctx: &Ctx<'_>) -> Result<Found> {
         let input = &self.input;
         let audience = &ctx.caller.audience;
-        let team = Ref::parse(&input.team, Some("group"), "default")
-            .map_err(|_| Error::invalid("order.team", "team", "This is not the name of a team", "Choose your team."))?;
+        let team = naming::team(&input.team)
+            .map_err(|unfit| Error::invalid("order.team", "team", unfit.message, unfit.mend))?;
         ctx.require(Action::Order, &Subject { team: Some(team.clone()), owner: None })?;
         if graph.get(&team).is_none() {
             let message = format!("There is no team {:?}", input.team);
@@ -226,6 +240,8 @@ impl Order {
         let spec: ReleaseSpec = release.spec()?;
         let driver = self.past.as_ref().map_or(&spec.recipe.driver, |past| &past.driver).clone();
         let (environment, purpose) = environment(graph, audience, input, &driver)?;
+        check_together(&input.name, &environment)?;
+        check_once(graph, &team, (&input.name, &environment), &driver)?;
         let offered: OfferingSpec = offering.spec()?;
         let plan = offering::frozen_plan(&offered, input.plan.as_deref())?;
         let mut needed = None;

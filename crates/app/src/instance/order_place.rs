@@ -2,13 +2,15 @@
 
 use crate::error::{Error, Result};
 use crate::instance::order::OrderInput;
+use crate::instance::request::base_name;
 use crate::record::{suggestion, visible};
 use crate::release::offering;
 use loggia_graph::{Audience, Graph, Predicate, Query};
+use loggia_model::instance::Step;
 use loggia_model::kinds::environment::{EnvironmentSpec, Purpose};
 use loggia_model::kinds::instance::InstanceSpec;
-use loggia_model::{Document, Ref};
-use serde_json::json;
+use loggia_model::kinds::release::ReleaseSpec;
+use loggia_model::{Ref, naming};
 
 /// What the name of something that runs looks like.
 pub(crate) const NAME: &str = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$";
@@ -61,6 +63,43 @@ fn proposal(text: &str) -> String {
     words.join("-").trim_start_matches(|c: char| !c.is_ascii_lowercase()).to_owned()
 }
 
+/// Passes for a name that fits with its environment.
+pub(crate) fn check_together(name: &str, environment: &str) -> Result<()> {
+    naming::name(name, environment).map_err(|unfit| Error::invalid("order.name", "name", unfit.message, unfit.mend))
+}
+
+/// Drivers that make things which are found by team and name alone, whatever the environment.
+const NAMED_ONCE: [&str; 1] = ["git"];
+
+/// Passes unless the driver has made something of this name for the team in another environment.
+pub(crate) fn check_once(graph: &Graph, team: &Ref, (name, environment): (&str, &str), driver: &str) -> Result<()> {
+    if !NAMED_ONCE.contains(&driver) {
+        return Ok(());
+    }
+    let namespaces = vec![naming::namespace(team), naming::earlier_namespace(team)];
+    let predicate = Predicate::equals("kind", "instance")
+        .and(Predicate::In("metadata.namespace".to_owned(), namespaces))
+        .and(Predicate::prefix("metadata.name", format!("{name}.")));
+    let found = graph.query(&Audience::All, &Query { predicate, ..Query::default() }).records;
+    let there = found.iter().find_map(|record| {
+        let spec: InstanceSpec = record.spec().ok()?;
+        let same = base_name(&record.reference, &spec.environment) == name && spec.team_ref().as_ref() == Some(team);
+        let its = same && spec.step == Step::Managed && spec.environment != environment;
+        (its && made_by(graph, &spec).as_deref() == Some(driver)).then_some(spec.environment)
+    });
+    let Some(there) = there else { return Ok(()) };
+    let message = format!("{} already has a repository {name}, in {there}", team.short("group"));
+    let mend = format!("A repository serves all environments: use that one, or choose another name, such as {name}-2.");
+    Err(Error::invalid("name.taken", "name", message, mend))
+}
+
+/// The driver of the release that something shall have.
+fn made_by(graph: &Graph, spec: &InstanceSpec) -> Option<String> {
+    let release = graph.get(&Ref::new("release", "default", spec.target.as_deref()?))?;
+    let release: ReleaseSpec = release.spec().ok()?;
+    Some(release.recipe.driver)
+}
+
 /// The environment, when the offering may run there and there is a backend for it.
 pub(crate) fn environment(
     graph: &Graph,
@@ -88,55 +127,6 @@ pub(crate) fn environment(
         ));
     }
     Ok((name, spec.purpose))
-}
-
-/// The namespace of what a team has (decision 3): its name; outside the organisation's own namespace, that namespace
-/// and the name.
-pub fn namespace_for(team: &Ref) -> String {
-    match team.namespace() {
-        "default" => team.name().to_owned(),
-        other => format!("{other}--{}", team.name()),
-    }
-}
-
-/// The team whose namespace that is.
-pub fn team_of(namespace: &str) -> Ref {
-    let (organisation, team) = namespace.split_once("--").unwrap_or(("default", namespace));
-    Ref::new("group", organisation, team)
-}
-
-/// The namespace of a team, refused when something of another team stands there: repositories and instances are found
-/// by it, so it is one team's only.
-pub(crate) fn namespace_of(graph: &Graph, team: &Ref) -> Result<String> {
-    let namespace = namespace_for(team);
-    let there = Query {
-        predicate: Predicate::equals("kind", "instance").and(Predicate::equals("metadata.namespace", &*namespace)),
-        ..Query::default()
-    };
-    let other = graph
-        .query(&Audience::All, &there)
-        .records
-        .iter()
-        .any(|record| record.spec::<InstanceSpec>().is_ok_and(|spec| spec.team_ref().as_ref() != Some(team)));
-    match other {
-        false => Ok(namespace),
-        true => Err(Error::invalid(
-            "order.team",
-            "team",
-            format!("The names of {} are another team's already", team.name()),
-            "Rename the group.",
-        )),
-    }
-}
-
-/// The document of an instance (decision 4).
-pub(crate) fn document(team: &str, name: &str, environment: &str, spec: &InstanceSpec) -> Result<Document> {
-    Ok(Document(json!({
-        "apiVersion": "loggia.dev/v1",
-        "kind": "Instance",
-        "metadata": {"name": format!("{name}.{environment}"), "namespace": team},
-        "spec": serde_json::to_value(spec)?,
-    })))
 }
 
 #[cfg(test)]

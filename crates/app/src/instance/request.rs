@@ -83,6 +83,7 @@ pub(crate) async fn build_generation(
         secret_outputs.clear();
         outputs.clear();
     }
+    let team = spec.team_ref();
     let (plan, limits) = spec.plan.map(|plan| (plan.name, plan.limits)).unwrap_or_default();
     let (settings, plain) = (&recipe.recipe.settings, driver.map(Driver::plain_settings).unwrap_or_default());
     let wish = Borrower { environment: &spec.environment, backend, recipe: Some(settings), plain };
@@ -90,7 +91,8 @@ pub(crate) async fn build_generation(
         key: key(record.uid, generation.unwrap_or(status.generation)),
         instance: record.reference.to_string(),
         name: base_name(&record.reference, &spec.environment),
-        team: record.reference.namespace().to_owned(),
+        team: team.map_or_else(|| record.reference.namespace().to_owned(), |team| team.short("group")),
+        namespace: record.reference.namespace().to_owned(),
         backend: with_secret(app, name, &wish).await?,
         files: recipe_files(app, &release).await?,
         environment: spec.environment,

@@ -58,7 +58,9 @@ pub(crate) fn has_condition(record: &Record, kind: &str) -> bool {
 /// The status text without a condition; none when nothing else is left.
 pub(crate) fn without_condition(status: Option<&str>, kind: &str) -> Option<String> {
     let mut status: Value = serde_json::from_str(status?).ok()?;
-    let list = status.get_mut("conditions").and_then(Value::as_array_mut)?;
+    let Some(list) = status.get_mut("conditions").and_then(Value::as_array_mut) else {
+        return Some(loggia_model::canonical::to_string(&status));
+    };
     list.retain(|condition| condition.get("type").and_then(Value::as_str) != Some(kind));
     if list.is_empty() {
         status.as_object_mut()?.remove("conditions");

@@ -4,7 +4,7 @@ use crate::instance::order_place;
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as ErrorKind};
 use jsonschema::paths::Location;
-use loggia_model::Problem;
+use loggia_model::{Problem, naming};
 use serde_json::{Map, Value};
 
 /// A schema that was compiled once, to be used many times.
@@ -192,11 +192,21 @@ fn in_words(error: &ValidationError<'_>) -> Option<(String, String)> {
             let mend = format!("Write at least {limit}.");
             Some((format!("It has {}", count(length, "character")), mend))
         }
-        ErrorKind::Pattern { pattern } if pattern == order_place::NAME => {
-            order_place::refusal(error.instance().as_str()?)
-        }
+        ErrorKind::Pattern { pattern } => patterned(pattern, error.instance().as_str()?),
         _ => None,
     }
+}
+
+/// What is said of a text that does not fit a pattern of ours.
+fn patterned(pattern: &str, text: &str) -> Option<(String, String)> {
+    if pattern == order_place::NAME {
+        return order_place::refusal(text);
+    }
+    if let Some(unfit) = naming::words(pattern, text) {
+        return Some((unfit.message, unfit.mend));
+    }
+    let plain = text.chars().any(char::is_control) && pattern.starts_with(r"^[^\u0000");
+    plain.then(|| ("There are control characters in it".to_owned(), "Leave them out.".to_owned()))
 }
 
 fn count(number: usize, noun: &str) -> String {

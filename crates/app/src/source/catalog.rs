@@ -11,6 +11,7 @@ use crate::record::prepare::{Prepared, prepare_all};
 use crate::source::left_out::{self, LeftOut};
 use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
+use crate::source::untaken;
 use crate::source::{Confirmation, SourceState, moved_on, state_of};
 use async_trait::async_trait;
 use loggia_graph::Graph;
@@ -218,6 +219,7 @@ impl Catalogs {
         if yes.as_ref().is_some_and(|yes| yes.commit != commit) {
             return Err(moved_on());
         }
+        let broken = untaken::of(broken, known.problems.values().flatten());
         let (origin, same) = (origin(url).into(), news.same);
         let (partial, unwelcome, returning, confirmed) = (false, &[], HashMap::new(), yes.is_some());
         let at = commit.clone();

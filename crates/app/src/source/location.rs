@@ -321,6 +321,9 @@ pub struct NoteReading {
 /// The condition of a Location that cannot be read.
 pub const UNREADABLE: &str = "Unreadable";
 
+/// The reason of that condition where the place itself was read, and not all in it was taken.
+pub const IN_PART: &str = "NotAllTaken";
+
 impl Command for NoteReading {
     fn name(&self) -> &'static str {
         "location.note"
@@ -340,7 +343,7 @@ impl Command for NoteReading {
         let draft = match &self.failure {
             None => draft,
             Some(message) => draft.with_status(&json!({"conditions": [
-                {"type": UNREADABLE, "status": "True", "reason": "NotRead", "message": message}
+                {"type": UNREADABLE, "status": "True", "reason": if self.read { IN_PART } else { "NotRead" }, "message": message}
             ]})),
         };
         if *draft.document != *before.document || draft.status.as_deref() != before.status.as_deref() {

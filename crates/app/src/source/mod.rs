@@ -18,6 +18,7 @@ pub mod location;
 pub(crate) mod looked;
 pub mod placeholders;
 pub mod places;
+mod places_seen;
 pub(crate) mod public_url;
 pub mod reach;
 pub mod read;
@@ -26,6 +27,7 @@ pub(crate) mod source_location;
 pub mod sources;
 pub mod sync;
 pub(crate) mod targets;
+pub mod untaken;
 pub mod waiting;
 
 use crate::App;
@@ -330,7 +332,7 @@ impl Sources {
         let command = SyncSource {
             origin: id.into(),
             prepared: std::mem::take(&mut reading.prepared),
-            broken: std::mem::take(&mut reading.broken),
+            broken: untaken::of(std::mem::take(&mut reading.broken), &reading.problems),
             partial: false,
             unwelcome: &[],
             same: HashSet::new(),

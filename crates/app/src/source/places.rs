@@ -12,6 +12,7 @@ use crate::source::placeholders;
 use crate::source::reach::Reach;
 use crate::source::reader::Written;
 use crate::source::sync::{SyncReport, SyncSource};
+use crate::source::untaken::{self, Broken};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use loggia_graph::Audience;
 use loggia_model::canonical::hex;
@@ -59,7 +60,7 @@ pub struct Gathered {
     /// What is wrong, in the words of Backstage.
     pub errors: Vec<String>,
     /// Files with a document that is wrong: what they described before stays.
-    pub broken: HashSet<String>,
+    pub broken: Broken,
     /// Whether something could not be read that may lead to other files: nobody knows what they hold.
     pub partial: bool,
     /// Digest of everything that was read.
@@ -197,6 +198,7 @@ impl Places {
                 return Ok(String::new());
             }
         };
+        self.app.looked.note(&place.origin(), self.app.now());
         if known.as_ref() == Some(&gathered.digest) {
             return Ok(gathered.digest);
         }
@@ -305,7 +307,10 @@ impl Places {
         for parsed in yaml::parse(text) {
             match parsed.document {
                 Ok(value) => next.extend(self.document(url, parsed.index, value, from, gathered).await),
-                Err(problem) => gathered.unread(url, format!("YAML error at {url}, {}", problem.message)),
+                Err(problem) => {
+                    let message = format!("YAML error at {url}#{}, {}", parsed.index, problem.message);
+                    gathered.unread(url, message);
+                }
             }
         }
         next
@@ -321,13 +326,14 @@ impl Places {
     ) -> Vec<String> {
         let unfilled = placeholders::fetch_and_fill(&mut value, url, reach).await;
         let location = Document(value.clone());
+        let who = [location.kind(), location.name()].join(" ");
         let wrong = |gathered: &mut Gathered, message: String| match location.kind() {
             // Where it leads is not known.
             "Location" => gathered.unread(url, message),
             _ => gathered.wrong(url, message),
         };
         if let Some(one) = unfilled.into_iter().next() {
-            wrong(gathered, one.message);
+            wrong(gathered, format!("{url}#{at}: {}: {}", who.trim(), one.message));
             return Vec::new();
         }
         let leads = location.kind() == "Location" && ["", "url"].contains(&location.spec_text("type"));
@@ -335,13 +341,14 @@ impl Places {
             Ok(prepared) => match refusal(&prepared, self.fetch.is_own(url), gathered.trusted) {
                 // It was read, and is not wanted: it is nothing to wait for.
                 Some(message) => {
-                    gathered.errors.push(message);
+                    gathered.errors.push(format!("{url}#{at}: {message}"));
                     return Vec::new();
                 }
                 None => gathered.prepared.push(prepared),
             },
             Err(problems) => {
-                wrong(gathered, problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+                let why: Vec<String> = problems.iter().map(untaken::told).collect();
+                wrong(gathered, format!("{url}#{at}: {}: {}", who.trim(), why.join(" ")));
                 return Vec::new();
             }
         }
@@ -384,7 +391,7 @@ impl Gathered {
     }
 
     fn wrong(&mut self, url: &str, message: String) {
-        self.broken.insert(url.to_owned());
+        self.broken.entry(url.to_owned()).or_default().push(message.clone());
         self.errors.push(message);
     }
 }

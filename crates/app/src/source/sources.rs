@@ -44,7 +44,9 @@ impl Sources {
             let looked = self.app.looked.of(&row.id).max(row.last_ok);
             SourceView { state, looked, followed: self.follows(&row.location), row }
         };
-        Ok(self.app.store.sources().await?.into_iter().map(view).collect())
+        let mut views: Vec<SourceView> = self.app.store.sources().await?.into_iter().map(view).collect();
+        views.extend(self.app.registered_places(&caller.audience, all));
+        Ok(views)
     }
 
     fn follows(&self, location: &str) -> bool {
@@ -97,7 +99,7 @@ impl Sources {
 }
 
 /// What everybody may know of a source: how much there is, and whether it can be read.
-fn outline(mut state: SourceState) -> SourceState {
+pub(super) fn outline(mut state: SourceState) -> SourceState {
     state.report.kept.clear();
     state.report.held.clear();
     state.report.problems.clear();

@@ -19,6 +19,7 @@ use crate::record::{changed_draft, missing_references, new_draft};
 use crate::release::publication::{self, Publishing, only_said};
 use crate::source::duplicate::chosen;
 use crate::source::reader::Written;
+use crate::source::untaken::{self, Broken, NOT_TAKEN};
 use loggia_graph::Graph;
 use loggia_model::{Problem, Record, Ref, ReleaseStatus, Source, file_of};
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,8 @@ pub struct SyncSource {
     pub origin: Arc<str>,
     /// The documents that are right, in order of files.
     pub prepared: Vec<Prepared>,
-    /// Paths of files with a problem: what they described before stays.
-    pub broken: HashSet<String>,
+    /// Paths of files with a problem, and why: what they described before stays, and says so.
+    pub broken: Broken,
     /// A part of the source could not be read, and nobody knows what it holds: nothing is removed.
     pub partial: bool,
     /// Kinds, in lower case, that the source may not bring, whatever it brought before: they leave at once, also when a
@@ -131,11 +132,10 @@ impl Command for SyncSource {
         ctx.require(Action::Sync, &Subject::default())?;
         let owned = owned(graph, &self.origin);
         let before = owned.len();
-        let left = owned.into_iter().map(|record| (record.reference.clone(), record)).collect();
+        let left = owned.iter().map(|record| (record.reference.clone(), Arc::clone(record))).collect();
         let report = SyncReport::default();
         let met = HashSet::with_capacity(self.prepared.len());
         let (origin, described, changes) = (&self.origin, &*self.prepared, Changes::default());
-        let returning = &self.returning;
         let chosen = chosen(graph, origin, described);
         let mut state = Deciding {
             graph,
@@ -144,7 +144,7 @@ impl Command for SyncSource {
             ctx,
             origin,
             described,
-            returning,
+            returning: &self.returning,
             chosen,
             changes,
             report,
@@ -153,6 +153,7 @@ impl Command for SyncSource {
         };
         state.refuse(self.unwelcome);
         state.all(&self.prepared)?;
+        untaken::tell(&mut state.changes, &owned, &state.left, &self.broken);
         state.remove(self, before);
         state.references(&self.prepared);
         state.only_said(&self.prepared);
@@ -246,7 +247,7 @@ impl Deciding<'_> {
 
     fn update(&mut self, before: &Record, prepared: &Prepared, source: Source) -> Result<()> {
         let same_text = before.document == prepared.text && files::of(before) == prepared.files;
-        let gone = has_condition(before, SOURCE_GONE);
+        let gone = has_condition(before, SOURCE_GONE) || has_condition(before, NOT_TAKEN);
         if same_text && before.source == source && !gone {
             return Ok(());
         }
@@ -254,7 +255,8 @@ impl Deciding<'_> {
         let Some(status) = self.decided(prepared, status) else { return Ok(()) };
         let mut draft = changed_draft(before, prepared, source, status.as_ref())?;
         if gone {
-            draft.status = without_condition(draft.status.as_deref(), SOURCE_GONE);
+            let status = without_condition(draft.status.as_deref(), SOURCE_GONE);
+            draft.status = without_condition(status.as_deref(), NOT_TAKEN);
         }
         let verb = if same_text { "moved" } else { "changed" };
         if same_text {
@@ -338,7 +340,7 @@ impl Deciding<'_> {
         let mut leaving: Vec<Arc<Record>> = std::mem::take(&mut self.left)
             .into_values()
             .filter(|record| !sync.same.contains(&record.reference))
-            .filter(|record| !sync.broken.contains(record.source.file()))
+            .filter(|record| !sync.broken.contains_key(record.source.file()))
             .collect();
         leaving.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
         let too_many = leaving.len() * 5 > before && leaving.len() > 1;

@@ -9,7 +9,7 @@ use crate::composition::change::{Change, How, kept_reasons};
 use crate::composition::resolve::{Made, Whole, prices_of, resolve, sources};
 use crate::composition::{by_name, parts_of, read};
 use crate::error::{Error, Result};
-use crate::instance::order::{Belongs, Order, OrderInput, namespace_for};
+use crate::instance::order::{Belongs, Order, OrderInput, reference_of};
 use crate::release::offering::frozen_plan;
 use crate::rules::{self, Rules};
 use loggia_graph::{Audience, Graph};
@@ -119,8 +119,7 @@ impl Deploy {
             let message = format!("Nothing that is offered in {} runs workloads.", self.environment);
             return Err(Error::refused("score.runtime", message, "Choose another environment, or ask its owner."));
         };
-        let name = metadata_name(self.score.name(), &self.environment);
-        let reference = Ref::new("instance", &namespace_for(&team), &name);
+        let reference = reference_of(graph, &team, self.score.name(), &self.environment);
         let before = graph.get(&reference).cloned();
         let release = match &before {
             Some(record) => {

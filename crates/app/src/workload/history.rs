@@ -5,7 +5,7 @@ use crate::App;
 use crate::access::caller::Caller;
 use crate::composition::read;
 use crate::error::{Error, Result};
-use crate::instance::order::namespace_for;
+use crate::instance::order::reference_of;
 use crate::record::visible;
 use loggia_graph::{Graph, Predicate, Query};
 use loggia_model::composition::Choice;
@@ -112,7 +112,7 @@ impl App {
     /// The instance of a workload in an environment, with what was deployed.
     fn deployed(&self, caller: &Caller, team: &Ref, name: &str, environment: &str) -> Result<(Arc<Record>, Deployed)> {
         let graph = self.graph();
-        let reference = Ref::new("instance", &namespace_for(team), &metadata_name(name, environment));
+        let reference = reference_of(&graph, team, name, environment);
         let missing = || Error::NotFound(format!("{name} was not deployed to {environment}, or you may not see it."));
         let record = visible(&graph, &caller.audience, &reference).map_err(|_| missing())?;
         let deployed = record.spec::<InstanceSpec>()?.deployed.ok_or_else(missing)?;

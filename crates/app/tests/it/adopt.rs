@@ -207,3 +207,60 @@ fn the_order_of_what_was_found_does_not_matter() {
         assert_eq!(proposed + aside + one.unmatched.len() + one.matched.len(), addresses.len(), "nothing is lost");
     }
 }
+
+/// A name that several teams have is that of the organisation's own team, whatever the order; else nobody's.
+#[test]
+fn a_name_of_several_teams_is_the_own_one_or_is_told() {
+    let group = |space: &str| {
+        json!({"apiVersion": "backstage.io/v1alpha1", "kind": "Group", "metadata": {"name": "search", "namespace": space},
+            "spec": {"type": "team", "children": []}})
+    };
+    let spaces = ["default", "eu", "zz"];
+    on_each("a_name_of_several_teams", |world| async move {
+        platform(&world).await;
+        for chosen in 1_usize..8 {
+            let here: Vec<&str> = (0..3).filter(|at| chosen >> at & 1 == 1).map(|at| spaces[at]).collect();
+            let records = here.iter().map(|space| prepare(group(space), "").unwrap()).collect();
+            let caller = Caller::administrator("test", Door::Api, "r1");
+            let apply = |prepared| loggia_app::record::Apply { prepared, if_match: None, dry_run: false };
+            world.app.run(&caller, apply(records)).await.unwrap();
+            let thing = found(Sort::Module, "postgres-module", "15", "s.tfstate module.index", &["search", "dev"]);
+            let planned = world.app.adopt(&caller, &input(vec![thing.clone()]), true).await.unwrap();
+            let told = planned.matched.first().map(|one| one.team.clone());
+            match here.as_slice() {
+                ["default", ..] => assert_eq!(told.as_deref(), Some("search"), "{here:?}"),
+                [only] => assert_eq!(told, Some(format!("{only}/search"))),
+                _ => {
+                    let why = &planned.unmatched[0].why;
+                    assert!(why.contains("ambiguous") && why.contains("eu/search and zz/search"), "{why}");
+                    let team = Some("zz/search".to_owned());
+                    let said = AdoptInput { things: vec![thing], team, ..AdoptInput::default() };
+                    let planned = world.app.adopt(&caller, &said, true).await.unwrap();
+                    assert_eq!(planned.matched[0].team, "zz/search");
+                }
+            }
+            for space in here {
+                let reference = format!("group:{space}/search").parse().unwrap();
+                let delete = loggia_app::record::Delete { reference, if_match: None, dry_run: false };
+                world.app.run(&caller, delete).await.unwrap();
+            }
+        }
+    });
+}
+
+/// What a state names itself counts, however long the environment's name is; the name makes room for it.
+#[test]
+fn a_declared_environment_counts_whatever_its_length() {
+    on_each("a_declared_environment", |world| async move {
+        platform(&world).await;
+        for length in [3, 20, 21, 40, 60] {
+            let environment = "e".repeat(length);
+            let mut thing =
+                found(Sort::Module, "postgres-module", "15", "s.tfstate module.a-rather-long-name-of-it", &["booking"]);
+            thing.environment = Some(environment.clone());
+            let done = adopt(&world, vec![thing]).await;
+            assert_eq!(done.matched[0].environment, environment, "{done:?}");
+            assert_eq!(done.reported.unwrap()["created"], 1);
+        }
+    });
+}

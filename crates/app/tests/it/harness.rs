@@ -144,7 +144,7 @@ impl World {
         let command = SyncSource {
             origin: origin.into(),
             prepared: std::mem::take(&mut reading.prepared),
-            broken: std::mem::take(&mut reading.broken),
+            broken: loggia_app::source::untaken::of(std::mem::take(&mut reading.broken), &reading.problems),
             partial: false,
             unwelcome: &[],
             same: std::collections::HashSet::new(),
@@ -278,6 +278,8 @@ pub struct InMemory {
     pub inputs: Mutex<Vec<Value>>,
     /// Secret inputs that each `apply` was told, by name.
     pub secrets: Mutex<Vec<Vec<(String, String)>>>,
+    /// Team and namespace that each `apply` was told.
+    pub teams: Mutex<Vec<(String, String)>>,
 }
 
 impl InMemory {
@@ -391,6 +393,7 @@ impl Driver for InMemory {
         self.inputs.lock().unwrap().push(Value::Object(request.inputs.clone()));
         let secrets = request.secret_inputs.iter().map(|(name, secret)| (name.clone(), secret.reveal().to_owned()));
         self.secrets.lock().unwrap().push(secrets.collect());
+        self.teams.lock().unwrap().push((request.team.clone(), request.namespace.clone()));
         if let Some(failure) = self.failures.lock().unwrap().pop() {
             return Err(failure);
         }

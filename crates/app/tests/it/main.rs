@@ -24,6 +24,7 @@ mod from_template;
 mod gone;
 mod harness;
 mod instance_access;
+mod naming;
 mod odd;
 mod offered;
 mod order;

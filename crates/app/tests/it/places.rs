@@ -6,6 +6,7 @@ use loggia_app::access::caller::Limits;
 use loggia_app::instance::driver::Failure;
 use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
+use loggia_app::source::Sources;
 use loggia_app::source::fetch::Fetch;
 use loggia_app::source::location::{Register, Registered, Unregister, registered};
 use loggia_app::source::places::Places;
@@ -294,4 +295,42 @@ fn a_slow_place_holds_no_other_up() {
         stop.send_replace(true);
         following.await.unwrap();
     });
+}
+
+/// What is wrong at a place is told with its address, document and name; and the place stands among the sources.
+#[test]
+fn what_is_wrong_at_a_place_says_where_and_what() {
+    on_each("what_is_wrong_at_a_place_says_where_and_what", |world| async move {
+        world.sync("repository:test", &[("all.yaml", COMPANY)]).await;
+        add(&world, &admin(), ADDRESS).await;
+        let bad = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: b}\nspec: {type: service}\n";
+        let text = format!("{COMPONENT}---\n{bad}---\n{GROUP}---\nkind: [broken");
+        let said = read(&world, &world.app, &text).await;
+        for part in [format!("{ADDRESS}#1: Component b: "), format!("YAML error at {ADDRESS}#3")] {
+            assert!(said.contains(&part), "{part}: {said}");
+        }
+        let sources = sources(&world);
+        let listed = |who: Caller| {
+            let sources = Arc::clone(&sources);
+            async move { sources.list(&who).await.unwrap().into_iter().find(|one| one.row.location == ADDRESS) }
+        };
+        let seen = listed(admin()).await.unwrap();
+        assert_eq!((seen.row.kind.as_str(), seen.followed), ("location", true));
+        let problems = &seen.state.report.problems;
+        assert!(
+            problems.iter().any(|one| one.file.as_deref() == Some("https://code.example/all.yaml#1")),
+            "{problems:?}"
+        );
+        assert!(seen.looked.is_some() && seen.state.failure.is_empty() && seen.state.documents >= 1, "{seen:?}");
+        // Everybody of the company knows that it is read; what is wrong in it is for who keeps it.
+        let seen = listed(world.person("pia")).await;
+        assert!(seen.is_none_or(|one| one.state.report.problems.is_empty() || world.person("pia").product_team));
+        let found = sources.doctor(&admin()).await.unwrap();
+        assert!(found.iter().any(|one| one.what == "source" && one.found.starts_with(ADDRESS)), "{found:?}");
+    });
+}
+
+fn sources(world: &World) -> Arc<Sources> {
+    let reader = crate::source::Repository::default();
+    Arc::new(Sources::new(Arc::clone(&world.app), Arc::new(reader), Vec::new()))
 }

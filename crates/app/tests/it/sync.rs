@@ -231,3 +231,41 @@ fn what_left_one_source_may_come_from_another() {
         assert_eq!(&*graph.get_text("component:default/a").unwrap().source.origin, "repository:other");
     });
 }
+
+/// The thing itself says that its newest text is not taken over, and why, until it is; where another one in the same file is
+/// seen by fewer people, it does not say why.
+#[test]
+fn a_thing_says_that_its_newest_text_is_not_taken() {
+    on_each("a_thing_says_that_its_newest_text_is_not_taken", |world| async move {
+        let good = component("a", "x");
+        let hidden =
+            component("h", "x").replace("  name: h\n", "  name: h\n  annotations: {loggia.dev/visibility: team}\n");
+        let both = format!("{}---\n{hidden}", component("b", "x"));
+        let said = |name: &str| {
+            let graph = world.app.graph();
+            let status = graph.get_text(&format!("component:default/{name}")).unwrap().parse_status();
+            status.pointer("/conditions/0/message").and_then(|text| text.as_str()).unwrap_or_default().to_owned()
+        };
+        world.sync(ORIGIN, &[("a.yaml", &good), ("b.yaml", &both)]).await;
+        assert_eq!((said("a"), said("b")), Default::default());
+        let broken = [
+            "kind: [broken".to_owned(),
+            good.replace("owner: x", ""),
+            good.replace("kind: Component", "kind: Componen"),
+        ];
+        for text in &broken {
+            for _ in 0..2 {
+                let files = [("a.yaml", text.as_str()), ("b.yaml", text.as_str())];
+                world.sync(ORIGIN, &files).await;
+                let start = "The newest text in a.yaml is not taken over. ";
+                assert!(said("a").starts_with(start) && said("a").len() > start.len() + 10, "{text}: {}", said("a"));
+                assert_eq!(said("b"), "The newest text in b.yaml is not taken over.", "{text}");
+            }
+            let position = world.app.graph().position();
+            world.sync(ORIGIN, &[("a.yaml", text), ("b.yaml", text)]).await;
+            assert_eq!(world.app.graph().position(), position, "the same again is no change");
+        }
+        world.sync(ORIGIN, &[("a.yaml", &good), ("b.yaml", &both)]).await;
+        assert_eq!((said("a"), said("b")), Default::default());
+    });
+}

@@ -7,8 +7,8 @@ use loggia_app::estate::{Observe, Observed};
 use loggia_app::record::prepare::prepare;
 use loggia_app::record::{Apply, Delete};
 use loggia_app::{Caller, Door, Error};
-use loggia_model::Document;
 use loggia_model::kinds::ALL;
+use loggia_model::{Document, Ref, naming};
 use serde_json::{Value, json};
 
 const WORLD: &str = "
@@ -273,9 +273,10 @@ fn a_namespace_is_one_team_s() {
         };
         world.app.run(&root, seen("red")).await.unwrap();
         world.app.run(&root, seen("group:evil/red")).await.unwrap();
-        let both = ["instance:evil--red/cache.dev", "instance:red/cache.dev"];
+        let evil = naming::namespace(&Ref::new("group", "evil", "red"));
+        let both = [format!("instance:{evil}/cache.dev"), "instance:red/cache.dev".to_owned()];
         assert_eq!(world.names("instance"), both);
-        let taken = world.app.run(&root, seen("evil--red")).await;
+        let taken = world.app.run(&root, seen(&evil)).await;
         assert!(matches!(taken, Err(Error::Invalid(problems)) if problems[0].rule == "order.team"));
     });
 }

@@ -83,7 +83,7 @@ impl GitDriver {
         let commit = git.text(Call::new(path, ["rev-parse", "--quiet", "--verify", "HEAD^{commit}"])).await.ok();
         let mut outputs = Map::new();
         let page =
-            format!("{}/instances/{}/{}.{}", request.public_url, request.team, request.name, request.environment);
+            format!("{}/instances/{}/{}.{}", request.public_url, request.namespace, request.name, request.environment);
         outputs.insert("clone_url".to_owned(), clone_url(request).into());
         outputs.insert("page".to_owned(), page.into());
         outputs.insert("default_branch".to_owned(), branch.clone().into());
@@ -217,7 +217,7 @@ impl Driver for GitDriver {
 
     async fn plan(&self, request: &Request, _: &dyn RunLog) -> Result<Plan, Failure> {
         let changes = match self.look(&git()?, request).await?.1 {
-            Found::Nothing => vec![format!("make repository {}/{}", request.team, request.name)],
+            Found::Nothing => vec![format!("make repository {}/{}", request.namespace, request.name)],
             Found::Another => return Err(taken(request)),
             Found::Ours(mark) if mark.version != request.version => {
                 vec![format!("note version {} (files stay as they are)", request.version)]

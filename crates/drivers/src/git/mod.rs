@@ -26,5 +26,5 @@ use loggia_app::instance::driver::Request;
 
 /// The address from which a repository can be cloned.
 fn clone_url(request: &Request) -> String {
-    format!("{}/git/{}/{}.git", request.public_url, request.team, request.name)
+    format!("{}/git/{}/{}.git", request.public_url, request.namespace, request.name)
 }

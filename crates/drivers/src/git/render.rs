@@ -152,6 +152,7 @@ fn values(request: &Request) -> Value {
     json!({
         "inputs": request.inputs,
         "team": request.team,
+        "namespace": request.namespace,
         "name": request.name,
         "environment": request.environment,
         "instance": request.instance,

@@ -64,7 +64,7 @@ pub fn name_is_safe(name: &str) -> bool {
 
 /// Where the repository of a request is.
 pub(super) fn path(root: &Path, request: &Request) -> Result<PathBuf, Failure> {
-    for (what, name) in [("team", &request.team), ("name", &request.name)] {
+    for (what, name) in [("namespace", &request.namespace), ("name", &request.name)] {
         if !name_is_safe(name) {
             return Err(Failure::yours(
                 format!("the {what} \"{name}\" cannot be part of the address of a repository"),
@@ -72,7 +72,7 @@ pub(super) fn path(root: &Path, request: &Request) -> Result<PathBuf, Failure> {
             ));
         }
     }
-    Ok(root.join(&request.team).join(format!("{}.git", request.name)))
+    Ok(root.join(&request.namespace).join(format!("{}.git", request.name)))
 }
 
 /// Reads whose repository is at `path`; `None` when there is none.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Where an instance is when the backend does not say.
-const FOLDER: &str = "{{ team }}/{{ name }}.{{ environment }}";
+const FOLDER: &str = "{{ namespace }}/{{ name }}.{{ environment }}";
 /// Where it is told how far things are, when the backend does not say.
 const TOLD: &str = ".loggia/status";
 /// The file that says whose a folder is.

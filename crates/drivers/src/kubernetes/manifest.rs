@@ -34,7 +34,7 @@ fn plain(text: &str) -> bool {
 
 /// The namespace of an instance.
 pub(super) fn namespace(request: &Request) -> Result<String, Failure> {
-    let template = request.backend.config.get("namespace").and_then(Value::as_str).unwrap_or("{{ team }}");
+    let template = request.backend.config.get("namespace").and_then(Value::as_str).unwrap_or("{{ namespace }}");
     let name = render::line(request, "namespace", template)?;
     if plain(&name) { Ok(name) } else { Err(wrong(&format!("{name} is no namespace"))) }
 }

@@ -11,7 +11,7 @@ pub(super) fn name(request: &Request) -> String {
     let digest = Sha256::digest(request.key.as_bytes());
     let short: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let parts = format!("{}_{}_{}", request.team, request.name, request.environment);
+    let parts = format!("{}_{}_{}", request.namespace, request.name, request.environment);
     let mut readable: String = parts.chars().map(plain).take(LONGEST - short.len() - 1).collect();
     // An identifier that starts with a digit, or like those of the server itself, is trouble for its users.
     if !readable.starts_with(|c: char| c.is_ascii_lowercase()) || readable.starts_with("pg_") {
@@ -56,8 +56,8 @@ mod tests {
     use loggia_app::instance::driver::Request;
 
     fn of(team: &str, named: &str) -> String {
-        let (team, named) = (team.to_owned(), named.to_owned());
-        name(&Request { key: "k".into(), team, name: named, environment: "dev".into(), ..Request::default() })
+        let (namespace, named) = (team.to_owned(), named.to_owned());
+        name(&Request { key: "k".into(), namespace, name: named, environment: "dev".into(), ..Request::default() })
     }
 
     #[test]

@@ -209,11 +209,11 @@ fn source(request: &Request) -> Result<Source, Failure> {
         let message = format!("{commit:?} is not a commit.");
         return Err(Failure::yours(message, "Write all of its letters and digits."));
     }
-    if !name_is_safe(&name) || !name_is_safe(&branch) || !name_is_safe(&request.team) {
+    if !name_is_safe(&name) || !name_is_safe(&branch) || !name_is_safe(&request.namespace) {
         let message = format!("\"{name}\" on branch \"{branch}\" is not the name of a repository and a branch.");
         return Err(Failure::yours(message, "Name a repository of your team, without an address."));
     }
-    Ok(Source::Repository { team: request.team.clone(), name, branch, commit })
+    Ok(Source::Repository { team: request.namespace.clone(), name, branch, commit })
 }
 
 #[cfg(test)]
@@ -225,6 +225,7 @@ mod tests {
         let recipe = json!({"command": ["run"], "repository": "{{ inputs.image }}", "variables": "variables"});
         Request {
             team: "booking".into(),
+            namespace: "booking".into(),
             recipe: recipe.as_object().cloned().unwrap_or_default(),
             inputs: json!({"image": image}).as_object().cloned().unwrap_or_default(),
             secret_inputs: vec![("token".into(), Secret::new("one")), ("variables".into(), Secret::new(variables))],

@@ -56,6 +56,19 @@ async fn golden_path_becomes_the_first_commit() {
     git(&repository, &["fsck", "--strict"]);
 }
 
+/// The team is an owner as Backstage writes it, whatever folder its repositories are in.
+#[tokio::test]
+async fn a_team_outside_the_own_organisation_owns_what_it_gets() {
+    let root = tempfile::tempdir().unwrap();
+    let (driver, log) = (GitDriver::new(root.path()), Lines::default());
+    let files = vec![file("path/catalog-info.yaml", "owner: {{ team }}\nin: {{ namespace }}\n")];
+    let request = Request { team: "eu/team-a".into(), namespace: "eu-team-a-1".into(), files, ..golden("quotes") };
+    let seen = driver.apply(&request, &log).await.unwrap();
+    assert_eq!(seen.outputs["clone_url"], "http://loggia.example/git/eu-team-a-1/quotes.git");
+    let repository = root.path().join("eu-team-a-1/quotes.git");
+    assert_eq!(git(&repository, &["show", "main:catalog-info.yaml"]), "owner: eu/team-a\nin: eu-team-a-1");
+}
+
 #[tokio::test]
 async fn a_name_belongs_to_whoever_has_it() {
     let root = tempfile::tempdir().unwrap();

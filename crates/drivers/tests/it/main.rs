@@ -51,6 +51,7 @@ fn request(name: &str, recipe: Value) -> Request {
         instance: format!("instance:booking/{name}.dev"),
         name: name.to_owned(),
         team: "booking".to_owned(),
+        namespace: "booking".to_owned(),
         environment: "dev".to_owned(),
         offering: "sample".to_owned(),
         version: "1.0.0".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::args::How;
 use super::credentials::{self, Credentials};
-use super::http::{Access, Api};
+use super::http::{Access, Api, part};
 use super::output::{Output, Table, day, items, print, text};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
@@ -142,7 +142,7 @@ pub async fn token(command: TokenCommand) -> Result<()> {
         TokenCommand::List(args) => list(args).await,
         TokenCommand::Revoke(args) => {
             let api = args.how.access.api()?;
-            api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", args.id))).await?;
+            api.send(api.request(Method::DELETE, &format!("/api/v1/tokens/{}", part(&args.id)))).await?;
             let answer = json!({"id": args.id, "revoked": true});
             args.how.output.tell(&answer, std::slice::from_ref(&args.id), &format!("{} is revoked\n", args.id))
         }
@@ -216,7 +216,7 @@ pub async fn user(command: UserCommand) -> Result<()> {
     if !old.is_empty() {
         body["old"] = json!(old);
     }
-    let request = api.request(Method::PUT, &format!("/api/v1/logins/{}", args.person));
+    let request = api.request(Method::PUT, &format!("/api/v1/logins/{}", part(&args.person)));
     api.send(request.json(&body)).await?;
     print(&format!("{} can sign in with it now\n", args.person))
 }

@@ -2,7 +2,7 @@
 
 use super::args::How;
 use super::campaign_args::{CampaignCommand, PlanArgs};
-use super::http::Api;
+use super::http::{Api, part};
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use reqwest::Method;
@@ -49,7 +49,7 @@ fn short(name: &str) -> &str {
 }
 
 fn path(name: &str, rest: &str) -> String {
-    format!("/api/v1/campaigns/default/{}{rest}", plain(name))
+    format!("/api/v1/campaigns/default/{}{rest}", part(plain(name)))
 }
 
 async fn step(how: &How, name: &str, verb: &str, body: &Value) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Checks: how everything stands, what to do, and who may differ.
 
 use super::args::How;
+use super::http::part;
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -95,7 +96,7 @@ async fn list(args: &ChecksArgs) -> Result<()> {
 
 async fn one(args: &ChecksArgs, name: &str) -> Result<()> {
     let query: Vec<(&str, String)> = args.team.iter().map(|team| ("team", team.clone())).collect();
-    let path = format!("/api/v1/checks/default/{}/state", plain(name));
+    let path = format!("/api/v1/checks/default/{}/state", part(plain(name)));
     let view = args.how.access.api()?.get(&path, &query).await?;
     if args.how.output != Output::Table {
         return args.how.output.print_value(&view);
@@ -125,7 +126,7 @@ async fn exempt(args: &ExemptArgs) -> Result<()> {
     if let Some(thing) = &args.thing {
         body["thing"] = json!(thing);
     }
-    let path = format!("/api/v1/checks/default/{}:exempt", plain(&args.name));
+    let path = format!("/api/v1/checks/default/{}:exempt", part(plain(&args.name)));
     let answer = args.how.access.api()?.post(&path, &body).await?;
     let (team, check) = (text(&answer, "/team"), text(&answer, "/check"));
     let line = format!("{} may differ from {} until {}.\n", plain(&team), plain(&check), text(&answer, "/until"));

@@ -3,6 +3,7 @@
 mod show;
 
 use super::args::{DifferArgs, How, NameArgs};
+use super::http::part;
 use super::output::{Output, Table, items, print, text};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -181,7 +182,7 @@ fn plain(name: &str) -> &str {
 }
 
 fn path(name: &str, rest: &str) -> String {
-    format!("/api/v1/endings/default/{}{rest}", plain(name))
+    format!("/api/v1/endings/default/{}{rest}", part(plain(name)))
 }
 
 async fn step(how: &How, name: &str, verb: &str, body: &Value) -> Result<()> {

@@ -1,11 +1,12 @@
 //! What holds in an environment, which rule says so, and agreeing to what waits for it.
 
-use super::http::{Access, Api};
+use super::http::{Access, Api, part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, print, text};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::naming::shared;
 use serde_json::{Value, json};
 
 /// Arguments of `loggia why`.
@@ -44,7 +45,9 @@ pub async fn why(args: WhyArgs) -> Result<()> {
     let given = [("team", &args.team), ("offering", &args.offering), ("plan", &args.plan)];
     let query: Vec<(&str, String)> =
         given.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect();
-    let answer = api.get(&format!("/api/v1/environments/default/{}/why", args.environment), &query).await?;
+    let answer = api
+        .get(&format!("/api/v1/environments/default/{}/why", part(shared("environment", &args.environment))), &query)
+        .await?;
     if args.output != Output::Table {
         return args.output.print_value(&answer);
     }

@@ -1,13 +1,14 @@
 //! Who runs what, and reporting it.
 
 use super::args::How;
-use super::http::{Access, Api, Part};
+use super::http::{Access, Api, Part, part};
 use super::order::{instance, instance_path};
 use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure, told};
 use anyhow::{Context, Result};
 use clap::Args;
 use loggia_app::estate::usage::MOST;
+use loggia_model::naming::shared;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ pub async fn who_runs(args: WhoRunsArgs) -> Result<()> {
     ];
     let query: Vec<(&str, String)> =
         asked.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect();
-    let answer = api.get(&format!("/api/v1/who-runs/{}", args.offering), &query).await?;
+    let answer = api.get(&format!("/api/v1/who-runs/{}", part(shared("offering", &args.offering))), &query).await?;
     let mut table = Table::new(&[
         "TEAM",
         "NAME",

@@ -1,5 +1,6 @@
 //! `loggia export`: everything that you may see as a folder of files, which starts as a Loggia of its own.
 
+mod registered;
 mod whole;
 
 use super::http::{Access, Api};
@@ -59,7 +60,8 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     let placeless = placeless(&all);
     all.retain(|one| !placeless.contains(&text(one, "/ref")));
     let origins = origins(&all);
-    let mut all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins)).collect();
+    let places = registered::Places::of(&all);
+    let mut all: Vec<Exported> = all.iter().filter_map(|one| exported(one, &origins, &places)).collect();
     let mended = whole::complete(&mut all);
     for one in &all {
         for file in &one.files {
@@ -68,7 +70,7 @@ pub async fn export(args: ExportArgs) -> Result<()> {
     }
     let count = all.len();
     write_documents(all, folder)?;
-    write(&folder.join("README.md"), readme(&api.url, &placeless, &mended).as_bytes(), false)?;
+    write(&folder.join("README.md"), readme(&api.url, &placeless, &mended, &places).as_bytes(), false)?;
     let left: String =
         placeless.iter().map(|name| format!("left out {name}: its team or environment is unknown\n")).collect();
     let mended: String = mended.iter().map(|line| format!("{line}\n")).collect();
@@ -99,12 +101,13 @@ fn origins(all: &[Value]) -> BTreeMap<String, String> {
     found.into_iter().enumerate().map(|(at, origin)| (origin, name(at))).collect()
 }
 
-fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported> {
+fn exported(one: &Value, origins: &BTreeMap<String, String>, places: &registered::Places) -> Option<Exported> {
     let mut document = Document(one.get("document")?.clone());
     // Locations of sources are made by whoever reads the source.
     if document.kind() == "Location" && document.name().starts_with("generated-") {
         return None;
     }
+    places.whole(&mut document, one);
     if document.kind() == "Release" {
         say_publication(&mut document, one);
     }
@@ -124,7 +127,7 @@ fn exported(one: &Value, origins: &BTreeMap<String, String>) -> Option<Exported>
         say_running(&mut document, one);
     }
     let files = one.pointer("/status/files").and_then(|files| serde_json::from_value(files.clone()).ok());
-    let (path, index) = place(one, origins);
+    let (path, index) = place(one, origins, places);
     Some(Exported { document, path, index, files: files.unwrap_or_default() })
 }
 
@@ -167,9 +170,10 @@ fn say_publication(document: &mut Document, one: &Value) {
 }
 
 /// Where it was kept in a repository; a file of its own for everything else.
-fn place(one: &Value, origins: &BTreeMap<String, String>) -> (String, usize) {
+fn place(one: &Value, origins: &BTreeMap<String, String>, places: &registered::Places) -> (String, usize) {
     let name = text(one, "/ref").replace([':', '/'], "-");
-    let own = || (format!("kept-on-the-server/{name}.yaml"), 0);
+    let folder = places.folder(one).unwrap_or_else(|| "kept-on-the-server".to_owned());
+    let own = || (format!("{folder}/{name}.yaml"), 0);
     let Some(folder) = origins.get(&text(one, "/source/origin")) else { return own() };
     let at = text(one, "/source/path");
     let (path, index) = at.rsplit_once('#').unwrap_or((&at, "0"));
@@ -230,7 +234,7 @@ fn write(path: &Path, bytes: &[u8], program: bool) -> Result<()> {
     Ok(())
 }
 
-fn readme(url: &str, placeless: &BTreeSet<String>, mended: &[String]) -> String {
+fn readme(url: &str, placeless: &BTreeSet<String>, mended: &[String], places: &registered::Places) -> String {
     let mut left = String::new();
     if !placeless.is_empty() {
         left.push_str("\nLeft out, because nobody described the team or environment that they were reported for:\n\n");
@@ -240,6 +244,7 @@ fn readme(url: &str, placeless: &BTreeSet<String>, mended: &[String]) -> String 
         left.push_str("\nSo that it starts although not everything was seen:\n\n");
         mended.iter().for_each(|line| left.push_str(&format!("- {line}\n")));
     }
+    left.push_str(&places.told());
     format!(
         "# Exported from {url}
 

@@ -44,6 +44,17 @@ pub struct Api {
     token: Option<String>,
 }
 
+/// A text as one part of a path: whatever is in it, it stays that part. Nothing is called `.` or `..`, and a path has no
+/// way to write them as a part, so what is sent is another text that is not there either.
+pub fn part(text: &str) -> String {
+    if !text.is_empty() && text.bytes().all(|byte| byte == b'.') {
+        return text.replace('.', "%252E");
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
 impl Access {
     /// The server that is meant.
     ///
@@ -58,6 +69,19 @@ impl Access {
         let url = url.trim_end_matches('/').to_owned();
         let token = self.token.clone().or_else(|| known.tokens.get(&url).cloned());
         Api::new(url, token)
+    }
+}
+
+impl Access {
+    /// The token for a server: the one that is given, else that of loggia login.
+    ///
+    /// # Errors
+    /// When the file of loggia login cannot be read.
+    pub fn token_of(&self, url: &str) -> Result<Option<String>> {
+        match &self.token {
+            Some(token) => Ok(Some(token.clone())),
+            None => Ok(Credentials::load()?.tokens.remove(url)),
+        }
     }
 }
 
@@ -255,5 +279,21 @@ mod tests {
         let part = Part { file: "use.jsonl".into(), before: 10_000 };
         assert_eq!(words(&body, Some(&part)).unwrap(), "use.jsonl:10003: id: It is missing. Give one.");
         assert_eq!(with_query("/a", &[("q", "a b&c=ü".into())]), "/a?q=a%20b%26c%3D%C3%BC");
+    }
+}
+
+#[cfg(test)]
+mod part_tests {
+    use super::part;
+
+    #[test]
+    fn a_text_stays_one_part_of_a_path() {
+        assert_eq!(part("postgres-1.2_3~x"), "postgres-1.2_3~x");
+        for text in ["offering:default/postgres", "a b", "a?b=c", "#", "%41", ".", "..", "é"] {
+            let whole = reqwest::Url::parse(&format!("http://x/api/{}/end", part(text))).unwrap();
+            let parts: Vec<&str> = whole.path_segments().unwrap().collect();
+            assert_eq!((parts.len(), parts[2]), (3, "end"), "{text}: {whole}");
+            assert!(whole.query().is_none() && whole.fragment().is_none());
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Getting something, and taking it away again.
 
 use super::follow::follow;
-use super::http::{Access, Api};
+use super::http::{Access, Api, part};
 use super::output::{Output, Table, print, text};
 use super::records::{path, reference};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
 use clap::Args;
 use loggia_model::Ref;
+use loggia_model::naming::shared;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, IsTerminal, Write};
@@ -112,7 +113,7 @@ async fn order(api: &Api, args: &NewArgs) -> Result<Value> {
     let asked = [("team", &args.team), ("environment", &args.env), ("release", &args.release)];
     let query: Vec<(&str, String)> =
         asked.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect();
-    let form = api.get(&format!("/api/v1/forms/{}", args.offering), &query).await?;
+    let form = api.get(&format!("/api/v1/forms/{}", part(shared("offering", &args.offering))), &query).await?;
     let filled =
         |field: &str| form.pointer(&format!("/defaults/{field}/value")).and_then(Value::as_str).map(str::to_owned);
     let missing = |what: &str, from: &str| {
@@ -212,7 +213,7 @@ pub struct RevealArgs {
 /// With the words of the server.
 pub async fn reveal(args: RevealArgs) -> Result<()> {
     let instance = instance(&args.what)?;
-    let path = format!("{}/outputs/{}:reveal", instance_path(&instance), args.name);
+    let path = format!("{}/outputs/{}:reveal", instance_path(&instance), part(&args.name));
     let api = args.access.api()?;
     let why = json!({"reason": args.reason.unwrap_or_default()});
     let answer = api.json(api.request(Method::POST, &path).json(&why)).await?;
@@ -231,7 +232,7 @@ pub fn instance(what: &str) -> Result<Ref> {
 
 /// The path of an instance.
 pub fn instance_path(instance: &Ref) -> String {
-    format!("/api/v1/instances/{}/{}", instance.namespace(), instance.name())
+    format!("/api/v1/instances/{}/{}", part(instance.namespace()), part(instance.name()))
 }
 
 /// `loggia delete`

@@ -1,7 +1,7 @@
 //! Reading what is known: lists, one thing, its history, search.
 
 use super::follow::tries;
-use super::http::{Access, Api};
+use super::http::{Access, Api, part};
 use super::output::{Output, Table, day, items, minute, print, text};
 use crate::exit::{USAGE, failure};
 use anyhow::Result;
@@ -106,7 +106,7 @@ pub fn reference(what: &str) -> Result<Ref> {
 
 /// The path of one thing.
 pub fn path(reference: &Ref) -> String {
-    format!("/api/v1/records/{}/{}/{}", reference.kind(), reference.namespace(), reference.name())
+    format!("/api/v1/records/{}/{}/{}", part(reference.kind()), part(reference.namespace()), part(reference.name()))
 }
 
 /// `loggia get`
@@ -146,7 +146,7 @@ async fn get_one(api: &Api, args: &GetArgs) -> Result<()> {
 
 /// How far an operation is: which try, when the next one comes, and what went wrong.
 async fn get_operation(api: &Api, args: &GetArgs, id: &str) -> Result<()> {
-    let found = api.get(&format!("/api/v1/operations/{id}"), &[]).await?;
+    let found = api.get(&format!("/api/v1/operations/{}", part(id)), &[]).await?;
     let (message, mend) = (text(&found, "/message"), text(&found, "/mend"));
     let tries = tries(&found);
     let waits = text(&found, "/state") == "waiting";

@@ -1,6 +1,6 @@
 //! Publishing releases, and withdrawing them.
 
-use super::http::Access;
+use super::http::{Access, part};
 use super::output::{Output, print, text};
 use super::records::reference;
 use crate::exit::{USAGE, failure, told};
@@ -58,7 +58,7 @@ fn path(release: &str, what: &str) -> Result<String> {
         let mend = "Name a release, such as postgres-2.2.0; loggia get releases lists them.";
         return Err(failure(USAGE, format!("{named} is no release. {mend}")));
     }
-    Ok(format!("/api/v1/releases/{}/{}{what}", named.namespace(), named.name()))
+    Ok(format!("/api/v1/releases/{}/{}{what}", part(named.namespace()), part(named.name())))
 }
 
 /// `loggia publish`

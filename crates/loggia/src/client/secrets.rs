@@ -2,7 +2,7 @@
 
 use super::access::ask;
 use super::args::How;
-use super::http::{Access, Api};
+use super::http::{Access, Api, part};
 use super::output::{Output, Table, items, strings, text};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -112,7 +112,7 @@ async fn list(args: How) -> Result<()> {
 /// Where it may be used from now on. The server adds to what is allowed by then, so that nothing that was revoked
 /// meanwhile comes back.
 async fn put(api: &Api, name: &str, body: &Value) -> Result<Value> {
-    let response = api.send(api.request(Method::PUT, &format!("/api/v1/secrets/{name}")).json(body)).await?;
+    let response = api.send(api.request(Method::PUT, &format!("/api/v1/secrets/{}", part(name))).json(body)).await?;
     let answer: Value = response.json().await.context("the answer cannot be read")?;
     Ok(answer.get("allowed").cloned().unwrap_or_default())
 }

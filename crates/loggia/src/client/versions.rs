@@ -1,9 +1,10 @@
 //! The versions of an offering: how long each is looked after, who runs it, and the way to the newest one.
 
-use super::http::Access;
+use super::http::{Access, part};
 use super::output::{Output, Table, print, text};
 use anyhow::Result;
 use clap::Args;
+use loggia_model::naming::shared;
 use serde_json::Value;
 
 /// Arguments of `loggia versions`.
@@ -24,7 +25,8 @@ pub struct VersionsArgs {
 /// # Errors
 /// With the words of the server.
 pub async fn versions(args: VersionsArgs) -> Result<()> {
-    let answer = args.access.api()?.get(&format!("/api/v1/versions/{}", args.offering), &[]).await?;
+    let answer =
+        args.access.api()?.get(&format!("/api/v1/versions/{}", part(shared("offering", &args.offering))), &[]).await?;
     let rows = || list(&answer, "versions");
     let mut table =
         Table::new(&["VERSION", "PHASE", "UNTIL", "END", "RUNNING", "TEAMS", "MOST OF IT", "TO THE NEWEST"]);

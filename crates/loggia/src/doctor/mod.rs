@@ -78,7 +78,7 @@ pub async fn run(args: DoctorArgs) -> Result<()> {
     }
     let settings = args.settings.with_file()?.resolve();
     let mut all = vec![configuration(&settings), space(&settings.data), data(&settings)];
-    let (asked, server) = match server::ask(&settings).await {
+    let (asked, server) = match server::ask(&settings, &args.access).await {
         Asked::Found(found) => (true, found),
         Asked::Not(why) => (false, vec![why]),
     };

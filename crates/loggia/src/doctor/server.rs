@@ -1,7 +1,7 @@
 //! Asking the server what only it can look at, while it runs; what can be looked at without it otherwise.
 
 use super::{Verdict, bad, note, ok};
-use crate::client::http::Api;
+use crate::client::http::{Access, Api};
 use crate::client::output::{items, text};
 use crate::settings::ServeSettings;
 use loggia_app::checks::doctor::{Finding, State};
@@ -26,10 +26,16 @@ pub(super) enum Asked {
     Not(Verdict),
 }
 
-/// Asks the server that these settings start.
-pub(super) async fn ask(settings: &ServeSettings) -> Asked {
-    let address = format!("http://{}", reachable(settings));
-    let token = settings.admin_token.clone().or_else(|| std::env::var("LOGGIA_TOKEN").ok());
+/// Asks the server that is named, else the one that these settings start.
+pub(super) async fn ask(settings: &ServeSettings, access: &Access) -> Asked {
+    let (address, token) = match access.url.as_deref().map(|url| url.trim_end_matches('/')) {
+        // The administrator's token of these settings is not for whatever server somebody names.
+        Some(url) => (url.to_owned(), access.token_of(url).unwrap_or_default()),
+        None => {
+            let own = settings.admin_token.clone().or_else(|| access.token.clone());
+            (format!("http://{}", reachable(settings)), own)
+        }
+    };
     let Ok(api) = Api::new(address.clone(), token.clone()) else {
         return Asked::Not(note("server", format!("{address} is no address")));
     };

@@ -38,6 +38,19 @@ fn the_server_says_what_only_it_can_see() {
     assert!(is_told(&found, "server", "ok", &server.url()), "{found:?}");
     assert!(is_told(&found, "source", "ok", &place), "{found:?}");
     assert!(is_told(&found, "source", "ok", "s ago"), "{found:?}");
+    // The server that is named is asked, by option and by environment, wherever these settings would start one.
+    for by_option in [true, false] {
+        let mut command = Command::new(BINARY);
+        command.args(["doctor", "-o", "json", "--listen", "127.0.0.1:9", "--data"]).arg(folder.path().join("nowhere"));
+        command.env_remove("LOGGIA_ADMIN_TOKEN").env_remove("LOGGIA_URL").env("LOGGIA_TOKEN", TOKEN);
+        match by_option {
+            true => drop(command.args(["--url", &server.url()])),
+            false => drop(command.env("LOGGIA_URL", server.url())),
+        }
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert!(said.contains(&format!("answers at {}", server.url())), "{said}");
+        assert!(!said.contains("none runs at"), "{said}");
+    }
     // Who gives no token, or one that is not an administrator's, hears what to give.
     for token in [None, Some("wrong")] {
         let (_, found) = doctor(&server, token, &repositories);

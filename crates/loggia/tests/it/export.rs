@@ -135,6 +135,97 @@ fn what_ran_is_exported_as_enrolled() {
     again.stop();
 }
 
+/// Whatever a group may be called, what it runs is exported so that it starts.
+#[test]
+fn what_any_team_runs_starts_again() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let teams = ["data_platform", "acme.search", "eu/team-a", "Big"];
+    let group = |team: &str| {
+        let (space, name) = team.split_once('/').unwrap_or(("default", team));
+        format!(
+            "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: {{name: {name}, namespace: {space}}}\nspec: {{type: team, children: []}}\n"
+        )
+    };
+    write(&root, "more-teams.yaml", &teams.map(group).join("---\n"));
+    crate::platform::commit(&root, "more teams");
+    let server = Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).ready();
+    for team in teams {
+        let report = [
+            "observe",
+            "--offering",
+            "offering:default/cache",
+            "--version",
+            "1.0.0",
+            "--env",
+            "environment:default/dev",
+        ];
+        server.ok(&[&report[..], &["--team", team, "--name", "seen"]].concat());
+        server.ok(&["new", "offering/cache", "fast", "--team", team, "--env", "dev", "--wait"]);
+    }
+    let names = |server: &Server| {
+        let rows = server.json(&["who-runs", "offering:default/cache"])["items"].as_array().unwrap().clone();
+        rows.iter().map(|row| format!("{} {}", row["team"], row["name"])).collect::<Vec<_>>()
+    };
+    let before = names(&server);
+    assert_eq!((before.len(), names(&server)), (8, before.clone()));
+    let exported = folder.path().join("exported");
+    server.ok(&["export", exported.to_str().unwrap()]);
+    server.ok(&["check", exported.to_str().unwrap()]);
+    server.stop();
+    let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
+    assert_eq!(names(&again), before);
+    again.stop();
+}
+
+/// Serves two files, until the test ends: a Location, and what it names beside it.
+fn host() -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut asked) = (stream.unwrap(), [0; 4096]);
+            let length = stream.read(&mut asked).unwrap();
+            let meta = "apiVersion: backstage.io/v1alpha1\nmetadata: {name: there}\n";
+            let text = match String::from_utf8_lossy(&asked[..length]).contains("/all.yaml") {
+                true => format!("{meta}kind: Location\nspec: {{targets: [./parts/web.yaml]}}\n"),
+                false => format!("{meta}kind: Component\nspec: {{type: service, lifecycle: production, owner: red}}\n"),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", text.len());
+            stream.write_all((head + &text).as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+/// What was read at a registered place comes along and starts, and the export says where it came from.
+#[test]
+fn what_was_read_at_a_registered_place_starts_again() {
+    let folder = folder();
+    let root = repository(folder.path());
+    let target = format!("{}/all.yaml", host());
+    let server =
+        Plan::new(folder.path(), "first", &Database::Sqlite, &[&root]).with("--allow-host", "127.0.0.1").ready();
+    let (status, said) =
+        server.http("POST", "/api/catalog/locations", Some(&serde_json::json!({"type": "url", "target": target})));
+    assert_eq!(status, 201, "{said}");
+    let there = |server: &Server| server.run(&["get", "component/there"]).status.success();
+    crate::support::until("it was read", || there(&server));
+    assert!(server.ok(&["sources"]).contains(&target), "a registered place is a source");
+    let exported = folder.path().join("exported");
+    server.ok(&["export", exported.to_str().unwrap()]);
+    server.ok(&["check", exported.to_str().unwrap()]);
+    let location = std::fs::read_to_string(exported.join("registered/1/location-default-there.yaml")).unwrap();
+    assert!(location.contains(&target.replace("all.yaml", "parts/web.yaml")), "{location}");
+    let readme = std::fs::read_to_string(exported.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("- registered/1: {target}")), "{readme}");
+    server.stop();
+    let again = Plan::new(folder.path(), "second", &Database::Sqlite, &[&exported]).ready();
+    assert!(there(&again));
+    again.stop();
+}
+
 #[test]
 fn what_was_reported_for_an_unknown_place_is_left_out() {
     let folder = folder();

@@ -6,6 +6,7 @@ use super::own::{self, Compiled};
 use super::visibility;
 use crate::composition::Wiring;
 use crate::instance::Step;
+use crate::naming;
 use crate::version::Range;
 use crate::{Document, Kind, Problem, Ref, RelationType, reference::DEFAULT_NAMESPACE};
 use schemars::JsonSchema;
@@ -160,9 +161,9 @@ fn check(document: &Document, out: &mut Vec<Problem>) {
         let mend = format!("Write `name: {}`.", metadata_name(document.name(), &spec.environment));
         out.push(Problem::new("instance.name", "metadata.name", message, mend));
     }
-    if let Some(team) = spec.team_ref().filter(|team| team.name() != document.namespace()) {
+    if let Some(team) = spec.team_ref().filter(|team| naming::namespace(team) != document.namespace()) {
         let message = format!("an instance lives in the namespace of its team, and this is {:?}", document.namespace());
-        let mend = format!("Write `namespace: {}`.", team.name());
+        let mend = format!("Write `namespace: {}`.", naming::namespace(&team));
         out.push(Problem::new("instance.namespace", "metadata.namespace", message, mend));
     }
     if let Some(Err(error)) = spec.constraint.as_deref().map(Range::parse) {

@@ -13,6 +13,7 @@ mod instance_access;
 mod kinds;
 mod laws;
 mod migrations;
+mod naming;
 mod shared;
 mod texts;
 mod versions;

@@ -1,7 +1,8 @@
 //! CloudEvents 1.0 over HTTP (structured, batched, binary), and CDEvents in them.
 //!
 //! CDEvents say which service runs in which environment as which artifact. They do not say whose it is and which version
-//! it has: `customData.team` says whose, else the first part of the subject's id before a slash; the version is that of
+//! it has: `customData.team` says whose, else the first part of the subject's id before a slash, else the token or the
+//! component of that name; the version is that of
 //! the artifact's package address, else `customData.version`. What it is, `customData.offering` says; without it, what is
 //! known under the name of the service, else what rules know under that name or that of the artifact's package.
 
@@ -126,9 +127,7 @@ pub fn observed(event: &CloudEvent) -> Result<Result<Observed, String>, Box<Prob
     let Some(environment) = environment else {
         return Ok(Err(format!("{kind} does not say in which environment.")));
     };
-    let Some(team) = own("team").or_else(|| owner.map(str::to_owned)) else {
-        return Ok(Err("It does not say whose it is: give customData.team, or a subject like team/service.".into()));
-    };
+    let team = own("team").or_else(|| owner.map(str::to_owned)).unwrap_or_default();
     let artifact = content("artifactId").map(str::to_owned);
     let version = own("version").or_else(|| artifact.as_deref().and_then(version_of)).unwrap_or_default();
     let time = text(&event.data, "/context/timestamp").and_then(Micros::parse).or(event.time);
@@ -224,7 +223,8 @@ mod tests {
         assert!(observed(&event("dev.cdevents.build.started.0.2.0", json!({}))).unwrap().is_err());
         assert!(observed(&event("dev.cdevents.service.deployed.0.2.0", json!({}))).is_err());
         let data = json!({"subject": {"id": "orders", "content": {"environment": {"id": "dev"}}}});
-        assert!(observed(&event("dev.cdevents.service.removed.0.2.0", data)).unwrap().unwrap_err().contains("whose"));
+        let seen = observed(&event("dev.cdevents.service.removed.0.2.0", data)).unwrap().unwrap();
+        assert_eq!((seen.team.as_str(), seen.name.as_deref()), ("", Some("orders")), "others may know whose it is");
         assert_eq!(version_of("pkg:deb/x@1.2%2B3"), Some("1.2+3".into()));
         assert_eq!(version_of("pkg:oci/x@sha256%3Aabc"), None);
         assert_eq!(package_of("pkg:golang/example.org/deep/x@v1?a=b").as_deref(), Some("x"));

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loggia_app::Outcome;
 use loggia_app::instance::order::OrderInput;
-use loggia_model::{Ref, Uid};
+use loggia_model::{Ref, Uid, naming};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -66,7 +66,7 @@ pub struct WouldGet {
 pub async fn order(call: Call) -> Handled {
     let input: OrderInput = call.json()?;
     let dry_run = input.dry_run;
-    let offering = Subject(Ref::new("offering", "default", &input.offering));
+    let offering = Subject(Ref::new("offering", "default", naming::shared("offering", &input.offering)));
     let mut response = match call.app().order(&call.caller, input).await {
         Ok(done) => ordered(dry_run, &done),
         Err(error) => Fault::from(error).into_response(),

@@ -16,6 +16,8 @@ use serde_json::{Value, json as value};
 
 /// How many uses a page has when nobody says it.
 const USES: usize = 1_000;
+/// The type of an event that is a reading.
+const READING: &str = "dev.loggia.usage.reported.v1";
 /// What the lines of a body are lines of.
 const BODY: &str = "body";
 
@@ -28,6 +30,18 @@ pub struct Taken {
     pub new: i64,
     /// What they name that is not known: such readings are kept, and shown nowhere until it is.
     pub unknown: Vec<UnknownName>,
+    /// Events of other types, which are no readings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Ignored>,
+}
+
+/// An event that is no reading.
+#[derive(Serialize, JsonSchema)]
+pub struct Ignored {
+    /// Its id.
+    pub id: String,
+    /// Why it counts for nothing.
+    pub why: String,
 }
 
 /// Readings behind the numbers.
@@ -62,21 +76,23 @@ fn event_reading(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// A CloudEvent whose data is a reading; the event gives id, source and time where the data does not.
+/// A CloudEvent. Of [`READING`], its data is a reading; the event gives id, source and time where the data does not.
 pub fn event(generator: &mut SchemaGenerator) -> Schema {
     let reading = event_reading(generator);
     let text = value!({"type": "string", "minLength": 1, "maxLength": 300, "pattern": super::parameter::PLAIN});
     json_schema!({
         "type": "object",
-        "required": ["specversion", "id", "source", "type", "time", "data"],
+        "required": ["specversion", "id", "source", "type"],
         "properties": {
             "specversion": {"const": "1.0"},
             "id": text,
             "source": text,
             "type": text,
             "time": {"type": "string", "format": "date-time"},
-            "data": reading,
         },
+        // Others are taken and ignored, whatever they say.
+        "if": {"properties": {"type": {"const": READING}}},
+        "then": {"required": ["time", "data"], "properties": {"data": reading}},
     })
 }
 
@@ -88,27 +104,47 @@ pub fn events(generator: &mut SchemaGenerator) -> Schema {
 
 /// Takes readings in.
 pub async fn report(call: Call) -> Handled {
-    let (readings, lines) = read(&call)?;
-    let received = readings.len();
+    let Read { readings, lines, ignored } = read(&call)?;
+    let received = readings.len() + ignored.len();
     let reported = call.app().report_usage(&call.caller, readings).await;
     let Reported { new, unknown } = reported.map_err(|error| at_lines(error, &lines))?;
-    json(&Taken { received, new, unknown })
+    json(&Taken { received, new, unknown, ignored })
 }
 
-/// The readings; of lines, also on which line each stands.
-fn read(call: &Call) -> Result<(Vec<UsageReading>, Vec<u32>), Fault> {
-    let readings: Result<Vec<UsageReading>, Fault> =
-        if call.media.starts_with("application/cloudevents") || cloudevents::is_binary(&call.headers) {
-            cloudevents::read(call)?.iter().enumerate().map(|(at, event)| of_event(at, event)).collect()
-        } else if call.media == "application/json" {
-            match call.json()? {
-                Value::Array(items) => items.into_iter().map(one).collect(),
-                item => Ok(vec![one(item)?]),
-            }
+/// What a body holds.
+#[derive(Default)]
+struct Read {
+    readings: Vec<UsageReading>,
+    /// On which line each stands, where they came as lines.
+    lines: Vec<u32>,
+    ignored: Vec<Ignored>,
+}
+
+fn read(call: &Call) -> Result<Read, Fault> {
+    if call.media.starts_with("application/cloudevents") || cloudevents::is_binary(&call.headers) {
+        return of_events(&cloudevents::read(call)?);
+    }
+    if call.media != "application/json" {
+        return lines(&call.body);
+    }
+    let readings = match call.json()? {
+        Value::Array(items) => items.into_iter().map(one).collect::<Result<_, Fault>>()?,
+        item => vec![one(item)?],
+    };
+    Ok(Read { readings, ..Read::default() })
+}
+
+fn of_events(events: &[CloudEvent]) -> Result<Read, Fault> {
+    let mut read = Read::default();
+    for (at, event) in events.iter().enumerate() {
+        if event.kind == READING {
+            read.readings.push(of_event(at, event)?);
         } else {
-            return lines(&call.body);
-        };
-    Ok((readings?, Vec::new()))
+            let why = format!("{} is no reading of use: those have the type {READING}.", event.kind);
+            read.ignored.push(Ignored { id: event.id.clone(), why });
+        }
+    }
+    Ok(read)
 }
 
 /// Says of readings that came as lines on which line each problem is.
@@ -130,7 +166,7 @@ fn one(value: Value) -> Result<UsageReading, Fault> {
 }
 
 /// One reading on each line; blank lines do not count.
-fn lines(body: &[u8]) -> Result<(Vec<UsageReading>, Vec<u32>), Fault> {
+fn lines(body: &[u8]) -> Result<Read, Fault> {
     let (mut readings, mut lines, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (at, line) in body.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let reading = serde_json::from_slice(line).and_then(|mut value| {
@@ -151,7 +187,10 @@ fn lines(body: &[u8]) -> Result<(Vec<UsageReading>, Vec<u32>), Fault> {
             }
         }
     }
-    if problems.is_empty() { Ok((readings, lines)) } else { Err(Error::Invalid(problems).into()) }
+    match problems.is_empty() {
+        true => Ok(Read { readings, lines, ..Read::default() }),
+        false => Err(Error::Invalid(problems).into()),
+    }
 }
 
 /// The data of an event is a reading; the event gives what the data does not say.

@@ -181,13 +181,13 @@ fn answered(done: &Outcome) -> axum::response::Response {
 }
 
 async fn list(call: Call) -> Handled {
-    let one = |(team, name): (Ref, String)| Named { namespace: namespace_for(&team), team, name };
+    let one = |(team, name): (Ref, String)| Named { namespace: naming::namespace(&team), team, name };
     let items = call.app().workloads(&call.caller).into_iter().map(one).collect();
     json(&Workloads { items })
 }
 
-fn team(call: &Call) -> Ref {
-    team_of(call.segment("namespace"))
+fn team(call: &Call) -> Result<Ref, Error> {
+    call.app().team_of_namespace(call.segment("namespace"))
 }
 
 fn team_named(text: &str) -> Result<Ref, Error> {
@@ -196,18 +196,18 @@ fn team_named(text: &str) -> Result<Ref, Error> {
 }
 
 async fn one(call: Call) -> Handled {
-    json(&Places { items: call.app().workload(&call.caller, &team(&call), call.segment("name"))? })
+    json(&Places { items: call.app().workload(&call.caller, &team(&call)?, call.segment("name"))? })
 }
 
 async fn promote(call: Call) -> Handled {
     let input: PromoteInput = call.json()?;
-    let command = call.app().promotion(&call.caller, &team(&call), call.segment("name"), &input)?;
+    let command = call.app().promotion(&call.caller, &team(&call)?, call.segment("name"), &input)?;
     run(&call, command).await
 }
 
 async fn back(call: Call) -> Handled {
     let input: RollbackInput = call.json()?;
-    let command = call.app().way_back(&call.caller, &team(&call), call.segment("name"), &input).await?;
+    let command = call.app().way_back(&call.caller, &team(&call)?, call.segment("name"), &input).await?;
     run(&call, command).await
 }
 

@@ -19,6 +19,7 @@ use loggia_app::access::writing::may_write;
 use loggia_app::record::removal::SOURCE_GONE;
 use loggia_app::release::offering::release_status;
 use loggia_app::source::location::UNREADABLE;
+use loggia_app::source::untaken::NOT_TAKEN;
 use loggia_model::{Document, Kind, Publication, Record, Ref, RelationType};
 use serde_json::Value;
 use std::sync::Arc;
@@ -125,7 +126,7 @@ struct EntityPage {
     source: String,
     may_edit: bool,
     waiting: Vec<WaitingLine>,
-    gone_from_source: String,
+    stale: Vec<String>,
     /// Why something at a registered place was not taken, line by line.
     not_taken: Vec<String>,
     updated: When,
@@ -183,7 +184,7 @@ async fn show(visit: Visit, Path((kind, namespace, name)): At) -> Answer {
         source: edit::place(&record),
         may_edit: may,
         waiting: edit::waiting(&visit, &record, may).await?,
-        gone_from_source: condition(&record, SOURCE_GONE),
+        stale: [SOURCE_GONE, NOT_TAKEN].map(|kind| condition(&record, kind)).into(),
         not_taken: condition(&record, UNREADABLE).lines().map(str::to_owned).collect(),
         updated: When::ago(visit.app().now(), Some(record.updated_at)),
         text: format!("{:#}", document.0),

@@ -86,7 +86,7 @@ struct HistoryLine {
 
 async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer {
     visit.signed_in()?;
-    let of = team_of(&of);
+    let of = visit.app().team_of_namespace(&of)?;
     let places = visit.app().workload(&visit.caller, &of, &name)?;
     let mut resources: Vec<String> = places.iter().flat_map(|place| place.resources.keys().cloned()).collect();
     resources.sort();

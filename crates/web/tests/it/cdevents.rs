@@ -56,3 +56,35 @@ async fn what_is_new_is_known_by_the_package_of_its_artifact() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_service_without_a_team_is_its_components_or_is_listed() {
+    on_both("cdevents_whose", async |world| {
+        let what = json!({"offering": "postgres"});
+        let said = tell(&world, event("deployed", 1, "orders", Some("pkg:oci/postgres@15.3"), &what)).await;
+        assert_eq!(
+            (said["result"].as_str(), said["instance"].as_str()),
+            (Some("created"), Some("instance:booking/orders.dev"))
+        );
+        // Nobody knows whose: it is kept with why, once, until somebody says it.
+        for second in [2, 3] {
+            let said = tell(&world, event("deployed", second, "lonely", Some("pkg:oci/postgres@15.3"), &what)).await;
+            let why = said["why"].as_str().unwrap_or_default();
+            assert!(
+                said["result"] == "unmatched" && why.contains("whose it is") && why.contains("customData.team"),
+                "{said}"
+            );
+        }
+        let names = async || {
+            let listed = world.get("admin", "/api/v1/unmatched").await.json();
+            let items = listed["items"].as_array().unwrap().clone();
+            items.iter().map(|one| one["reported"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names().await, ["lonely"]);
+        let both = json!({"team": "booking", "offering": "postgres"});
+        let said = tell(&world, event("deployed", 4, "lonely", Some("pkg:oci/postgres@15.3"), &both)).await;
+        assert_eq!(said["result"], "created", "{said}");
+        assert!(names().await.is_empty(), "what is known now is not listed any more");
+    })
+    .await;
+}

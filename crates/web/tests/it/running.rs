@@ -248,10 +248,20 @@ async fn use_counts_once_by_source_and_id() {
         let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, "application/x-ndjson");
         let said = world.send("reporter", request, lines).await;
         assert_eq!((said.json()["received"].as_i64(), said.json()["new"].as_i64()), (Some(2), Some(1)));
-        let event = json!([{"specversion": "1.0", "id": "4", "source": "gateway", "type": "use", "time": "2026-03-20T14:27:05Z",
+        let event = json!([{"specversion": "1.0", "id": "4", "source": "gateway", "type": "dev.loggia.usage.reported.v1", "time": "2026-03-20T14:27:05Z",
             "data": {"team": "booking", "offering": "postgres", "channel": "request", "count": 5}}]);
         let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, "application/cloudevents-batch+json");
         assert_eq!(world.send("reporter", request, event.to_string()).await.json()["new"], 1);
+        // Whatever else a stream holds counts for nothing, alone and among readings, in every form.
+        let other = |id: &str| json!({"specversion": "1.0", "id": id, "source": "gateway", "type": "com.example.sold",
+            "data": {"team": "booking", "offering": "postgres", "channel": "request", "time": "2026-03-20T14:27:05Z"}});
+        for (media, body) in [("application/cloudevents+json", other("5")), ("application/cloudevents-batch+json", json!([other("6"), event[0]]))] {
+            let request = Request::post("/api/v1/usage").header(header::CONTENT_TYPE, media);
+            let said = world.send("reporter", request, body.to_string()).await;
+            assert_eq!((said.status, said.json()["new"].as_i64()), (StatusCode::OK, Some(0)), "{}", said.text);
+            let why = said.json()["ignored"][0]["why"].as_str().unwrap_or_default().to_owned();
+            assert!(why.contains("dev.loggia.usage.reported.v1"), "{}", said.text);
+        }
         let uses = world.get("other", "/api/v1/uses?offering=postgres").await.json();
         assert_eq!((uses["items"][0]["byChoice"].as_i64(), uses["items"][0]["team"].as_str()), (Some(8), Some("group:default/booking")));
         let rows = world.get("other", "/api/v1/usage?offering=postgres").await.json();

@@ -1,8 +1,9 @@
 //! Names that things have here already: what was taken in keeps its name, whatever comes beside it.
 
 use super::Found;
-use super::place::{Spot, short_team};
-use crate::estate::matching::{Match, place_of};
+use super::place::Spot;
+use crate::estate::matching::Match;
+use crate::instance::order::reference_of;
 use loggia_graph::{Audience, Graph};
 use loggia_model::instance::InstanceStatus;
 use loggia_model::kinds::instance::InstanceSpec;
@@ -53,7 +54,7 @@ impl<'a> Held<'a> {
     /// Whether something else has a name.
     pub(super) fn is_taken(&self, found: &Found, spot: &Spot, is: Option<&Match>) -> bool {
         let Ok(team) = Ref::parse(&spot.team, Some("group"), "default") else { return false };
-        let there = self.graph.get(&place_of(&spot.name, &spot.environment, &team));
+        let there = self.graph.get(&reference_of(self.graph, &team, &spot.name, &spot.environment));
         let Some(there) = there.filter(|record| self.graph.visible(self.audience, record)) else { return false };
         let other = identity_of(there).is_some_and(|identity| identity != found.identity());
         other || is.is_some_and(|is| there.parse().spec_text("offering") != is.offering)
@@ -67,7 +68,7 @@ fn identity_of(record: &Record) -> Option<String> {
 
 fn known(record: &Record) -> Option<Known> {
     let spec: InstanceSpec = record.spec().ok()?;
-    let team = short_team(&Ref::parse(&spec.team, Some("group"), "default").ok()?);
+    let team = Ref::parse(&spec.team, Some("group"), "default").ok()?.short("group");
     let name = record.reference.name().strip_suffix(&spec.environment)?.strip_suffix('.')?.to_owned();
     Some(Known { spot: Spot { team, environment: spec.environment, name }, offering: spec.offering })
 }

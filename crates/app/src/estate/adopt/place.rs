@@ -2,7 +2,8 @@
 
 use super::{AdoptInput, Found};
 use loggia_graph::{Audience, Graph};
-use loggia_model::{Record, Ref};
+use loggia_model::reference::DEFAULT_NAMESPACE;
+use loggia_model::{Record, Ref, naming};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,12 +42,13 @@ const EMPTY: [&str; 17] = [
 /// Groups that are made of teams: what stands in a folder of their name is not theirs by that.
 const NO_TEAMS: [&str; 6] = ["organization", "organisation", "company", "department", "division", "business-unit"];
 
-/// Longest name within team and environment.
+/// Longest name that is made up here, where the environment leaves as much.
 const LONGEST: usize = 40;
 
 /// The teams and environments that are known here.
 pub(super) struct Known {
-    teams: BTreeMap<String, Ref>,
+    /// By plain name: that of the organisation itself, else all of that name.
+    teams: BTreeMap<String, Vec<Ref>>,
     environments: BTreeSet<String>,
 }
 
@@ -62,14 +64,44 @@ impl Known {
     pub(super) fn of(graph: &Graph, audience: &Audience) -> Known {
         let own = |record: &Arc<Record>| !NO_TEAMS.contains(&record.parse().spec_text("type"));
         let teams = graph.of_kind(audience, "group").filter(own);
-        let teams = teams.map(|record| (record.reference.name().to_ascii_lowercase(), record.reference.clone()));
+        let mut named: BTreeMap<String, Vec<Ref>> = BTreeMap::new();
+        for record in teams {
+            named.entry(record.reference.name().to_owned()).or_default().push(record.reference.clone());
+        }
+        for same in named.values_mut() {
+            if let Some(own) = same.iter().find(|team| team.namespace() == DEFAULT_NAMESPACE).cloned() {
+                *same = vec![own];
+            }
+        }
         let environments = graph.of_kind(audience, "environment").map(|record| record.reference.name().to_owned());
-        Known { teams: teams.collect(), environments: environments.collect() }
+        Known { teams: named, environments: environments.collect() }
     }
 
-    fn team(&self, word: &str) -> Option<String> {
-        let team = self.teams.get(&word.to_ascii_lowercase())?;
-        Some(short_team(team))
+    /// The team that a word means; which it could be, where it could be several.
+    fn team(&self, word: &str) -> Option<Result<String, String>> {
+        let same = self.teams.get(&word.to_ascii_lowercase())?;
+        Some(match same.as_slice() {
+            [team] => Ok(team.short("group")),
+            many => {
+                let many: Vec<String> = many.iter().map(|team| team.short("group")).collect();
+                Err(format!(
+                    "{word} is ambiguous, for there are {}: say which by a tag or label team, or --team.",
+                    many.join(" and ")
+                ))
+            }
+        })
+    }
+
+    /// The team that a tag, a label or somebody names.
+    fn said(&self, word: &str) -> Option<Result<String, String>> {
+        let read = || naming::team(word).ok().map(|team| Ok(team.short("group")));
+        self.team(word).or_else(read)
+    }
+
+    /// The team that tags or labels name, with the word: the first that is known here, else the first that can be one.
+    fn said_of<'w>(&self, words: &'w [String]) -> Option<(&'w str, Result<String, String>)> {
+        let known = words.iter().find_map(|word| Some((word.as_str(), self.team(word)?)));
+        known.or_else(|| words.iter().find_map(|word| Some((word.as_str(), self.said(word)?))))
     }
 
     /// The environment that a word means. Where none is known here, the usual words mean themselves.
@@ -101,19 +133,25 @@ impl Known {
             None => take(&mut around, |word| self.environment(word))
                 .or_else(|| take(&mut beyond, |word| self.environment(word))),
         };
-        let team = match said(&found.teams, |word| self.team(word)) {
-            Some(said) => {
-                take(&mut around, |word| word.eq_ignore_ascii_case(&said).then_some(()));
+        let team = match self.said_of(&found.teams) {
+            Some((own, said)) => {
+                take(&mut around, |word| word.eq_ignore_ascii_case(own).then_some(()));
                 Some(said)
             }
             None => take(&mut around, |word| self.team(word)).or_else(|| take(&mut beyond, |word| self.team(word))),
         };
-        let environment = environment.or_else(|| input.environment.clone()).filter(|name| fits(name, 20));
-        let team =
-            team.or_else(|| input.team.clone()).and_then(|team| Ref::parse(&team, Some("group"), "default").ok());
-        let team = team.map(|team| short_team(&team));
+        let environment = environment.or_else(|| input.environment.as_deref().and_then(plain));
+        let given = input.team.as_deref().and_then(|word| self.said(word));
+        // What is given beside settles which of several a word around means.
+        let team = match team {
+            Some(Err(why)) => Some(given.filter(Result::is_ok).unwrap_or(Err(why))),
+            team => team.or(given),
+        };
+        let team = team.transpose()?;
         match (team, environment) {
-            (Some(team), Some(environment)) => Ok(Spot { team, environment, name: name(&around, &found.name) }),
+            (Some(team), Some(environment)) => {
+                Ok(Spot { team, name: name(&around, &found.name, &environment), environment })
+            }
             (None, Some(_)) => {
                 Err("Nothing says whose it is: a tag or label team, a folder or namespace with the name \
                                     of a team, or --team."
@@ -131,7 +169,7 @@ impl Known {
     }
 }
 
-/// What tags name: the first that is known here, else the first that can be a name.
+/// The environment that tags name: the first that is known here, else the first that can be a name.
 fn said(words: &[String], known: impl Fn(&str) -> Option<String>) -> Option<String> {
     words.iter().find_map(|word| known(word)).or_else(|| words.iter().find_map(|word| plain(word)))
 }
@@ -143,23 +181,9 @@ fn folders(source: &str) -> Vec<String> {
     source.split('/').map(stem).filter(|part| !part.is_empty() && part != "." && part != "..").collect()
 }
 
-/// A team as it is written in reports.
-pub(super) fn short_team(team: &Ref) -> String {
-    if team.namespace() == "default" { team.name().to_owned() } else { team.to_string() }
-}
-
-/// A word that can be a name as it is.
+/// A word that can be the name of an environment as it is, and leaves room for names there.
 fn plain(word: &str) -> Option<String> {
-    fits(word, 63).then(|| word.to_ascii_lowercase())
-}
-
-fn fits(name: &str, most: usize) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    bytes.len() <= most
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    naming::environment(word).ok().filter(|name| naming::name("x", name).is_ok())
 }
 
 /// Takes the longest word with a meaning out of the names around: a whole name, or its beginning or end up to a
@@ -198,7 +222,7 @@ fn parts(segment: &str) -> Vec<(usize, bool)> {
 }
 
 /// A name within team and environment, from what is left around it and its own.
-fn name(around: &[String], own: &str) -> String {
+fn name(around: &[String], own: &str, environment: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for part in around.iter().map(String::as_str).filter(|part| !EMPTY.contains(part)).chain([own]) {
         let word = clean(part);
@@ -208,16 +232,23 @@ fn name(around: &[String], own: &str) -> String {
     }
     let whole = words.join("-");
     match whole.len() {
-        0 => format!("x-{}", short(own)),
-        1..=LONGEST => whole,
-        _ => with_digest(&whole, &whole),
+        0 => with_digest("x", own, environment),
+        length if length <= room(environment) => whole,
+        _ => with_digest(&whole, &whole, environment),
     }
 }
 
+/// How long a name may be in an environment.
+fn room(environment: &str) -> usize {
+    naming::TOGETHER.saturating_sub(environment.len()).clamp(1, LONGEST)
+}
+
 /// A name that differs from others like it, by a digest of where it was found.
-pub(super) fn with_digest(name: &str, of: &str) -> String {
-    let front: String = name.chars().take(LONGEST - 7).collect();
-    format!("{}-{}", front.trim_end_matches(SEPARATORS), short(of))
+pub(super) fn with_digest(name: &str, of: &str, environment: &str) -> String {
+    let (digest, room) = (short(of), room(environment));
+    let front: String = name.chars().take(room.saturating_sub(digest.len() + 1)).collect();
+    let whole = format!("{}-{digest}", front.trim_end_matches(SEPARATORS));
+    whole.trim_start_matches('-').chars().take(room).collect()
 }
 
 fn short(text: &str) -> String {

@@ -120,10 +120,10 @@ fn name(things: &mut [Thing<'_>], held: &Held<'_>) {
         let Ok(spot) = &mut thing.spot else { continue };
         let plain = spot.name.clone();
         if wanted.get(spot).is_some_and(|times| *times > 1) || taken.contains(spot) || held.is_taken(found, spot, is) {
-            spot.name = with_digest(&plain, found.identity());
+            spot.name = with_digest(&plain, found.identity(), &spot.environment);
         }
         if taken.contains(spot) || held.is_taken(found, spot, is) {
-            spot.name = with_digest(&plain, &format!("{} {}", found.identity(), found.what));
+            spot.name = with_digest(&plain, &format!("{} {}", found.identity(), found.what), &spot.environment);
         }
         taken.insert(spot.clone());
     }

@@ -124,7 +124,7 @@ pub(super) fn name(sort: Sort, what: &str, taken: &BTreeSet<String>) -> String {
     };
     let candidates = [plain.clone(), format!("{plain}-{word}")];
     let free = candidates.into_iter().find(|name| !taken.contains(name));
-    free.unwrap_or_else(|| with_digest(&plain, what))
+    free.unwrap_or_else(|| with_digest(&plain, what, ""))
 }
 
 fn plain_name(sort: Sort, what: &str) -> String {

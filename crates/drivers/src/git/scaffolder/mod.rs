@@ -175,7 +175,8 @@ impl<'a> Run<'a> {
         let mut parameters = template.defaults.clone();
         parameters.extend(request.inputs.clone());
         let host = url::Url::parse(&request.public_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let place = format!("{}?owner={}&repo={}", host.as_deref().unwrap_or("localhost"), request.team, request.name);
+        let place =
+            format!("{}?owner={}&repo={}", host.as_deref().unwrap_or("localhost"), request.namespace, request.name);
         parameters.entry("repoUrl").or_insert_with(|| place.into());
         let user = filters::entity_ref(&request.requested_by, "user", "default");
         let entity = json!({ "kind": "User", "metadata": { "name": user["name"], "namespace": user["namespace"] } });
