@@ -23,7 +23,7 @@ use crate::rules::{self, Needed, Rules};
 use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{Choice, Composition, MadeOf, Wiring};
 use loggia_model::instance::{InstanceStatus, Phase, Step};
-use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec, metadata_name};
+use loggia_model::kinds::instance::{FrozenPlan, InstanceSpec};
 use loggia_model::kinds::offering::OfferingSpec;
 use loggia_model::kinds::release::ReleaseSpec;
 use loggia_model::naming;

@@ -15,7 +15,7 @@ use crate::rules::{self, Rules};
 use loggia_graph::{Audience, Graph};
 use loggia_model::composition::{MadeOf, Wiring};
 use loggia_model::kinds::environment::Purpose;
-use loggia_model::kinds::instance::{Deployed, metadata_name};
+use loggia_model::kinds::instance::Deployed;
 use loggia_model::score::{DEFAULT_CLASS, Score};
 use loggia_model::{Record, Ref, RelationType, price};
 use serde_json::{Map, Value, json};

@@ -11,7 +11,7 @@ use loggia_graph::{Graph, Predicate, Query};
 use loggia_model::composition::Choice;
 use loggia_model::instance::{InstanceStatus, Phase};
 use loggia_model::kinds::environment::EnvironmentSpec;
-use loggia_model::kinds::instance::{Deployed, InstanceSpec, metadata_name};
+use loggia_model::kinds::instance::{Deployed, InstanceSpec};
 use loggia_model::{Event, Micros, Record, Ref, score};
 use loggia_store::EventFilter;
 use schemars::JsonSchema;

@@ -257,7 +257,7 @@ fn a_declared_environment_counts_whatever_its_length() {
             let environment = "e".repeat(length);
             let mut thing =
                 found(Sort::Module, "postgres-module", "15", "s.tfstate module.a-rather-long-name-of-it", &["booking"]);
-            thing.environment = Some(environment.clone());
+            thing.environments = vec![environment.clone()];
             let done = adopt(&world, vec![thing]).await;
             assert_eq!(done.matched[0].environment, environment, "{done:?}");
             assert_eq!(done.reported.unwrap()["created"], 1);

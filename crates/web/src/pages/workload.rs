@@ -10,9 +10,9 @@ use askama::Template;
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
-use loggia_app::instance::order::{namespace_for, team_of};
 use loggia_app::workload::history::{Deployment, Place as Deployed};
 use loggia_model::Ref;
+use loggia_model::naming;
 
 /// The routes.
 pub fn routes() -> Router<WebState> {
@@ -21,7 +21,7 @@ pub fn routes() -> Router<WebState> {
 
 /// The page of a workload.
 pub fn href(team: &Ref, name: &str) -> String {
-    format!("/workloads/{}/{name}", namespace_for(team))
+    format!("/workloads/{}/{name}", naming::namespace(team))
 }
 
 #[derive(Template)]
@@ -107,7 +107,7 @@ async fn show(visit: Visit, Path((of, name)): Path<(String, String)>) -> Answer 
     visit.page(&WorkloadPage {
         shell: Shell {
             command: format!("loggia workload {name} --team {}", of.name()),
-            json_twin: format!("/api/v1/workloads/{}/{name}", namespace_for(&of)),
+            json_twin: format!("/api/v1/workloads/{}/{name}", naming::namespace(&of)),
             ..visit.shell(Some(Place::Team))
         },
         crumbs: vec![Link::new("My team", "/team"), Link::new("Workloads", "/workloads")],
