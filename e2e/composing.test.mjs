@@ -36,7 +36,7 @@ journey('things with parts', (it) => {
     await made.getByRole('link', { name: 'buoys-database.dev' }).click();
     assert.ok(await page.getByText('Needed by').count(), 'the part says who needs it');
     await page.goto('/instances/booking/buoys-database.dev/destroy');
-    await page.getByLabel('The data may be lost for ever').check();
+    await page.getByLabel('All of that may be lost for ever').check();
     await page.getByRole('button', { name: /^Destroy/ }).click();
     await page.getByText('is needed by buoys.dev').first().waitFor();
   });

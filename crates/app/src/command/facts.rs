@@ -30,6 +30,11 @@ pub(crate) async fn read_facts(tx: &mut WriteTx, needs: &[Need], batch: &Batch) 
                     facts.held.push(need.clone());
                 }
             }
+            Need::Unmatched(most) => {
+                let written = tx.unmatched(*most).await?.into_iter().map(|row| row.key);
+                facts.unmatched.extend(written.chain(batch.unmatched.iter().map(|row| row.key.clone())));
+                facts.unmatched.retain(|key| !batch.matched.contains(key));
+            }
             Need::Ties { issuer, subject, person } => {
                 facts.ties.extend(tx.tie(issuer, subject).await?);
                 if let Some(uid) = person {

@@ -20,7 +20,7 @@ use loggia_graph::Graph;
 use loggia_model::usage::Use;
 use loggia_model::{Micros, Record, Ref, Uid};
 use loggia_store::{Due, FeatureUse, Item, PageEdit, SecretRow, Tie};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What a command decides with, beside the graph: who asks, the time, identities.
 pub struct Ctx<'a> {
@@ -98,6 +98,8 @@ pub enum Need {
     },
     /// When an instance was last seen.
     LastSeen(Uid),
+    /// What was reported and belongs to no offering, so many of them.
+    Unmatched(i64),
     /// The last text that was kept under a name, also when nothing is called so any more.
     Past(Ref),
     /// Until when what was called so was there, when nothing is any more.
@@ -145,6 +147,8 @@ pub enum Need {
 pub struct Facts {
     /// Needs of type [`Need::Held`] that hold.
     pub held: Vec<Need>,
+    /// Keys of what belongs to no offering.
+    pub unmatched: HashSet<String>,
     /// Last sightings, of the instances of [`Need::LastSeen`] that were seen.
     pub seen: HashMap<Uid, Micros>,
     /// Last texts, of the names of [`Need::Past`] that something had.

@@ -137,6 +137,7 @@ impl App {
     /// [`Error::Invalid`] without a reason, [`Error::NotFound`] for what is not in the list.
     pub async fn dismiss_leak(&self, caller: &Caller, name: &LeakName, reason: &str) -> Result<()> {
         self.require(caller, Action::Sync, &Subject::default())?;
+        self.writable(caller)?;
         let reason: String = reason.trim().chars().take(LONGEST).collect();
         if reason.is_empty() {
             let mend = "Say why it may stay: whoever finds it next reads that.";

@@ -105,18 +105,18 @@ fn newest(mut rows: Vec<UnmatchedThing>) -> Vec<UnmatchedThing> {
 /// Takes in what was reported before and matches something by now.
 struct Rematch {
     seen: Vec<Observed>,
-    /// Why each matched nothing.
-    why: Vec<String>,
+    /// The key of each, and why it matched nothing.
+    kept: Vec<(String, String)>,
 }
 
 impl Rematch {
     fn of(rows: &[UnmatchedThing]) -> Rematch {
         let read = |row: &UnmatchedThing| {
             let seen: Observed = serde_json::from_value(row.attributes.clone()).ok()?;
-            Some((Observed { time: Some(row.last_seen), ..seen }, row.why.clone()))
+            Some((Observed { time: Some(row.last_seen), ..seen }, (row.key.clone(), row.why.clone())))
         };
-        let (seen, why) = rows.iter().filter_map(read).unzip();
-        Rematch { seen, why }
+        let (seen, kept) = rows.iter().filter_map(read).unzip();
+        Rematch { seen, kept }
     }
 }
 
@@ -126,13 +126,19 @@ impl Command for Rematch {
     }
 
     fn needs(&self, graph: &Graph, caller: &Caller) -> Vec<Need> {
-        needs(&self.seen, graph, caller)
+        let mut needs = needs(&self.seen, graph, caller);
+        needs.push(Need::Unmatched(MOST));
+        needs
     }
 
     fn decide(&self, graph: &Graph, facts: &Facts, ctx: &Ctx<'_>) -> Result<Changes> {
         let rules = rules(graph, &ctx.caller.audience);
         let mut intake = Intake::new(graph, facts, ctx, 0);
-        for (seen, why) in self.seen.iter().zip(&self.why) {
+        for (seen, (key, why)) in self.seen.iter().zip(&self.kept) {
+            // Somebody took it away since it was read.
+            if !facts.unmatched.contains(key) {
+                continue;
+            }
             let same = |now: &crate::estate::matching::Unmatched| now.to_string() == *why;
             if match_offering(&rules, graph, &ctx.caller.audience, seen).as_ref().is_err_and(same) {
                 continue;

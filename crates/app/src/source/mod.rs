@@ -30,6 +30,7 @@ pub(crate) mod targets;
 pub mod untaken;
 pub mod waiting;
 
+pub(crate) use self::source_location::location_of;
 use crate::App;
 use crate::access::caller::{Caller, Door};
 use crate::error::{Error, Result};
@@ -390,11 +391,6 @@ impl Sources {
 /// What a confirmation hears when something else would go by now.
 pub(crate) fn moved_on() -> Error {
     Error::Conflict("It changed since you looked. Look at what would go now, then confirm that.".into())
-}
-
-/// The repository of a record, as the operator named it; empty for one that comes from elsewhere.
-pub(crate) fn location_of(record: &Record) -> &str {
-    record.source.origin.strip_prefix("repository:").unwrap_or_default()
 }
 
 pub(crate) fn state_of(row: Option<&SourceRow>) -> SourceState {

@@ -42,3 +42,8 @@ pub fn of_tree(tree: &Tree, known: Option<&Record>) -> Option<Prepared> {
     let document = entity(&name, &kind, &target);
     prepare_at(document, "", Some(&format!("{kind}:{target}"))).ok()
 }
+
+/// The repository of a record, as the operator named it; empty for one that comes from elsewhere.
+pub(crate) fn location_of(record: &Record) -> &str {
+    record.source.origin.strip_prefix("repository:").unwrap_or_default()
+}

@@ -192,7 +192,7 @@ fn back(server: &Server) {
     let past = server.ok(&["workload", "plan", "--history", "dev"]);
     assert!(past.lines().count() == 4 && past.contains("deployment 1"), "{past}");
     let differs = server.ok(&["diff", "env", "dev", "test", "--team", "red"]);
-    assert!(differs.contains("~ red/plan") && differs.contains("instance.changed"), "{differs}");
+    assert!(differs.contains("~ red/plan") && differs.contains("instance.reshaped"), "{differs}");
     let since = server.ok(&["diff", "--at", "2020-01-01", "--team", "red"]);
     assert!(since.contains("+ instance:red/plan.dev") && since.contains("dependsOn"), "{since}");
     let why = server.ok(&["why", "instance/red/plan.dev"]);

@@ -56,6 +56,7 @@ const CONTRADICTS: &[&str] = &[
     "product.brownout",
     "product.link",
     "reference",
+    "release.access",
     "release.contract",
     "release.default-from",
     "release.immutable",

@@ -200,12 +200,14 @@ async fn one(call: Call) -> Handled {
 }
 
 async fn promote(call: Call) -> Handled {
+    call.app().writable(&call.caller)?;
     let input: PromoteInput = call.json()?;
     let command = call.app().promotion(&call.caller, &team(&call)?, call.segment("name"), &input)?;
     run(&call, command).await
 }
 
 async fn back(call: Call) -> Handled {
+    call.app().writable(&call.caller)?;
     let input: RollbackInput = call.json()?;
     let command = call.app().way_back(&call.caller, &team(&call)?, call.segment("name"), &input).await?;
     run(&call, command).await

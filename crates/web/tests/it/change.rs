@@ -139,7 +139,7 @@ async fn the_page_of_what_keeps_its_version_leads_to_the_newest_one() {
                 "apiVersion: loggia.dev/v1\nkind: Release\nmetadata: {name: postgres-1.1.0}\nspec: {offering: postgres, version: 1.1.0, \
                  contract: {inputs: {type: object, additionalProperties: false, properties: {purpose: {type: string, maxLength: 40, \
                  default: Data, x-default-from: last}, seed: {type: string, writeOnly: true}}}, outputs: {type: object, properties: \
-                 {password: {type: string, writeOnly: true}}}}, recipe: {driver: postgres}, upgrade: {strategy: in-place}}\n",
+                 {password: {type: string, writeOnly: true}}}, access: {roles: [{name: read, summary: Reads.}]}}, recipe: {driver: postgres}, upgrade: {strategy: in-place}}\n",
             )
             .await;
         let order = json!({"offering": "postgres", "environment": "dev", "team": "booking", "name": "kept", "release": "1.0.0"});

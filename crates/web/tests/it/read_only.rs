@@ -10,7 +10,7 @@ use loggia_web::api::registry;
 use std::sync::Arc;
 
 /// What is sent and changes nothing that the platform knows: questions, previews, and one's own way in and out.
-const CHANGE_NOTHING: [&str; 23] = [
+const CHANGE_NOTHING: [&str; 26] = [
     "DELETE /api/v1/sessions/{id}",
     "DELETE /api/v1/tokens/{id}",
     "POST /api/catalog/analyze-location",
@@ -23,10 +23,13 @@ const CHANGE_NOTHING: [&str; 23] = [
     "POST /api/v1/campaigns:plan",
     "POST /api/v1/edits/{id}:put-aside",
     "POST /api/v1/endings:propose",
+    "POST /api/v1/instances/{namespace}/{name}/access/{id}:reveal",
     "POST /api/v1/instances/{namespace}/{name}/outputs/{output}:reveal",
     "POST /api/v1/sources:refresh",
     "POST /demo/person",
     "POST /ending/new",
+    "POST /instances/{team}/{name}/access/show",
+    "POST /instances/{team}/{name}/form",
     "POST /instances/{team}/{name}/reveal",
     "POST /login",
     "POST /logout",
